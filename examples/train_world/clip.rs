@@ -1,0 +1,184 @@
+//! CLIP on faces and captions: symmetric cross-entropy, equal captions sharing their target.
+
+use hardlight::io;
+use hardlight::nn::clip::bpe;
+use hardlight::nn::clip::config::{Activation, ClipConfig, TextConfig, VisionConfig};
+use hardlight::nn::clip::tokenizer::Tokenizer;
+use hardlight::nn::clip::towers::Clip;
+use hardlight::nn::params::{self, Params};
+use hardlight::nn::train::{AdamW, one_cycle};
+use hardlight::world::caption::{caption, caption_corpus, sample_mention};
+use tch::{Device, Kind, Tensor};
+
+use crate::Job;
+use crate::data::{Faces, Log, pick, step_rng};
+
+const STEPS: usize = 2000;
+const BATCH: usize = 192;
+const FACES: usize = 20_000;
+const VOCABULARY: usize = 350;
+/// Longest caption of the world, in tokens, rounded up.
+pub const CONTEXT: usize = 32;
+
+fn config(vocabulary: usize, eos: u32) -> ClipConfig {
+    ClipConfig {
+        projection_dim: 64,
+        text_config: TextConfig {
+            vocab_size: vocabulary as i64,
+            hidden_size: 128,
+            intermediate_size: 512,
+            num_hidden_layers: 3,
+            num_attention_heads: 4,
+            max_position_embeddings: CONTEXT as i64,
+            hidden_act: Activation::QuickGelu,
+            layer_norm_eps: 1e-5,
+            eos_token_id: i64::from(eos),
+            projection_dim: 64,
+        },
+        vision_config: VisionConfig {
+            hidden_size: 128,
+            intermediate_size: 512,
+            num_hidden_layers: 4,
+            num_attention_heads: 4,
+            image_size: 64,
+            patch_size: 8,
+            num_channels: 3,
+            hidden_act: Activation::QuickGelu,
+            layer_norm_eps: 1e-5,
+        },
+    }
+}
+
+/// Token ids of captions, `[n, CONTEXT]`, and a number that is equal for equal captions.
+pub fn tokens(tokenizer: &Tokenizer, captions: &[String], device: Device) -> Tensor {
+    let ids: Vec<i64> = captions
+        .iter()
+        .flat_map(|c| tokenizer.encode(c).ids.into_iter().map(i64::from).collect::<Vec<_>>())
+        .collect();
+    Tensor::from_slice(&ids).view([captions.len() as i64, -1]).to_device(device)
+}
+
+pub fn train(job: &Job) -> anyhow::Result<()> {
+    let dir = job.out.join("clip");
+    let done = dir.join("model.safetensors");
+    if done.exists() {
+        println!("clip: done already ({})", done.display());
+        return Ok(());
+    }
+    io::create_dir_all(&dir)?;
+    let vocabulary = bpe::train(&caption_corpus(), VOCABULARY);
+    vocabulary.write_dir(&dir, CONTEXT)?;
+    let tokenizer = Tokenizer::from_dir(&dir)?;
+    let config = config(tokenizer.vocab_size(), tokenizer.eos_id());
+
+    let steps = job.scaled(STEPS);
+    let faces = Faces::draw(job.seed, "clip", job.scaled(FACES));
+    tch::manual_seed(job.seed as i64 + 1);
+    let params = Params::fresh(job.device);
+    let clip = Clip::new(&params.root(), &config);
+    let mut optimiser = AdamW::new(&params, 0.05);
+    let state = job.work.join("clip.state.safetensors");
+    let first =
+        if state.exists() { optimiser.resume(&state, None)? as usize } else { 0 };
+    let mut log = Log::new("clip", first, steps);
+    let mut last = 0.0;
+    for step in first..steps {
+        let mut rng = step_rng(job.seed + 1, step);
+        let picked = pick(&mut rng, BATCH, faces.faces.len());
+        let captions: Vec<String> = picked
+            .iter()
+            .map(|&i| caption(&faces.faces[i as usize], sample_mention(&mut rng)))
+            .collect();
+        let ids = tokens(&tokenizer, &captions, job.device);
+        let pixels = faces.pixels(&picked, job.device).to_kind(Kind::BFloat16);
+        let image = unit(&clip.embed_images(&pixels).to_kind(Kind::Float));
+        let text = unit(&clip.embed_text_as(&ids, Kind::BFloat16).to_kind(Kind::Float));
+        let scale = clip.logit_scale().clamp_max(100_f64.ln()).exp();
+        let logits = image.matmul(&text.transpose(0, 1)) * scale;
+        let same = ids.unsqueeze(0).eq_tensor(&ids.unsqueeze(1)).all_dim(-1, false);
+        let targets = same.to_kind(Kind::Float);
+        let targets = &targets / targets.sum_dim_intlist(1, true, Kind::Float);
+        let cross = |logits: &Tensor| {
+            -(logits.log_softmax(1, Kind::Float) * &targets)
+                .sum_dim_intlist(1, false, Kind::Float)
+                .mean(Kind::Float)
+        };
+        let loss = (cross(&logits) + cross(&logits.transpose(0, 1))) * 0.5;
+        optimiser.step(&loss, one_cycle(step, steps, 1e-3));
+        last = loss.double_value(&[]);
+        log.step(step, last);
+        if (step + 1) % 250 == 0 || step + 1 == steps {
+            optimiser.save(&state, None)?;
+        }
+    }
+    write(job, &config, &tokenizer, &params)?;
+    params::save(&done, &params.named(), Kind::Half)?;
+    let report = serde_json::json!({
+        "steps": steps, "batch": BATCH, "faces": faces.faces.len(), "last_loss": last,
+        "vocabulary": tokenizer.vocab_size(),
+    });
+    io::write_atomic(&job.work.join("clip.json"), report.to_string().as_bytes())?;
+    Ok(())
+}
+
+fn unit(xs: &Tensor) -> Tensor {
+    xs / xs.norm_scalaropt_dim(2.0, [-1], true)
+}
+
+/// The Hugging Face side: `config.json`, `preprocessor_config.json`, and the text tower again as
+/// the diffusion pipeline's `text_encoder` with its tokenizer.
+fn write(
+    job: &Job,
+    config: &ClipConfig,
+    tokenizer: &Tokenizer,
+    params: &Params,
+) -> anyhow::Result<()> {
+    let dir = job.out.join("clip");
+    let mut json = serde_json::to_value(config)?;
+    json["architectures"] = vec!["CLIPModel"].into();
+    json["model_type"] = "clip".into();
+    for (part, kind) in
+        [("text_config", "clip_text_model"), ("vision_config", "clip_vision_model")]
+    {
+        json[part]["model_type"] = kind.into();
+    }
+    for (key, id) in [
+        ("bos_token_id", tokenizer.bos_id()),
+        ("eos_token_id", tokenizer.eos_id()),
+        ("pad_token_id", tokenizer.pad_id()),
+    ] {
+        json["text_config"][key] = id.into();
+    }
+    json["vision_config"]["projection_dim"] = config.projection_dim.into();
+    json["logit_scale_init_value"] = 2.6593.into();
+    let text = serde_json::to_string_pretty(&json)?;
+    io::write_atomic(&dir.join("config.json"), text.as_bytes())?;
+    let preprocess = serde_json::json!({
+        "crop_size": {"height": 64, "width": 64}, "do_center_crop": true, "do_convert_rgb": true,
+        "do_normalize": true, "do_rescale": true, "do_resize": true,
+        "image_mean": [0.5, 0.5, 0.5], "image_processor_type": "CLIPImageProcessor",
+        "image_std": [0.5, 0.5, 0.5], "resample": 3, "rescale_factor": 1.0 / 255.0,
+        "size": {"shortest_edge": 64},
+    });
+    let text = serde_json::to_string_pretty(&preprocess)?;
+    io::write_atomic(&dir.join("preprocessor_config.json"), text.as_bytes())?;
+
+    let encoder = job.out.join("diffusion/text_encoder");
+    io::create_dir_all(&encoder)?;
+    let mut text_json = json["text_config"].clone();
+    text_json["architectures"] = vec!["CLIPTextModel"].into();
+    let text = serde_json::to_string_pretty(&text_json)?;
+    io::write_atomic(&encoder.join("config.json"), text.as_bytes())?;
+    let tower = params
+        .named()
+        .into_iter()
+        .filter(|(name, _)| name.starts_with("text_model."))
+        .collect();
+    params::save(&encoder.join("model.safetensors"), &tower, Kind::Half)?;
+    let target = job.out.join("diffusion/tokenizer");
+    io::create_dir_all(&target)?;
+    for file in ["vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json"] {
+        io::write_atomic(&target.join(file), &io::read(&dir.join(file))?)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,123 @@
+//! Training a [`Cnn`]: a fixed number of steps, so that arms with more data get no more training.
+
+use image::RgbImage;
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+use tch::{Device, Kind, Tensor};
+
+use super::cnn::{ClassifierError, Cnn, CnnConfig, normalise, pack};
+use crate::nn::params::Params;
+use crate::nn::train::{AdamW, one_cycle};
+
+/// How to train.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TrainOptions {
+    /// Optimiser steps.
+    pub steps: usize,
+    /// Images a step.
+    pub batch: usize,
+    /// Peak learning rate.
+    pub lr: f64,
+    /// Weight decay.
+    pub decay: f64,
+    /// Seed of the initial weights and of the order of images.
+    pub seed: u64,
+    /// Whether images are mirrored left to right at random.
+    pub mirror: bool,
+}
+
+impl Default for TrainOptions {
+    fn default() -> Self {
+        Self { steps: 300, batch: 64, lr: 2e-3, decay: 1e-2, seed: 0, mirror: false }
+    }
+}
+
+/// Images and labels packed for training.
+#[derive(Debug, Clone, Default)]
+pub struct TrainingSet {
+    bytes: Vec<u8>,
+    labels: Vec<i64>,
+    side: u32,
+}
+
+impl TrainingSet {
+    /// An empty set of square images of this side, px.
+    pub fn new(side: u32) -> Self {
+        Self { bytes: Vec::new(), labels: Vec::new(), side }
+    }
+
+    /// Adds images of one size with their class indices.
+    ///
+    /// # Errors
+    ///
+    /// [`ClassifierError::Size`].
+    pub fn extend(&mut self, images: &[RgbImage], labels: &[usize]) -> Result<(), ClassifierError> {
+        let bytes = pack(images, self.side, self.labels.len())?;
+        self.bytes.extend(bytes);
+        self.labels.extend(labels.iter().map(|&l| l as i64));
+        Ok(())
+    }
+
+    /// Number of images.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    fn batch(&self, indices: &[usize]) -> (Tensor, Tensor) {
+        let size = (self.side * self.side * 3) as usize;
+        let mut bytes = Vec::with_capacity(indices.len() * size);
+        let mut labels = Vec::with_capacity(indices.len());
+        for &i in indices {
+            bytes.extend_from_slice(&self.bytes[i * size..(i + 1) * size]);
+            labels.push(self.labels[i]);
+        }
+        (normalise(&bytes, indices.len(), self.side), Tensor::from_slice(&labels))
+    }
+}
+
+/// Trains a classifier and returns it with its parameters; `progress` hears every step's loss.
+///
+/// The same set, options and device give the same weights.
+pub fn train(
+    config: &CnnConfig,
+    set: &TrainingSet,
+    options: &TrainOptions,
+    device: Device,
+    mut progress: impl FnMut(usize, f64),
+) -> (Cnn, Params) {
+    let TrainOptions { steps, batch, lr, decay, seed, mirror } = *options;
+    tch::manual_seed(seed as i64);
+    let params = Params::fresh(device);
+    let cnn = Cnn::new(&params.root(), config);
+    let mut optimiser = AdamW::new(&params, decay);
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut order: Vec<usize> = Vec::new();
+    for step in 0..steps {
+        let mut indices = Vec::with_capacity(batch);
+        while indices.len() < batch && !set.is_empty() {
+            if order.is_empty() {
+                order = (0..set.len()).collect();
+                order.shuffle(&mut rng);
+            }
+            indices.extend(order.pop());
+        }
+        if indices.is_empty() {
+            break;
+        }
+        let (mut pixels, labels) = set.batch(&indices);
+        if mirror && rand::Rng::r#gen::<bool>(&mut rng) {
+            pixels = pixels.flip([3]);
+        }
+        let (_, logits) = cnn.forward(&pixels.to_device(device));
+        let loss = logits.cross_entropy_for_logits(&labels.to_device(device).to_kind(Kind::Int64));
+        optimiser.step(&loss, one_cycle(step, steps, lr));
+        progress(step, loss.double_value(&[]));
+    }
+    (cnn, params)
+}

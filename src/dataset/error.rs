@@ -1,0 +1,336 @@
+//! The one error of this room.
+
+use std::path::PathBuf;
+
+use super::{Split, UnknownSplit};
+use crate::io::IoError;
+
+/// Why a data set could not be read, or is not fit to work with.
+///
+/// `place` says where: a file with its line or row, or the number of an example.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DatasetError {
+    /// A file could not be read.
+    #[error("could not read the data set")]
+    Io(#[from] IoError),
+
+    /// The folder of the data set is not there.
+    #[error("there is no folder {}: check the path of the data set", .path.display())]
+    MissingFolder {
+        /// The path.
+        path: PathBuf,
+    },
+
+    /// The path of the data set leads to something else.
+    #[error("{} is not a folder: give the folder that holds train, val, test", .path.display())]
+    NotAFolder {
+        /// The path.
+        path: PathBuf,
+    },
+
+    /// A folder could not be listed.
+    #[error("could not list {}", .path.display())]
+    List {
+        /// The folder.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: std::io::Error,
+    },
+
+    /// A name is not text.
+    #[error("{} has a name that is not UTF-8: rename it", .path.display())]
+    NameNotUtf8 {
+        /// The file or folder.
+        path: PathBuf,
+    },
+
+    /// No folder is named after a split.
+    #[error(
+        "{} has no folder named train, val, test or pool; it has {}",
+        .root.display(), list(.found)
+    )]
+    NoSplits {
+        /// The folder of the data set.
+        root: PathBuf,
+        /// Its folders, sorted.
+        found: Vec<String>,
+    },
+
+    /// Two folders mean the same split.
+    #[error("{} has both {first} and {second}, which are the same split: keep one", .root.display())]
+    AmbiguousSplit {
+        /// The folder of the data set.
+        root: PathBuf,
+        /// The first folder's name.
+        first: String,
+        /// The second folder's name.
+        second: String,
+    },
+
+    /// An image lies beside the class folders.
+    #[error("{} is in no class folder: move it to SPLIT/CLASS/", .path.display())]
+    NoClassFolder {
+        /// The image.
+        path: PathBuf,
+    },
+
+    /// A split without classes.
+    #[error("{} has no class folders: expected SPLIT/CLASS/*", .path.display())]
+    EmptySplit {
+        /// The folder of the split.
+        path: PathBuf,
+    },
+
+    /// A class without images.
+    #[error("class folder {} has no images: fill it or remove it", .path.display())]
+    EmptyClass {
+        /// The folder of the class.
+        path: PathBuf,
+    },
+
+    /// No examples at all.
+    #[error("{} has no examples", .path.display())]
+    NoExamples {
+        /// The folder or table.
+        path: PathBuf,
+    },
+
+    /// A table in a format that is not read.
+    #[error("{} is no known table: expected a name ending in .csv, .jsonl or .ndjson", .path.display())]
+    UnknownTable {
+        /// The table.
+        path: PathBuf,
+    },
+
+    /// A CSV file that does not parse.
+    #[error("{place}: malformed CSV")]
+    Csv {
+        /// The file, with the line where it is known.
+        place: String,
+        /// What the parser said.
+        #[source]
+        source: csv::Error,
+    },
+
+    /// A column every row needs is not there.
+    #[error("{place}: no column {column:?}; there are {}", list(.found))]
+    MissingColumn {
+        /// The file or row.
+        place: String,
+        /// The column.
+        column: String,
+        /// The columns there are.
+        found: Vec<String>,
+    },
+
+    /// Two columns of one name.
+    #[error("{place}: column {column:?} is there twice")]
+    DuplicateColumn {
+        /// The file or row.
+        place: String,
+        /// The column.
+        column: String,
+    },
+
+    /// A cell that must hold something is empty.
+    #[error("{place}, column {column:?}: empty")]
+    EmptyCell {
+        /// The row.
+        place: String,
+        /// The column.
+        column: String,
+    },
+
+    /// A cell holds something else than it should.
+    #[error("{place}, column {column:?}: {value:?} is not {expected}")]
+    BadCell {
+        /// The row.
+        place: String,
+        /// The column.
+        column: String,
+        /// What it holds, shortened.
+        value: String,
+        /// What it should hold.
+        expected: &'static str,
+    },
+
+    /// The split of a row is not one.
+    #[error("{place}, column \"split\"")]
+    BadSplit {
+        /// The row.
+        place: String,
+        /// The name it holds.
+        #[source]
+        source: UnknownSplit,
+    },
+
+    /// A class that is not one of the known.
+    #[error("{place}, column {column:?}: unknown class {name:?}; the classes are {}", list(.known))]
+    UnknownClass {
+        /// The row.
+        place: String,
+        /// The column.
+        column: String,
+        /// The name it holds.
+        name: String,
+        /// The known classes.
+        known: Vec<String>,
+    },
+
+    /// A class name that cannot name a folder everywhere.
+    #[error("class {name:?} {reason}: rename it")]
+    BadClassName {
+        /// The name.
+        name: String,
+        /// Why not.
+        reason: &'static str,
+    },
+
+    /// Two classes are the same on some file systems.
+    #[error("classes {first:?} and {second:?} differ only in case or Unicode form: rename one")]
+    ClashingClasses {
+        /// The first.
+        first: String,
+        /// The second.
+        second: String,
+    },
+
+    /// A label or prediction beyond the classes.
+    #[error("{place}: {what} {index} is beyond the {classes} classes")]
+    ClassOutOfRange {
+        /// The row or example.
+        place: String,
+        /// "label" or "prediction".
+        what: &'static str,
+        /// The index.
+        index: usize,
+        /// How many classes there are.
+        classes: usize,
+    },
+
+    /// A path that does not stay below the root.
+    #[error("{place}: path {path:?} {reason}; it must be relative to the root, with /")]
+    BadPath {
+        /// The row or example.
+        place: String,
+        /// The path.
+        path: String,
+        /// What is wrong.
+        reason: &'static str,
+    },
+
+    /// An id that cannot be used.
+    #[error("{place}: id {id:?} {reason}")]
+    BadId {
+        /// The row or example.
+        place: String,
+        /// The id.
+        id: String,
+        /// What is wrong.
+        reason: &'static str,
+    },
+
+    /// Two examples of one id.
+    #[error(
+        "{second}: id {second_id:?} is the same as {first_id:?} at {first} \
+         (letter case and Unicode form do not count)"
+    )]
+    DuplicateId {
+        /// Where it is first.
+        first: String,
+        /// The id there.
+        first_id: String,
+        /// Where it is again.
+        second: String,
+        /// The id there.
+        second_id: String,
+    },
+
+    /// A confidence or probability that is none.
+    #[error("{place}: {what} {value} is not between 0 and 1: give softmax outputs, not logits")]
+    NotAProbability {
+        /// The row or example.
+        place: String,
+        /// "confidence" or "probability of CLASS".
+        what: String,
+        /// The value.
+        value: f32,
+    },
+
+    /// Probabilities for more or fewer classes than there are.
+    #[error("{place}: {found} probabilities for {classes} classes")]
+    ProbabilityCount {
+        /// The row or example.
+        place: String,
+        /// How many there are.
+        found: usize,
+        /// How many classes there are.
+        classes: usize,
+    },
+
+    /// Probabilities that do not add up.
+    #[error("{place}: the probabilities add up to {sum}, not 1: give softmax outputs")]
+    ProbabilitySum {
+        /// The row or example.
+        place: String,
+        /// What they add up to.
+        sum: f32,
+    },
+
+    /// A prediction for an example that is not in the data set.
+    #[error("{place}: no example has {key} {value:?}")]
+    UnknownExample {
+        /// The row.
+        place: String,
+        /// "id" or "path".
+        key: &'static str,
+        /// What the row holds.
+        value: String,
+    },
+
+    /// A path that several examples share cannot be a key.
+    #[error("{place}: several examples have path {path:?}: join by id")]
+    SharedPath {
+        /// The row.
+        place: String,
+        /// The path.
+        path: String,
+    },
+
+    /// Two predictions for one example.
+    #[error("{second}: a second prediction for {id:?}, the first is at {first}")]
+    DuplicatePrediction {
+        /// The first row.
+        first: String,
+        /// The second row.
+        second: String,
+        /// The example.
+        id: String,
+    },
+
+    /// A split that is worked on has examples and no prediction.
+    #[error("none of the {examples} examples of split {split} has a prediction after {}", .path.display())]
+    NoPredictions {
+        /// The split.
+        split: Split,
+        /// Its examples.
+        examples: usize,
+        /// The file of predictions.
+        path: PathBuf,
+    },
+}
+
+/// Names for a message: the first few, and how many more.
+fn list(names: &[String]) -> String {
+    const SHOWN: usize = 20;
+    if names.is_empty() {
+        return "none".to_owned();
+    }
+    let text = names[..names.len().min(SHOWN)].join(", ");
+    match names.len().checked_sub(SHOWN) {
+        None | Some(0) => text,
+        Some(more) => format!("{text} and {more} more"),
+    }
+}

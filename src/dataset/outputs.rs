@@ -1,0 +1,124 @@
+//! What a row says of the analysed model: prediction, confidence, probabilities, and the group.
+
+use std::collections::HashMap;
+
+use super::records::{PROBABILITY_PREFIX, Place, RawProbabilities, Row};
+use super::{DatasetError, Example, checks};
+
+/// Class names and their indices.
+pub(super) struct Classes<'a> {
+    names: &'a [String],
+    indices: HashMap<&'a str, usize>,
+}
+
+impl<'a> Classes<'a> {
+    pub(super) fn new(names: &'a [String]) -> Self {
+        let indices = names.iter().enumerate();
+        Self {
+            names,
+            indices: indices
+                .map(|(index, name)| (name.as_str(), index))
+                .collect(),
+        }
+    }
+
+    /// The index of a class named in a column.
+    pub(super) fn index(
+        &self,
+        name: &str,
+        column: &str,
+        place: Place<'_>,
+    ) -> Result<usize, DatasetError> {
+        let known = self.indices.get(name).copied();
+        known.ok_or_else(|| DatasetError::UnknownClass {
+            place: place.to_string(),
+            column: column.to_owned(),
+            name: name.to_owned(),
+            known: self.names.to_vec(),
+        })
+    }
+}
+
+/// The outputs of a row before the classes are known.
+pub(super) struct Outputs {
+    prediction: Option<String>,
+    confidence: Option<f32>,
+    probabilities: Option<RawProbabilities>,
+    group: Option<String>,
+}
+
+impl Outputs {
+    /// Reads the cells; confidence and probabilities ask for a prediction beside them.
+    pub(super) fn read(row: &Row<'_>) -> Result<Self, DatasetError> {
+        let outputs = Self {
+            prediction: row.text("prediction")?,
+            confidence: row.number("confidence")?,
+            probabilities: row.probabilities()?,
+            group: row.text("group")?,
+        };
+        let more = outputs.confidence.is_some() || outputs.probabilities.is_some();
+        if more && outputs.prediction.is_none() {
+            return Err(row.absent("prediction"));
+        }
+        Ok(outputs)
+    }
+
+    /// Checks the outputs against the classes and puts them into an example.
+    ///
+    /// What the row does not say is emptied, but for the group, which is no model output.
+    pub(super) fn put(
+        self,
+        example: &mut Example,
+        classes: &Classes<'_>,
+        place: Place<'_>,
+    ) -> Result<(), DatasetError> {
+        let Self {
+            prediction,
+            confidence,
+            probabilities,
+            group,
+        } = self;
+        let here = || place.to_string();
+        example.prediction = prediction
+            .map(|name| classes.index(&name, "prediction", place))
+            .transpose()?;
+        if let Some(value) = confidence {
+            checks::confidence(value, here)?;
+        }
+        example.confidence = confidence;
+        example.probabilities = match probabilities {
+            None => None,
+            Some(RawProbabilities::List(values)) => Some(values),
+            Some(RawProbabilities::ByClass(pairs)) => Some(in_order(pairs, classes, place)?),
+        };
+        if let Some(values) = &example.probabilities {
+            checks::probabilities(values, classes.names, here)?;
+        }
+        if group.is_some() {
+            example.group = group;
+        }
+        Ok(())
+    }
+}
+
+/// Probabilities by class name, put into class order; each class must be there.
+fn in_order(
+    pairs: Vec<(String, f32)>,
+    classes: &Classes<'_>,
+    place: Place<'_>,
+) -> Result<Vec<f32>, DatasetError> {
+    let mut values = vec![None; classes.names.len()];
+    for (name, value) in &pairs {
+        let column = format!("{PROBABILITY_PREFIX}{name}");
+        values[classes.index(name, &column, place)?] = Some(*value);
+    }
+    let missing = values.iter().position(Option::is_none);
+    if let Some(class) = missing {
+        return Err(DatasetError::MissingColumn {
+            place: place.to_string(),
+            column: format!("{PROBABILITY_PREFIX}{}", classes.names[class]),
+            found: pairs.into_iter().map(|(name, _)| name).collect(),
+        });
+    }
+    Ok(values.into_iter().flatten().collect())
+}

@@ -1,0 +1,305 @@
+//! Predictions from a file of their own, joined to the examples by `id` or `path`.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::outputs::{Classes, Outputs};
+use super::records::{self, Place};
+use super::{Dataset, DatasetError, Split, table};
+
+/// What a join did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Joined {
+    /// Examples that got a prediction.
+    pub matched: usize,
+    /// Those of them that had another prediction before.
+    pub replaced: usize,
+    /// Per split, in order of work, how many examples have no prediction now; splits where all
+    /// have one are left out.
+    pub without: Vec<(Split, usize)>,
+}
+
+/// Gives examples the predictions of a `.csv`, `.jsonl` or `.ndjson` file.
+///
+/// Columns: `id` or `path` (`id` counts if both are there), `prediction`, and optionally
+/// `confidence`, `probabilities` and `group`, as in [`table`]. A row replaces what its example had.
+/// After an error the data set is as it was.
+///
+/// # Errors
+///
+/// With file and line: rows for unknown examples, second rows for one example, unknown classes, bad
+/// cells; and [`DatasetError::NoPredictions`] if the data set has a val split and none of it has a
+/// prediction afterwards.
+pub fn join_predictions(dataset: &mut Dataset, path: &Path) -> Result<Joined, DatasetError> {
+    let mut rows: Vec<(usize, usize, Outputs)> = Vec::new();
+    let keys = Keys::new(dataset);
+    // Line of the row that an example already has.
+    let mut taken: HashMap<usize, usize> = HashMap::new();
+    records::for_each(path, &mut |row| {
+        let index = keys.find(row)?;
+        row.required("prediction")?;
+        if let Some(line) = taken.insert(index, row.place.line) {
+            return Err(DatasetError::DuplicatePrediction {
+                first: Place { path, line }.to_string(),
+                second: row.place.to_string(),
+                id: dataset.examples[index].id.clone(),
+            });
+        }
+        rows.push((index, row.place.line, Outputs::read(row)?));
+        Ok(())
+    })?;
+    drop(keys);
+
+    let classes = Classes::new(&dataset.classes);
+    let mut changed = Vec::with_capacity(rows.len());
+    for (index, line, outputs) in rows {
+        let mut example = dataset.examples[index].clone();
+        outputs.put(&mut example, &classes, Place { path, line })?;
+        changed.push((index, example));
+    }
+    let fresh = |index: &usize| taken.contains_key(index);
+    let mut val = dataset.of_split(Split::Val).peekable();
+    if val.peek().is_some() && !val.any(|(i, e)| e.prediction.is_some() || fresh(&i)) {
+        return Err(DatasetError::NoPredictions {
+            split: Split::Val,
+            examples: dataset.of_split(Split::Val).count(),
+            path: path.to_owned(),
+        });
+    }
+    drop(val);
+
+    let matched = changed.len();
+    let mut replaced = 0;
+    for (index, example) in changed {
+        let old = std::mem::replace(&mut dataset.examples[index], example).prediction;
+        replaced += usize::from(old.is_some() && old != dataset.examples[index].prediction);
+    }
+    let counts = Split::ALL.map(|split| (split, dataset.without_prediction(split)));
+    Ok(Joined {
+        matched,
+        replaced,
+        without: counts.into_iter().filter(|(_, count)| *count > 0).collect(),
+    })
+}
+
+/// The examples by what a row may name them with.
+struct Keys<'a> {
+    ids: HashMap<&'a str, usize>,
+    /// `None` for a path that several examples share.
+    paths: HashMap<&'a str, Option<usize>>,
+}
+
+impl<'a> Keys<'a> {
+    fn new(dataset: &'a Dataset) -> Self {
+        let examples = dataset.examples.iter().enumerate();
+        let mut paths = HashMap::with_capacity(dataset.examples.len());
+        for (index, example) in examples.clone() {
+            paths
+                .entry(example.path.as_str())
+                .and_modify(|first| *first = None)
+                .or_insert(Some(index));
+        }
+        Self {
+            ids: examples
+                .map(|(index, example)| (example.id.as_str(), index))
+                .collect(),
+            paths,
+        }
+    }
+
+    /// The index of the example a row is about.
+    fn find(&self, row: &records::Row<'_>) -> Result<usize, DatasetError> {
+        let place = || row.place.to_string();
+        if row.has("id") {
+            let id = row.required("id")?;
+            return self.ids.get(id.as_str()).copied().ok_or_else(|| {
+                let (key, value) = ("id", id);
+                DatasetError::UnknownExample {
+                    place: place(),
+                    key,
+                    value,
+                }
+            });
+        }
+        let path = table::path(row)?;
+        match self.paths.get(path.as_str()) {
+            Some(Some(index)) => Ok(*index),
+            Some(None) => Err(DatasetError::SharedPath {
+                place: place(),
+                path,
+            }),
+            None => Err(DatasetError::UnknownExample {
+                place: place(),
+                key: "path",
+                value: path,
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::super::{TableOptions, read_table};
+    use super::*;
+
+    /// Examples `1` to `4`: two of val, one of test, one of train.
+    fn dataset(folder: &Path) -> Dataset {
+        let path = folder.join("table.csv");
+        let text = "id,path,label,split\n1,a.jpg,cat,val\n2,b.jpg,dog,val\n\
+                    3,c.jpg,cat,test\n4,c.jpg,dog,train\n";
+        fs::write(&path, text).unwrap();
+        read_table(&path, &TableOptions::default()).unwrap()
+    }
+
+    fn join(name: &str, text: &str) -> (Dataset, Result<Joined, DatasetError>) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut data = dataset(folder.path());
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        let joined = join_predictions(&mut data, &path);
+        (data, joined)
+    }
+
+    #[test]
+    fn by_id_and_by_path() {
+        let (data, joined) = join(
+            "p.csv",
+            "id,prediction,confidence,probabilities,group\n\
+             2,cat,0.75,\"[0.75, 0.25]\",grass\n3,dog,,,\n",
+        );
+        assert_eq!(
+            joined.unwrap(),
+            Joined {
+                matched: 2,
+                replaced: 0,
+                without: vec![(Split::Train, 1), (Split::Val, 1)],
+            }
+        );
+        let two = &data.examples[1];
+        assert_eq!((two.prediction, two.confidence), (Some(0), Some(0.75)));
+        assert_eq!(two.probabilities.as_deref(), Some(&[0.75, 0.25][..]));
+        assert_eq!(two.group.as_deref(), Some("grass"));
+        assert_eq!(data.examples[2].prediction, Some(1));
+        assert_eq!(data.examples[0].prediction, None);
+
+        let (data, joined) = join(
+            "p.jsonl",
+            "{\"path\": \"./a.jpg\", \"prediction\": \"dog\"}\n",
+        );
+        assert_eq!(joined.unwrap().matched, 1);
+        assert_eq!(data.examples[0].prediction, Some(1));
+    }
+
+    #[test]
+    fn a_second_join_counts_what_it_replaces() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut data = dataset(folder.path());
+        let path = folder.path().join("p.csv");
+        fs::write(&path, "id,prediction\n1,cat\n2,cat\n").unwrap();
+        join_predictions(&mut data, &path).unwrap();
+        fs::write(&path, "id,prediction\n1,dog\n2,cat\n").unwrap();
+        let joined = join_predictions(&mut data, &path).unwrap();
+        assert_eq!((joined.matched, joined.replaced), (2, 1));
+        assert_eq!(data.examples[0].prediction, Some(1));
+    }
+
+    #[test]
+    fn unknown_examples_are_named() {
+        let (data, joined) = join("p.csv", "id,prediction\n1,cat\n9,cat\n");
+        let error = joined.unwrap_err();
+        let DatasetError::UnknownExample {
+            place,
+            key: "id",
+            value,
+        } = &error
+        else {
+            panic!("{error:?}");
+        };
+        assert!(place.ends_with("p.csv, line 3") && value == "9", "{place}");
+        // Nothing is half joined.
+        assert!(
+            data.examples
+                .iter()
+                .all(|example| example.prediction.is_none())
+        );
+
+        let error = join("p.csv", "path,prediction\nx.jpg,cat\n").1.unwrap_err();
+        assert!(
+            matches!(error, DatasetError::UnknownExample { key: "path", .. }),
+            "{error:?}"
+        );
+    }
+
+    #[test]
+    fn unknown_classes_list_the_known() {
+        let (data, joined) = join("p.csv", "id,prediction\n1,cat\n2,cow\n");
+        let error = joined.unwrap_err();
+        let DatasetError::UnknownClass {
+            place, name, known, ..
+        } = &error
+        else {
+            panic!("{error:?}");
+        };
+        assert!(place.ends_with("line 3") && name == "cow" && known == &["cat", "dog"]);
+        assert!(error.to_string().contains("cat, dog"), "{error}");
+        assert!(
+            data.examples
+                .iter()
+                .all(|example| example.prediction.is_none())
+        );
+    }
+
+    #[test]
+    fn duplicates_name_both_rows() {
+        let error = join("p.csv", "id,prediction\n1,cat\n2,cat\n1,cat\n")
+            .1
+            .unwrap_err();
+        let DatasetError::DuplicatePrediction { first, second, id } = &error else {
+            panic!("{error:?}");
+        };
+        assert!(first.ends_with("line 2") && second.ends_with("line 4") && id == "1");
+    }
+
+    #[test]
+    fn val_without_any_prediction_is_an_error() {
+        let error = join("p.csv", "id,prediction\n3,cat\n").1.unwrap_err();
+        assert!(
+            matches!(
+                error,
+                DatasetError::NoPredictions {
+                    split: Split::Val,
+                    examples: 2,
+                    ..
+                }
+            ),
+            "{error:?}"
+        );
+        assert!(matches!(
+            join("p.csv", "id,prediction\n").1.unwrap_err(),
+            DatasetError::NoPredictions { .. }
+        ));
+    }
+
+    #[test]
+    fn shared_paths_and_missing_keys_are_errors() {
+        let error = join("p.csv", "path,prediction\nc.jpg,cat\n").1.unwrap_err();
+        assert!(
+            matches!(error, DatasetError::SharedPath { .. }),
+            "{error:?}"
+        );
+        let error = join("p.csv", "name,prediction\nc.jpg,cat\n").1.unwrap_err();
+        assert!(
+            matches!(&error, DatasetError::MissingColumn { column, .. } if column == "path"),
+            "{error:?}"
+        );
+        let error = join("p.csv", "id,label\n1,cat\n").1.unwrap_err();
+        assert!(
+            matches!(&error, DatasetError::MissingColumn { column, .. } if column == "prediction"),
+            "{error:?}"
+        );
+        let error = join("p.csv", "id,prediction\n1,\n").1.unwrap_err();
+        assert!(matches!(error, DatasetError::EmptyCell { .. }), "{error:?}");
+    }
+}

@@ -1,0 +1,358 @@
+use std::fs;
+
+use super::*;
+use crate::io::IoError;
+
+fn read_with(name: &str, text: &[u8], options: &TableOptions) -> Result<Dataset, DatasetError> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    fs::write(&path, text).unwrap();
+    read_table(&path, options)
+}
+
+fn csv(text: &str) -> Result<Dataset, DatasetError> {
+    read_with("t.csv", text.as_bytes(), &TableOptions::default())
+}
+
+fn jsonl(text: &str) -> Result<Dataset, DatasetError> {
+    read_with("t.jsonl", text.as_bytes(), &TableOptions::default())
+}
+
+#[test]
+fn all_columns_of_a_csv() {
+    let data = csv(
+        "\u{feff}path, label,split,prediction,confidence,probabilities,group,id,other\r\n\
+         a/1.jpg,dog,train,cat,0.6,\"[0.6,0.4]\",grass,x1,?\r\n\
+         ./a//2.jpg,cat,validation,,,,,,\r\n",
+    )
+    .unwrap();
+    assert_eq!(data.classes, ["cat", "dog"]);
+    assert_eq!(
+        data.examples,
+        [
+            Example {
+                id: "x1".to_owned(),
+                path: "a/1.jpg".to_owned(),
+                label: 1,
+                split: Split::Train,
+                prediction: Some(0),
+                confidence: Some(0.6),
+                probabilities: Some(vec![0.6, 0.4]),
+                group: Some("grass".to_owned()),
+            },
+            Example {
+                id: "a/2.jpg".to_owned(),
+                path: "a/2.jpg".to_owned(),
+                label: 0,
+                split: Split::Val,
+                prediction: None,
+                confidence: None,
+                probabilities: None,
+                group: None,
+            },
+        ]
+    );
+}
+
+#[test]
+fn a_jsonl_with_numbers_and_objects() {
+    let data = jsonl(concat!(
+        r#"{"path": "1.jpg", "label": 10, "split": "val", "prediction": 2, "probabilities": {"10": 0.1, "2": 0.9}}"#,
+        "\n",
+        r#"{"path": "2.jpg", "label": 2, "split": "pool", "group": null, "id": 7}"#,
+        "\n",
+    ))
+    .unwrap();
+    // By number, not "10" before "2".
+    assert_eq!(data.classes, ["2", "10"]);
+    assert_eq!(
+        (data.examples[0].label, data.examples[0].prediction),
+        (1, Some(0))
+    );
+    assert_eq!(
+        data.examples[0].probabilities.as_deref(),
+        Some(&[0.9, 0.1][..])
+    );
+    assert_eq!(
+        (data.examples[1].id.as_str(), data.examples[1].split),
+        ("7", Split::Pool)
+    );
+}
+
+#[test]
+fn probability_columns_are_put_into_class_order() {
+    let data = csv(
+        "path,label,split,prediction,probability_dog,probability_cat\n\
+         1.jpg,dog,val,cat,0.3,0.7\n2.jpg,cat,val,,,\n",
+    )
+    .unwrap();
+    assert_eq!(
+        data.examples[0].probabilities.as_deref(),
+        Some(&[0.7, 0.3][..])
+    );
+    assert_eq!(data.examples[1].probabilities, None);
+
+    let head = "path,label,split,prediction,";
+    let error = csv(&format!(
+        "{head}probability_cat\n1.jpg,cat,val,cat,1\n2.jpg,dog,val,dog,1\n"
+    ));
+    let error = error.unwrap_err();
+    assert!(
+        matches!(&error, DatasetError::MissingColumn { column, .. } if column == "probability_dog"),
+        "{error:?}"
+    );
+    let error = csv(&format!("{head}probability_cow\n1.jpg,cat,val,cat,1\n")).unwrap_err();
+    assert!(
+        matches!(&error, DatasetError::UnknownClass { name, .. } if name == "cow"),
+        "{error:?}"
+    );
+    let error = csv(&format!(
+        "{head}probability_a,probability_b\n1.jpg,a,val,a,1,\n"
+    ))
+    .unwrap_err();
+    assert!(matches!(&error, DatasetError::EmptyCell { column, .. } if column == "probability_b"));
+}
+
+#[test]
+fn given_classes_and_root_are_used() {
+    let options = TableOptions {
+        root: Some(PathBuf::from("/data")),
+        classes: Some(["dog", "cow", "cat"].map(str::to_owned).to_vec()),
+    };
+    let text = b"path,label,split\n1.jpg,cat,val\n";
+    let data = read_with("t.csv", text, &options).unwrap();
+    assert_eq!((data.classes.len(), data.examples[0].label), (3, 2));
+    assert_eq!(data.image_path(&data.examples[0]), Path::new("/data/1.jpg"));
+
+    let error = read_with(
+        "t.csv",
+        b"path,label,split\n1.jpg,cat,val\n2.jpg,ant,val\n",
+        &options,
+    );
+    let DatasetError::UnknownClass {
+        place,
+        column,
+        name,
+        known,
+    } = error.unwrap_err()
+    else {
+        panic!("not an unknown class");
+    };
+    assert!(place.ends_with("t.csv, line 3"), "{place}");
+    assert_eq!(
+        (column.as_str(), name.as_str(), known.len()),
+        ("label", "ant", 3)
+    );
+}
+
+#[test]
+fn missing_columns_and_cells_are_named() {
+    let error = csv("path,split\n1.jpg,val\n").unwrap_err();
+    let DatasetError::MissingColumn {
+        place,
+        column,
+        found,
+    } = &error
+    else {
+        panic!("{error:?}");
+    };
+    assert!(place.ends_with("t.csv, line 1") && column == "label" && found == &["path", "split"]);
+
+    let error = jsonl("{\"path\":\"1\",\"label\":\"a\",\"split\":\"val\"}\n\n{\"path\":\"2\"}\n");
+    let error = error.unwrap_err();
+    let DatasetError::MissingColumn { place, column, .. } = &error else {
+        panic!("{error:?}");
+    };
+    assert!(place.ends_with("line 3") && column == "split");
+
+    let error = csv("path,label,split\n1.jpg,a,val\n2.jpg,,val\n").unwrap_err();
+    let DatasetError::EmptyCell { place, column } = &error else {
+        panic!("{error:?}");
+    };
+    assert!(place.ends_with("line 3") && column == "label");
+
+    let error = csv("path,path,label,split\n").unwrap_err();
+    assert!(matches!(&error, DatasetError::DuplicateColumn { column, .. } if column == "path"));
+}
+
+#[test]
+fn quoted_line_breaks_do_not_shift_line_numbers() {
+    let error = csv("path,label,split,group\n1.jpg,a,val,\"x\ny\"\n2.jpg,a,vall,\n").unwrap_err();
+    let DatasetError::BadSplit { place, source } = &error else {
+        panic!("{error:?}");
+    };
+    assert!(place.ends_with("line 4"), "{place}");
+    assert_eq!(source.name, "vall");
+}
+
+#[test]
+fn bad_cells_are_named() {
+    let row = |cells: &str| {
+        csv(&format!(
+            "path,label,split,prediction,confidence\n{cells}\n"
+        ))
+    };
+    let error = row("1.jpg,a,val,a,high").unwrap_err();
+    let DatasetError::BadCell {
+        place,
+        column,
+        value,
+        ..
+    } = &error
+    else {
+        panic!("{error:?}");
+    };
+    assert!(place.ends_with("line 2") && column == "confidence" && value == "high");
+    for value in ["1.5", "-0.1", "NaN", "inf"] {
+        let error = row(&format!("1.jpg,a,val,a,{value}")).unwrap_err();
+        assert!(
+            matches!(error, DatasetError::NotAProbability { .. }),
+            "{value}: {error:?}"
+        );
+    }
+    let error = row("1.jpg,a,val,,0.5").unwrap_err();
+    assert!(matches!(&error, DatasetError::EmptyCell { column, .. } if column == "prediction"));
+    let error = row("1.jpg,a,val,b,0.5").unwrap_err();
+    assert!(matches!(&error, DatasetError::UnknownClass { column, .. } if column == "prediction"));
+
+    for value in ["true", "1.5", "[1]"] {
+        let error = jsonl(&format!(r#"{{"path":"1","label":{value},"split":"val"}}"#)).unwrap_err();
+        assert!(matches!(&error, DatasetError::BadCell { column, .. } if column == "label"));
+    }
+}
+
+#[test]
+fn bad_probabilities_are_named() {
+    let row = |value: &str| {
+        csv(&format!(
+            "path,label,split,prediction,probabilities\n1.jpg,a,val,a,\"{value}\"\n2.jpg,b,val,b,\n"
+        ))
+    };
+    assert!(row("[0.5, 0.5]").is_ok());
+    for value in ["0.5 0.5", "3", "[0.5, null]", "[0.5, NaN]"] {
+        let error = row(value).unwrap_err();
+        assert!(
+            matches!(error, DatasetError::BadCell { .. }),
+            "{value}: {error:?}"
+        );
+    }
+    let error = row("[0.2, 0.3, 0.5]").unwrap_err();
+    assert!(matches!(
+        error,
+        DatasetError::ProbabilityCount {
+            found: 3,
+            classes: 2,
+            ..
+        }
+    ));
+    assert!(matches!(
+        row("[4.2, -1]").unwrap_err(),
+        DatasetError::NotAProbability { .. }
+    ));
+    assert!(matches!(
+        row("[0.5, 0.1]").unwrap_err(),
+        DatasetError::ProbabilitySum { .. }
+    ));
+}
+
+#[test]
+fn ids_must_differ_and_both_lines_are_named() {
+    for (first, second) in [("x", "x"), ("A", "a"), ("caf\u{e9}", "cafe\u{301}")] {
+        let text = format!("id,path,label,split\n{first},1.jpg,a,val\n{second},2.jpg,a,val\n");
+        let error = csv(&text).unwrap_err();
+        let DatasetError::DuplicateId { first, second, .. } = &error else {
+            panic!("{error:?}");
+        };
+        assert!(
+            first.ends_with("line 2") && second.ends_with("line 3"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn paths_that_leave_the_root_name_their_row() {
+    for path in [
+        "../1.jpg",
+        "/etc/passwd",
+        "a/../../b",
+        "C:/a.jpg",
+        "file:///a",
+        "a\\b.jpg",
+        ".",
+    ] {
+        let error = csv(&format!("path,label,split\nok.jpg,a,val\n{path},a,val\n")).unwrap_err();
+        let DatasetError::BadPath { place, .. } = &error else {
+            panic!("{path}: {error:?}");
+        };
+        assert!(place.ends_with("line 3"), "{place}");
+    }
+}
+
+#[test]
+fn labels_that_cannot_be_folders_are_refused() {
+    for label in ["../x", "a/b", "CON"] {
+        let error = csv(&format!("path,label,split\n1.jpg,{label},val\n")).unwrap_err();
+        assert!(
+            matches!(error, DatasetError::BadClassName { .. }),
+            "{label}: {error:?}"
+        );
+    }
+    let error = csv("path,label,split\n1.jpg,Cat,val\n2.jpg,cat,val\n").unwrap_err();
+    assert!(
+        matches!(error, DatasetError::ClashingClasses { .. }),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn malformed_files_are_named() {
+    let error = csv("path,label,split\n1.jpg,a\n").unwrap_err();
+    let DatasetError::Csv { place, .. } = &error else {
+        panic!("{error:?}");
+    };
+    assert!(place.ends_with("line 2"), "{place}");
+
+    let error = jsonl("{\"path\": \"1\"\n").unwrap_err();
+    assert!(
+        matches!(error, DatasetError::Io(IoError::Json { line: 1, .. })),
+        "{error:?}"
+    );
+    let error = jsonl("[1, 2]\n").unwrap_err();
+    assert!(
+        matches!(error, DatasetError::Io(IoError::Json { line: 1, .. })),
+        "{error:?}"
+    );
+
+    let options = TableOptions::default();
+    let error = read_with("t.csv", b"path,label,split\n\xff,a,val\n", &options).unwrap_err();
+    assert!(
+        matches!(error, DatasetError::Io(IoError::NotUtf8 { .. })),
+        "{error:?}"
+    );
+    let error = read_with("t.txt", b"", &options).unwrap_err();
+    assert!(
+        matches!(error, DatasetError::UnknownTable { .. }),
+        "{error:?}"
+    );
+    let error = read_table(Path::new("/no/such.csv"), &options).unwrap_err();
+    assert!(
+        matches!(error, DatasetError::Io(IoError::Read { .. })),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn tables_without_rows_are_an_error() {
+    for text in ["", "path,label,split\n"] {
+        let error = csv(text).unwrap_err();
+        assert!(
+            matches!(error, DatasetError::NoExamples { .. }),
+            "{text:?}: {error:?}"
+        );
+    }
+    assert!(matches!(
+        jsonl("\n").unwrap_err(),
+        DatasetError::NoExamples { .. }
+    ));
+}

@@ -1,0 +1,356 @@
+//! The JSON of a Diffusers pipeline folder, checked before any weight is read.
+//!
+//! Defaults of absent keys are those of diffusers 0.42. A key that would change the result and that
+//! nothing here implements is refused by name, never ignored.
+
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::io;
+
+/// Why a config was refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error(transparent)]
+    Io(#[from] io::IoError),
+
+    /// It is not JSON, or a key is missing or of the wrong type.
+    #[error("{} does not hold the config expected", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// What the JSON reader said.
+        #[source]
+        source: serde_json::Error,
+    },
+
+    /// A value that no network here implements.
+    #[error("{}: {key} is {found}: expected {expected}", path.display())]
+    Unsupported {
+        /// The file.
+        path: PathBuf,
+        /// The key.
+        key: String,
+        /// Its value.
+        found: String,
+        /// What is known.
+        expected: String,
+    },
+}
+
+/// Reads a JSON config.
+///
+/// # Errors
+///
+/// [`ConfigError::Io`] and [`ConfigError::Json`].
+pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {
+    let text = io::read_to_string(path)?;
+    serde_json::from_str(&text)
+        .map_err(|source| ConfigError::Json { path: path.to_path_buf(), source })
+}
+
+/// A level of the UNet, on the way down or up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum UnetBlock {
+    /// `DownBlock2D`.
+    #[serde(rename = "DownBlock2D")]
+    Down,
+    /// `CrossAttnDownBlock2D`.
+    #[serde(rename = "CrossAttnDownBlock2D")]
+    CrossAttnDown,
+    /// `UpBlock2D`.
+    #[serde(rename = "UpBlock2D")]
+    Up,
+    /// `CrossAttnUpBlock2D`.
+    #[serde(rename = "CrossAttnUpBlock2D")]
+    CrossAttnUp,
+}
+
+impl UnetBlock {
+    pub(super) fn has_attention(self) -> bool {
+        matches!(self, Self::CrossAttnDown | Self::CrossAttnUp)
+    }
+}
+
+/// One number for all levels, or one for each.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum PerLevel {
+    /// The same at every level.
+    One(i64),
+    /// From the highest resolution to the lowest.
+    Each(Vec<i64>),
+}
+
+/// `unet/config.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct UnetConfig {
+    /// Side of the latents it was trained on.
+    pub sample_size: i64,
+    /// Channels of the latents.
+    pub in_channels: i64,
+    /// Channels of the prediction.
+    pub out_channels: i64,
+    /// Whether cosines come before sines in the timestep features.
+    pub flip_sin_to_cos: bool,
+    /// Shift of the timestep features' frequencies.
+    pub freq_shift: f64,
+    /// Levels on the way down, highest resolution first.
+    pub down_block_types: Vec<UnetBlock>,
+    /// Levels on the way up, lowest resolution first.
+    pub up_block_types: Vec<UnetBlock>,
+    /// Channels of the levels, highest resolution first.
+    pub block_out_channels: Vec<i64>,
+    /// Residual blocks of a level on the way down (one more on the way up).
+    pub layers_per_block: i64,
+    /// Padding of the strided convolutions.
+    pub downsample_padding: i64,
+    /// Groups of every group norm.
+    pub norm_num_groups: i64,
+    /// Epsilon of the residual blocks' norms.
+    pub norm_eps: f64,
+    /// Width of the caption's hidden states.
+    pub cross_attention_dim: i64,
+    /// Despite its name the number of heads; the class of that time mixed the two up
+    /// (`UNet2DConditionModel.__init__`).
+    pub attention_head_dim: PerLevel,
+    /// The number of heads, where a config says so.
+    pub num_attention_heads: Option<PerLevel>,
+    /// Linear layers around the transformers (SD 2.x) instead of 1 × 1 convolutions (SD 1.x).
+    pub use_linear_projection: bool,
+}
+
+impl Default for UnetConfig {
+    fn default() -> Self {
+        use UnetBlock::{CrossAttnDown, CrossAttnUp, Down, Up};
+        Self {
+            sample_size: 64,
+            in_channels: 4,
+            out_channels: 4,
+            flip_sin_to_cos: true,
+            freq_shift: 0.0,
+            down_block_types: vec![CrossAttnDown, CrossAttnDown, CrossAttnDown, Down],
+            up_block_types: vec![Up, CrossAttnUp, CrossAttnUp, CrossAttnUp],
+            block_out_channels: vec![320, 640, 1280, 1280],
+            layers_per_block: 2,
+            downsample_padding: 1,
+            norm_num_groups: 32,
+            norm_eps: 1e-5,
+            cross_attention_dim: 1280,
+            attention_head_dim: PerLevel::One(8),
+            num_attention_heads: None,
+            use_linear_projection: false,
+        }
+    }
+}
+
+impl UnetConfig {
+    /// Reads and checks `config.json`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`]; unknown block types are named with those that are known.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let raw: Value = read(path)?;
+        // Absent or at these values they change nothing; else another network is meant.
+        let neutral = [
+            ("act_fn", vec!["silu".into(), "swish".into()]),
+            ("center_input_sample", vec![false.into()]),
+            ("mid_block_type", vec!["UNetMidBlock2DCrossAttn".into()]),
+            ("mid_block_scale_factor", vec![1.into(), 1.0.into()]),
+            ("only_cross_attention", vec![false.into()]),
+            ("dual_cross_attention", vec![false.into()]),
+            ("transformer_layers_per_block", vec![1.into()]),
+            ("class_embed_type", vec![Value::Null]),
+            ("num_class_embeds", vec![Value::Null]),
+            ("addition_embed_type", vec![Value::Null]),
+            ("encoder_hid_dim", vec![Value::Null]),
+            ("encoder_hid_dim_type", vec![Value::Null]),
+            ("resnet_time_scale_shift", vec!["default".into()]),
+            ("resnet_skip_time_act", vec![false.into()]),
+            ("resnet_out_scale_factor", vec![1.into(), 1.0.into()]),
+            ("time_embedding_type", vec!["positional".into()]),
+            ("time_embedding_dim", vec![Value::Null]),
+            ("time_embedding_act_fn", vec![Value::Null]),
+            ("timestep_post_act", vec![Value::Null]),
+            ("time_cond_proj_dim", vec![Value::Null]),
+            ("conv_in_kernel", vec![3.into()]),
+            ("conv_out_kernel", vec![3.into()]),
+            ("attention_type", vec!["default".into()]),
+            ("cross_attention_norm", vec![Value::Null]),
+        ];
+        refuse_others(path, &raw, &neutral)?;
+        let known = ["DownBlock2D", "CrossAttnDownBlock2D", "UpBlock2D", "CrossAttnUpBlock2D"];
+        known_entries(path, &raw, "down_block_types", &known[..2])?;
+        known_entries(path, &raw, "up_block_types", &known[2..])?;
+        let config: Self = serde_json::from_value(raw)
+            .map_err(|source| ConfigError::Json { path: path.to_path_buf(), source })?;
+        config.check(path)?;
+        Ok(config)
+    }
+
+    fn check(&self, path: &Path) -> Result<(), ConfigError> {
+        let levels = self.block_out_channels.len();
+        let unsupported = |key: &str, found: String, expected: String| ConfigError::Unsupported {
+            path: path.to_path_buf(),
+            key: key.to_owned(),
+            found,
+            expected,
+        };
+        let counts = [
+            ("down_block_types", self.down_block_types.len()),
+            ("up_block_types", self.up_block_types.len()),
+        ];
+        for (key, count) in counts {
+            if count != levels || levels == 0 {
+                let expected = format!("one entry a level of block_out_channels ({levels})");
+                return Err(unsupported(key, format!("{count} long"), expected));
+            }
+        }
+        for heads in [Some(&self.attention_head_dim), self.num_attention_heads.as_ref()] {
+            if let Some(PerLevel::Each(each)) = heads
+                && each.len() != levels
+            {
+                let expected = format!("a number, or {levels} numbers");
+                return Err(unsupported("attention_head_dim", format!("{each:?}"), expected));
+            }
+        }
+        for (level, &channels) in self.block_out_channels.iter().enumerate() {
+            let (groups, heads) = (self.norm_num_groups, self.heads(level));
+            if groups < 1 || heads < 1 || channels < 1 || channels % groups + channels % heads != 0 {
+                let expected = format!("multiples of norm_num_groups ({groups}) and of the heads ({heads})");
+                return Err(unsupported("block_out_channels", channels.to_string(), expected));
+            }
+        }
+        Ok(())
+    }
+
+    /// Attention heads at a level (0: the highest resolution).
+    pub(super) fn heads(&self, level: usize) -> i64 {
+        match self.num_attention_heads.as_ref().unwrap_or(&self.attention_head_dim) {
+            PerLevel::One(heads) => *heads,
+            PerLevel::Each(each) => each.get(level).copied().unwrap_or(1),
+        }
+    }
+}
+
+/// `vae/config.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct VaeConfig {
+    /// Colour channels in.
+    pub in_channels: i64,
+    /// Colour channels out.
+    pub out_channels: i64,
+    /// Channels of the levels, highest resolution first.
+    pub block_out_channels: Vec<i64>,
+    /// Residual blocks of an encoder level (one more in the decoder).
+    pub layers_per_block: i64,
+    /// Channels of the latents.
+    pub latent_channels: i64,
+    /// Groups of every group norm.
+    pub norm_num_groups: i64,
+    /// Latents are multiplied by this before diffusion.
+    pub scaling_factor: f64,
+    /// Whether the older and newer checkpoints' 1 × 1 convolution after the encoder is there.
+    pub use_quant_conv: bool,
+    /// The same before the decoder.
+    pub use_post_quant_conv: bool,
+}
+
+impl Default for VaeConfig {
+    fn default() -> Self {
+        Self {
+            in_channels: 3,
+            out_channels: 3,
+            block_out_channels: vec![64],
+            layers_per_block: 1,
+            latent_channels: 4,
+            norm_num_groups: 32,
+            scaling_factor: 0.18215,
+            use_quant_conv: true,
+            use_post_quant_conv: true,
+        }
+    }
+}
+
+impl VaeConfig {
+    /// Reads and checks `config.json`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`].
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let raw: Value = read(path)?;
+        let neutral = [
+            ("act_fn", vec!["silu".into(), "swish".into()]),
+            ("mid_block_add_attention", vec![true.into()]),
+            ("shift_factor", vec![Value::Null]),
+            ("latents_mean", vec![Value::Null]),
+            ("latents_std", vec![Value::Null]),
+        ];
+        refuse_others(path, &raw, &neutral)?;
+        known_entries(path, &raw, "down_block_types", &["DownEncoderBlock2D"])?;
+        known_entries(path, &raw, "up_block_types", &["UpDecoderBlock2D"])?;
+        let config: Self = serde_json::from_value(raw)
+            .map_err(|source| ConfigError::Json { path: path.to_path_buf(), source })?;
+        let groups = config.norm_num_groups;
+        let divides = |c: &i64| groups > 0 && *c > 0 && c % groups == 0;
+        if config.block_out_channels.is_empty() || !config.block_out_channels.iter().all(divides) {
+            return Err(ConfigError::Unsupported {
+                path: path.to_path_buf(),
+                key: "block_out_channels".to_owned(),
+                found: format!("{:?}", config.block_out_channels),
+                expected: format!("multiples of norm_num_groups ({groups})"),
+            });
+        }
+        Ok(config)
+    }
+
+    /// Pixels per latent position along a side.
+    pub fn factor(&self) -> i64 {
+        1 << (self.block_out_channels.len() - 1)
+    }
+}
+
+fn refuse_others(
+    path: &Path,
+    raw: &Value,
+    neutral: &[(&str, Vec<Value>)],
+) -> Result<(), ConfigError> {
+    for (key, allowed) in neutral {
+        let Some(found) = raw.get(key) else { continue };
+        // Diffusers writes null for many options that are off.
+        if found.is_null() || allowed.contains(found) {
+            continue;
+        }
+        let known = allowed.iter().map(Value::to_string).collect::<Vec<_>>().join(" or ");
+        return Err(ConfigError::Unsupported {
+            path: path.to_path_buf(),
+            key: (*key).to_owned(),
+            found: found.to_string(),
+            expected: known,
+        });
+    }
+    Ok(())
+}
+
+fn known_entries(path: &Path, raw: &Value, key: &str, known: &[&str]) -> Result<(), ConfigError> {
+    for entry in raw.get(key).and_then(Value::as_array).into_iter().flatten() {
+        if !entry.as_str().is_some_and(|name| known.contains(&name)) {
+            return Err(ConfigError::Unsupported {
+                path: path.to_path_buf(),
+                key: key.to_owned(),
+                found: entry.to_string(),
+                expected: format!("one of {}", known.join(", ")),
+            });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,296 @@
+//! `scheduler_config.json` as Diffusers writes it, before any check.
+
+use super::{SchedulerError, class::Class};
+use serde_json::{Map, Value};
+
+/// The settings of a model folder's scheduler, not checked yet.
+///
+/// Keys are looked at only when [`build`](super::build) knows which scheduler is wanted, because a
+/// file holds keys of other classes too, and a key means something only to a class that reads it:
+///
+/// | Keys | Read by |
+/// |---|---|
+/// | `num_train_timesteps`, `beta_start`, `beta_end`, `beta_schedule`, `trained_betas`, `prediction_type`, `timestep_spacing`, `steps_offset` | all |
+/// | `clip_sample`, `clip_sample_range` | ddim, ddpm, heun |
+/// | `set_alpha_to_one` | ddim, pndm |
+/// | `thresholding` (only `false`) | ddim, ddpm, dpm++ |
+/// | `rescale_betas_zero_snr` | ddim, ddpm, euler, euler-ancestral, dpm++ |
+/// | `skip_prk_steps` | pndm |
+/// | `variance_type` | ddpm (`fixed_small`, `fixed_small_log`, `fixed_large`), dpm++ (only `null`) |
+/// | `use_karras_sigmas`, `use_exponential_sigmas`, `use_beta_sigmas` (only `false`) | euler, heun, lms, dpm++ |
+/// | `sigma_min`, `sigma_max` | euler, heun, dpm++, with the two above |
+/// | `final_sigmas_type` | euler, dpm++ |
+/// | `interpolation_type` (`linear`), `timestep_type` (`discrete`) | euler |
+/// | `solver_order`, `solver_type`, `algorithm_type`, `lower_order_final`, `euler_at_final`, `lambda_min_clipped` | dpm++ |
+/// | `use_lu_lambdas`, `use_flow_sigmas` (only `false`) | dpm++ |
+///
+/// An absent key has the default of the class that reads it, as in Diffusers; other keys are
+/// ignored, as in Diffusers.
+///
+/// # Examples
+///
+/// ```
+/// # use hardlight::diffusion::schedulers::{self, SchedulerConfig};
+/// let json = r#"{"_class_name": "PNDMScheduler", "beta_schedule": "scaled_linear",
+///     "beta_start": 0.00085, "beta_end": 0.012, "skip_prk_steps": true, "steps_offset": 1}"#;
+/// let config = SchedulerConfig::parse("scheduler_config.json", json)?;
+/// let own = schedulers::build(None, &config, 20, 0.0)?;
+/// assert_eq!((own.name(), own.timesteps().len()), ("pndm", 21));
+/// let other = schedulers::build(Some("dpm++"), &config, 20, 0.0)?;
+/// assert_eq!(other.timesteps()[0], 999.0);
+/// # Ok::<(), schedulers::SchedulerError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct SchedulerConfig {
+    pub(super) file: String,
+    pub(super) values: Map<String, Value>,
+}
+
+impl SchedulerConfig {
+    /// Reads the text of a `scheduler_config.json`; `file` is the name that errors will show.
+    ///
+    /// Python writes minus infinity (`lambda_min_clipped`) as a bare `-Infinity`; that is
+    /// understood although it is not JSON.
+    ///
+    /// # Errors
+    ///
+    /// - [`SchedulerError::Json`] if the text is not JSON.
+    /// - [`SchedulerError::NotAnObject`] if it is, but not an object.
+    pub fn parse(file: &str, json: &str) -> Result<Self, SchedulerError> {
+        let value: Value = serde_json::from_str(&quote_infinities(json)).map_err(|source| {
+            SchedulerError::Json {
+                file: file.to_owned(),
+                source,
+            }
+        })?;
+        let Value::Object(values) = value else {
+            return Err(SchedulerError::NotAnObject {
+                file: file.to_owned(),
+            });
+        };
+        Ok(Self {
+            file: file.to_owned(),
+            values,
+        })
+    }
+
+    /// The class that the file was written for.
+    pub(super) fn class(&self) -> Result<Class, SchedulerError> {
+        match self.values.get("_class_name") {
+            Some(Value::String(class)) => Class::of_diffusers(class, &self.file),
+            _ => Err(SchedulerError::MissingClass {
+                file: self.file.clone(),
+                known: super::NAMES.join(", "),
+            }),
+        }
+    }
+
+    /// A switch. `null` is false, as `None` is in Python.
+    pub(super) fn flag(&self, key: &'static str, default: bool) -> Result<bool, SchedulerError> {
+        match self.values.get(key) {
+            None => Ok(default),
+            Some(Value::Null) => Ok(false),
+            Some(Value::Bool(flag)) => Ok(*flag),
+            Some(_) => Err(self.bad(key, "true or false")),
+        }
+    }
+
+    /// A number, if there is one.
+    pub(super) fn optional_number(&self, key: &'static str) -> Result<Option<f64>, SchedulerError> {
+        match self.values.get(key) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) if text == MINUS_INFINITY => Ok(Some(f64::NEG_INFINITY)),
+            Some(value) => match value.as_f64() {
+                Some(number) => Ok(Some(number)),
+                None => Err(self.bad(key, "a number")),
+            },
+        }
+    }
+
+    /// A number that `accepts` approves of.
+    pub(super) fn number(
+        &self,
+        key: &'static str,
+        default: f64,
+        expected: &'static str,
+        accepts: impl Fn(f64) -> bool,
+    ) -> Result<f64, SchedulerError> {
+        match self.optional_number(key)? {
+            None => Ok(default),
+            Some(number) if accepts(number) => Ok(number),
+            Some(_) => Err(self.bad(key, expected)),
+        }
+    }
+
+    /// A whole number within `range`.
+    pub(super) fn count(
+        &self,
+        key: &'static str,
+        default: usize,
+        expected: &'static str,
+        range: std::ops::RangeInclusive<usize>,
+    ) -> Result<usize, SchedulerError> {
+        match self.values.get(key) {
+            None | Some(Value::Null) => Ok(default),
+            Some(value) => value
+                .as_u64()
+                .and_then(|count| usize::try_from(count).ok())
+                .filter(|count| range.contains(count))
+                .ok_or_else(|| self.bad(key, expected)),
+        }
+    }
+
+    /// One of several words.
+    pub(super) fn choice<T: Copy>(
+        &self,
+        key: &'static str,
+        class: Class,
+        default: T,
+        known: &[(&str, T)],
+    ) -> Result<T, SchedulerError> {
+        let text = match self.values.get(key) {
+            None | Some(Value::Null) => return Ok(default),
+            Some(Value::String(text)) => text,
+            Some(_) => return Err(self.bad(key, "a word in quotes")),
+        };
+        match known.iter().find(|(word, _)| word == text) {
+            Some((_, value)) => Ok(*value),
+            None => Err(SchedulerError::UnknownValue {
+                file: self.file.clone(),
+                key,
+                value: text.clone(),
+                class: class.of(),
+                known: known
+                    .iter()
+                    .map(|(word, _)| *word)
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            }),
+        }
+    }
+
+    /// An error unless the switch is off or absent.
+    pub(super) fn refuse_flag(
+        &self,
+        key: &'static str,
+        class: Class,
+    ) -> Result<(), SchedulerError> {
+        if self.flag(key, false)? {
+            return Err(self.unsupported(key, class, "false"));
+        }
+        Ok(())
+    }
+
+    pub(super) fn unsupported(
+        &self,
+        key: &'static str,
+        class: Class,
+        instead: &'static str,
+    ) -> SchedulerError {
+        SchedulerError::Unsupported {
+            file: self.file.clone(),
+            key,
+            value: self.shown(key),
+            class: class.of(),
+            instead,
+        }
+    }
+
+    pub(super) fn bad(&self, key: &'static str, expected: &'static str) -> SchedulerError {
+        SchedulerError::BadValue {
+            file: self.file.clone(),
+            key,
+            value: self.shown(key),
+            expected,
+        }
+    }
+
+    /// A value as it stands in the file, cut to a length that fits a message.
+    fn shown(&self, key: &str) -> String {
+        let text = self
+            .values
+            .get(key)
+            .map_or_else(String::new, Value::to_string);
+        if text.chars().count() <= 60 {
+            text
+        } else {
+            text.chars().take(60).chain("…".chars()).collect()
+        }
+    }
+}
+
+const MINUS_INFINITY: &str = "-Infinity";
+
+/// Puts Python's bare `-Infinity` into quotes, leaving text inside quotes alone.
+fn quote_infinities(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    let (mut inside, mut escaped) = (false, false);
+    let mut rest = json;
+    while let Some(next) = rest.chars().next() {
+        if !inside && rest.starts_with(MINUS_INFINITY) {
+            out.push('"');
+            out.push_str(MINUS_INFINITY);
+            out.push('"');
+            rest = &rest[MINUS_INFINITY.len()..];
+            continue;
+        }
+        if next == '"' && !escaped {
+            inside = !inside;
+        }
+        escaped = next == '\\' && !escaped;
+        out.push(next);
+        rest = &rest[next.len_utf8()..];
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(json: &str) -> SchedulerConfig {
+        SchedulerConfig::parse("s.json", json).unwrap()
+    }
+
+    #[test]
+    fn bare_minus_infinity_is_read_and_quoted_text_kept() {
+        let config = parse(r#"{"lambda_min_clipped": -Infinity, "note": "a \"-Infinity\" b"}"#);
+        assert_eq!(
+            config.optional_number("lambda_min_clipped").unwrap(),
+            Some(f64::NEG_INFINITY)
+        );
+        assert_eq!(config.values["note"], "a \"-Infinity\" b");
+    }
+
+    #[test]
+    fn null_is_absent_but_switches_a_flag_off() {
+        let config = parse(r#"{"clip_sample": null, "beta_start": null}"#);
+        assert!(!config.flag("clip_sample", true).unwrap());
+        assert_eq!(config.optional_number("beta_start").unwrap(), None);
+    }
+
+    #[test]
+    fn wrong_types_name_file_key_and_value() {
+        let config = parse(r#"{"steps_offset": -1, "clip_sample": "yes"}"#);
+        let error = config
+            .count("steps_offset", 0, "a whole number", 0..=9)
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "s.json: `steps_offset` is -1, expected a whole number"
+        );
+        let error = config.flag("clip_sample", true).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "s.json: `clip_sample` is \"yes\", expected true or false"
+        );
+    }
+
+    #[test]
+    fn text_that_is_no_object_is_refused() {
+        let not_json = SchedulerConfig::parse("s.json", "{").unwrap_err();
+        assert!(matches!(not_json, SchedulerError::Json { .. }));
+        let list = SchedulerConfig::parse("s.json", "[]").unwrap_err();
+        assert!(matches!(list, SchedulerError::NotAnObject { .. }));
+    }
+}

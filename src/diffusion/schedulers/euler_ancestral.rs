@@ -1,0 +1,72 @@
+//! Euler's method with ancestral noise: a step down to `σ_down`, then noise up to `σ_{i+1}`.
+//!
+//! `σ_up² = σ_{i+1}²·(σ_i² − σ_{i+1}²)/σ_i²`, `σ_down² = σ_{i+1}² − σ_up²`.
+//!
+//! Source: `sample_euler_ancestral` of k-diffusion
+//! (<https://github.com/crowsonkb/k-diffusion/blob/481677d114f6ea445aa009cf5bd7a9cdee909e47/k_diffusion/sampling.py#L72>).
+
+use super::{
+    Scheduler, SchedulerError,
+    alphas::f32,
+    settings::{Prediction, Settings},
+    sigmas::{SigmaGrid, clean},
+};
+use tch::Tensor;
+
+pub(super) struct EulerAncestral {
+    grid: SigmaGrid,
+    prediction: Prediction,
+}
+
+impl EulerAncestral {
+    pub(super) fn new(settings: &Settings) -> Result<Self, SchedulerError> {
+        Ok(Self {
+            grid: SigmaGrid::new(settings)?,
+            prediction: settings.prediction,
+        })
+    }
+}
+
+impl Scheduler for EulerAncestral {
+    fn name(&self) -> &'static str {
+        "euler-ancestral"
+    }
+
+    fn timesteps(&self) -> &[f64] {
+        &self.grid.timesteps
+    }
+
+    fn init_noise_sigma(&self) -> f64 {
+        self.grid.init_noise_sigma
+    }
+
+    fn scale_model_input(&self, sample: &Tensor, call: usize) -> Tensor {
+        self.grid.scale(sample, call)
+    }
+
+    fn step(
+        &mut self,
+        model_output: &Tensor,
+        call: usize,
+        sample: &Tensor,
+        noise: &mut dyn FnMut(usize) -> Tensor,
+    ) -> Tensor {
+        let (sigma, next) = (self.grid.sigmas[call], self.grid.sigmas[call + 1]);
+        // Levels decrease, so neither root is of a negative number.
+        let up = next * (1.0 - (next / sigma).powi(2)).max(0.0).sqrt();
+        let down = next * (next / sigma);
+        let (output, sample) = (f32(model_output), f32(sample));
+        let clean = clean(self.prediction, &output, &sample, sigma);
+        let derivative = (&sample - clean) / sigma;
+        let lower = sample + derivative * (down - sigma);
+        if up > 0.0 {
+            lower + f32(&noise(call)) * up
+        } else {
+            lower
+        }
+    }
+
+    fn add_noise(&self, original: &Tensor, noise: &Tensor, call: usize) -> Tensor {
+        self.grid.add_noise(original, noise, call)
+    }
+}

@@ -1,0 +1,165 @@
+//! Directions on disk: `directions.safetensors` (numbers) and `directions.json` (for people).
+
+use std::path::{Path, PathBuf};
+
+use ndarray::Array1;
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde_json::{Value, json};
+
+use super::{Direction, Fitted, Whitening};
+use crate::io::{self, IoError};
+
+/// Why directions could not be written or read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PersistError {
+    /// A file could not be read or written.
+    #[error(transparent)]
+    Io(#[from] IoError),
+    /// The numbers' file is damaged.
+    #[error("{} is not a sound directions file: delete it and run `hardlight detect` again", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What the format's reader said.
+        #[source]
+        source: safetensors::SafeTensorError,
+    },
+    /// A tensor is missing or of another shape.
+    #[error("{}: tensor {name} is missing or not float64 of the expected shape", path.display())]
+    Tensor {
+        /// The file.
+        path: PathBuf,
+        /// The tensor.
+        name: String,
+    },
+}
+
+fn bytes(values: impl IntoIterator<Item = f64>) -> Vec<u8> {
+    values.into_iter().flat_map(f64::to_le_bytes).collect()
+}
+
+fn file(dir: &Path) -> PathBuf {
+    dir.join("directions.safetensors")
+}
+
+/// Writes both files into `dir`.
+///
+/// Tensors, all float64: `mean` and `deviation` `[d]`, and per class and mode `CLASS.MODE.w` `[d]`
+/// and `CLASS.MODE.scalars` `[c, b, cv_score, p_value, q_value, threshold]`, with class indices.
+///
+/// # Errors
+///
+/// [`PersistError::Io`].
+pub fn write(
+    dir: &Path,
+    whitening: &Whitening,
+    whitened_on: &str,
+    fitted: &Fitted,
+    classes: &[String],
+) -> Result<(), PersistError> {
+    let d = whitening.mean().len();
+    let mut blobs: Vec<(String, usize, Vec<u8>)> = vec![
+        ("mean".to_owned(), d, bytes(whitening.mean().iter().map(|&v| f64::from(v)))),
+        ("deviation".to_owned(), d, bytes(whitening.deviation().iter().map(|&v| f64::from(v)))),
+    ];
+    for direction in &fitted.directions {
+        let name = format!("{}.{}", direction.class, direction.mode);
+        blobs.push((format!("{name}.w"), d, bytes(direction.w.iter().copied())));
+        let Direction { c, b, cv_score, p_value, q_value, threshold, .. } = *direction;
+        let scalars = bytes([c, b, cv_score, p_value, q_value, threshold]);
+        blobs.push((format!("{name}.scalars"), 6, scalars));
+    }
+    let path = file(dir);
+    let format = |source| PersistError::Format { path: path.clone(), source };
+    let mut views = Vec::new();
+    for (name, n, blob) in &blobs {
+        views.push((name, TensorView::new(Dtype::F64, vec![*n], blob).map_err(format)?));
+    }
+    let content = safetensors::serialize(views, None).map_err(format)?;
+    io::write_atomic(&path, &content)?;
+    let text = format!("{:#}\n", describe(whitening, whitened_on, fitted, classes));
+    io::write_atomic(&dir.join("directions.json"), text.as_bytes())?;
+    Ok(())
+}
+
+/// The content of `directions.json`.
+fn describe(
+    whitening: &Whitening,
+    whitened_on: &str,
+    fitted: &Fitted,
+    classes: &[String],
+) -> Value {
+    let directions: Vec<Value> = fitted
+        .directions
+        .iter()
+        .map(|d| {
+            json!({
+                "class": classes.get(d.class), "mode": d.mode, "c": d.c, "b": d.b,
+                "cv_score": d.cv_score, "p_value": d.p_value, "q_value": d.q_value,
+                "finding": d.is_finding(), "threshold": d.threshold,
+                "right": d.right, "wrong": d.wrong, "norm": d.norm(),
+                "bootstrap_cosine_95": d.bootstrap_cosine.map(|(low, high)| [low, high]),
+            })
+        })
+        .collect();
+    let skipped: Vec<Value> = fitted
+        .skipped
+        .iter()
+        .map(|s| {
+            json!({"class": classes.get(s.class), "right": s.right, "wrong": s.wrong, "reason": s.reason})
+        })
+        .collect();
+    json!({
+        "schema": 1, "whitened_on": whitened_on, "dimensions": whitening.mean().len(),
+        "dropped_dimensions": whitening.dropped(), "classes": classes,
+        "directions": directions, "skipped": skipped,
+    })
+}
+
+/// Reads the weights of a class's mode back, `[d]`.
+///
+/// # Errors
+///
+/// [`PersistError`].
+pub fn read_weights(dir: &Path, class: usize, mode: u32) -> Result<Array1<f64>, PersistError> {
+    let path = file(dir);
+    let content = io::read(&path)?;
+    let tensors = SafeTensors::deserialize(&content)
+        .map_err(|source| PersistError::Format { path: path.clone(), source })?;
+    let name = format!("{class}.{mode}.w");
+    let view = tensors.tensor(&name).ok().filter(|view| view.dtype() == Dtype::F64);
+    let Some(view) = view else { return Err(PersistError::Tensor { path, name }) };
+    Ok(view
+        .data()
+        .chunks_exact(8)
+        .map(|chunk| {
+            let mut eight = [0; 8];
+            eight.copy_from_slice(chunk);
+            f64::from_le_bytes(eight)
+        })
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array2, array};
+
+    use super::*;
+    use crate::direction::{FitOptions, fit};
+
+    #[test]
+    fn what_is_written_reads_back_bit_for_bit() {
+        let x: Array2<f64> =
+            array![[1.0, 0.0], [0.6, 0.8], [0.8, 0.6], [-1.0, 0.0], [-0.6, 0.8], [-0.8, 0.6]];
+        let whitening = Whitening::fit(x.mapv(|v| v as f32).view()).unwrap();
+        let options = FitOptions { permutations: 9, bootstrap: 0, ..FitOptions::default() };
+        let fitted = fit(x.view(), &[0; 6], &[0, 0, 0, 1, 1, 1], 1, &options).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), &whitening, "train", &fitted, &["cat".to_owned()]).unwrap();
+        assert_eq!(read_weights(dir.path(), 0, 0).unwrap(), fitted.directions[0].w);
+        assert!(matches!(read_weights(dir.path(), 1, 0), Err(PersistError::Tensor { .. })));
+        let json = std::fs::read_to_string(dir.path().join("directions.json")).unwrap();
+        assert!(json.contains("\"class\": \"cat\""), "{json}");
+    }
+}

@@ -1,0 +1,230 @@
+//! From a decoded image to the pixels a CLIP tower expects: resize, centre crop, normalise.
+//!
+//! ```text
+//! u8 [H, W, 3] ──resize──▶ ──crop──▶ u8 [h, w, 3] ──(x·factor − mean)/std──▶ f32 [3, h, w]
+//! ```
+//!
+//! The steps are read from the model's own folder, as Transformers (`preprocessor_config.json`)
+//! or `open_clip` (`open_clip_config.json`) writes them. A setting that is not understood is an
+//! error: a silently different preprocessing moves every embedding.
+//!
+//! Source: `CLIPImageProcessor` of Transformers 5, `image_transform` of `open_clip` 3; where the
+//! references disagree, see [`Preprocess::with_kernel`].
+
+mod config;
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use image::RgbImage;
+use ndarray::Array3;
+
+use super::resize::{self, Filter, Kernel};
+use crate::io::IoError;
+
+/// Why a preprocessing config was refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PreprocessError {
+    /// The folder holds no config.
+    #[error(
+        "{} holds neither preprocessor_config.json nor open_clip_config.json: copy it from the model's repository",
+        dir.display()
+    )]
+    Missing {
+        /// The folder.
+        dir: PathBuf,
+    },
+
+    /// A file cannot be read.
+    #[error(transparent)]
+    Io(#[from] IoError),
+
+    /// A file is not JSON.
+    #[error("{} is not valid JSON", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// What the JSON reader said.
+        #[source]
+        source: serde_json::Error,
+    },
+
+    /// A setting is missing, of the wrong type, or not supported.
+    #[error("{}: {key} is {found}, expected {expected}", path.display())]
+    Setting {
+        /// The file.
+        path: PathBuf,
+        /// The key, with dots between its levels.
+        key: String,
+        /// Its value as JSON, or "missing".
+        found: String,
+        /// What is understood.
+        expected: &'static str,
+    },
+}
+
+/// What an image is resized to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Target {
+    /// The shorter side gets this length, the other follows in proportion.
+    Shortest(usize),
+    /// Both sides are given, the proportion is not kept.
+    Exact {
+        /// Pixels.
+        height: usize,
+        /// Pixels.
+        width: usize,
+    },
+}
+
+impl Target {
+    /// Width and height after resizing. References truncate the longer side.
+    fn size(self, width: usize, height: usize) -> (usize, usize) {
+        match self {
+            Self::Exact { height, width } => (width, height),
+            Self::Shortest(side) => {
+                let long = |long: usize, short: usize| {
+                    ((side as u64 * long as u64) as f64 / short as f64) as usize
+                };
+                if width <= height {
+                    (side, long(height, width))
+                } else {
+                    (long(width, height), side)
+                }
+            }
+        }
+    }
+}
+
+/// Where the crop begins when what is left over (or to be padded) is odd.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Centre {
+    /// Transformers with Pillow: crops at `⌊n/2⌋`, pads `⌈n/2⌉` before.
+    Transformers,
+    /// Transformers with torchvision: crops at `⌊n/2⌋`, pads `⌊n/2⌋` before.
+    TransformersTorchvision,
+    /// torchvision itself, as `open_clip` uses it: crops at `n/2` rounded half to even, pads
+    /// `⌊n/2⌋` before.
+    Torchvision,
+}
+
+impl Centre {
+    /// For an axis of `len` pixels cropped or padded to `crop`: the outputs that show the image,
+    /// and the image's pixel under the first of them.
+    fn place(self, len: usize, crop: usize) -> (Range<usize>, usize) {
+        if len >= crop {
+            let spare = len - crop;
+            let start = match self {
+                // Half of an odd number ends in ½; to even is up exactly where spare = 3 mod 4.
+                Self::Torchvision => spare / 2 + usize::from(spare % 4 == 3),
+                Self::Transformers | Self::TransformersTorchvision => spare / 2,
+            };
+            (0..crop, start)
+        } else {
+            let missing = crop - len;
+            let before = match self {
+                Self::Transformers => missing.div_ceil(2),
+                Self::TransformersTorchvision | Self::Torchvision => missing / 2,
+            };
+            (before..before + len, 0)
+        }
+    }
+}
+
+/// The preprocessing of one model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Preprocess {
+    target: Option<Target>,
+    /// Height and width of every result.
+    crop: (usize, usize),
+    filter: Filter,
+    kernel: Kernel,
+    centre: Centre,
+    /// Normalised value of every byte, per channel.
+    values: Box<[[f32; 256]; 3]>,
+}
+
+impl Preprocess {
+    /// Reads `preprocessor_config.json`, or else `open_clip_config.json`, of a model's folder.
+    ///
+    /// Missing keys have the defaults of `CLIPImageProcessor` and `open_clip`. The kernel is
+    /// [`Kernel::Pil`].
+    ///
+    /// # Errors
+    ///
+    /// - [`PreprocessError::Missing`] if neither file is there.
+    /// - [`PreprocessError::Io`] and [`PreprocessError::Json`] if the file cannot be read.
+    /// - [`PreprocessError::Setting`] if a value is not understood, or if results would differ
+    ///   in size from image to image.
+    pub fn from_dir(dir: &Path) -> Result<Self, PreprocessError> {
+        config::read(dir)
+    }
+
+    /// The same preprocessing with another reference's resampling and, for a Transformers folder,
+    /// with the centre crop of that reference.
+    #[must_use]
+    pub fn with_kernel(mut self, kernel: Kernel) -> Self {
+        self.kernel = kernel;
+        self.centre = match (self.centre, kernel) {
+            (Centre::Torchvision, _) => Centre::Torchvision,
+            (_, Kernel::Torchvision) => Centre::TransformersTorchvision,
+            (_, Kernel::Pil | Kernel::Pil12) => Centre::Transformers,
+        };
+        self
+    }
+
+    /// Whose resampling is used.
+    pub fn kernel(&self) -> Kernel {
+        self.kernel
+    }
+
+    /// Height and width of every result, in pixels.
+    pub fn output_size(&self) -> (usize, usize) {
+        self.crop
+    }
+
+    /// Pixels of an image.
+    ///
+    /// # Shapes and units
+    ///
+    /// The result is `[3, h, w]` with [`Preprocess::output_size`], channels in the order red,
+    /// green, blue, in standard deviations from the mean. Padding is black before normalisation.
+    pub fn apply(&self, image: &RgbImage) -> Array3<f32> {
+        let (width, height) = (image.width() as usize, image.height() as usize);
+        let size = match self.target {
+            Some(target) if width > 0 && height > 0 => target.size(width, height),
+            _ => (width, height),
+        };
+        let (columns, left) = self.centre.place(size.0, self.crop.1);
+        let (rows, top) = self.centre.place(size.1, self.crop.0);
+        let shown = (left..left + columns.len(), top..top + rows.len());
+        let bytes = if size == (width, height) {
+            cut(image, &shown.0, shown.1)
+        } else {
+            resize::window(image, size, shown, self.filter, self.kernel)
+        };
+        Array3::from_shape_fn((3, self.crop.0, self.crop.1), |(channel, row, column)| {
+            let inside = rows.contains(&row) && columns.contains(&column);
+            let byte = if inside {
+                bytes[((row - rows.start) * columns.len() + column - columns.start) * 3 + channel]
+            } else {
+                0
+            };
+            self.values[channel][usize::from(byte)]
+        })
+    }
+}
+
+/// The bytes of a window of an image.
+fn cut(image: &RgbImage, columns: &Range<usize>, rows: Range<usize>) -> Vec<u8> {
+    let stride = image.width() as usize * 3;
+    rows.flat_map(|row| {
+        &image.as_raw()[row * stride + columns.start * 3..row * stride + columns.end * 3]
+    })
+    .copied()
+    .collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,114 @@
+//! Which generated images are kept, and why the others are not.
+//!
+//! Tests run in a fixed order and the first that fails gives the reason: [`blank`] (blank, constant
+//! or non-finite pixels), [`alignment`] (on the failure side of the direction, at or above the
+//! calibrated threshold), [`class`] (still its own class, by zero-shot CLIP; the failing classifier
+//! itself must not judge labels). All scores are kept whatever the verdict.
+//!
+//! May import: `io`, `dataset`, `embed`, `direction`.
+
+pub mod alignment;
+pub mod blank;
+pub mod class;
+
+use std::fmt::{self, Display};
+
+use image::RgbImage;
+use ndarray::ArrayView1;
+use serde::{Deserialize, Serialize};
+
+use self::alignment::AlignmentTest;
+use self::class::ClassTest;
+
+/// Why an image was not kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reason {
+    /// A pixel or an embedding is not a finite number.
+    NonFinite,
+    /// The pixels hardly differ.
+    Blank,
+    /// Its alignment is below the threshold: an easy image.
+    Alignment,
+    /// Its nearest reference caption is another class's.
+    Class,
+}
+
+impl Reason {
+    /// The word the ledger uses.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NonFinite => "non-finite",
+            Self::Blank => "blank",
+            Self::Alignment => "alignment",
+            Self::Class => "class",
+        }
+    }
+}
+
+impl Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What the tests measured.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Scores {
+    /// Alignment with the mode's direction; larger is harder.
+    pub alignment: f64,
+    /// Cosine with the own class's reference caption.
+    pub class_similarity: f64,
+    /// That cosine less the largest with another class's reference.
+    pub class_margin: f64,
+}
+
+/// The outcome of all tests for one image.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Verdict {
+    /// What was measured; none when the image could not be embedded.
+    pub scores: Option<Scores>,
+    /// Why it fails; none when it passes.
+    pub reason: Option<Reason>,
+}
+
+/// The tests for the images of one failure mode.
+#[derive(Debug, Clone)]
+pub struct Judge {
+    /// The failure side of the direction.
+    pub alignment: AlignmentTest,
+    /// The class.
+    pub class: ClassTest,
+    /// Smallest standard deviation of a channel, in levels of 255, that is not blank.
+    pub min_deviation: f64,
+}
+
+impl Judge {
+    /// Judges an image by its pixels and its embedding.
+    ///
+    /// # Shapes and units
+    ///
+    /// `finite` tells whether the sampler's pixels were finite before they were rounded;
+    /// `embedding` is `[d]`, before normalisation.
+    pub fn judge(&self, image: &RgbImage, finite: bool, embedding: ArrayView1<'_, f32>) -> Verdict {
+        let fail = |reason| Verdict { scores: None, reason: Some(reason) };
+        if !finite || embedding.iter().any(|v| !v.is_finite()) {
+            return fail(Reason::NonFinite);
+        }
+        let Some(alignment) = self.alignment.score(embedding) else {
+            return fail(Reason::NonFinite);
+        };
+        let (class_similarity, class_margin) = self.class.score(embedding);
+        let scores = Some(Scores { alignment, class_similarity, class_margin });
+        let reason = if blank::is_blank(image, self.min_deviation) {
+            Some(Reason::Blank)
+        } else if !self.alignment.passes(alignment) {
+            Some(Reason::Alignment)
+        } else if !self.class.passes(class_margin) {
+            Some(Reason::Class)
+        } else {
+            None
+        };
+        Verdict { scores, reason }
+    }
+}

@@ -1,0 +1,76 @@
+//! Stable Diffusion as an [`ImageGenerator`].
+
+use std::collections::BTreeMap;
+
+use super::{Attempt, GenerateError, ImageGenerator, Picture};
+use crate::diffusion::pipeline::{EncodedCaption, ImageRequest, Outcome, Pipeline, Sampling};
+
+/// A pipeline with its settings; every caption is encoded once.
+#[derive(Debug)]
+pub struct StableDiffusion {
+    pipeline: Pipeline,
+    sampling: Sampling,
+    unconditional: EncodedCaption,
+    captions: BTreeMap<String, EncodedCaption>,
+}
+
+impl StableDiffusion {
+    /// Checks the settings against the model.
+    ///
+    /// # Errors
+    ///
+    /// [`GenerateError::Pipeline`].
+    pub fn new(pipeline: Pipeline, sampling: Sampling) -> Result<Self, GenerateError> {
+        pipeline.check(&sampling)?;
+        let unconditional = pipeline.encode(&sampling.negative_prompt);
+        Ok(Self { pipeline, sampling, unconditional, captions: BTreeMap::new() })
+    }
+
+    /// The pipeline.
+    pub fn pipeline(&self) -> &Pipeline {
+        &self.pipeline
+    }
+
+    /// Captions met so far that were longer than the tokenizer's context.
+    pub fn truncated(&self) -> Vec<&str> {
+        let cut = self.captions.iter().filter(|(_, encoded)| encoded.truncated);
+        cut.map(|(caption, _)| caption.as_str()).collect()
+    }
+}
+
+impl ImageGenerator for StableDiffusion {
+    fn generate(
+        &mut self,
+        attempts: &[Attempt],
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Option<Vec<Picture>>, GenerateError> {
+        for attempt in attempts {
+            if !self.captions.contains_key(&attempt.caption) {
+                let encoded = self.pipeline.encode(&attempt.caption);
+                self.captions.insert(attempt.caption.clone(), encoded);
+            }
+        }
+        let requests: Vec<ImageRequest<'_>> = attempts
+            .iter()
+            .filter_map(|attempt| {
+                let caption = self.captions.get(&attempt.caption)?;
+                Some(ImageRequest { caption, seed: attempt.seed })
+            })
+            .collect();
+        let outcome =
+            self.pipeline.sample(&requests, &self.unconditional, &self.sampling, stop)?;
+        Ok(match outcome {
+            Outcome::Stopped => None,
+            Outcome::Done(sampled) => Some(
+                sampled
+                    .into_iter()
+                    .map(|s| Picture { image: s.image, finite: s.finite })
+                    .collect(),
+            ),
+        })
+    }
+
+    fn batch(&self) -> usize {
+        self.sampling.batch
+    }
+}

@@ -1,0 +1,141 @@
+//! The one error of this room: every variant names the path.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::image::DecodeError;
+
+/// Why a file could not be read, understood or written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IoError {
+    /// Opening or reading failed.
+    #[error("could not read {}", .path.display())]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
+
+    /// Creating, writing, syncing or renaming failed.
+    #[error("could not write {}", .path.display())]
+    Write {
+        /// The file or folder that was to appear.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
+
+    /// The path is a folder, pipe, socket or device: reading it could hang or never end.
+    #[error("{} is {found}, expected a regular file", .path.display())]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
+        /// What it is, with its article.
+        found: &'static str,
+    },
+
+    /// The file is larger than its kind of content may be.
+    #[error("{} has {bytes} bytes, the limit is {limit}", .path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its size.
+        bytes: u64,
+        /// The largest size that is read.
+        limit: u64,
+    },
+
+    /// The text is not UTF-8.
+    #[error("{} is not UTF-8 text: save it as UTF-8", .path.display())]
+    NotUtf8 {
+        /// The file.
+        path: PathBuf,
+        /// Where the first bad byte is.
+        #[source]
+        source: std::str::Utf8Error,
+    },
+
+    /// The file holds no image that can be used.
+    #[error("could not decode {}", .path.display())]
+    Image {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with its content.
+        #[source]
+        source: DecodeError,
+    },
+
+    /// The file holds no matrix that can be used.
+    #[error("could not use {} as a matrix", .path.display())]
+    Matrix {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with its content.
+        #[source]
+        source: super::matrix::MatrixError,
+    },
+
+    /// A line of a JSONL file is longer than any real record.
+    #[error("{}, line {line}: longer than {limit} bytes", .path.display())]
+    LineTooLong {
+        /// The file.
+        path: PathBuf,
+        /// One-based line.
+        line: usize,
+        /// The longest line that is read.
+        limit: usize,
+    },
+
+    /// A line of a JSONL file is not the JSON that is expected there.
+    #[error("{}, line {line}: not the JSON expected there", .path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// One-based line.
+        line: usize,
+        /// What the parser said.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+impl IoError {
+    /// Whether the disk refused a write: full, read-only, no permission, over quota, failing.
+    ///
+    /// False for everything about reading, and for a write to a path that cannot exist (a missing
+    /// parent, a file where a folder should be): that is a wrong path, not a bad disk.
+    pub fn is_disk(&self) -> bool {
+        use io::ErrorKind as Kind;
+        match self {
+            Self::Write { source, .. } => !matches!(
+                source.kind(),
+                Kind::NotFound
+                    | Kind::NotADirectory
+                    | Kind::IsADirectory
+                    | Kind::AlreadyExists
+                    | Kind::InvalidInput
+                    | Kind::InvalidFilename
+            ),
+            _ => false,
+        }
+    }
+
+    /// The path the error is about.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Read { path, .. }
+            | Self::Write { path, .. }
+            | Self::NotAFile { path, .. }
+            | Self::TooLarge { path, .. }
+            | Self::NotUtf8 { path, .. }
+            | Self::Image { path, .. }
+            | Self::Matrix { path, .. }
+            | Self::LineTooLong { path, .. }
+            | Self::Json { path, .. } => path,
+        }
+    }
+}

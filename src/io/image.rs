@@ -1,0 +1,376 @@
+//! From image bytes to RGB pixels, as Pillow's `Image.open(…).convert("RGB")` gives them.
+//!
+//! The format is told from the content, never from the name. Dimensions are checked in the header,
+//! before pixels are allocated. A truncated or corrupt file is an error, never a half-gray image.
+//!
+//! | in | out |
+//! | --- | --- |
+//! | gray, palette, 1/2/4 bits | expanded |
+//! | 16-bit gray | values above 255 clip to 255 |
+//! | 16-bit color | the high byte |
+//! | alpha, transparent palette entry | dropped without blending |
+//! | CMYK, YCCK | `R = (255 − C)(255 − K)/255`; a JPEG's inks are inverted, as Adobe writes them |
+//! | GIF, APNG, animated WebP | the first frame |
+//!
+//! Against Pillow 13: PNG, BMP, GIF and 8-bit TIFF are equal; JPEG differs by at most 4 levels
+//! (another inverse DCT and chroma filter), CMYK TIFF by 1. A GIF whose first frame does not cover
+//! its screen is black around it, where Pillow takes a palette color. Not supported: palette and
+//! float TIFF.
+
+mod jpeg;
+
+use std::io::Cursor;
+use std::path::Path;
+
+use ::image::metadata::Orientation;
+use ::image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, RgbImage};
+
+use super::IoError;
+
+/// The most pixels an image may have unless the caller says otherwise: 64 million.
+pub const MAX_PIXELS: u64 = 64_000_000;
+
+/// The longest side an image may have, in pixels (what a JPEG header can say).
+pub const MAX_SIDE: u32 = 65_535;
+
+/// The largest image file that is read, in bytes: 64 million pixels of 8 bytes, uncompressed.
+pub const MAX_FILE_BYTES: u64 = 520 << 20;
+
+/// What to do with an EXIF orientation; it must equal what the classifier's own loader does.
+///
+/// TIFF is turned upright either way, because Pillow does so when it loads one.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Exif {
+    /// Turn the image upright, as Hugging Face `datasets` does.
+    Apply,
+    /// Leave the pixels as stored, as torchvision's `ImageFolder` and `OpenCLIP` do.
+    #[default]
+    Ignore,
+}
+
+/// Why bytes are not a usable image.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// There are no bytes.
+    #[error("the file is empty (0 bytes)")]
+    Empty,
+
+    /// The content is something else.
+    #[error(
+        "not an image: the content is {found}, expected JPEG, PNG, WebP, BMP, TIFF or GIF \
+         (the file's name does not count)"
+    )]
+    NotAnImage {
+        /// What the content looks like.
+        found: String,
+    },
+
+    /// An image, but of a kind that is not read.
+    #[error("{format} {what} is not supported: convert it to PNG or JPEG")]
+    Unsupported {
+        /// The file format.
+        format: &'static str,
+        /// The part of it.
+        what: String,
+    },
+
+    /// The header announces more pixels than allowed.
+    #[error(
+        "{width} x {height} pixels, the limit is {max_pixels} in all and {MAX_SIDE} along a side"
+    )]
+    TooLarge {
+        /// Width in pixels.
+        width: u64,
+        /// Height in pixels.
+        height: u64,
+        /// The limit it was held against.
+        max_pixels: u64,
+    },
+
+    /// Tables or metadata ask for more memory than an image within the limits can need.
+    #[error("decoding this {format} needs more memory than its size allows for")]
+    TooMuchMemory {
+        /// The file format.
+        format: &'static str,
+    },
+
+    /// The header announces no pixels.
+    #[error("{format} of {width} x {height} pixels")]
+    NoPixels {
+        /// The file format.
+        format: &'static str,
+        /// Width in pixels.
+        width: u64,
+        /// Height in pixels.
+        height: u64,
+    },
+
+    /// The file ends before the image does.
+    #[error("truncated {format}: the file ends after {bytes} bytes, before the image does")]
+    Truncated {
+        /// The file format.
+        format: &'static str,
+        /// Bytes there are.
+        bytes: usize,
+    },
+
+    /// The data contradicts itself or the format.
+    #[error("corrupt {format}")]
+    Corrupt {
+        /// The file format.
+        format: &'static str,
+        /// What the decoder said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// Decodes an image of at most [`MAX_PIXELS`] to RGB.
+///
+/// # Errors
+///
+/// Every [`DecodeError`]: empty, not an image, unsupported kind, too large, truncated, corrupt.
+pub fn decode_rgb(bytes: &[u8], exif: Exif) -> Result<RgbImage, DecodeError> {
+    decode_rgb_within(bytes, exif, MAX_PIXELS)
+}
+
+/// [`decode_rgb`] with another limit on the number of pixels.
+///
+/// # Errors
+///
+/// Those of [`decode_rgb`].
+pub fn decode_rgb_within(
+    bytes: &[u8],
+    exif: Exif,
+    max_pixels: u64,
+) -> Result<RgbImage, DecodeError> {
+    let (format, name) = sniff(bytes)?;
+    let (image, orientation) = match format {
+        ImageFormat::Jpeg => {
+            let (image, orientation) = jpeg::decode(bytes, max_pixels)?;
+            (DynamicImage::ImageRgb8(image), orientation)
+        }
+        _ => decode_other(bytes, format, name, max_pixels)?,
+    };
+    let mut image = DynamicImage::ImageRgb8(rgb_as_pillow(image, name, is_gray16_png(bytes))?);
+    if exif == Exif::Apply || format == ImageFormat::Tiff {
+        image.apply_orientation(orientation);
+    }
+    Ok(image.into_rgb8())
+}
+
+/// Reads and decodes an image file of at most [`MAX_FILE_BYTES`].
+///
+/// # Errors
+///
+/// [`IoError::Image`] with the [`DecodeError`], or what [`super::read_at_most`] says.
+pub fn read_rgb(path: &Path, exif: Exif) -> Result<RgbImage, IoError> {
+    let bytes = super::read_at_most(path, MAX_FILE_BYTES)?;
+    decode_rgb(&bytes, exif).map_err(|source| IoError::Image {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// The format of the content and its name for messages.
+fn sniff(bytes: &[u8]) -> Result<(ImageFormat, &'static str), DecodeError> {
+    if bytes.is_empty() {
+        return Err(DecodeError::Empty);
+    }
+    match ::image::guess_format(bytes) {
+        Ok(ImageFormat::Jpeg) => Ok((ImageFormat::Jpeg, "JPEG")),
+        Ok(ImageFormat::Png) => Ok((ImageFormat::Png, "PNG")),
+        Ok(ImageFormat::WebP) => Ok((ImageFormat::WebP, "WebP")),
+        Ok(ImageFormat::Bmp) => Ok((ImageFormat::Bmp, "BMP")),
+        Ok(ImageFormat::Tiff) => Ok((ImageFormat::Tiff, "TIFF")),
+        Ok(ImageFormat::Gif) => Ok((ImageFormat::Gif, "GIF")),
+        _ => Err(DecodeError::NotAnImage {
+            found: describe(bytes),
+        }),
+    }
+}
+
+/// What content that is no image looks like.
+fn describe(bytes: &[u8]) -> String {
+    const KNOWN: [(&[u8], &str); 8] = [
+        (
+            b"version https://git-lfs",
+            "a Git LFS pointer (run git lfs pull)",
+        ),
+        (b"%PDF", "a PDF"),
+        (b"PK\x03\x04", "a zip archive"),
+        (b"\x1f\x8b", "gzip data"),
+        (b"<svg", "an SVG drawing"),
+        (b"<", "HTML or XML text"),
+        (b"{", "JSON text"),
+        (b"\x00\x00\x00\x0cJXL ", "JPEG XL"),
+    ];
+    if bytes.get(4..8) == Some(b"ftyp") {
+        return "an ISO media file (HEIC, AVIF or MP4)".to_owned();
+    }
+    let known = KNOWN.iter().find(|(magic, _)| bytes.starts_with(magic));
+    known.map_or_else(
+        || {
+            format!(
+                "of unknown kind, starting with {:02x?}",
+                &bytes[..bytes.len().min(8)]
+            )
+        },
+        |(_, name)| (*name).to_owned(),
+    )
+}
+
+/// Holds the dimensions of a header against the limits.
+fn check_size(
+    format: &'static str,
+    width: u64,
+    height: u64,
+    max_pixels: u64,
+) -> Result<(), DecodeError> {
+    if width == 0 || height == 0 {
+        return Err(DecodeError::NoPixels {
+            format,
+            width,
+            height,
+        });
+    }
+    let side = u64::from(MAX_SIDE);
+    if width > side || height > side || width.saturating_mul(height) > max_pixels {
+        return Err(DecodeError::TooLarge {
+            width,
+            height,
+            max_pixels,
+        });
+    }
+    Ok(())
+}
+
+/// Decodes PNG, WebP, BMP, TIFF and GIF, and tells the stored orientation.
+fn decode_other(
+    bytes: &[u8],
+    format: ImageFormat,
+    name: &'static str,
+    max_pixels: u64,
+) -> Result<(DynamicImage, Orientation), DecodeError> {
+    if format == ImageFormat::WebP {
+        check_riff_length(bytes)?;
+    }
+    if let Some((width, height)) = png_size(bytes) {
+        // The decoder allocates a row before it tells the size.
+        check_size(name, width, height, max_pixels)?;
+    }
+    let error = |source| typed(source, name, bytes.len());
+    let mut limits = ::image::Limits::no_limits();
+    // 8 bytes a pixel, twice (a decoder's own copy), and room for tables and metadata.
+    limits.max_alloc = Some(max_pixels.saturating_mul(16).saturating_add(64 << 20));
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    reader.limits(limits.clone());
+    let mut decoder = reader.into_decoder().map_err(error)?;
+    let (width, height) = decoder.dimensions();
+    check_size(name, width.into(), height.into(), max_pixels)?;
+    if matches!(decoder.color_type(), ColorType::Rgb32F | ColorType::Rgba32F) {
+        return Err(DecodeError::Unsupported {
+            format: name,
+            what: "with floating-point samples".to_owned(),
+        });
+    }
+    decoder.set_limits(limits).map_err(error)?;
+    let orientation = decoder.orientation().map_err(error)?;
+    let image = DynamicImage::from_decoder(decoder).map_err(error)?;
+    Ok((image, orientation))
+}
+
+/// A WebP file says its length in its first 8 bytes.
+fn check_riff_length(bytes: &[u8]) -> Result<(), DecodeError> {
+    let announced = bytes
+        .get(4..8)
+        .and_then(|field| field.try_into().ok())
+        .map_or(u64::MAX, |field| u64::from(u32::from_le_bytes(field)) + 8);
+    if announced > bytes.len() as u64 {
+        return Err(DecodeError::Truncated {
+            format: "WebP",
+            bytes: bytes.len(),
+        });
+    }
+    Ok(())
+}
+
+/// Our error for one of the `image` crate.
+fn typed(source: ::image::ImageError, format: &'static str, bytes: usize) -> DecodeError {
+    use ::image::ImageError;
+    match source {
+        ImageError::Unsupported(what) => DecodeError::Unsupported {
+            format,
+            what: format!("of this kind ({what})"),
+        },
+        ImageError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+            DecodeError::Truncated { format, bytes }
+        }
+        ImageError::Limits(_) => DecodeError::TooMuchMemory { format },
+        other => DecodeError::Corrupt {
+            format,
+            source: Box::new(other),
+        },
+    }
+}
+
+/// Width and height in the header of a PNG, `None` for other content.
+fn png_size(bytes: &[u8]) -> Option<(u64, u64)> {
+    let (width, rest) = bytes.get(16..24)?.split_first_chunk::<4>()?;
+    let height = rest.first_chunk::<4>()?;
+    let size = [*width, *height].map(|field| u64::from(u32::from_be_bytes(field)));
+    bytes.starts_with(b"\x89PNG").then_some((size[0], size[1]))
+}
+
+/// Whether the bytes are a PNG of 16-bit gray: a transparent gray value makes the decoder say
+/// gray and alpha, which Pillow converts otherwise.
+fn is_gray16_png(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"\x89PNG") && bytes.get(24..26) == Some(&[16, 0])
+}
+
+/// `convert("RGB")` of Pillow 13.
+///
+/// Source: `PngImagePlugin._MODES` (16-bit color is unpacked by its high byte) and `I;16` to `L`
+/// in `Convert.c` (clips).
+fn rgb_as_pillow(
+    image: DynamicImage,
+    format: &'static str,
+    gray16: bool,
+) -> Result<RgbImage, DecodeError> {
+    let (width, height) = (image.width(), image.height());
+    let high = |value: u16| (value >> 8) as u8;
+    let clip = |value: u16| value.min(255) as u8;
+    let pixels: Vec<u8> = match image {
+        DynamicImage::ImageRgb8(image) => return Ok(image),
+        DynamicImage::ImageLuma8(image) => image.iter().flat_map(|v| [*v; 3]).collect(),
+        DynamicImage::ImageLumaA8(image) => image.pixels().flat_map(|p| [p[0]; 3]).collect(),
+        DynamicImage::ImageRgba8(image) => {
+            image.pixels().flat_map(|p| [p[0], p[1], p[2]]).collect()
+        }
+        DynamicImage::ImageLuma16(image) => image.iter().flat_map(|v| [clip(*v); 3]).collect(),
+        DynamicImage::ImageLumaA16(image) if gray16 => {
+            image.pixels().flat_map(|p| [clip(p[0]); 3]).collect()
+        }
+        DynamicImage::ImageLumaA16(image) => image.pixels().flat_map(|p| [high(p[0]); 3]).collect(),
+        DynamicImage::ImageRgb16(image) => image.iter().map(|v| high(*v)).collect(),
+        DynamicImage::ImageRgba16(image) => {
+            let rgb = |p: &::image::Rgba<u16>| [high(p[0]), high(p[1]), high(p[2])];
+            image.pixels().flat_map(rgb).collect()
+        }
+        _ => {
+            return Err(DecodeError::Unsupported {
+                format,
+                what: "with floating-point samples".to_owned(),
+            });
+        }
+    };
+    let bytes = pixels.len();
+    RgbImage::from_raw(width, height, pixels).ok_or(DecodeError::Truncated { format, bytes })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,524 @@
+//! The columns of the manifest, and what must hold of a row.
+
+use std::path::{Component, Path};
+
+use serde::{Deserialize, Serialize};
+
+use super::ManifestError;
+use crate::dataset::{Example, Split};
+use crate::run::ledger::Entry;
+use crate::run::png::DigitalSource;
+
+/// Where an image comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// It was in the training set.
+    Original,
+    /// A real image that was not.
+    Pool,
+    /// It was generated.
+    Synthetic,
+}
+
+impl Source {
+    /// Its name in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Original => "original",
+            Self::Pool => "pool",
+            Self::Synthetic => "synthetic",
+        }
+    }
+}
+
+/// One image of the augmented training set. Fields are the columns, in order.
+///
+/// Empty optional texts are written as absent, because CSV cannot tell the two apart.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Row {
+    /// Unique name.
+    pub id: String,
+    /// Path of the file below `root`, with `/`.
+    pub path: String,
+    /// The folder `path` starts from; a relative one starts from the run folder.
+    pub root: String,
+    /// Name of the image in the archive, or row of the table, that `path` is.
+    pub member: Option<String>,
+    /// Index of the class, as in the original training set.
+    pub label: usize,
+    /// The split it belongs to.
+    pub split: Split,
+    /// Where it comes from.
+    pub source: Source,
+    /// Weight of its loss; 0 leaves it out.
+    pub weight: f64,
+    /// What it was generated from.
+    pub caption: Option<String>,
+    /// Why that caption: `hard`, `neutral`, `easy`.
+    pub caption_kind: Option<String>,
+    /// Name of the class.
+    pub class: String,
+    /// Failure mode within the class.
+    pub mode: Option<u32>,
+    /// Alignment with the mode's direction; larger is harder.
+    pub alignment: Option<f64>,
+    /// The alignment a generated image had to reach.
+    pub threshold: Option<f64>,
+    /// Cosine with the own class's reference caption.
+    pub class_similarity: Option<f64>,
+    /// Cosine with the nearest training image.
+    pub nearest_train_similarity: Option<f64>,
+    /// Seed of the noise.
+    pub seed: Option<u64>,
+    /// Denoising steps.
+    pub steps: Option<u32>,
+    /// Guidance scale.
+    pub guidance: Option<f64>,
+    /// Name of the scheduler.
+    pub scheduler: Option<String>,
+    /// The negative prompt.
+    pub negative_prompt: Option<String>,
+    /// How much of `init_image` was replaced, from 0 to 1.
+    pub strength: Option<f64>,
+    /// Id of the image that generation started from.
+    pub init_image: Option<String>,
+    /// Name of the diffusion model.
+    pub model: Option<String>,
+    /// Hash of its weights.
+    pub model_fingerprint: Option<String>,
+    /// Hash of the CLIP model's weights.
+    pub clip_fingerprint: Option<String>,
+    /// Width in pixels.
+    pub width: Option<u32>,
+    /// Height in pixels.
+    pub height: Option<u32>,
+    /// SHA-256 of the file, in hexadecimal; absent only for originals whose bytes were not read.
+    pub sha256: Option<String>,
+    /// What a generated image calls itself; see [`DigitalSource::uri`].
+    pub digital_source_type: Option<String>,
+}
+
+/// The type of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// UTF-8 text.
+    Text,
+    /// A whole number from 0 to 2⁶³ − 1.
+    Whole,
+    /// A finite number of 64 bits.
+    Real,
+}
+
+/// A column of the manifest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: &'static str,
+    /// Its type.
+    pub kind: Kind,
+    /// Whether every row has a value.
+    pub required: bool,
+}
+
+const fn column(name: &'static str, kind: Kind, required: bool) -> Column {
+    Column {
+        name,
+        kind,
+        required,
+    }
+}
+
+/// The columns, in order; the same in all encodings.
+pub const COLUMNS: [Column; 30] = [
+    column("id", Kind::Text, true),
+    column("path", Kind::Text, true),
+    column("root", Kind::Text, true),
+    column("member", Kind::Text, false),
+    column("label", Kind::Whole, true),
+    column("split", Kind::Text, true),
+    column("source", Kind::Text, true),
+    column("weight", Kind::Real, true),
+    column("caption", Kind::Text, false),
+    column("caption_kind", Kind::Text, false),
+    column("class", Kind::Text, true),
+    column("mode", Kind::Whole, false),
+    column("alignment", Kind::Real, false),
+    column("threshold", Kind::Real, false),
+    column("class_similarity", Kind::Real, false),
+    column("nearest_train_similarity", Kind::Real, false),
+    column("seed", Kind::Whole, false),
+    column("steps", Kind::Whole, false),
+    column("guidance", Kind::Real, false),
+    column("scheduler", Kind::Text, false),
+    column("negative_prompt", Kind::Text, false),
+    column("strength", Kind::Real, false),
+    column("init_image", Kind::Text, false),
+    column("model", Kind::Text, false),
+    column("model_fingerprint", Kind::Text, false),
+    column("clip_fingerprint", Kind::Text, false),
+    column("width", Kind::Whole, false),
+    column("height", Kind::Whole, false),
+    column("sha256", Kind::Text, false),
+    column("digital_source_type", Kind::Text, false),
+];
+
+/// One value of a row.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Cell<'a> {
+    Text(Option<&'a str>),
+    Whole(Option<u64>),
+    Real(Option<f64>),
+}
+
+impl Row {
+    /// A row with nothing known but what every row has; weight 1.
+    pub fn new(id: String, path: String, root: String, source: Source) -> Self {
+        Self {
+            id,
+            path,
+            root,
+            member: None,
+            label: 0,
+            split: Split::Train,
+            source,
+            weight: 1.0,
+            caption: None,
+            caption_kind: None,
+            class: String::new(),
+            mode: None,
+            alignment: None,
+            threshold: None,
+            class_similarity: None,
+            nearest_train_similarity: None,
+            seed: None,
+            steps: None,
+            guidance: None,
+            scheduler: None,
+            negative_prompt: None,
+            strength: None,
+            init_image: None,
+            model: None,
+            model_fingerprint: None,
+            clip_fingerprint: None,
+            width: None,
+            height: None,
+            sha256: None,
+            digital_source_type: None,
+        }
+    }
+
+    /// The row of a real image; `root` as [`super::root_text`] gives it.
+    ///
+    /// An example of the pool keeps that as its source and goes to the training split.
+    pub fn real(example: &Example, class: &str, root: &str) -> Self {
+        let (source, split) = match example.split {
+            Split::Pool => (Source::Pool, Split::Train),
+            split => (Source::Original, split),
+        };
+        let (id, path) = (example.id.clone(), example.path.clone());
+        Self {
+            label: example.label,
+            split,
+            class: class.to_owned(),
+            ..Self::new(id, path, root.to_owned(), source)
+        }
+    }
+
+    /// The row of a generated image, for training; none if the attempt left no file.
+    ///
+    /// The names and fingerprints of the models are the caller's to add.
+    pub fn synthetic(entry: &Entry, digital_source: DigitalSource) -> Option<Self> {
+        let path = entry.file.clone()?;
+        let row = Self::new(entry.id.clone(), path, ".".to_owned(), Source::Synthetic);
+        Some(Self {
+            label: entry.class_index,
+            caption: Some(entry.caption.clone()),
+            caption_kind: Some(entry.arm.clone()),
+            class: entry.class.clone(),
+            mode: Some(entry.mode),
+            alignment: entry.alignment,
+            threshold: entry.threshold,
+            class_similarity: entry.class_similarity,
+            seed: Some(entry.seed),
+            steps: Some(entry.steps),
+            guidance: Some(entry.guidance),
+            scheduler: Some(entry.scheduler.clone()),
+            negative_prompt: Some(entry.negative_prompt.clone()),
+            width: Some(entry.width),
+            height: Some(entry.height),
+            sha256: entry.sha256.clone(),
+            digital_source_type: Some(digital_source.uri()),
+            ..row
+        })
+    }
+
+    /// The values, in the order of [`COLUMNS`]. Every encoding is written from these.
+    pub(super) fn cells(&self) -> [Cell<'_>; COLUMNS.len()] {
+        // A field that is forgotten here does not compile.
+        let Self {
+            id,
+            path,
+            root,
+            member,
+            label,
+            split,
+            source,
+            weight,
+            caption,
+            caption_kind,
+            class,
+            mode,
+            alignment,
+            threshold,
+            class_similarity,
+            nearest_train_similarity,
+            seed,
+            steps,
+            guidance,
+            scheduler,
+            negative_prompt,
+            strength,
+            init_image,
+            model,
+            model_fingerprint,
+            clip_fingerprint,
+            width,
+            height,
+            sha256,
+            digital_source_type,
+        } = self;
+        let optional = |text| Cell::Text(Option::as_deref(text).filter(|text: &&str| !text.is_empty()));
+        let small = |number: &Option<u32>| Cell::Whole(number.map(u64::from));
+        [
+            Cell::Text(Some(id)),
+            Cell::Text(Some(path)),
+            Cell::Text(Some(root)),
+            optional(member),
+            Cell::Whole(Some(*label as u64)),
+            Cell::Text(Some(split.name())),
+            Cell::Text(Some(source.name())),
+            Cell::Real(Some(*weight)),
+            optional(caption),
+            optional(caption_kind),
+            Cell::Text(Some(class)),
+            small(mode),
+            Cell::Real(*alignment),
+            Cell::Real(*threshold),
+            Cell::Real(*class_similarity),
+            Cell::Real(*nearest_train_similarity),
+            Cell::Whole(*seed),
+            small(steps),
+            Cell::Real(*guidance),
+            optional(scheduler),
+            optional(negative_prompt),
+            Cell::Real(*strength),
+            optional(init_image),
+            optional(model),
+            optional(model_fingerprint),
+            optional(clip_fingerprint),
+            small(width),
+            small(height),
+            optional(sha256),
+            optional(digital_source_type),
+        ]
+    }
+
+    /// Checks what must hold of a row by itself; `row` is its number in messages.
+    pub(super) fn check(&self, row: usize) -> Result<(), ManifestError> {
+        let invalid = |column, value: &str, expected| ManifestError::Invalid {
+            row,
+            id: self.id.clone(),
+            column,
+            value: value.to_owned(),
+            expected,
+        };
+        for (column, cell) in COLUMNS.iter().zip(self.cells()) {
+            match cell {
+                Cell::Real(Some(value)) if !value.is_finite() => {
+                    return Err(ManifestError::NonFinite {
+                        row,
+                        id: self.id.clone(),
+                        column: column.name,
+                        value,
+                    });
+                }
+                Cell::Whole(Some(value)) if i64::try_from(value).is_err() => {
+                    let expected = "a number below 2^63";
+                    return Err(invalid(column.name, &value.to_string(), expected));
+                }
+                Cell::Text(Some("")) => {
+                    return Err(invalid(column.name, "empty", "a text"));
+                }
+                _ => {}
+            }
+        }
+        if self.weight < 0.0 {
+            let weight = self.weight.to_string();
+            return Err(invalid("weight", &weight, "0 or more"));
+        }
+        if !stays_below(&self.path) {
+            let expected = "a relative path without \"..\"";
+            return Err(invalid("path", &format!("{:?}", self.path), expected));
+        }
+        match self.sha256.as_deref().unwrap_or_default() {
+            "" if self.source == Source::Synthetic => {
+                Err(invalid("sha256", "absent", "the hash of the image that was written"))
+            }
+            "" => Ok(()),
+            hash if is_sha256(hash) => Ok(()),
+            hash => {
+                let expected = "64 lower-case hexadecimal digits";
+                Err(invalid("sha256", &format!("{hash:?}"), expected))
+            }
+        }
+    }
+}
+
+/// Whether a path cannot leave the folder it starts from.
+fn stays_below(path: &str) -> bool {
+    !path.contains('\0')
+        && Path::new(path)
+            .components()
+            .all(|part| matches!(part, Component::Normal(_)))
+}
+
+fn is_sha256(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::run::ledger::Decision;
+
+    fn entry(seed: u64) -> Entry {
+        Entry {
+            attempt: seed,
+            id: format!("{seed:016x}"),
+            class: "cat".to_owned(),
+            class_index: 1,
+            mode: 0,
+            arm: "hard".to_owned(),
+            caption: "a \"cat\", at\r\nnight \u{1f408}".to_owned(),
+            index: 0,
+            seed,
+            status: "done".to_owned(),
+            alignment: Some(0.1 + 0.2),
+            threshold: Some(-1e-7),
+            class_similarity: Some(1.0 / 3.0),
+            class_margin: None,
+            decision: Decision::Passed,
+            reason: None,
+            file: Some(format!("images/cat/0/{seed:016x}.png")),
+            sha256: Some(crate::io::sha256_hex(b"image")),
+            steps: 20,
+            guidance: 7.0,
+            scheduler: "ddim".to_owned(),
+            negative_prompt: String::new(),
+            width: 512,
+            height: 384,
+        }
+    }
+
+    pub(in crate::manifest) fn synthetic(seed: u64) -> Row {
+        let row = Row::synthetic(&entry(seed), DigitalSource::TrainedAlgorithmicMedia);
+        Row {
+            // Empty texts are absent once they are written.
+            negative_prompt: None,
+            ..row.unwrap()
+        }
+    }
+
+    pub(in crate::manifest) fn original() -> Row {
+        let example = Example {
+            id: "train/cat/=1+1.jpg".to_owned(),
+            path: "train/cat/=1+1.jpg".to_owned(),
+            label: 1,
+            split: Split::Pool,
+            prediction: None,
+            confidence: None,
+            probabilities: None,
+            group: None,
+        };
+        Row::real(&example, "cat", "../data")
+    }
+
+    /// What a row that was changed by `change` is refused for.
+    fn refused(change: impl FnOnce(&mut Row)) -> ManifestError {
+        let mut row = synthetic(1);
+        row.check(1).unwrap();
+        change(&mut row);
+        row.check(7).unwrap_err()
+    }
+
+    #[test]
+    fn a_cell_has_the_type_of_its_column() {
+        for (column, cell) in COLUMNS.iter().zip(synthetic(1).cells()) {
+            let (kind, known) = match cell {
+                Cell::Text(value) => (Kind::Text, value.is_some()),
+                Cell::Whole(value) => (Kind::Whole, value.is_some()),
+                Cell::Real(value) => (Kind::Real, value.is_some()),
+            };
+            assert_eq!(kind, column.kind, "{}", column.name);
+            assert!(known || !column.required, "{}", column.name);
+        }
+        // An original has the least: exactly the required columns.
+        for (column, cell) in COLUMNS.iter().zip(original().cells()) {
+            let absent = matches!(cell, Cell::Text(None) | Cell::Whole(None) | Cell::Real(None));
+            assert_eq!(absent, !column.required, "{}", column.name);
+        }
+    }
+
+    #[test]
+    fn numbers_that_are_none_are_named_by_row_and_column() {
+        let error = refused(|row| row.class_similarity = Some(f64::NAN));
+        assert_eq!(
+            error.to_string(),
+            "row 7 (\"0000000000000001\"): class_similarity is NaN, expected a finite number"
+        );
+        let error = refused(|row| row.weight = f64::INFINITY);
+        assert!(
+            matches!(error, ManifestError::NonFinite { column: "weight", .. }),
+            "{error:?}"
+        );
+    }
+
+    #[test]
+    fn values_out_of_range_are_refused() {
+        let changes: [(&str, fn(&mut Row)); 11] = [
+            ("weight", |row| row.weight = -0.5),
+            ("seed", |row| row.seed = Some(1 << 63)),
+            ("path", |row| row.path = "/etc/passwd".to_owned()),
+            ("path", |row| row.path = "a/../../b".to_owned()),
+            ("path", |row| row.path = "a\0b".to_owned()),
+            ("path", |row| row.path = String::new()),
+            ("id", |row| row.id = String::new()),
+            ("class", |row| row.class = String::new()),
+            ("sha256", |row| row.sha256 = None),
+            ("sha256", |row| row.sha256 = Some("A".repeat(64))),
+            ("sha256", |row| row.sha256 = Some("a".repeat(63))),
+        ];
+        for (expected, change) in changes {
+            let error = refused(change);
+            assert!(
+                matches!(error, ManifestError::Invalid { row: 7, column, .. } if column == expected),
+                "{expected}: {error:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_attempt_without_a_file_is_no_row() {
+        let entry = Entry { file: None, ..entry(1) };
+        assert_eq!(Row::synthetic(&entry, DigitalSource::AlgorithmicMedia), None);
+    }
+
+    #[test]
+    fn real_images_keep_their_split_but_the_pool_goes_to_training() {
+        let row = original();
+        assert_eq!((row.source, row.split), (Source::Pool, Split::Train));
+        row.check(1).unwrap();
+    }
+}

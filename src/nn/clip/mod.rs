@@ -1,0 +1,14 @@
+//! CLIP (Radford et al. 2021, <https://arxiv.org/abs/2103.00020>): tokenizer, text and image tower.
+//!
+//! - [`tokenizer`]: captions to token ids; [`bpe`] trains a vocabulary for a small world.
+//! - [`config`]: `config.json` as Transformers writes it.
+//! - [`towers`]: the two towers and the model that holds both.
+//!
+//! May import: `io`.
+
+pub mod bpe;
+#[cfg(feature = "torch")]
+pub mod config;
+pub mod tokenizer;
+#[cfg(feature = "torch")]
+pub mod towers;

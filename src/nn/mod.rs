@@ -1,0 +1,20 @@
+//! Networks' building blocks and the loader that fills them from checkpoints.
+//!
+//! - [`params`]: where a network's parameters come from: a `.safetensors` checkpoint (every missing,
+//!   unused and wrong-shaped tensor reported at once) or fresh ones for training.
+//! - [`layers`]: linear, convolution and normalisation layers whose names are checkpoint keys.
+//! - [`attention`]: the attention every tower and UNet here shares, through
+//!   `scaled_dot_product_attention`.
+//! - [`clip`]: CLIP's tokenizer, text tower and image tower.
+//!
+//! May import: `io`.
+
+#[cfg(feature = "torch")]
+pub mod attention;
+pub mod clip;
+#[cfg(feature = "torch")]
+pub mod layers;
+#[cfg(feature = "torch")]
+pub mod params;
+#[cfg(feature = "torch")]
+pub mod train;

@@ -1,0 +1,249 @@
+use std::collections::BTreeSet;
+
+use serde_json::json;
+
+use super::*;
+
+fn settings() -> Value {
+    json!({"seed": 1, "generate": {"guidance": 7.3, "steps": 20}, "clip": "ab12"})
+}
+
+/// Every path below a folder but the lock, with its content, sorted.
+fn tree(root: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.file_name().unwrap() != lock::FILE_NAME {
+                found.push((path.clone(), fs::read(path).unwrap()));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn a_new_folder_gets_its_record_and_the_same_settings_resume() {
+    let parent = tempfile::tempdir().unwrap();
+    let path = parent.path().join("a/b");
+    let run = RunFolder::open_or_create(&path, &settings(), false).unwrap();
+    assert!(!run.is_resumed());
+    let id = run.run_id().to_owned();
+    drop(run);
+    let before = tree(&path);
+    assert_eq!(before.len(), 1);
+    let record: Value = serde_json::from_slice(&before[0].1).unwrap();
+    assert_eq!(record["settings"], settings());
+    assert_eq!(record["schema"], 1);
+
+    // The order of keys does not make another run.
+    let same = json!({"clip": "ab12", "generate": {"steps": 20, "guidance": 7.3}, "seed": 1});
+    let run = RunFolder::open_or_create(&path, &same, false).unwrap();
+    assert!(run.is_resumed());
+    assert_eq!(run.run_id(), id);
+    assert_eq!(tree(&path), before);
+}
+
+#[test]
+fn other_settings_are_refused_key_by_key_and_change_nothing() {
+    let parent = tempfile::tempdir().unwrap();
+    drop(RunFolder::open_or_create(parent.path(), &settings(), false).unwrap());
+    let before = tree(parent.path());
+    let other = json!({"seed": 2, "generate": {"guidance": 7.3}, "clip": "ab12"});
+    let error = RunFolder::open_or_create(parent.path(), &other, false).unwrap_err();
+    let message = error.to_string();
+    assert!(
+        message.ends_with("\n  generate.steps: 20 → (absent)\n  seed: 1 → 2"),
+        "{message}"
+    );
+    assert!(!error.is_disk());
+    assert_eq!(tree(parent.path()), before);
+}
+
+#[test]
+fn long_lists_of_changes_are_cut() {
+    let change = Change {
+        key: "a".to_owned(),
+        old: None,
+        new: Some(json!(1)),
+    };
+    let lines = |count| list(&vec![change.clone(); count]);
+    assert!(lines(30).ends_with("a: (absent) → 1"));
+    assert_eq!(lines(30).lines().count(), 31);
+    assert!(lines(32).ends_with("\n  and 2 more"));
+}
+
+#[test]
+fn force_new_moves_results_aside_and_keeps_embeddings() {
+    let parent = tempfile::tempdir().unwrap();
+    let path = parent.path();
+    let run = RunFolder::open_or_create(path, &settings(), false).unwrap();
+    let layout = run.layout();
+    let images = layout.images_dir("cat", 0);
+    for (folder, name) in [(&images, "a.png"), (&layout.embeddings_dir(), "val.safetensors")] {
+        fs::create_dir_all(folder).unwrap();
+        fs::write(folder.join(name), "old").unwrap();
+    }
+    fs::write(layout.ledger(), "old").unwrap();
+    fs::write(path.join("notes.txt"), "mine").unwrap();
+    drop(run);
+
+    for number in ["1", "2"] {
+        let seed = json!({"seed": number});
+        let run = RunFolder::open_or_create(path, &seed, true).unwrap();
+        assert!(!run.is_resumed());
+        assert!(!layout.ledger().exists() && !images.exists());
+        assert!(layout.embeddings("val").exists() && path.join("notes.txt").exists());
+        assert!(path.join("former").join(number).join("run.json").exists());
+    }
+    let first = Layout::new(&path.join("former/1"));
+    assert_eq!(fs::read(first.ledger()).unwrap(), b"old");
+    assert!(first.images_dir("cat", 0).join("a.png").exists());
+    let record = read_record(&first.run_json()).unwrap();
+    assert_eq!(record.settings, settings());
+    RunFolder::open_or_create(path, &json!({"seed": "2"}), false).unwrap();
+}
+
+#[test]
+fn a_foreign_folder_is_never_touched() {
+    for name in ["photo.jpg", ".lock", ".tmp-x", "sub"] {
+        for force_new in [false, true] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join(name);
+            if name == "sub" {
+                fs::create_dir(&path).unwrap();
+            } else {
+                fs::write(&path, "mine").unwrap();
+            }
+            let error =
+                RunFolder::open_or_create(folder.path(), &settings(), force_new).unwrap_err();
+            assert!(
+                matches!(&error, FolderError::Foreign { found, .. } if found == name),
+                "{error:?}"
+            );
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+            if name != "sub" {
+                assert_eq!(fs::read(&path).unwrap(), b"mine");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_file_is_no_folder_and_no_disk_trouble() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    fs::write(&path, "mine").unwrap();
+    let error = RunFolder::open_or_create(&path, &settings(), false).unwrap_err();
+    assert!(matches!(error, FolderError::NotAFolder { .. }), "{error:?}");
+    assert!(!error.is_disk());
+    assert_eq!(fs::read(&path).unwrap(), b"mine");
+}
+
+#[test]
+fn a_folder_abandoned_before_its_record_can_be_used() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(FolderLock::acquire(folder.path()).unwrap());
+    fs::write(folder.path().join(".tmp-abc"), "{").unwrap();
+    let run = RunFolder::open_or_create(folder.path(), &settings(), false).unwrap();
+    assert_eq!(run.cleaned(), 1);
+    assert!(!run.is_resumed());
+}
+
+#[test]
+fn temporary_files_are_removed_but_not_others() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(RunFolder::open_or_create(folder.path(), &settings(), false).unwrap());
+    let layout = Layout::new(folder.path());
+    let images = layout.images_dir("cat", 3);
+    let elsewhere = folder.path().join("mine");
+    for path in [&images, &elsewhere] {
+        fs::create_dir_all(path).unwrap();
+        fs::write(path.join(".tmp-abc"), "").unwrap();
+        fs::write(path.join("a.png"), "").unwrap();
+    }
+    let run = RunFolder::open_or_create(folder.path(), &settings(), false).unwrap();
+    assert_eq!(run.cleaned(), 1);
+    assert!(!images.join(".tmp-abc").exists() && images.join("a.png").exists());
+    assert!(elsewhere.join(".tmp-abc").exists());
+}
+
+#[test]
+fn the_second_command_is_refused_while_the_first_works() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = RunFolder::open_or_create(folder.path(), &settings(), false).unwrap();
+    assert!(first.is_locked());
+    let error = RunFolder::open_or_create(folder.path(), &settings(), true).unwrap_err();
+    assert!(matches!(error, FolderError::Lock(_)), "{error:?}");
+    assert!(error.to_string().contains("in use by hardlight: process"));
+}
+
+#[test]
+fn damaged_and_newer_records_are_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.json");
+    let open = || RunFolder::open_or_create(folder.path(), &settings(), false).unwrap_err();
+    fs::write(&path, "{\"schema\":").unwrap();
+    assert!(matches!(open(), FolderError::Damaged { .. }));
+    fs::write(&path, r#"{"schema": 2, "hardlight": "9.1.0", "other": 1}"#).unwrap();
+    let error = open();
+    assert!(matches!(error, FolderError::Newer { found: 2, .. }), "{error:?}");
+    assert!(error.to_string().contains("hardlight 9.1.0"));
+}
+
+#[test]
+fn facts_do_not_count_as_settings() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = RunFolder::open_or_create(folder.path(), &settings(), false).unwrap();
+    run.note("device", json!("cpu")).unwrap();
+    run.note("device", json!("cuda:0")).unwrap();
+    drop(run);
+    let run = RunFolder::open_or_create(folder.path(), &settings(), false).unwrap();
+    assert!(run.is_resumed());
+    let record = read_record(&run.layout().run_json()).unwrap();
+    assert_eq!(Value::from(record.facts), json!({"device": "cuda:0"}));
+}
+
+#[test]
+fn class_names_become_safe_and_stay_different() {
+    for plain in ["cat", "old person", "3", "a.b", "Tench_01-x", "com10", "console"] {
+        assert_eq!(slug(plain), plain);
+    }
+    let long = "x".repeat(300);
+    let mut seen = BTreeSet::new();
+    for class in [
+        "a/b", "a\\b", "a_b", "..", ".", "", " ", " a", "a ", "a.", "-a", "CON", "con.txt", "Lpt1",
+        "com¹", "🦀", "🐈", "é", "e\u{301}", "a\0b", "~/x", "a~b", "../x", &long, "C:", "a\nb",
+    ] {
+        let name = slug(class);
+        assert!(seen.insert(name.to_lowercase()), "{class:?} becomes {name:?} too");
+        assert!(name.len() <= MAX_PLAIN && !name.starts_with('.'), "{name:?}");
+        assert!(name.chars().all(|c| is_safe(c) || c == '~'), "{name:?}");
+        // What a changed name ends with is never what a plain one looks like.
+        assert_eq!(name.contains('~'), name != class, "{class:?} becomes {name:?}");
+    }
+}
+
+#[test]
+fn paths_lie_below_the_folder() {
+    let layout = Layout::new(Path::new("runs/x"));
+    let images = layout.images_dir("../../etc", 2);
+    assert!(images.starts_with("runs/x/images"), "{images:?}");
+    assert_eq!(images.components().count(), 5);
+    let image = layout.images_dir("cat", 0).join("a.png");
+    assert_eq!(layout.relative(&image).unwrap(), "images/cat/0/a.png");
+    assert_eq!(layout.relative(Path::new("elsewhere/a.png")), None);
+    assert_eq!(layout.relative(Path::new("runs/x/../y")), None);
+    assert_eq!(layout.preview("cat", 1), Path::new("runs/x/previews/cat-1.png"));
+}
+
+#[test]
+fn run_ids_follow_the_settings() {
+    assert_eq!(run_id(&json!({"a": 1, "b": 2})), run_id(&json!({"b": 2, "a": 1})));
+    assert_ne!(run_id(&json!({"a": 1})), run_id(&json!({"a": 2})));
+    assert_ne!(run_id(&json!({"a": 1})), run_id(&json!({"b": 1})));
+}

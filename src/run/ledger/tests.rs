@@ -1,0 +1,246 @@
+use std::fs;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn entry(attempt: u64) -> Entry {
+    Entry {
+        attempt,
+        id: format!("{attempt:016x}"),
+        class: "cat \"é\"".to_owned(),
+        class_index: 1,
+        mode: 0,
+        arm: "hard".to_owned(),
+        caption: "a cat\nin \u{2028} snow, \"checksum\":\"".to_owned(),
+        index: attempt / 2,
+        seed: (1 << 48) - 1 - attempt,
+        status: "done".to_owned(),
+        alignment: (attempt % 3 != 0).then_some(0.1 + attempt as f64),
+        threshold: Some(-1.5e-300),
+        class_similarity: Some(1.0 / 3.0),
+        class_margin: None,
+        decision: Decision::Rejected,
+        reason: Some("alignment".to_owned()),
+        file: None,
+        sha256: None,
+        steps: 20,
+        guidance: 7.5,
+        scheduler: "ddim".to_owned(),
+        negative_prompt: String::new(),
+        width: 512,
+        height: 512,
+    }
+}
+
+/// A ledger of so many entries, closed again.
+fn written(count: u64) -> (tempfile::TempDir, PathBuf, Vec<Entry>) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.jsonl");
+    let entries: Vec<_> = (0..count).map(entry).collect();
+    let (mut ledger, old) = Ledger::open(&path).unwrap();
+    assert_eq!(old, []);
+    ledger.append(&entries).unwrap();
+    (folder, path, entries)
+}
+
+/// Changes the text of a line and seals it again.
+fn forge(line: &str, from: &str, to: &str) -> String {
+    let text = String::from_utf8(unseal(format!("{line}\n").as_bytes()).unwrap()).unwrap();
+    assert!(text.contains(from));
+    let text = text.replacen(from, to, 1);
+    let sum = checksum(text.as_bytes());
+    format!("{}{SEAL}{sum}\"}}", &text[..text.len() - 1])
+}
+
+#[test]
+fn what_is_appended_is_read_and_each_line_is_json() {
+    let (_folder, path, entries) = written(5);
+    let (ledger, found) = Ledger::open(&path).unwrap();
+    assert_eq!(found, entries);
+    assert_eq!(ledger.torn(), None);
+    let text = fs::read_to_string(&path).unwrap();
+    assert_eq!(text.lines().count(), 5);
+    for line in text.lines() {
+        let value: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!(value["schema"], 1);
+        assert_eq!(value["checksum"].as_str().unwrap().len(), DIGITS);
+    }
+}
+
+#[test]
+fn the_bytes_do_not_depend_on_how_entries_are_grouped() {
+    let (_folder, path, entries) = written(4);
+    let other = path.with_file_name("other.jsonl");
+    let (mut ledger, _) = Ledger::open(&other).unwrap();
+    for entry in &entries {
+        ledger.append(std::slice::from_ref(entry)).unwrap();
+    }
+    ledger.append(&[]).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), fs::read(&other).unwrap());
+}
+
+#[test]
+fn a_ledger_cut_anywhere_keeps_its_whole_lines_and_can_go_on() {
+    let (_folder, path, entries) = written(3);
+    let whole = fs::read(&path).unwrap();
+    for length in 0..=whole.len() {
+        fs::write(&path, &whole[..length]).unwrap();
+        let lines = whole[..length].iter().filter(|&&b| b == b'\n').count();
+        let rest = length - whole[..length].iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
+
+        let (reading, torn) = read(&path).unwrap();
+        assert_eq!(reading, entries[..lines]);
+        assert_eq!(fs::metadata(&path).unwrap().len(), length as u64);
+
+        let (mut ledger, found) = Ledger::open(&path).unwrap();
+        assert_eq!(found, entries[..lines]);
+        assert_eq!(ledger.torn(), torn);
+        let expected = (rest > 0).then_some(TornTail { line: lines + 1, bytes: rest as u64 });
+        assert_eq!(torn, expected);
+        ledger.append(&entries[lines..]).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), whole);
+    }
+}
+
+#[test]
+fn a_flipped_bit_is_named_by_its_line_but_in_the_last_line_cut() {
+    let (_folder, path, entries) = written(3);
+    let whole = fs::read(&path).unwrap();
+    let starts: Vec<_> = whole.split_inclusive(|&b| b == b'\n').map(<[u8]>::len).collect();
+    for at in (0..whole.len()).step_by(7) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x10;
+        fs::write(&path, &bytes).unwrap();
+        match read(&path) {
+            Ok((found, torn)) => {
+                assert!(at >= starts[0] + starts[1], "byte {at}");
+                assert_eq!(found, entries[..2]);
+                assert!(torn.is_some());
+            }
+            Err(LedgerError::Corrupt { line, .. }) => {
+                // A flipped line break joins a line to the next: the first is the one named.
+                assert_eq!(line, if at < starts[0] { 1 } else { 2 }, "byte {at}");
+            }
+            Err(error) => panic!("byte {at}: {error:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_missing_middle_line_break_is_an_error() {
+    let (_folder, path, _) = written(3);
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replacen('\n', "", 1)).unwrap();
+    let error = Ledger::open(&path).unwrap_err();
+    assert!(matches!(error, LedgerError::Corrupt { line: 1, .. }), "{error:?}");
+    // Nothing was repaired.
+    assert_eq!(fs::read_to_string(&path).unwrap(), text.replacen('\n', "", 1));
+}
+
+#[test]
+fn a_newer_line_is_refused_even_at_the_end() {
+    let (_folder, path, _) = written(2);
+    let text = fs::read_to_string(&path).unwrap();
+    let lines: Vec<_> = text.lines().collect();
+    let newer = forge(lines[1], "\"schema\":1", "\"schema\":2,\"new\":[]");
+    fs::write(&path, format!("{}\n{newer}\n", lines[0])).unwrap();
+    let error = Ledger::open(&path).unwrap_err();
+    assert!(
+        matches!(error, LedgerError::Newer { line: 2, found: 2, .. }),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn a_whole_line_that_is_no_entry_is_refused() {
+    let (_folder, path, _) = written(1);
+    let text = fs::read_to_string(&path).unwrap();
+    let wrong = forge(text.trim_end(), "\"steps\":20", "\"steps\":-1");
+    fs::write(&path, wrong + "\n").unwrap();
+    let error = Ledger::open(&path).unwrap_err();
+    assert!(matches!(error, LedgerError::Entry { line: 1, .. }), "{error:?}");
+}
+
+#[test]
+fn an_attempt_or_id_that_comes_twice_is_an_error() {
+    let (_folder, path, entries) = written(2);
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, format!("{text}{text}")).unwrap();
+    let error = Ledger::open(&path).unwrap_err();
+    assert!(
+        matches!(error, LedgerError::Duplicate { line: 3, first: 1, what: "attempt", .. }),
+        "{error:?}"
+    );
+
+    fs::write(&path, &text).unwrap();
+    let (mut ledger, _) = Ledger::open(&path).unwrap();
+    let same_id = Entry { attempt: 9, ..entries[1].clone() };
+    for entry in [entries[1].clone(), same_id] {
+        let error = ledger.append(&[super::tests::entry(7), entry]).unwrap_err();
+        assert!(
+            matches!(error, LedgerError::Duplicate { line: 4, first: 2, .. }),
+            "{error:?}"
+        );
+    }
+    // A refused append leaves nothing behind, and the ledger stays open.
+    assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    ledger.append(&[super::tests::entry(7)]).unwrap();
+}
+
+#[test]
+fn numbers_that_are_none_are_refused_by_name() {
+    let (_folder, path, _) = written(0);
+    let (mut ledger, _) = Ledger::open(&path).unwrap();
+    let bad = Entry { class_margin: Some(f64::NEG_INFINITY), ..entry(3) };
+    let error = ledger.append(&[entry(2), bad]).unwrap_err();
+    assert!(
+        matches!(error, LedgerError::NonFinite { attempt: 3, field: "class_margin", .. }),
+        "{error:?}"
+    );
+    assert_eq!(fs::read(&path).unwrap(), b"");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_closes_the_ledger() {
+    let mut ledger = Ledger {
+        path: PathBuf::from("/dev/full"),
+        file: OpenOptions::new().append(true).open("/dev/full").unwrap(),
+        seen: Seen::default(),
+        torn: None,
+        whole: Some(0),
+    };
+    let error = ledger.append(&[entry(0)]).unwrap_err();
+    assert!(error.is_disk(), "{error:?}");
+    let error = ledger.append(&[entry(1)]).unwrap_err();
+    assert!(matches!(error, LedgerError::Closed { .. }), "{error:?}");
+}
+
+#[test]
+fn a_missing_ledger_is_an_error_to_those_who_only_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = read(&folder.path().join("ledger.jsonl")).unwrap_err();
+    assert!(matches!(error, LedgerError::Io(_)) && !error.is_disk(), "{error:?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Scores come back bit by bit (serde_json's `float_roundtrip`): a resumed run must write the
+    /// same manifest as one that was never stopped.
+    #[test]
+    fn any_entry_comes_back_the_same(
+        caption in ".*",
+        class in ".{1,8}",
+        alignment in proptest::option::of(proptest::num::f64::NORMAL),
+        seed in any::<u64>(),
+    ) {
+        let entry = Entry { caption, class, alignment, seed, ..entry(0) };
+        let mut line = Vec::new();
+        encode(&entry, &mut line).unwrap();
+        prop_assert_eq!(line.iter().filter(|&&b| b == b'\n').count(), 1);
+        let back = decode(&unseal(&line).unwrap(), Path::new("x"), 1).unwrap();
+        prop_assert_eq!(back, entry);
+    }
+}

@@ -1,0 +1,18 @@
+//! The run: plan, sample, judge, ledger, quota; resume, locks, the run folder.
+//!
+//! - [`folder`], [`lock`], [`settings_diff`]: a folder that belongs to one run and refuses another.
+//! - [`ledger`]: every attempt, crash-safe; [`png`]: generated images as files.
+//! - [`engine`]: the loop that fills quotas from plans; [`cache`]: embeddings that are not made twice.
+//! - [`settings`]: what a run is told, in one TOML file.
+//!
+//! May import every room above: `io`, `dataset`, `embed`, `direction`, `caption`, `generate`,
+//! `filter`.
+
+pub mod cache;
+pub mod engine;
+pub mod folder;
+pub mod ledger;
+pub mod lock;
+pub mod png;
+pub mod settings;
+pub mod settings_diff;

@@ -1,0 +1,369 @@
+//! What is in a drawn portrait, before a pixel of it exists.
+
+use rand::Rng;
+use serde::{Deserialize, Serialize};
+
+/// Declares an enum of plain alternatives with the word each has in captions and file formats.
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident => $word:literal),+ $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "lowercase")]
+        pub enum $name { $($(#[$doc])* $variant),+ }
+
+        impl $name {
+            /// Every alternative, in the order of declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The word for it, lower case.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+        }
+    };
+}
+
+words! {
+    /// The label of a portrait.
+    Age {
+        /// No wrinkles, never grey.
+        Young => "young",
+        /// Wrinkled, and grey with probability [`WorldConfig::p_grey`].
+        Old => "old",
+    }
+}
+
+words! {
+    /// The group of a portrait: known to the world, hidden from the classifier.
+    Gender {
+        /// Short hair, thick brows, a broad jaw, sometimes a beard.
+        Man => "man",
+        /// Long hair, thin brows, full lips.
+        Woman => "woman",
+    }
+}
+
+words! {
+    /// Hair colour; the brows and the beard follow it.
+    Hair {
+        /// Near black.
+        Black => "black",
+        /// Dark brown.
+        Brown => "brown",
+        /// Golden.
+        Blond => "blond",
+        /// Copper.
+        Red => "red",
+        /// Silver; on old faces only.
+        Grey => "grey",
+    }
+}
+
+words! {
+    /// Skin tone. Never mentioned in a caption.
+    Skin {
+        /// The lightest.
+        Fair => "fair",
+        /// Light.
+        Light => "light",
+        /// Between light and dark.
+        Tan => "tan",
+        /// Dark.
+        Brown => "brown",
+        /// The darkest.
+        Deep => "deep",
+    }
+}
+
+words! {
+    /// Colour of the plain background.
+    Background {
+        /// Crimson.
+        Red => "red",
+        /// Orange.
+        Orange => "orange",
+        /// Lemon.
+        Yellow => "yellow",
+        /// Grass.
+        Green => "green",
+        /// Royal blue.
+        Blue => "blue",
+        /// Violet.
+        Purple => "purple",
+        /// Middle grey, darker than grey hair.
+        Grey => "grey",
+        /// Off-white.
+        White => "white",
+    }
+}
+
+words! {
+    /// Colour of the shirt. Never mentioned in a caption.
+    Shirt {
+        /// Dark blue.
+        Navy => "navy",
+        /// Blue-green.
+        Teal => "teal",
+        /// Dark red.
+        Maroon => "maroon",
+        /// Pale cream.
+        Cream => "cream",
+        /// Near black.
+        Charcoal => "charcoal",
+    }
+}
+
+words! {
+    /// Colour of the hat. A caption says that there is one, not its colour.
+    Hat {
+        /// Dark blue.
+        Navy => "navy",
+        /// Dark green.
+        Forest => "forest",
+        /// Dark red.
+        Wine => "wine",
+    }
+}
+
+/// Small differences of position between portraits, which carry no meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pose {
+    /// Shift to the right, in pixels of the finished picture.
+    pub shift_x_px: f32,
+    /// Shift downwards, in pixels of the finished picture.
+    pub shift_y_px: f32,
+    /// Size relative to the drawing.
+    pub scale: f32,
+    /// Clockwise tilt of the head, in radians.
+    pub tilt_rad: f32,
+    /// Whether the drawing is mirrored; shows in the parting of the hair.
+    pub mirrored: bool,
+}
+
+impl Pose {
+    /// Straight, centred, unscaled.
+    pub const UPRIGHT: Self = Self {
+        shift_x_px: 0.0,
+        shift_y_px: 0.0,
+        scale: 1.0,
+        tilt_rad: 0.0,
+        mirrored: false,
+    };
+}
+
+/// How often the attributes of the world occur.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WorldConfig {
+    /// Probability that an old face has grey hair. At 1 the hair gives the label away and a classifier
+    /// never fails on old faces; at 0 only the wrinkles are left.
+    pub p_grey: f64,
+    /// Probability that a young face has its hair dyed grey. At 0 grey hair is proof of age, and an
+    /// old woman fails only where she has none.
+    pub p_dyed: f64,
+    /// Probability of glasses.
+    pub p_glasses: f64,
+    /// Probability of a hat.
+    pub p_hat: f64,
+    /// Probability that a man has a beard.
+    pub p_beard: f64,
+    /// Probability of a smile.
+    pub p_smile: f64,
+}
+
+impl Default for WorldConfig {
+    fn default() -> Self {
+        Self {
+            p_grey: 0.94,
+            p_dyed: 0.06,
+            p_glasses: 0.3,
+            p_hat: 0.15,
+            p_beard: 0.35,
+            p_smile: 0.5,
+        }
+    }
+}
+
+impl WorldConfig {
+    /// The probabilities with their names, in the order of the fields.
+    pub fn probabilities(&self) -> [(&'static str, f64); 6] {
+        [
+            ("p_grey", self.p_grey),
+            ("p_dyed", self.p_dyed),
+            ("p_glasses", self.p_glasses),
+            ("p_hat", self.p_hat),
+            ("p_beard", self.p_beard),
+            ("p_smile", self.p_smile),
+        ]
+    }
+}
+
+/// One portrait, described.
+///
+/// [`Face::sample`] never makes a woman with a beard; the type itself permits it, so that counterfactual pictures can be drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Face {
+    /// The label.
+    pub age: Age,
+    /// The group.
+    pub gender: Gender,
+    /// Hair colour.
+    pub hair: Hair,
+    /// Skin tone.
+    pub skin: Skin,
+    /// Background colour.
+    pub background: Background,
+    /// Whether there are glasses.
+    pub glasses: bool,
+    /// The hat, where there is one. It hides only the top of the hair.
+    pub hat: Option<Hat>,
+    /// Whether there is a beard.
+    pub beard: bool,
+    /// Whether the mouth smiles.
+    pub smile: bool,
+    /// Shirt colour.
+    pub shirt: Shirt,
+    /// Meaningless variation of position.
+    pub pose: Pose,
+}
+
+impl Face {
+    /// Draws a description at random. Everything but grey hair (by age) and the beard (men only) is independent of age and gender.
+    ///
+    /// Every face takes the same number of draws in the same order, so that changing one probability
+    /// of `config` leaves the other attributes of a seeded face as they were.
+    pub fn sample(rng: &mut impl Rng, age: Age, gender: Gender, config: &WorldConfig) -> Self {
+        const PIGMENTED: [Hair; 4] = [Hair::Black, Hair::Brown, Hair::Blond, Hair::Red];
+        let pigmented = pick(&PIGMENTED, rng);
+        let is_grey = chance(
+            match age {
+                Age::Old => config.p_grey,
+                Age::Young => config.p_dyed,
+            },
+            rng,
+        );
+        let skin = pick(Skin::ALL, rng);
+        let background = pick(Background::ALL, rng);
+        let glasses = chance(config.p_glasses, rng);
+        let has_hat = chance(config.p_hat, rng);
+        let hat = pick(Hat::ALL, rng);
+        let has_beard = chance(config.p_beard, rng);
+        let smile = chance(config.p_smile, rng);
+        let shirt = pick(Shirt::ALL, rng);
+        let pose = Pose {
+            shift_x_px: rng.gen_range(-2.0..=2.0),
+            shift_y_px: rng.gen_range(-1.5..=1.5),
+            scale: rng.gen_range(0.94..=1.05),
+            tilt_rad: rng.gen_range(-0.08..=0.08),
+            mirrored: chance(0.5, rng),
+        };
+        Self {
+            age,
+            gender,
+            hair: if is_grey {
+                Hair::Grey
+            } else {
+                pigmented
+            },
+            skin,
+            background,
+            glasses,
+            hat: has_hat.then_some(hat),
+            beard: has_beard && gender == Gender::Man,
+            smile,
+            shirt,
+            pose,
+        }
+    }
+
+    /// Whether the face belongs to the minority of its label; see [`is_minority`].
+    pub fn is_minority(&self) -> bool {
+        is_minority(self.age, self.gender)
+    }
+}
+
+/// Whether a biased training split has few of these: old women and young men.
+pub fn is_minority(age: Age, gender: Gender) -> bool {
+    matches!(
+        (age, gender),
+        (Age::Old, Gender::Woman) | (Age::Young, Gender::Man)
+    )
+}
+
+/// One of a non-empty constant list, each as likely.
+fn pick<T: Copy>(alternatives: &[T], rng: &mut impl Rng) -> T {
+    alternatives[rng.gen_range(0..alternatives.len())]
+}
+
+/// True with probability `p`, and unlike `gen_bool` defined for every `p` (below 0 is never, above 1 always).
+fn chance(p: f64, rng: &mut impl Rng) -> bool {
+    rng.gen_range(0.0..1.0) < p
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng as _;
+    use rand_chacha::ChaCha8Rng;
+
+    use super::*;
+
+    fn faces(age: Age, gender: Gender, config: &WorldConfig) -> Vec<Face> {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        (0..2000)
+            .map(|_| Face::sample(&mut rng, age, gender, config))
+            .collect()
+    }
+
+    fn share(faces: &[Face], is: impl Fn(&Face) -> bool) -> f64 {
+        faces.iter().filter(|face| is(face)).count() as f64 / faces.len() as f64
+    }
+
+    #[test]
+    fn attributes_occur_as_often_as_configured() {
+        let config = WorldConfig::default();
+        let old_men = faces(Age::Old, Gender::Man, &config);
+        let near = |share: f64, p: f64| (share - p).abs() < 0.035;
+        assert!(near(share(&old_men, |f| f.hair == Hair::Grey), 0.85));
+        assert!(near(share(&old_men, |f| f.glasses), 0.3));
+        assert!(near(share(&old_men, |f| f.hat.is_some()), 0.15));
+        assert!(near(share(&old_men, |f| f.beard), 0.35));
+        assert!(near(share(&old_men, |f| f.smile), 0.5));
+        for &colour in Background::ALL {
+            let share = share(&old_men, |f| f.background == colour);
+            assert!(near(share, 0.125), "{colour:?}: {share}");
+        }
+    }
+
+    #[test]
+    fn the_young_are_never_grey_and_women_have_no_beard() {
+        let config = WorldConfig {
+            p_grey: 1.0,
+            p_beard: 1.0,
+            ..WorldConfig::default()
+        };
+        let young_women = faces(Age::Young, Gender::Woman, &config);
+        assert!(young_women.iter().all(|f| f.hair != Hair::Grey && !f.beard));
+        let old_men = faces(Age::Old, Gender::Man, &config);
+        assert!(old_men.iter().all(|f| f.hair == Hair::Grey && f.beard));
+    }
+
+    #[test]
+    fn one_probability_changes_only_its_attribute() {
+        let pigmented = WorldConfig {
+            p_grey: 0.0,
+            ..WorldConfig::default()
+        };
+        let before = faces(Age::Old, Gender::Woman, &WorldConfig::default());
+        let after = faces(Age::Old, Gender::Woman, &pigmented);
+        for (a, b) in before.iter().zip(&after) {
+            assert_ne!(b.hair, Hair::Grey);
+            assert_eq!(*a, Face { hair: a.hair, ..*b });
+        }
+    }
+
+    #[test]
+    fn the_minority_is_old_women_and_young_men() {
+        assert!(is_minority(Age::Old, Gender::Woman) && is_minority(Age::Young, Gender::Man));
+        assert!(!is_minority(Age::Old, Gender::Man) && !is_minority(Age::Young, Gender::Woman));
+    }
+}

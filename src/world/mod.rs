@@ -1,0 +1,24 @@
+//! The drawn world: portraits of 64 × 64 px whose every attribute is known.
+//!
+//! It is the stand-in for photographs that needs no network, no accelerator and no licence. The label
+//! is the **age**, the hidden group is the **gender**, and a training split may tie the two together
+//! (old men and young women in the majority), which is the failure the rest of the crate finds and mends.
+//!
+//! A face goes through three steps, each usable alone and none with a state:
+//!
+//! 1. [`face`]: a description is drawn at random, from a seed of its own;
+//! 2. [`draw`]: the description becomes pixels;
+//! 3. [`caption`]: the description becomes a sentence.
+//!
+//! [`splits`] puts them together into a data set on disk with exact group counts.
+
+pub mod caption;
+pub mod draw;
+pub mod face;
+#[cfg(feature = "torch")]
+pub mod retrain;
+pub mod splits;
+
+mod error;
+
+pub use error::WorldError;

@@ -1,0 +1,107 @@
+//! The demo's proof: the analysed classifier trained again on what each arm adds.
+//!
+//! Every arm gets the same number of optimiser steps and the same number of added images; only what
+//! is added differs. The same seeds are used in every arm, so that arms compare in pairs.
+
+use image::RgbImage;
+use serde::{Deserialize, Serialize};
+use tch::Device;
+
+use crate::classifier::{ClassifierError, CnnConfig, TrainOptions, TrainingSet, train};
+use crate::world::splits::SplitSizes;
+
+/// Seed of the demo's data.
+pub const WORLD_SEED: u64 = 2024;
+
+/// Share of old men among the old and of young women among the young, in train.
+pub const RHO: f64 = 0.95;
+
+/// How the analysed classifier is trained, and every arm again.
+pub const ANALYSED: TrainOptions =
+    TrainOptions { steps: 400, batch: 64, lr: 2e-3, decay: 1e-2, seed: 0, mirror: false };
+
+/// Sizes of the demo's splits.
+pub fn demo_sizes() -> SplitSizes {
+    SplitSizes { train: 1000, val: 1000, test: 1000, pool: 1000 }
+}
+
+/// Accuracy of one training on test.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Accuracy {
+    /// Over all of test.
+    pub overall: f64,
+    /// Over the groups that are the majority of their class in train.
+    pub majority: f64,
+    /// Over the others.
+    pub minority: f64,
+    /// Over the worst of all pairs of class and group.
+    pub worst_group: f64,
+}
+
+/// A test image's truth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Truth {
+    /// Index of the class.
+    pub label: usize,
+    /// Whether its group is the minority of its class in train.
+    pub minority: bool,
+}
+
+/// Trains once on `originals` and `added` and measures on `test`.
+///
+/// # Errors
+///
+/// [`ClassifierError::Size`] if an image has another size than the classifier takes.
+pub fn retrain(
+    config: &CnnConfig,
+    originals: &TrainingSet,
+    added: (&[RgbImage], &[usize]),
+    test: (&[RgbImage], &[Truth]),
+    options: &TrainOptions,
+    device: Device,
+) -> Result<Accuracy, ClassifierError> {
+    let mut set = originals.clone();
+    set.extend(added.0, added.1)?;
+    let (cnn, _) = train(config, &set, options, device, |_, _| {});
+    let predicted = cnn.predict(test.0)?.classes();
+    Ok(measure(&predicted, test.1))
+}
+
+/// Accuracy by group.
+pub fn measure(predicted: &[usize], truth: &[Truth]) -> Accuracy {
+    let share = |of: &dyn Fn(&Truth) -> bool| {
+        let picked = truth.iter().zip(predicted).filter(|(t, _)| of(t));
+        let (right, n) = picked.fold((0_usize, 0_usize), |(right, n), (t, &p)| {
+            (right + usize::from(t.label == p), n + 1)
+        });
+        if n == 0 { f64::NAN } else { right as f64 / n as f64 }
+    };
+    let classes = truth.iter().map(|t| t.label + 1).max().unwrap_or(0);
+    let worst_group = (0..classes)
+        .flat_map(|label| [true, false].map(|minority| Truth { label, minority }))
+        .map(|group| share(&|t| *t == group))
+        .filter(|accuracy| accuracy.is_finite())
+        .fold(1.0, f64::min);
+    Accuracy {
+        overall: share(&|_| true),
+        majority: share(&|t| !t.minority),
+        minority: share(&|t| t.minority),
+        worst_group,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_are_measured_apart() {
+        let of = |label, minority| Truth { label, minority };
+        let truth = [of(0, false), of(0, true), of(0, true), of(1, false), of(1, true)];
+        let accuracy = measure(&[0, 1, 0, 1, 1], &truth);
+        assert!((accuracy.overall - 0.8).abs() < 1e-12);
+        assert!((accuracy.majority - 1.0).abs() < 1e-12);
+        assert!((accuracy.minority - 2.0 / 3.0).abs() < 1e-12);
+        assert!((accuracy.worst_group - 0.5).abs() < 1e-12);
+    }
+}

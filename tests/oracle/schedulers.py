@@ -1,0 +1,183 @@
+"""Writes tests/golden/schedulers.json: sampling trajectories of Diffusers' own schedulers.
+
+    .venv-oracle/bin/python tests/oracle/schedulers.py
+
+Every case runs X.from_config(config) on a model that is a formula, output = tanh(0.3·x + 0.001·t),
+with replayed noise, and keeps the samples after some calls. Made with diffusers 0.42.1, torch 2.11.0.
+"""
+
+import importlib
+import json
+import pathlib
+import warnings
+
+import diffusers
+import torch
+
+warnings.filterwarnings("ignore")
+diffusers.logging.set_verbosity_error()
+
+CLASSES = {
+    "ddim": ("ddim", "DDIMScheduler"),
+    "ddpm": ("ddpm", "DDPMScheduler"),
+    "pndm": ("pndm", "PNDMScheduler"),
+    "euler": ("euler_discrete", "EulerDiscreteScheduler"),
+    "euler-ancestral": ("euler_ancestral_discrete", "EulerAncestralDiscreteScheduler"),
+    "dpm++": ("dpmsolver_multistep", "DPMSolverMultistepScheduler"),
+    "heun": ("heun_discrete", "HeunDiscreteScheduler"),
+    "lms": ("lms_discrete", "LMSDiscreteScheduler"),
+}
+
+# stable-diffusion-v1-5/stable-diffusion-v1-5, scheduler/scheduler_config.json
+SD15 = {
+    "_class_name": "PNDMScheduler",
+    "_diffusers_version": "0.6.0",
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "beta_start": 0.00085,
+    "num_train_timesteps": 1000,
+    "set_alpha_to_one": False,
+    "skip_prk_steps": True,
+    "steps_offset": 1,
+    "trained_betas": None,
+    "clip_sample": False,
+}
+# stabilityai/stable-diffusion-2-1, scheduler/scheduler_config.json
+SD21 = SD15 | {"_class_name": "DDIMScheduler", "_diffusers_version": "0.8.0", "prediction_type": "v_prediction"}
+# stabilityai/sd-turbo, scheduler/scheduler_config.json
+TURBO = {
+    "_class_name": "EulerDiscreteScheduler",
+    "_diffusers_version": "0.24.0.dev0",
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "beta_start": 0.00085,
+    "clip_sample": False,
+    "interpolation_type": "linear",
+    "num_train_timesteps": 1000,
+    "prediction_type": "epsilon",
+    "sample_max_value": 1.0,
+    "set_alpha_to_one": False,
+    "skip_prk_steps": True,
+    "steps_offset": 1,
+    "timestep_spacing": "trailing",
+    "timestep_type": "discrete",
+    "trained_betas": None,
+    "use_karras_sigmas": False,
+}
+
+SHAPE = (1, 4, 2, 2)
+GENERATOR = torch.Generator().manual_seed(20)
+INITIAL = torch.randn(SHAPE, generator=GENERATOR)
+NOISE = [torch.randn(SHAPE, generator=GENERATOR) for _ in range(24)]
+
+
+def numbers(tensor):
+    return [float(f"{value:.8g}") for value in tensor.flatten().tolist()]
+
+
+def run(name, config, steps, eta=0.0, start=0):
+    module, class_name = CLASSES[name]
+    module = importlib.import_module(f"diffusers.schedulers.scheduling_{module}")
+    call = 0
+    module.randn_tensor = lambda *_, **__: NOISE[call % len(NOISE)]
+    scheduler = getattr(module, class_name).from_config(config)
+    scheduler.set_timesteps(steps)
+    times = scheduler.timesteps
+    if start:
+        if hasattr(scheduler, "set_begin_index"):
+            scheduler.set_begin_index(start)
+        x = scheduler.add_noise(INITIAL, NOISE[-1], times[start : start + 1])
+    else:
+        x = INITIAL * scheduler.init_noise_sigma
+    keep = {start, (start + len(times)) // 2, len(times) - 1}
+    samples = []
+    for call in range(start, len(times)):
+        seen = scheduler.scale_model_input(x, times[call])
+        output = torch.tanh(0.3 * seen + 0.001 * times[call].float())
+        extra = {"eta": eta} if eta else {}
+        x = scheduler.step(output, times[call], x, return_dict=False, **extra)[0]
+        if call in keep:
+            samples.append([call, numbers(x)])
+    assert all(torch.isfinite(torch.tensor(sample)).all() for _, sample in samples), (name, config, steps)
+    return {
+        "scheduler": name,
+        "config": config,
+        "steps": steps,
+        "eta": eta,
+        "start": start,
+        "timesteps": [float(f"{time:.7g}") for time in times.tolist()],
+        "init_noise_sigma": float(scheduler.init_noise_sigma),
+        "samples": samples,
+    }
+
+
+def cases():
+    for name in CLASSES:
+        for steps in (1, 4, 20):
+            for spacing in ("leading", "trailing", "linspace"):
+                if steps == 1 and spacing == "linspace" and name != "dpm++":
+                    continue  # timestep 0: refused
+                for config in (SD15, SD21):
+                    yield run(name, config | {"timestep_spacing": spacing}, steps)
+        # The folders as they are: spacing is the class's default.
+        for config in (SD15, SD21):
+            yield run(name, config, 7)
+        yield run(name, TURBO, 4)
+        # Nothing but the class's defaults (Runge-Kutta start-up for PNDM, clipping for DDIM).
+        yield run(name, {"_class_name": CLASSES[name][1]}, 6)
+        cosine = {"beta_schedule": "squaredcos_cap_v2", "clip_sample": False}
+        yield run(name, SD15 | cosine, 10)
+        yield run(name, SD15 | {"trained_betas": [0.0003 + 1e-5 * i for i in range(100)], "num_train_timesteps": 100}, 5)
+        zero = {"rescale_betas_zero_snr": True, "timestep_spacing": "trailing"}
+        yield run(name, SD21 | zero, 6)
+        if name not in ("pndm", "euler-ancestral"):
+            yield run(name, SD15 | {"prediction_type": "sample"}, 5)
+        if name in ("euler", "heun", "lms", "dpm++"):
+            for spread in ("karras", "exponential"):
+                yield run(name, SD15 | {f"use_{spread}_sigmas": True}, 8)
+                yield run(name, SD21 | {f"use_{spread}_sigmas": True, "timestep_spacing": "leading"}, 8)
+        if name not in ("lms", "pndm"):
+            yield run(name, SD15, 10, start=(9 if name != "heun" else 10) // 2 * (2 if name == "heun" else 1))
+    for eta in (0.5, 1.0):
+        yield run("ddim", SD15, 8, eta)
+        yield run("ddim", SD21 | {"timestep_spacing": "trailing", "set_alpha_to_one": True}, 8, eta)
+    clip = {"clip_sample": True, "clip_sample_range": 1.5}
+    for name in ("ddim", "ddpm", "heun"):
+        yield run(name, SD15 | clip, 8)
+    for kind in ("fixed_small_log", "fixed_large"):
+        yield run("ddpm", SD15 | {"variance_type": kind}, 8)
+    for steps in (4, 5, 12):
+        yield run("pndm", SD21 | {"skip_prk_steps": False}, steps)
+        yield run("pndm", SD15 | {"skip_prk_steps": False, "timestep_spacing": "trailing"}, steps)
+    yield run("euler", SD15 | {"final_sigmas_type": "sigma_min"}, 8)
+    yield run("euler", SD15 | {"use_karras_sigmas": True, "sigma_min": 0.1, "sigma_max": 10.0}, 8)
+    for order in (1, 2, 3):
+        for algorithm in ("dpmsolver++", "sde-dpmsolver++"):
+            for solver in ("midpoint", "heun"):
+                settings = {"solver_order": order, "algorithm_type": algorithm, "solver_type": solver}
+                yield run("dpm++", SD15 | settings, 9)
+                yield run("dpm++", SD21 | settings | {"use_karras_sigmas": True}, 16)
+    more = {"final_sigmas_type": "sigma_min", "lower_order_final": False, "solver_order": 3}
+    yield run("dpm++", SD15 | more, 8)
+    yield run("dpm++", SD15 | more | {"euler_at_final": True, "use_karras_sigmas": True}, 20)
+    clipped = {"beta_schedule": "squaredcos_cap_v2", "lambda_min_clipped": -5.1}
+    for spacing in ("leading", "trailing", "linspace"):
+        yield run("dpm++", SD15 | clipped | {"timestep_spacing": spacing}, 8)
+
+
+def main():
+    out = {
+        "made_with": f"diffusers {diffusers.__version__}, torch {torch.__version__}",
+        "shape": SHAPE,
+        "initial": numbers(INITIAL),
+        "noise": [numbers(noise) for noise in NOISE],
+        "cases": list(cases()),
+    }
+    path = pathlib.Path(__file__).parent.parent / "golden" / "schedulers.json"
+    lines = json.dumps(out, separators=(",", ":")).replace('{"scheduler"', '\n{"scheduler"')
+    path.write_text(lines + "\n")
+    print(f"{len(out['cases'])} cases, {path.stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    main()
