@@ -62,6 +62,7 @@ enum Part {
     Unet,
     Classifier,
     Judge,
+    Generated,
     Card,
 }
 
@@ -82,13 +83,31 @@ impl Job {
 }
 
 fn main() -> anyhow::Result<()> {
-    let Args { out, work, seed, device, threads, quick, only } = Args::parse();
-    let device = if device == "cuda" { Device::Cuda(0) } else { Device::Cpu };
+    let Args {
+        out,
+        work,
+        seed,
+        device,
+        threads,
+        quick,
+        only,
+    } = Args::parse();
+    let device = if device == "cuda" {
+        Device::Cuda(0)
+    } else {
+        Device::Cpu
+    };
     if let Some(threads) = threads {
         tch::set_num_threads(threads);
     }
     std::fs::create_dir_all(&work)?;
-    let job = Job { out, work, seed, device, quick };
+    let job = Job {
+        out,
+        work,
+        seed,
+        device,
+        quick,
+    };
     let wanted = |part| only.is_none_or(|only| only == part);
     if wanted(Part::Vae) {
         vae::train(&job)?;
@@ -104,6 +123,9 @@ fn main() -> anyhow::Result<()> {
     }
     if wanted(Part::Judge) {
         classifiers::train_judge(&job)?;
+    }
+    if wanted(Part::Generated) {
+        judged::judge(&job)?;
     }
     if wanted(Part::Card) {
         card::write(&job)?;

@@ -1,1 +1,7 @@
-fn main() {}
+//! The `hardlight` command; see [`hardlight::cli`].
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    hardlight::cli::main()
+}

@@ -17,8 +17,11 @@ const STEPS: usize = 2000;
 const BATCH: usize = 192;
 const FACES: usize = 20_000;
 const VOCABULARY: usize = 350;
+/// The step whose text tower becomes the pipeline's text encoder: good enough to condition on, and
+/// the UNet can train beside the rest of CLIP's training.
+const ENCODER_STEP: usize = 1250;
 /// Longest caption of the world, in tokens, rounded up.
-pub const CONTEXT: usize = 32;
+pub(crate) const CONTEXT: usize = 32;
 
 fn config(vocabulary: usize, eos: u32) -> ClipConfig {
     ClipConfig {
@@ -50,15 +53,24 @@ fn config(vocabulary: usize, eos: u32) -> ClipConfig {
 }
 
 /// Token ids of captions, `[n, CONTEXT]`, and a number that is equal for equal captions.
-pub fn tokens(tokenizer: &Tokenizer, captions: &[String], device: Device) -> Tensor {
+pub(crate) fn tokens(tokenizer: &Tokenizer, captions: &[String], device: Device) -> Tensor {
     let ids: Vec<i64> = captions
         .iter()
-        .flat_map(|c| tokenizer.encode(c).ids.into_iter().map(i64::from).collect::<Vec<_>>())
+        .flat_map(|c| {
+            tokenizer
+                .encode(c)
+                .ids
+                .into_iter()
+                .map(i64::from)
+                .collect::<Vec<_>>()
+        })
         .collect();
-    Tensor::from_slice(&ids).view([captions.len() as i64, -1]).to_device(device)
+    Tensor::from_slice(&ids)
+        .view([captions.len() as i64, -1])
+        .to_device(device)
 }
 
-pub fn train(job: &Job) -> anyhow::Result<()> {
+pub(crate) fn train(job: &Job) -> anyhow::Result<()> {
     let dir = job.out.join("clip");
     let done = dir.join("model.safetensors");
     if done.exists() {
@@ -78,8 +90,11 @@ pub fn train(job: &Job) -> anyhow::Result<()> {
     let clip = Clip::new(&params.root(), &config);
     let mut optimiser = AdamW::new(&params, 0.05);
     let state = job.work.join("clip.state.safetensors");
-    let first =
-        if state.exists() { optimiser.resume(&state, None)? as usize } else { 0 };
+    let first = if state.exists() {
+        optimiser.resume(&state, None)? as usize
+    } else {
+        0
+    };
     let mut log = Log::new("clip", first, steps);
     let mut last = 0.0;
     for step in first..steps {
@@ -92,10 +107,17 @@ pub fn train(job: &Job) -> anyhow::Result<()> {
         let ids = tokens(&tokenizer, &captions, job.device);
         let pixels = faces.pixels(&picked, job.device).to_kind(Kind::BFloat16);
         let image = unit(&clip.embed_images(&pixels).to_kind(Kind::Float));
-        let text = unit(&clip.embed_text_as(&ids, Kind::BFloat16).to_kind(Kind::Float));
+        let text = unit(
+            &clip
+                .embed_text_as(&ids, Kind::BFloat16)
+                .to_kind(Kind::Float),
+        );
         let scale = clip.logit_scale().clamp_max(100_f64.ln()).exp();
         let logits = image.matmul(&text.transpose(0, 1)) * scale;
-        let same = ids.unsqueeze(0).eq_tensor(&ids.unsqueeze(1)).all_dim(-1, false);
+        let same = ids
+            .unsqueeze(0)
+            .eq_tensor(&ids.unsqueeze(1))
+            .all_dim(-1, false);
         let targets = same.to_kind(Kind::Float);
         let targets = &targets / targets.sum_dim_intlist(1, true, Kind::Float);
         let cross = |logits: &Tensor| {
@@ -110,8 +132,11 @@ pub fn train(job: &Job) -> anyhow::Result<()> {
         if (step + 1) % 250 == 0 || step + 1 == steps {
             optimiser.save(&state, None)?;
         }
+        if step + 1 == job.scaled(ENCODER_STEP) {
+            write_text_encoder(job, &json(&config, &tokenizer)?, &params)?;
+        }
     }
-    write(job, &config, &tokenizer, &params)?;
+    write(job, &json(&config, &tokenizer)?)?;
     params::save(&done, &params.named(), Kind::Half)?;
     let report = serde_json::json!({
         "steps": steps, "batch": BATCH, "faces": faces.faces.len(), "last_loss": last,
@@ -125,21 +150,15 @@ fn unit(xs: &Tensor) -> Tensor {
     xs / xs.norm_scalaropt_dim(2.0, [-1], true)
 }
 
-/// The Hugging Face side: `config.json`, `preprocessor_config.json`, and the text tower again as
-/// the diffusion pipeline's `text_encoder` with its tokenizer.
-fn write(
-    job: &Job,
-    config: &ClipConfig,
-    tokenizer: &Tokenizer,
-    params: &Params,
-) -> anyhow::Result<()> {
-    let dir = job.out.join("clip");
+/// `config.json` as Transformers writes it.
+fn json(config: &ClipConfig, tokenizer: &Tokenizer) -> anyhow::Result<serde_json::Value> {
     let mut json = serde_json::to_value(config)?;
     json["architectures"] = vec!["CLIPModel"].into();
     json["model_type"] = "clip".into();
-    for (part, kind) in
-        [("text_config", "clip_text_model"), ("vision_config", "clip_vision_model")]
-    {
+    for (part, kind) in [
+        ("text_config", "clip_text_model"),
+        ("vision_config", "clip_vision_model"),
+    ] {
         json[part]["model_type"] = kind.into();
     }
     for (key, id) in [
@@ -151,8 +170,12 @@ fn write(
     }
     json["vision_config"]["projection_dim"] = config.projection_dim.into();
     json["logit_scale_init_value"] = 2.6593.into();
-    let text = serde_json::to_string_pretty(&json)?;
-    io::write_atomic(&dir.join("config.json"), text.as_bytes())?;
+    Ok(json)
+}
+
+/// `config.json` and `preprocessor_config.json` of the CLIP folder.
+fn write(job: &Job, json: &serde_json::Value) -> anyhow::Result<()> {
+    let dir = job.out.join("clip");
     let preprocess = serde_json::json!({
         "crop_size": {"height": 64, "width": 64}, "do_center_crop": true, "do_convert_rgb": true,
         "do_normalize": true, "do_rescale": true, "do_resize": true,
@@ -160,9 +183,18 @@ fn write(
         "image_std": [0.5, 0.5, 0.5], "resample": 3, "rescale_factor": 1.0 / 255.0,
         "size": {"shortest_edge": 64},
     });
-    let text = serde_json::to_string_pretty(&preprocess)?;
-    io::write_atomic(&dir.join("preprocessor_config.json"), text.as_bytes())?;
+    for (file, value) in [
+        ("config.json", json),
+        ("preprocessor_config.json", &preprocess),
+    ] {
+        let text = serde_json::to_string_pretty(value)?;
+        io::write_atomic(&dir.join(file), text.as_bytes())?;
+    }
+    Ok(())
+}
 
+/// The text tower as the diffusion pipeline's `text_encoder`, with its tokenizer.
+fn write_text_encoder(job: &Job, json: &serde_json::Value, params: &Params) -> anyhow::Result<()> {
     let encoder = job.out.join("diffusion/text_encoder");
     io::create_dir_all(&encoder)?;
     let mut text_json = json["text_config"].clone();
@@ -177,8 +209,16 @@ fn write(
     params::save(&encoder.join("model.safetensors"), &tower, Kind::Half)?;
     let target = job.out.join("diffusion/tokenizer");
     io::create_dir_all(&target)?;
-    for file in ["vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json"] {
-        io::write_atomic(&target.join(file), &io::read(&dir.join(file))?)?;
+    for file in [
+        "vocab.json",
+        "merges.txt",
+        "tokenizer_config.json",
+        "special_tokens_map.json",
+    ] {
+        io::write_atomic(
+            &target.join(file),
+            &io::read(&job.out.join("clip").join(file))?,
+        )?;
     }
     Ok(())
 }

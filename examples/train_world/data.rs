@@ -11,14 +11,14 @@ use rayon::prelude::*;
 use tch::{Device, Kind, Tensor};
 
 /// Uncorrelated faces and their pictures.
-pub struct Faces {
+pub(crate) struct Faces {
     pub faces: Vec<Face>,
     pixels: Tensor,
 }
 
 impl Faces {
     /// `n` faces of a split of the world that `seed` makes.
-    pub fn draw(seed: u64, split: &str, n: usize) -> Self {
+    pub(crate) fn draw(seed: u64, split: &str, n: usize) -> Self {
         let config = WorldConfig::default();
         let faces: Vec<Face> = (0..n)
             .map(|i| {
@@ -38,28 +38,32 @@ impl Faces {
     }
 
     /// The pictures at these positions, `[n, 3, 64, 64]` in −1…1.
-    pub fn pixels(&self, indices: &[i64], device: Device) -> Tensor {
+    pub(crate) fn pixels(&self, indices: &[i64], device: Device) -> Tensor {
         let picked = self.pixels.index_select(0, &Tensor::from_slice(indices));
         picked.to_device(device).to_kind(Kind::Float) / 127.5 - 1.0
     }
 }
 
 /// The random numbers of one step of one part.
-pub fn step_rng(seed: u64, step: usize) -> ChaCha8Rng {
+pub(crate) fn step_rng(seed: u64, step: usize) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(step as u64);
     // Noise inside libtorch follows the same key.
-    tch::manual_seed((seed as i64).wrapping_mul(1_000_003).wrapping_add(step as i64));
+    tch::manual_seed(
+        (seed as i64)
+            .wrapping_mul(1_000_003)
+            .wrapping_add(step as i64),
+    );
     rng
 }
 
 /// `n` positions drawn with replacement.
-pub fn pick(rng: &mut ChaCha8Rng, n: usize, of: usize) -> Vec<i64> {
+pub(crate) fn pick(rng: &mut ChaCha8Rng, n: usize, of: usize) -> Vec<i64> {
     (0..n).map(|_| rng.gen_range(0..of as i64)).collect()
 }
 
 /// Rows of pictures `[n, 3, 64, 64]` in −1…1 as one image.
-pub fn sheet(rows: &[Tensor]) -> RgbImage {
+pub(crate) fn sheet(rows: &[Tensor]) -> RgbImage {
     let columns = rows.iter().map(|row| row.size()[0]).max().unwrap_or(1) as u32;
     let mut page = RgbImage::new(columns * 64, rows.len() as u32 * 64);
     for (r, row) in rows.iter().enumerate() {
@@ -71,7 +75,7 @@ pub fn sheet(rows: &[Tensor]) -> RgbImage {
 }
 
 /// Pictures from `[n, 3, h, w]` in −1…1, rounded to the nearest byte.
-pub fn images(pixels: &Tensor) -> Vec<RgbImage> {
+pub(crate) fn images(pixels: &Tensor) -> Vec<RgbImage> {
     let size = pixels.size();
     let (n, h, w) = (size[0] as usize, size[2] as usize, size[3] as usize);
     let bytes = ((pixels.to_device(Device::Cpu).to_kind(Kind::Float) + 1.0) * 127.5)
@@ -88,7 +92,7 @@ pub fn images(pixels: &Tensor) -> Vec<RgbImage> {
 }
 
 /// Prints a line of progress now and then.
-pub struct Log {
+pub(crate) struct Log {
     name: &'static str,
     started: Instant,
     first: usize,
@@ -98,11 +102,18 @@ pub struct Log {
 }
 
 impl Log {
-    pub fn new(name: &'static str, first: usize, steps: usize) -> Self {
-        Self { name, started: Instant::now(), first, steps, sum: 0.0, count: 0 }
+    pub(crate) fn new(name: &'static str, first: usize, steps: usize) -> Self {
+        Self {
+            name,
+            started: Instant::now(),
+            first,
+            steps,
+            sum: 0.0,
+            count: 0,
+        }
     }
 
-    pub fn step(&mut self, step: usize, loss: f64) {
+    pub(crate) fn step(&mut self, step: usize, loss: f64) {
         self.sum += loss;
         self.count += 1;
         if (step + 1).is_multiple_of(50) || step + 1 == self.steps {

@@ -38,12 +38,19 @@ fn config(context: i64) -> UnetConfig {
 
 /// Cumulative products of `1 − β`, SD's `scaled_linear` schedule.
 fn alphas_cumprod() -> Tensor {
-    let betas = Tensor::linspace(0.000_85_f64.sqrt(), 0.012_f64.sqrt(), 1000, tch::kind::DOUBLE_CPU)
-        .square();
-    (1.0_f64 - betas).cumprod(0, Kind::Double).to_kind(Kind::Float)
+    let betas = Tensor::linspace(
+        0.000_85_f64.sqrt(),
+        0.012_f64.sqrt(),
+        1000,
+        tch::kind::DOUBLE_CPU,
+    )
+    .square();
+    (1.0_f64 - betas)
+        .cumprod(0, Kind::Double)
+        .to_kind(Kind::Float)
 }
 
-pub fn train(job: &Job) -> anyhow::Result<()> {
+pub(crate) fn train(job: &Job) -> anyhow::Result<()> {
     let root = job.out.join("diffusion");
     let done = root.join("unet/diffusion_pytorch_model.safetensors");
     if done.exists() {
@@ -100,11 +107,17 @@ pub fn train(job: &Job) -> anyhow::Result<()> {
             .iter()
             .map(|&i| {
                 let text = caption(&faces.faces[i as usize], sample_mention(&mut rng));
-                if rng.gen_bool(0.1) { String::new() } else { text }
+                if rng.gen_bool(0.1) {
+                    String::new()
+                } else {
+                    text
+                }
             })
             .collect();
         let context = tch::no_grad(|| {
-            tower.forward(&tokens(&tokenizer, &captions, job.device)).hidden
+            tower
+                .forward(&tokens(&tokenizer, &captions, job.device))
+                .hidden
         });
         let x0 = latents.index_select(0, &Tensor::from_slice(&picked).to_device(job.device));
         let t = Tensor::randint(1000, [BATCH as i64], (Kind::Int64, job.device));
@@ -120,16 +133,27 @@ pub fn train(job: &Job) -> anyhow::Result<()> {
             .to_kind(Kind::Float);
         let snr = (&alpha / (1.0_f64 - &alpha)).view([-1]);
         let weight = snr.clamp_max(5.0) / &snr;
-        let each = (predicted - noise).square().mean_dim([1_i64, 2, 3].as_slice(), false, Kind::Float);
+        let each =
+            (predicted - noise)
+                .square()
+                .mean_dim([1_i64, 2, 3].as_slice(), false, Kind::Float);
         let loss = (each * weight).mean(Kind::Float);
         optimiser.step(&loss, one_cycle(step, steps, 1e-3));
         average.update(&params, step);
         let value = loss.double_value(&[]);
-        recent = if step == first { value } else { 0.98 * recent + 0.02 * value };
+        recent = if step == first {
+            value
+        } else {
+            0.98 * recent + 0.02 * value
+        };
         log.step(step, value);
         if (step + 1) % 250 == 0 || step + 1 == steps {
             optimiser.save(&state, Some(&average))?;
-            params::save(&job.work.join("unet.average.safetensors"), average.named(), Kind::Half)?;
+            params::save(
+                &job.work.join("unet.average.safetensors"),
+                average.named(),
+                Kind::Half,
+            )?;
             let rows = tch::no_grad(|| sample(job, &unet, &vae, &tower, &tokenizer));
             sheet(&rows).save(job.work.join("unet.png"))?;
         }
@@ -162,7 +186,10 @@ pub fn train(job: &Job) -> anyhow::Result<()> {
         ("scheduler/scheduler_config.json", &scheduler),
         ("model_index.json", &index),
     ] {
-        io::write_atomic(&root.join(file), serde_json::to_string_pretty(value)?.as_bytes())?;
+        io::write_atomic(
+            &root.join(file),
+            serde_json::to_string_pretty(value)?.as_bytes(),
+        )?;
     }
     params::save(&done, average.named(), Kind::Half)?;
     let report = serde_json::json!({
@@ -202,7 +229,11 @@ fn sample(
                 let halves = out.chunk(2, 0);
                 let eps = &halves[1] + (&halves[0] - &halves[1]) * 4.0;
                 let a = alphas.double_value(&[t]);
-                let b = if previous < 0 { 1.0 } else { alphas.double_value(&[previous]) };
+                let b = if previous < 0 {
+                    1.0
+                } else {
+                    alphas.double_value(&[previous])
+                };
                 let x0 = (&xs - &eps * (1.0 - a).sqrt()) / a.sqrt();
                 xs = x0 * b.sqrt() + eps * (1.0 - b).sqrt();
             }

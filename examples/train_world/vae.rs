@@ -16,7 +16,7 @@ const STEPS: usize = 3800;
 const BATCH: usize = 32;
 const FACES: usize = 20_000;
 
-pub fn config() -> VaeConfig {
+pub(crate) fn config() -> VaeConfig {
     VaeConfig {
         block_out_channels: vec![16, 32, 64],
         norm_num_groups: 8,
@@ -24,8 +24,10 @@ pub fn config() -> VaeConfig {
     }
 }
 
-pub fn train(job: &Job) -> anyhow::Result<()> {
-    let done = job.out.join("diffusion/vae/diffusion_pytorch_model.safetensors");
+pub(crate) fn train(job: &Job) -> anyhow::Result<()> {
+    let done = job
+        .out
+        .join("diffusion/vae/diffusion_pytorch_model.safetensors");
     if done.exists() {
         println!("vae: done already ({})", done.display());
         return Ok(());
@@ -52,7 +54,9 @@ pub fn train(job: &Job) -> anyhow::Result<()> {
         let (mean, log_var) = vae.encode(&pixels.to_kind(Kind::BFloat16));
         let (mean, log_var) = (mean.to_kind(Kind::Float), log_var.to_kind(Kind::Float));
         let latents = &mean + (&log_var * 0.5).exp() * mean.randn_like();
-        let out = vae.decode(&latents.to_kind(Kind::BFloat16)).to_kind(Kind::Float);
+        let out = vae
+            .decode(&latents.to_kind(Kind::BFloat16))
+            .to_kind(Kind::Float);
         let kl = (mean.square() + log_var.exp() - 1.0 - &log_var).mean(Kind::Float) * 0.5;
         let loss = reconstruction(&out, &pixels) + kl * 1e-4;
         optimiser.step(&loss, one_cycle(step, steps, 2e-3));
@@ -83,14 +87,23 @@ pub fn train(job: &Job) -> anyhow::Result<()> {
         for start in (0..256).step_by(32) {
             let pixels = held_out.pixels(&(start..start + 32).collect::<Vec<_>>(), job.device);
             let latents = vae.encode(&pixels).0;
-            error += (vae.decode(&latents) - &pixels).abs().mean(Kind::Float).double_value(&[]);
+            error += (vae.decode(&latents) - &pixels)
+                .abs()
+                .mean(Kind::Float)
+                .double_value(&[]);
             squares += latents.square().mean(Kind::Float).double_value(&[]);
             count += 1.0;
         }
     });
     let scaling_factor = 1.0 / f64::sqrt(squares / count);
-    println!("vae: held-out mean absolute error {:.2} of 255", error / count * 127.5);
-    let config = VaeConfig { scaling_factor, ..config };
+    println!(
+        "vae: held-out mean absolute error {:.2} of 255",
+        error / count * 127.5
+    );
+    let config = VaeConfig {
+        scaling_factor,
+        ..config
+    };
     let levels = config.block_out_channels.len();
     let mut json = serde_json::to_value(&config)?;
     json["_class_name"] = "AutoencoderKL".into();
@@ -118,8 +131,5 @@ fn reconstruction(out: &Tensor, target: &Tensor) -> Tensor {
             .abs()
             .mean(Kind::Float)
     };
-    difference.abs().mean(Kind::Float)
-        + difference.square().mean(Kind::Float)
-        + edge(2)
-        + edge(3)
+    difference.abs().mean(Kind::Float) + difference.square().mean(Kind::Float) + edge(2) + edge(3)
 }

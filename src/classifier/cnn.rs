@@ -98,11 +98,16 @@ impl Predictions {
     /// The most probable class of every image (the first of equals).
     pub fn classes(&self) -> Vec<usize> {
         let best = |row: ndarray::ArrayView1<'_, f32>| {
-            row.iter().enumerate().fold((0, f32::NEG_INFINITY), |best, (i, &p)| {
-                if p > best.1 { (i, p) } else { best }
-            })
+            row.iter()
+                .enumerate()
+                .fold((0, f32::NEG_INFINITY), |best, (i, &p)| {
+                    if p > best.1 { (i, p) } else { best }
+                })
         };
-        self.probabilities.outer_iter().map(|row| best(row).0).collect()
+        self.probabilities
+            .outer_iter()
+            .map(|row| best(row).0)
+            .collect()
     }
 }
 
@@ -143,11 +148,17 @@ impl Cnn {
     /// [`ClassifierError`], naming the file.
     pub fn read(dir: &Path, device: Device) -> Result<Self, ClassifierError> {
         let path = dir.join("config.json");
-        let config: CnnConfig = serde_json::from_str(&io::read_to_string(&path)?)
-            .map_err(|source| ClassifierError::Config { path: path.clone(), source })?;
-        for (what, empty) in
-            [("channels", config.channels.is_empty()), ("classes", config.classes.is_empty())]
-        {
+        let config: CnnConfig =
+            serde_json::from_str(&io::read_to_string(&path)?).map_err(|source| {
+                ClassifierError::Config {
+                    path: path.clone(),
+                    source,
+                }
+            })?;
+        for (what, empty) in [
+            ("channels", config.channels.is_empty()),
+            ("classes", config.classes.is_empty()),
+        ] {
             if empty {
                 return Err(ClassifierError::Empty { path, what });
             }
@@ -171,8 +182,11 @@ impl Cnn {
     ) -> Result<(), ClassifierError> {
         io::create_dir_all(dir)?;
         let path = dir.join("config.json");
-        let json = serde_json::to_string_pretty(config)
-            .map_err(|source| ClassifierError::Config { path: path.clone(), source })?;
+        let json =
+            serde_json::to_string_pretty(config).map_err(|source| ClassifierError::Config {
+                path: path.clone(),
+                source,
+            })?;
         io::write_atomic(&path, json.as_bytes())?;
         params::save(&dir.join("model.safetensors"), &params.named(), kind)?;
         Ok(())
@@ -193,8 +207,10 @@ impl Cnn {
         for conv in &self.convs {
             xs = conv.forward(&xs).relu();
         }
-        let features =
-            self.hidden.forward(&xs.adaptive_avg_pool2d([2, 2]).flatten(1, -1)).relu();
+        let features = self
+            .hidden
+            .forward(&xs.adaptive_avg_pool2d([2, 2]).flatten(1, -1))
+            .relu();
         let logits = self.logits.forward(&features);
         (features, logits)
     }
@@ -221,11 +237,17 @@ impl Cnn {
                 tensor.copy_data(&mut flat, chunk.len() * columns);
                 for (i, row) in flat.chunks(columns).enumerate() {
                     let mut target = table.row_mut(batch * 256 + i);
-                    target.iter_mut().zip(row).for_each(|(to, &from)| *to = from);
+                    target
+                        .iter_mut()
+                        .zip(row)
+                        .for_each(|(to, &from)| *to = from);
                 }
             }
         }
-        Ok(Predictions { probabilities, features })
+        Ok(Predictions {
+            probabilities,
+            features,
+        })
     }
 }
 
@@ -239,7 +261,12 @@ pub(super) fn pack(
     for (i, image) in images.iter().enumerate() {
         let (width, height) = image.dimensions();
         if (width, height) != (side, side) {
-            return Err(ClassifierError::Size { index: first + i, width, height, side });
+            return Err(ClassifierError::Size {
+                index: first + i,
+                width,
+                height,
+                side,
+            });
         }
         bytes.extend_from_slice(image.as_raw());
     }

@@ -29,7 +29,14 @@ pub struct TrainOptions {
 
 impl Default for TrainOptions {
     fn default() -> Self {
-        Self { steps: 300, batch: 64, lr: 2e-3, decay: 1e-2, seed: 0, mirror: false }
+        Self {
+            steps: 300,
+            batch: 64,
+            lr: 2e-3,
+            decay: 1e-2,
+            seed: 0,
+            mirror: false,
+        }
     }
 }
 
@@ -44,7 +51,11 @@ pub struct TrainingSet {
 impl TrainingSet {
     /// An empty set of square images of this side, px.
     pub fn new(side: u32) -> Self {
-        Self { bytes: Vec::new(), labels: Vec::new(), side }
+        Self {
+            bytes: Vec::new(),
+            labels: Vec::new(),
+            side,
+        }
     }
 
     /// Adds images of one size with their class indices.
@@ -77,7 +88,10 @@ impl TrainingSet {
             bytes.extend_from_slice(&self.bytes[i * size..(i + 1) * size]);
             labels.push(self.labels[i]);
         }
-        (normalise(&bytes, indices.len(), self.side), Tensor::from_slice(&labels))
+        (
+            normalise(&bytes, indices.len(), self.side),
+            Tensor::from_slice(&labels),
+        )
     }
 }
 
@@ -91,7 +105,14 @@ pub fn train(
     device: Device,
     mut progress: impl FnMut(usize, f64),
 ) -> (Cnn, Params) {
-    let TrainOptions { steps, batch, lr, decay, seed, mirror } = *options;
+    let TrainOptions {
+        steps,
+        batch,
+        lr,
+        decay,
+        seed,
+        mirror,
+    } = *options;
     tch::manual_seed(seed as i64);
     let params = Params::fresh(device);
     let cnn = Cnn::new(&params.root(), config);

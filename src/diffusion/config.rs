@@ -50,8 +50,10 @@ pub enum ConfigError {
 /// [`ConfigError::Io`] and [`ConfigError::Json`].
 pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {
     let text = io::read_to_string(path)?;
-    serde_json::from_str(&text)
-        .map_err(|source| ConfigError::Json { path: path.to_path_buf(), source })
+    serde_json::from_str(&text).map_err(|source| ConfigError::Json {
+        path: path.to_path_buf(),
+        source,
+    })
 }
 
 /// A level of the UNet, on the way down or up.
@@ -186,11 +188,18 @@ impl UnetConfig {
             ("cross_attention_norm", vec![Value::Null]),
         ];
         refuse_others(path, &raw, &neutral)?;
-        let known = ["DownBlock2D", "CrossAttnDownBlock2D", "UpBlock2D", "CrossAttnUpBlock2D"];
+        let known = [
+            "DownBlock2D",
+            "CrossAttnDownBlock2D",
+            "UpBlock2D",
+            "CrossAttnUpBlock2D",
+        ];
         known_entries(path, &raw, "down_block_types", &known[..2])?;
         known_entries(path, &raw, "up_block_types", &known[2..])?;
-        let config: Self = serde_json::from_value(raw)
-            .map_err(|source| ConfigError::Json { path: path.to_path_buf(), source })?;
+        let config: Self = serde_json::from_value(raw).map_err(|source| ConfigError::Json {
+            path: path.to_path_buf(),
+            source,
+        })?;
         config.check(path)?;
         Ok(config)
     }
@@ -213,19 +222,32 @@ impl UnetConfig {
                 return Err(unsupported(key, format!("{count} long"), expected));
             }
         }
-        for heads in [Some(&self.attention_head_dim), self.num_attention_heads.as_ref()] {
+        for heads in [
+            Some(&self.attention_head_dim),
+            self.num_attention_heads.as_ref(),
+        ] {
             if let Some(PerLevel::Each(each)) = heads
                 && each.len() != levels
             {
                 let expected = format!("a number, or {levels} numbers");
-                return Err(unsupported("attention_head_dim", format!("{each:?}"), expected));
+                return Err(unsupported(
+                    "attention_head_dim",
+                    format!("{each:?}"),
+                    expected,
+                ));
             }
         }
         for (level, &channels) in self.block_out_channels.iter().enumerate() {
             let (groups, heads) = (self.norm_num_groups, self.heads(level));
-            if groups < 1 || heads < 1 || channels < 1 || channels % groups + channels % heads != 0 {
-                let expected = format!("multiples of norm_num_groups ({groups}) and of the heads ({heads})");
-                return Err(unsupported("block_out_channels", channels.to_string(), expected));
+            if groups < 1 || heads < 1 || channels < 1 || channels % groups + channels % heads != 0
+            {
+                let expected =
+                    format!("multiples of norm_num_groups ({groups}) and of the heads ({heads})");
+                return Err(unsupported(
+                    "block_out_channels",
+                    channels.to_string(),
+                    expected,
+                ));
             }
         }
         Ok(())
@@ -233,7 +255,11 @@ impl UnetConfig {
 
     /// Attention heads at a level (0: the highest resolution).
     pub(super) fn heads(&self, level: usize) -> i64 {
-        match self.num_attention_heads.as_ref().unwrap_or(&self.attention_head_dim) {
+        match self
+            .num_attention_heads
+            .as_ref()
+            .unwrap_or(&self.attention_head_dim)
+        {
             PerLevel::One(heads) => *heads,
             PerLevel::Each(each) => each.get(level).copied().unwrap_or(1),
         }
@@ -298,8 +324,10 @@ impl VaeConfig {
         refuse_others(path, &raw, &neutral)?;
         known_entries(path, &raw, "down_block_types", &["DownEncoderBlock2D"])?;
         known_entries(path, &raw, "up_block_types", &["UpDecoderBlock2D"])?;
-        let config: Self = serde_json::from_value(raw)
-            .map_err(|source| ConfigError::Json { path: path.to_path_buf(), source })?;
+        let config: Self = serde_json::from_value(raw).map_err(|source| ConfigError::Json {
+            path: path.to_path_buf(),
+            source,
+        })?;
         let groups = config.norm_num_groups;
         let divides = |c: &i64| groups > 0 && *c > 0 && c % groups == 0;
         if config.block_out_channels.is_empty() || !config.block_out_channels.iter().all(divides) {
@@ -330,7 +358,11 @@ fn refuse_others(
         if found.is_null() || allowed.contains(found) {
             continue;
         }
-        let known = allowed.iter().map(Value::to_string).collect::<Vec<_>>().join(" or ");
+        let known = allowed
+            .iter()
+            .map(Value::to_string)
+            .collect::<Vec<_>>()
+            .join(" or ");
         return Err(ConfigError::Unsupported {
             path: path.to_path_buf(),
             key: (*key).to_owned(),

@@ -49,7 +49,13 @@ mod tests {
         let fourth = xs.iter().map(|&x| f64::from(x).powi(4)).sum::<f64>() / 1e5;
         // Five standard errors of each moment at n = 100,000.
         assert!(mean.abs() < 5.0 * (1.0 / 1e5_f64).sqrt(), "mean {mean}");
-        assert!((second - 1.0).abs() < 5.0 * (2.0 / 1e5_f64).sqrt(), "second {second}");
-        assert!((fourth - 3.0).abs() < 5.0 * (96.0 / 1e5_f64).sqrt(), "fourth {fourth}");
+        assert!(
+            (second - 1.0).abs() < 5.0 * (2.0 / 1e5_f64).sqrt(),
+            "second {second}"
+        );
+        assert!(
+            (fourth - 3.0).abs() < 5.0 * (96.0 / 1e5_f64).sqrt(),
+            "fourth {fourth}"
+        );
     }
 }

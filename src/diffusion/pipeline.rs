@@ -227,27 +227,42 @@ impl Pipeline {
     /// [`PipelineError`]: all configs are checked before any weight is read.
     pub fn open(dir: &Path, device: Device, kind: Kind) -> Result<Self, PipelineError> {
         if !dir.is_dir() {
-            return Err(PipelineError::Missing { dir: dir.to_path_buf() });
+            return Err(PipelineError::Missing {
+                dir: dir.to_path_buf(),
+            });
         }
         let index_path = dir.join("model_index.json");
         let index: serde_json::Value = config::read(&index_path)?;
         let class = index["_class_name"].as_str().unwrap_or("nothing");
         if class != "StableDiffusionPipeline" {
-            return Err(PipelineError::Class { path: index_path, found: class.to_owned() });
+            return Err(PipelineError::Class {
+                path: index_path,
+                found: class.to_owned(),
+            });
         }
         let unet_config = UnetConfig::read(&dir.join("unet/config.json"))?;
         let vae_config = VaeConfig::read(&dir.join("vae/config.json"))?;
         let text_config: TextConfig = config::read(&dir.join("text_encoder/config.json"))?;
         let (text, unet) = (text_config.hidden_size, unet_config.cross_attention_dim);
         if text != unet {
-            return Err(PipelineError::TextWidth { dir: dir.to_path_buf(), text, unet });
+            return Err(PipelineError::TextWidth {
+                dir: dir.to_path_buf(),
+                text,
+                unet,
+            });
         }
         let tokenizer = Tokenizer::from_dir(&dir.join("tokenizer"))?;
         let (tokens, known) = (tokenizer.vocab_size(), text_config.vocab_size);
         if tokens as i64 > known {
-            return Err(PipelineError::Vocabulary { dir: dir.to_path_buf(), tokens, known });
+            return Err(PipelineError::Vocabulary {
+                dir: dir.to_path_buf(),
+                tokens,
+                known,
+            });
         }
-        let context = tokenizer.context().min(text_config.max_position_embeddings.max(2) as usize);
+        let context = tokenizer
+            .context()
+            .min(text_config.max_position_embeddings.max(2) as usize);
         let tokenizer = tokenizer.with_context(context);
         let path = dir.join("scheduler/scheduler_config.json");
         let scheduler =
@@ -259,7 +274,11 @@ impl Pipeline {
             if path.is_file() {
                 return Ok(Params::open(&path, kind, device)?);
             }
-            Err(PipelineError::NoWeights { found: pickles(&folder), dir: folder, file })
+            Err(PipelineError::NoWeights {
+                found: pickles(&folder),
+                dir: folder,
+                file,
+            })
         };
         let params = open("unet", WEIGHTS)?;
         let unet = Unet::new(&params.root(), &unet_config);
@@ -271,7 +290,16 @@ impl Pipeline {
         let text = TextTower::new(&params.root().at("text_model"), &text_config);
         params.finish()?;
         let fingerprint = io::fingerprint(dir, &PARTS)?;
-        Ok(Self { unet, vae, text, tokenizer, scheduler, device, kind, fingerprint })
+        Ok(Self {
+            unet,
+            vae,
+            text,
+            tokenizer,
+            scheduler,
+            device,
+            kind,
+            fingerprint,
+        })
     }
 
     /// A hash of the configs and weights.
@@ -293,11 +321,18 @@ impl Pipeline {
             let value = given.unwrap_or(native);
             if value == 0 || i64::from(value) % factor != 0 {
                 let expected = format!("a positive multiple of {factor} px");
-                return Err(PipelineError::Setting { name, value: value.to_string(), expected });
+                return Err(PipelineError::Setting {
+                    name,
+                    value: value.to_string(),
+                    expected,
+                });
             }
             Ok(value)
         };
-        Ok((side("width", sampling.width)?, side("height", sampling.height)?))
+        Ok((
+            side("width", sampling.width)?,
+            side("height", sampling.height)?,
+        ))
     }
 
     /// Checks settings without sampling, and names the scheduler that will serve.
@@ -329,7 +364,12 @@ impl Pipeline {
         sampling: &Sampling,
     ) -> Result<Box<dyn schedulers::Scheduler>, PipelineError> {
         let name = sampling.scheduler.as_deref();
-        Ok(schedulers::build(name, &self.scheduler, sampling.steps, sampling.eta)?)
+        Ok(schedulers::build(
+            name,
+            &self.scheduler,
+            sampling.steps,
+            sampling.eta,
+        )?)
     }
 
     /// Encodes a caption, alone, so that its states never depend on other captions.
@@ -338,7 +378,10 @@ impl Pipeline {
         let ids: Vec<i64> = encoding.ids.iter().map(|&id| i64::from(id)).collect();
         let ids = Tensor::from_slice(&ids).unsqueeze(0).to_device(self.device);
         let hidden = tch::no_grad(|| self.text.forward(&ids).hidden);
-        EncodedCaption { hidden, truncated: encoding.truncated }
+        EncodedCaption {
+            hidden,
+            truncated: encoding.truncated,
+        }
     }
 
     /// Samples at most `sampling.batch` images.
@@ -357,7 +400,9 @@ impl Pipeline {
         stop: &dyn Fn() -> bool,
     ) -> Result<Outcome, PipelineError> {
         let _guard = tch::no_grad_guard();
-        let Some(last) = requests.last() else { return Ok(Outcome::Done(Vec::new())) };
+        let Some(last) = requests.last() else {
+            return Ok(Outcome::Done(Vec::new()));
+        };
         if requests.len() > sampling.batch {
             return Err(PipelineError::Setting {
                 name: "batch",
@@ -406,9 +451,16 @@ impl Pipeline {
                 return Ok(Outcome::Stopped);
             }
             let input = scheduler.scale_model_input(&xs, call).to_kind(self.kind);
-            let input = if guided { Tensor::f_cat(&[&input, &input], 0)? } else { input };
+            let input = if guided {
+                Tensor::f_cat(&[&input, &input], 0)?
+            } else {
+                input
+            };
             let times = Tensor::full([input.size()[0]], timestep, (Kind::Float, self.device));
-            let output = self.unet.forward(&input, &times, &context).to_kind(Kind::Float);
+            let output = self
+                .unet
+                .forward(&input, &times, &context)
+                .to_kind(Kind::Float);
             let output = if guided {
                 let halves = output.chunk(2, 0);
                 &halves[0] + (&halves[1] - &halves[0]) * sampling.guidance
@@ -427,7 +479,11 @@ impl Pipeline {
             }
         }
         let latents = (xs / self.vae.config().scaling_factor).to_kind(self.kind);
-        let pixels = self.vae.decode(&latents).to_kind(Kind::Float).f_to_device(Device::Cpu)?;
+        let pixels = self
+            .vae
+            .decode(&latents)
+            .to_kind(Kind::Float)
+            .f_to_device(Device::Cpu)?;
         Ok(Outcome::Done(to_images(&pixels, requests.len())?))
     }
 }
@@ -435,7 +491,7 @@ impl Pipeline {
 /// The first `n` of `[batch, 3, h, w]` in −1…1 as bytes, rounded as Diffusers' `VaeImageProcessor`
 /// rounds.
 fn to_images(pixels: &Tensor, n: usize) -> Result<Vec<Sampled>, tch::TchError> {
-    let size = pixels.f_size()?;
+    let size = pixels.size();
     let (height, width) = (size[2] as u32, size[3] as u32);
     let count = (size[2] * size[3] * 3) as usize;
     (0..n as i64)
@@ -472,6 +528,9 @@ fn pickles(dir: &Path) -> String {
     if names.is_empty() {
         String::new()
     } else {
-        format!(" (but {}, a pickle, which can run code when it is read)", names.join(", "))
+        format!(
+            " (but {}, a pickle, which can run code when it is read)",
+            names.join(", ")
+        )
     }
 }

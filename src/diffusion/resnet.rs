@@ -68,8 +68,18 @@ pub(super) struct Downsample {
 
 impl Downsample {
     pub(super) fn new(scope: &Scope, channels: i64, padding: i64) -> Self {
-        let conv = Conv2d::new(&scope.at("downsamplers.0.conv"), channels, channels, 3, 2, padding);
-        Self { conv, asymmetric: padding == 0 }
+        let conv = Conv2d::new(
+            &scope.at("downsamplers.0.conv"),
+            channels,
+            channels,
+            3,
+            2,
+            padding,
+        );
+        Self {
+            conv,
+            asymmetric: padding == 0,
+        }
     }
 
     pub(super) fn forward(&self, xs: &Tensor) -> Tensor {
@@ -89,7 +99,9 @@ pub(super) struct Upsample {
 
 impl Upsample {
     pub(super) fn new(scope: &Scope, channels: i64) -> Self {
-        Self { conv: Conv2d::new(&scope.at("upsamplers.0.conv"), channels, channels, 3, 1, 1) }
+        Self {
+            conv: Conv2d::new(&scope.at("upsamplers.0.conv"), channels, channels, 3, 1, 1),
+        }
     }
 
     /// `size` is the target `[h, w]`: twice the input's, or one less where the way down rounded up.

@@ -42,7 +42,13 @@ impl Attention {
 
     fn forward(&self, xs: &Tensor, context: &Tensor) -> Tensor {
         let (key, value) = (self.key.forward(context), self.value.forward(context));
-        self.out.forward(&attend(&self.query.forward(xs), &key, &value, self.heads, None))
+        self.out.forward(&attend(
+            &self.query.forward(xs),
+            &key,
+            &value,
+            self.heads,
+            None,
+        ))
     }
 }
 
@@ -99,7 +105,14 @@ pub(super) struct SpatialTransformer {
 
 impl SpatialTransformer {
     pub(super) fn new(scope: &Scope, shape: TransformerShape) -> Self {
-        let TransformerShape { channels, heads, context, layers, groups, linear_projection } = shape;
+        let TransformerShape {
+            channels,
+            heads,
+            context,
+            layers,
+            groups,
+            linear_projection,
+        } = shape;
         let (a, b) = (scope.at("proj_in"), scope.at("proj_out"));
         let projection = if linear_projection {
             let new = |s| Linear::new(s, channels, channels, true);

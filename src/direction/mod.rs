@@ -36,7 +36,9 @@ pub use self::whiten::{WhitenError, Whitening};
 #[non_exhaustive]
 pub enum DirectionError {
     /// Embeddings, labels and predictions are of different lengths.
-    #[error("{embeddings} embeddings, {labels} labels and {predictions} predictions: they must be as many")]
+    #[error(
+        "{embeddings} embeddings, {labels} labels and {predictions} predictions: they must be as many"
+    )]
     Lengths {
         /// Rows of the embeddings.
         embeddings: usize,
@@ -78,7 +80,14 @@ pub struct FitOptions {
 
 impl Default for FitOptions {
     fn default() -> Self {
-        Self { folds: 2, permutations: 199, bootstrap: 100, min_mistakes: 5, quantile: 0.5, seed: 0 }
+        Self {
+            folds: 2,
+            permutations: 199,
+            bootstrap: 100,
+            min_mistakes: 5,
+            quantile: 0.5,
+            seed: 0,
+        }
     }
 }
 
@@ -90,13 +99,21 @@ impl FitOptions {
     /// [`DirectionError::Setting`].
     pub fn check(&self) -> Result<(), DirectionError> {
         let setting = |name, value: String, expected| {
-            Err(DirectionError::Setting { name, value, expected })
+            Err(DirectionError::Setting {
+                name,
+                value,
+                expected,
+            })
         };
         if self.folds < 2 {
             return setting("folds", self.folds.to_string(), "at least 2");
         }
         if !(0.0..=1.0).contains(&self.quantile) {
-            return setting("quantile", self.quantile.to_string(), "a number from 0 to 1");
+            return setting(
+                "quantile",
+                self.quantile.to_string(),
+                "a number from 0 to 1",
+            );
         }
         Ok(())
     }
@@ -214,7 +231,10 @@ pub fn fit(
         .into_par_iter()
         .map(|class| fit_class(x, labels, predictions, class, options))
         .collect();
-    let mut fitted = Fitted { directions: Vec::new(), skipped: Vec::new() };
+    let mut fitted = Fitted {
+        directions: Vec::new(),
+        skipped: Vec::new(),
+    };
     for result in each {
         match result {
             Ok(direction) => fitted.directions.push(direction),
@@ -244,7 +264,12 @@ fn fit_class(
             "a direction needs at least {0} right and {0} wrong val examples; it has {hits} and {misses}",
             options.folds
         );
-        return Err(Skipped { class, right: hits, wrong: misses, reason });
+        return Err(Skipped {
+            class,
+            right: hits,
+            wrong: misses,
+            reason,
+        });
     }
     let own = x.select(Axis(0), &rows);
     let gram = svm::gram(own.view());
@@ -254,8 +279,12 @@ fn fit_class(
     let solution = svm::solve(&gram, &all, &targets, selection.c);
     let w = svm::weights(own.view(), &all, &targets, &solution);
     let out_of_fold: Vec<f64> = selection.out_of_fold.iter().map(|f| -f).collect();
-    let mut mistakes: Vec<f64> =
-        out_of_fold.iter().zip(&right).filter(|(_, r)| !**r).map(|(a, _)| *a).collect();
+    let mut mistakes: Vec<f64> = out_of_fold
+        .iter()
+        .zip(&right)
+        .filter(|(_, r)| !**r)
+        .map(|(a, _)| *a)
+        .collect();
     let p_value = significance::permutation_p(&gram, &right, selection.score, class, options);
     let bootstrap_cosine =
         significance::bootstrap(own.view(), &gram, &right, &w, selection.c, class, options);
@@ -280,7 +309,9 @@ fn fit_class(
 /// The `q`-quantile by linear interpolation, as numpy's default; NaN for no values.
 pub fn quantile(values: &mut [f64], q: f64) -> f64 {
     values.sort_by(f64::total_cmp);
-    let Some(last) = values.len().checked_sub(1) else { return f64::NAN };
+    let Some(last) = values.len().checked_sub(1) else {
+        return f64::NAN;
+    };
     let at = q * last as f64;
     let (below, part) = (at.floor() as usize, at.fract());
     values[below] + part * (values[(below + 1).min(last)] - values[below])
@@ -301,7 +332,11 @@ mod tests {
         for mut row in x.outer_iter_mut() {
             let norm = row.dot(&row).sqrt();
             row /= norm;
-            let wrong = if planted { row[0] > 0.15 } else { rng.gen_bool(0.3) };
+            let wrong = if planted {
+                row[0] > 0.15
+            } else {
+                rng.gen_bool(0.3)
+            };
             predictions.push(usize::from(wrong));
         }
         (x, vec![0; n], predictions)
@@ -316,11 +351,17 @@ mod tests {
         assert!(direction.cv_score > 0.85, "{}", direction.cv_score);
         assert!(direction.unit()[0] > 0.9, "{}", direction.unit());
         let (low, high) = direction.bootstrap_cosine.unwrap();
-        assert!(low > 0.8 && high <= 1.0 + 1e-9 && low <= high, "{low} {high}");
+        assert!(
+            low > 0.8 && high <= 1.0 + 1e-9 && low <= high,
+            "{low} {high}"
+        );
         // The mistakes lie on the hard side.
         let harder = |i: usize| direction.alignment(x.row(i));
         let mean = |wrong: usize| {
-            let of: Vec<_> = (0..200).filter(|&i| predictions[i] == wrong).map(harder).collect();
+            let of: Vec<_> = (0..200)
+                .filter(|&i| predictions[i] == wrong)
+                .map(harder)
+                .collect();
             of.iter().sum::<f64>() / of.len() as f64
         };
         assert!(mean(1) > mean(0));
@@ -331,7 +372,11 @@ mod tests {
     fn mistakes_at_random_are_no_finding() {
         let (x, labels, predictions) = problem(200, false);
         let fitted = fit(x.view(), &labels, &predictions, 1, &FitOptions::default()).unwrap();
-        assert!(!fitted.directions[0].is_finding(), "p = {}", fitted.directions[0].p_value);
+        assert!(
+            !fitted.directions[0].is_finding(),
+            "p = {}",
+            fitted.directions[0].p_value
+        );
     }
 
     #[test]
@@ -351,8 +396,13 @@ mod tests {
     fn threads_do_not_change_a_byte() {
         let (x, labels, predictions) = problem(120, true);
         let run = |threads| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| fit(x.view(), &labels, &predictions, 1, &FitOptions::default()).unwrap())
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap();
+            pool.install(|| {
+                fit(x.view(), &labels, &predictions, 1, &FitOptions::default()).unwrap()
+            })
         };
         assert_eq!(run(1), run(4));
     }

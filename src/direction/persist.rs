@@ -60,21 +60,43 @@ pub fn write(
 ) -> Result<(), PersistError> {
     let d = whitening.mean().len();
     let mut blobs: Vec<(String, usize, Vec<u8>)> = vec![
-        ("mean".to_owned(), d, bytes(whitening.mean().iter().map(|&v| f64::from(v)))),
-        ("deviation".to_owned(), d, bytes(whitening.deviation().iter().map(|&v| f64::from(v)))),
+        (
+            "mean".to_owned(),
+            d,
+            bytes(whitening.mean().iter().map(|&v| f64::from(v))),
+        ),
+        (
+            "deviation".to_owned(),
+            d,
+            bytes(whitening.deviation().iter().map(|&v| f64::from(v))),
+        ),
     ];
     for direction in &fitted.directions {
         let name = format!("{}.{}", direction.class, direction.mode);
         blobs.push((format!("{name}.w"), d, bytes(direction.w.iter().copied())));
-        let Direction { c, b, cv_score, p_value, q_value, threshold, .. } = *direction;
+        let Direction {
+            c,
+            b,
+            cv_score,
+            p_value,
+            q_value,
+            threshold,
+            ..
+        } = *direction;
         let scalars = bytes([c, b, cv_score, p_value, q_value, threshold]);
         blobs.push((format!("{name}.scalars"), 6, scalars));
     }
     let path = file(dir);
-    let format = |source| PersistError::Format { path: path.clone(), source };
+    let format = |source| PersistError::Format {
+        path: path.clone(),
+        source,
+    };
     let mut views = Vec::new();
     for (name, n, blob) in &blobs {
-        views.push((name, TensorView::new(Dtype::F64, vec![*n], blob).map_err(format)?));
+        views.push((
+            name,
+            TensorView::new(Dtype::F64, vec![*n], blob).map_err(format)?,
+        ));
     }
     let content = safetensors::serialize(views, None).map_err(format)?;
     io::write_atomic(&path, &content)?;
@@ -125,11 +147,18 @@ fn describe(
 pub fn read_weights(dir: &Path, class: usize, mode: u32) -> Result<Array1<f64>, PersistError> {
     let path = file(dir);
     let content = io::read(&path)?;
-    let tensors = SafeTensors::deserialize(&content)
-        .map_err(|source| PersistError::Format { path: path.clone(), source })?;
+    let tensors = SafeTensors::deserialize(&content).map_err(|source| PersistError::Format {
+        path: path.clone(),
+        source,
+    })?;
     let name = format!("{class}.{mode}.w");
-    let view = tensors.tensor(&name).ok().filter(|view| view.dtype() == Dtype::F64);
-    let Some(view) = view else { return Err(PersistError::Tensor { path, name }) };
+    let view = tensors
+        .tensor(&name)
+        .ok()
+        .filter(|view| view.dtype() == Dtype::F64);
+    let Some(view) = view else {
+        return Err(PersistError::Tensor { path, name });
+    };
     Ok(view
         .data()
         .chunks_exact(8)
@@ -150,15 +179,38 @@ mod tests {
 
     #[test]
     fn what_is_written_reads_back_bit_for_bit() {
-        let x: Array2<f64> =
-            array![[1.0, 0.0], [0.6, 0.8], [0.8, 0.6], [-1.0, 0.0], [-0.6, 0.8], [-0.8, 0.6]];
+        let x: Array2<f64> = array![
+            [1.0, 0.0],
+            [0.6, 0.8],
+            [0.8, 0.6],
+            [-1.0, 0.0],
+            [-0.6, 0.8],
+            [-0.8, 0.6]
+        ];
         let whitening = Whitening::fit(x.mapv(|v| v as f32).view()).unwrap();
-        let options = FitOptions { permutations: 9, bootstrap: 0, ..FitOptions::default() };
+        let options = FitOptions {
+            permutations: 9,
+            bootstrap: 0,
+            ..FitOptions::default()
+        };
         let fitted = fit(x.view(), &[0; 6], &[0, 0, 0, 1, 1, 1], 1, &options).unwrap();
         let dir = tempfile::tempdir().unwrap();
-        write(dir.path(), &whitening, "train", &fitted, &["cat".to_owned()]).unwrap();
-        assert_eq!(read_weights(dir.path(), 0, 0).unwrap(), fitted.directions[0].w);
-        assert!(matches!(read_weights(dir.path(), 1, 0), Err(PersistError::Tensor { .. })));
+        write(
+            dir.path(),
+            &whitening,
+            "train",
+            &fitted,
+            &["cat".to_owned()],
+        )
+        .unwrap();
+        assert_eq!(
+            read_weights(dir.path(), 0, 0).unwrap(),
+            fitted.directions[0].w
+        );
+        assert!(matches!(
+            read_weights(dir.path(), 1, 0),
+            Err(PersistError::Tensor { .. })
+        ));
         let json = std::fs::read_to_string(dir.path().join("directions.json")).unwrap();
         assert!(json.contains("\"class\": \"cat\""), "{json}");
     }

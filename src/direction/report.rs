@@ -68,15 +68,23 @@ pub struct ClassReport {
 }
 
 /// Reports one class; `None` if the split has no example of it.
-pub fn class_report(split: SplitView<'_>, direction: &Direction, class: &str) -> Option<ClassReport> {
-    let rows: Vec<usize> =
-        (0..split.labels.len()).filter(|&i| split.labels[i] == direction.class).collect();
+pub fn class_report(
+    split: SplitView<'_>,
+    direction: &Direction,
+    class: &str,
+) -> Option<ClassReport> {
+    let rows: Vec<usize> = (0..split.labels.len())
+        .filter(|&i| split.labels[i] == direction.class)
+        .collect();
     let n = rows.len();
     if n == 0 {
         return None;
     }
     let wrong = |i: usize| split.predictions[i] != split.labels[i];
-    let alignments: Vec<f64> = rows.iter().map(|&i| direction.alignment(split.x.row(i))).collect();
+    let alignments: Vec<f64> = rows
+        .iter()
+        .map(|&i| direction.alignment(split.x.row(i)))
+        .collect();
     let flagged = |at: usize| alignments[at] > 0.0;
     let mistakes = rows.iter().filter(|&&i| wrong(i)).count();
     let mut confusion = [0; 4];
@@ -105,7 +113,9 @@ pub fn class_report(split: SplitView<'_>, direction: &Direction, class: &str) ->
             AtK {
                 k,
                 direction: found,
-                least_confidence: by_confidence.as_ref().map(|order| share(&order[..k], &wrong)),
+                least_confidence: by_confidence
+                    .as_ref()
+                    .map(|order| share(&order[..k], &wrong)),
                 random: error,
                 lift: (error > 0.0).then(|| found / error),
                 minority: split.minority.map(|m| share(&by_alignment[..k], &|i| m[i])),
@@ -116,8 +126,11 @@ pub fn class_report(split: SplitView<'_>, direction: &Direction, class: &str) ->
     let decile_accuracy = (0..tenths)
         .map(|t| 1.0 - share(&by_alignment[t * n / tenths..(t + 1) * n / tenths], &wrong))
         .collect();
-    let svm_balanced_accuracy =
-        balanced_accuracy(rows.iter().enumerate().map(|(at, &i)| (!wrong(i), !flagged(at))));
+    let svm_balanced_accuracy = balanced_accuracy(
+        rows.iter()
+            .enumerate()
+            .map(|(at, &i)| (!wrong(i), !flagged(at))),
+    );
     let flagged_count = confusion[0] + confusion[2];
     let sentence = sentence(class, confusion[0], flagged_count, mistakes, n);
     Some(ClassReport {
@@ -220,18 +233,31 @@ mod tests {
         assert_eq!(report.examples, 20);
         assert_eq!(report.at.len(), 1, "25, 50 and 100 exceed the class");
         let head = report.at[0];
-        assert_eq!((head.k, head.direction, head.random, head.lift), (10, 1.0, 0.5, Some(2.0)));
-        assert_eq!((head.least_confidence, head.minority), (Some(0.0), Some(0.5)));
+        assert_eq!(
+            (head.k, head.direction, head.random, head.lift),
+            (10, 1.0, 0.5, Some(2.0))
+        );
+        assert_eq!(
+            (head.least_confidence, head.minority),
+            (Some(0.0), Some(0.5))
+        );
         assert_eq!(report.confusion, [10, 0, 5, 5]);
         assert_eq!(report.decile_accuracy[0], 0.0);
         assert_eq!(report.minority_base, Some(0.25));
-        assert!(report.sentence.starts_with("cat on the failure side"), "{}", report.sentence);
+        assert!(
+            report.sentence.starts_with("cat on the failure side"),
+            "{}",
+            report.sentence
+        );
     }
 
     #[test]
     fn intervals_are_wilsons() {
         // statsmodels 0.14 proportion_confint(41, 210, method="wilson")
         let (low, high) = wilson(41, 210);
-        assert!((low - 0.147_32).abs() < 2e-4 && (high - 0.254_07).abs() < 2e-4, "{low} {high}");
+        assert!(
+            (low - 0.147_32).abs() < 2e-4 && (high - 0.254_07).abs() < 2e-4,
+            "{low} {high}"
+        );
     }
 }

@@ -27,10 +27,15 @@ pub fn stratified_folds(right: &[bool], folds: usize) -> Vec<usize> {
     let count = right.iter().filter(|&&r| r == first).count();
     let mut fold_of = vec![0; right.len()];
     for kind in [first, !first] {
-        let (start, end) = if kind == first { (0, count) } else { (count, right.len()) };
+        let (start, end) = if kind == first {
+            (0, count)
+        } else {
+            (count, right.len())
+        };
         // How many of this kind each fold tests.
-        let mut share: Vec<usize> =
-            (0..folds).map(|f| (start..end).filter(|i| i % folds == f).count()).collect();
+        let mut share: Vec<usize> = (0..folds)
+            .map(|f| (start..end).filter(|i| i % folds == f).count())
+            .collect();
         let mut fold = 0;
         for (i, _) in right.iter().enumerate().filter(|&(_, &r)| r == kind) {
             while fold + 1 < folds && share[fold] == 0 {
@@ -63,10 +68,12 @@ pub fn select(gram: &Array2<f64>, right: &[bool], folds: usize) -> Selection {
             let solution = settled
                 .clone()
                 .unwrap_or_else(|| svm::solve(gram, &part.train, &part.targets, c));
-            let values =
-                svm::decisions(gram, &part.train, &part.targets, &solution, &part.test);
+            let values = svm::decisions(gram, &part.train, &part.targets, &solution, &part.test);
             score += balanced_accuracy(
-                part.test.iter().map(|&i| right[i]).zip(values.iter().map(|&f| f > 0.0)),
+                part.test
+                    .iter()
+                    .map(|&i| right[i])
+                    .zip(values.iter().map(|&f| f > 0.0)),
             ) / folds as f64;
             for (&i, &f) in part.test.iter().zip(&values) {
                 out_of_fold[i] = f;
@@ -76,10 +83,18 @@ pub fn select(gram: &Array2<f64>, right: &[bool], folds: usize) -> Selection {
             }
         }
         if best.as_ref().is_none_or(|best| score > best.score + 1e-12) {
-            best = Some(Selection { c, score, out_of_fold });
+            best = Some(Selection {
+                c,
+                score,
+                out_of_fold,
+            });
         }
     }
-    best.unwrap_or(Selection { c: GRID[0], score: 0.5, out_of_fold: vec![0.0; right.len()] })
+    best.unwrap_or(Selection {
+        c: GRID[0],
+        score: 0.5,
+        out_of_fold: vec![0.0; right.len()],
+    })
 }
 
 struct Fold {
@@ -93,7 +108,11 @@ impl Fold {
         let (test, train): (Vec<usize>, Vec<usize>) =
             (0..right.len()).partition(|&i| fold_of[i] == fold);
         let targets = targets(train.iter().map(|&i| right[i]));
-        Self { train, targets, test }
+        Self {
+            train,
+            targets,
+            test,
+        }
     }
 }
 
@@ -114,7 +133,11 @@ pub(super) fn balanced_accuracy(pairs: impl Iterator<Item = (bool, bool)>) -> f6
         .filter(|&k| counts[k] > 0)
         .map(|k| hits[k] as f64 / counts[k] as f64)
         .collect();
-    if recalls.is_empty() { 0.5 } else { recalls.iter().sum::<f64>() / recalls.len() as f64 }
+    if recalls.is_empty() {
+        0.5
+    } else {
+        recalls.iter().sum::<f64>() / recalls.len() as f64
+    }
 }
 
 #[cfg(test)]
@@ -133,7 +156,13 @@ mod tests {
 
     #[test]
     fn balanced_accuracy_is_the_mean_recall() {
-        let pairs = [(true, true), (true, false), (true, true), (true, true), (false, false)];
+        let pairs = [
+            (true, true),
+            (true, false),
+            (true, true),
+            (true, true),
+            (false, false),
+        ];
         assert!((balanced_accuracy(pairs.into_iter()) - 0.875).abs() < 1e-12);
     }
 }

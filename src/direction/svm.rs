@@ -57,7 +57,11 @@ pub fn solve(gram: &Array2<f64>, rows: &[usize], targets: &[f64], c: f64) -> Sol
 
     // Everything at its bound: scores without intercept are f.
     let f: Vec<f64> = (0..n)
-        .map(|i| (0..n).map(|j| bound[j] * targets[j] * gram[[rows[i], rows[j]]]).sum())
+        .map(|i| {
+            (0..n)
+                .map(|j| bound[j] * targets[j] * gram[[rows[i], rows[j]]])
+                .sum()
+        })
         .collect();
     let (mut low, mut high) = (f64::NEG_INFINITY, f64::INFINITY);
     for (&f, &t) in f.iter().zip(targets) {
@@ -71,14 +75,33 @@ pub fn solve(gram: &Array2<f64>, rows: &[usize], targets: &[f64], c: f64) -> Sol
         let quadratic: f64 = (0..n).map(|i| bound[i] * targets[i] * f[i]).sum();
         let objective = 0.5 * quadratic - bound.iter().sum::<f64>();
         let (b, unique_b) = (0.5 * (low + high), high - low < TOLERANCE);
-        return Solution { alpha: bound, b, unique_b, bounded: true, objective, violation: 0.0 };
+        return Solution {
+            alpha: bound,
+            b,
+            unique_b,
+            bounded: true,
+            objective,
+            violation: 0.0,
+        };
     }
 
     let mut alpha = vec![0.0; n];
     let mut gradient = vec![-1.0; n];
     let diagonal: Vec<f64> = (0..n).map(|i| q(i, i)).collect();
-    let can_rise = |a: f64, i: usize| if targets[i] > 0.0 { a < bound[i] } else { a > 0.0 };
-    let can_fall = |a: f64, i: usize| if targets[i] > 0.0 { a > 0.0 } else { a < bound[i] };
+    let can_rise = |a: f64, i: usize| {
+        if targets[i] > 0.0 {
+            a < bound[i]
+        } else {
+            a > 0.0
+        }
+    };
+    let can_fall = |a: f64, i: usize| {
+        if targets[i] > 0.0 {
+            a > 0.0
+        } else {
+            a < bound[i]
+        }
+    };
     let mut violation = f64::INFINITY;
     // libsvm's own limit; reached only by data that no solver separates in float64.
     for _ in 0..10_000_000_usize.max(100 * n) {
@@ -100,8 +123,7 @@ pub fn solve(gram: &Array2<f64>, rows: &[usize], targets: &[f64], c: f64) -> Sol
             least = least.min(score);
             let gain = most - score;
             if gain > 0.0 {
-                let curvature =
-                    diagonal[i] + diagonal[j] - 2.0 * targets[i] * targets[j] * q(i, j);
+                let curvature = diagonal[i] + diagonal[j] - 2.0 * targets[i] * targets[j] * q(i, j);
                 let decrease = -gain * gain / curvature.max(1e-12);
                 if decrease <= best {
                     (second, best) = (Some(j), decrease);
@@ -109,7 +131,9 @@ pub fn solve(gram: &Array2<f64>, rows: &[usize], targets: &[f64], c: f64) -> Sol
             }
         }
         violation = most - least;
-        let Some(j) = second.filter(|_| violation >= TOLERANCE) else { break };
+        let Some(j) = second.filter(|_| violation >= TOLERANCE) else {
+            break;
+        };
 
         // Along α_i += t_i s, α_j −= t_j s the constraint holds and the objective is a parabola.
         let curvature =
@@ -163,11 +187,27 @@ fn finish(
             high = high.min(b);
         }
     }
-    let b = if free > 0 { sum / free as f64 } else { 0.5 * (low + high) };
+    let b = if free > 0 {
+        sum / free as f64
+    } else {
+        0.5 * (low + high)
+    };
     let unique_b = free > 0 || high - low < TOLERANCE;
-    let objective = 0.5 * alpha.iter().zip(gradient).map(|(a, g)| a * (g - 1.0)).sum::<f64>();
+    let objective = 0.5
+        * alpha
+            .iter()
+            .zip(gradient)
+            .map(|(a, g)| a * (g - 1.0))
+            .sum::<f64>();
     let bounded = alpha.iter().zip(bound).any(|(a, bound)| a >= bound);
-    Solution { alpha, b, unique_b, bounded, objective, violation }
+    Solution {
+        alpha,
+        b,
+        unique_b,
+        bounded,
+        objective,
+        violation,
+    }
 }
 
 /// The weights `w = Σ αᵢ tᵢ xᵢ`, `[d]`, of a solution for the rows `rows` of `x` `[n, d]`.

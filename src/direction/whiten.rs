@@ -115,7 +115,11 @@ impl Whitening {
         if dropped.len() == dims {
             return Err(WhitenError::NoVariation { dims });
         }
-        Ok(Self { mean: mean.mapv(|m| m as f32), deviation, dropped })
+        Ok(Self {
+            mean: mean.mapv(|m| m as f32),
+            deviation,
+            dropped,
+        })
     }
 
     /// Mean of every dimension, `[d]`.
@@ -163,8 +167,10 @@ impl Whitening {
             return Err(WhitenError::Width { expected, found });
         }
         let mut out = Array2::zeros((n, found));
-        for (row, (from, mut to)) in
-            embeddings.outer_iter().zip(out.axis_iter_mut(Axis(0))).enumerate()
+        for (row, (from, mut to)) in embeddings
+            .outer_iter()
+            .zip(out.axis_iter_mut(Axis(0)))
+            .enumerate()
         {
             if let Some((dim, &value)) = from.iter().enumerate().find(|(_, v)| !v.is_finite()) {
                 return Err(WhitenError::NonFinite { row, dim, value });
@@ -202,12 +208,18 @@ mod tests {
     #[test]
     fn bad_rows_are_named() {
         let fit = |data: Array2<f32>| Whitening::fit(data.view());
-        assert!(matches!(fit(array![[1.0]]), Err(WhitenError::TooFewRows { rows: 1 })));
+        assert!(matches!(
+            fit(array![[1.0]]),
+            Err(WhitenError::TooFewRows { rows: 1 })
+        ));
         assert!(matches!(
             fit(array![[1.0], [f32::NAN]]),
             Err(WhitenError::NonFinite { row: 1, dim: 0, .. })
         ));
-        assert!(matches!(fit(array![[2.0], [2.0]]), Err(WhitenError::NoVariation { dims: 1 })));
+        assert!(matches!(
+            fit(array![[2.0], [2.0]]),
+            Err(WhitenError::NoVariation { dims: 1 })
+        ));
         let whitening = fit(array![[1.0], [3.0]]).unwrap();
         assert!(matches!(
             whitening.apply(array![[1.0], [2.0]].view()),
@@ -215,7 +227,10 @@ mod tests {
         ));
         assert!(matches!(
             whitening.apply(array![[1.0, 2.0]].view()),
-            Err(WhitenError::Width { expected: 1, found: 2 })
+            Err(WhitenError::Width {
+                expected: 1,
+                found: 2
+            })
         ));
     }
 }

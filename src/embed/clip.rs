@@ -40,7 +40,9 @@ impl ClipEncoder {
     /// [`EmbedError`], naming the file.
     pub fn open(dir: &Path, device: Device, kind: Kind) -> Result<Self, EmbedError> {
         if !dir.is_dir() {
-            return Err(EmbedError::Missing { dir: dir.to_path_buf() });
+            return Err(EmbedError::Missing {
+                dir: dir.to_path_buf(),
+            });
         }
         let path = dir.join("config.json");
         let config: ClipConfig = serde_json::from_str(&io::read_to_string(&path)?)
@@ -55,7 +57,11 @@ impl ClipEncoder {
         params.finish()?;
         let fingerprint = io::fingerprint(
             dir,
-            &["config.json", "model.safetensors", "preprocessor_config.json"],
+            &[
+                "config.json",
+                "model.safetensors",
+                "preprocessor_config.json",
+            ],
         )?;
         Ok(Self {
             model,
@@ -70,7 +76,7 @@ impl ClipEncoder {
     }
 
     fn pixels(&self, images: &[RgbImage]) -> Result<Tensor, EmbedError> {
-        let mut flat = Vec::new();
+        let mut flat: Vec<f32> = Vec::new();
         let filler = images.last();
         for image in images.iter().chain(filler.into_iter().cycle()).take(BATCH) {
             flat.extend(self.preprocess.apply(image).iter());
@@ -132,11 +138,17 @@ fn copy_rows(
     n: usize,
 ) -> Result<(), EmbedError> {
     let dim = to.ncols();
-    let from = from.f_narrow(0, 0, n as i64)?.f_to_kind(Kind::Float)?.f_to_device(Device::Cpu)?;
+    let from = from
+        .f_narrow(0, 0, n as i64)?
+        .f_to_kind(Kind::Float)?
+        .f_to_device(Device::Cpu)?;
     let mut flat = vec![0_f32; n * dim];
     from.f_contiguous()?.f_copy_data(&mut flat, n * dim)?;
     for (i, row) in flat.chunks(dim).enumerate() {
-        to.row_mut(start + i).iter_mut().zip(row).for_each(|(to, &from)| *to = from);
+        to.row_mut(start + i)
+            .iter_mut()
+            .zip(row)
+            .for_each(|(to, &from)| *to = from);
     }
     Ok(())
 }

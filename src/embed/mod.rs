@@ -30,7 +30,9 @@ pub enum EmbedError {
     },
 
     /// An embedding is not a finite number.
-    #[error("the embedding of {id} holds {value} in dimension {dim}: is the image or the model damaged?")]
+    #[error(
+        "the embedding of {id} holds {value} in dimension {dim}: is the image or the model damaged?"
+    )]
     NonFinite {
         /// Id of the image, or the caption.
         id: String,
@@ -62,6 +64,13 @@ pub enum EmbedError {
     #[cfg(feature = "torch")]
     #[error(transparent)]
     Params(#[from] crate::nn::params::ParamsError),
+
+    /// A classifier could not give its features.
+    #[error("the classifier gave no features: {reason}")]
+    Features {
+        /// What it said.
+        reason: String,
+    },
 
     /// The tokenizer was refused.
     #[error(transparent)]

@@ -27,7 +27,10 @@ mod tests {
     #[test]
     fn one_colour_is_blank_and_one_varying_channel_is_not() {
         assert!(is_blank(&RgbImage::new(8, 8), 2.0));
-        assert!(is_blank(&RgbImage::from_pixel(8, 8, Rgb([200, 10, 30])), 2.0));
+        assert!(is_blank(
+            &RgbImage::from_pixel(8, 8, Rgb([200, 10, 30])),
+            2.0
+        ));
         let ramp = RgbImage::from_fn(8, 8, |x, _| Rgb([0, (x * 30) as u8, 0]));
         assert!(!is_blank(&ramp, 2.0));
         assert!(is_blank(&RgbImage::new(0, 0), 2.0));

@@ -21,7 +21,11 @@ impl ClassTest {
                 row /= norm;
             }
         }
-        Self { references, class, margin }
+        Self {
+            references,
+            class,
+            margin,
+        }
     }
 
     /// Cosine with the own reference, and that less the largest other one (the own cosine again

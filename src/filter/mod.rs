@@ -91,7 +91,10 @@ impl Judge {
     /// `finite` tells whether the sampler's pixels were finite before they were rounded;
     /// `embedding` is `[d]`, before normalisation.
     pub fn judge(&self, image: &RgbImage, finite: bool, embedding: ArrayView1<'_, f32>) -> Verdict {
-        let fail = |reason| Verdict { scores: None, reason: Some(reason) };
+        let fail = |reason| Verdict {
+            scores: None,
+            reason: Some(reason),
+        };
         if !finite || embedding.iter().any(|v| !v.is_finite()) {
             return fail(Reason::NonFinite);
         }
@@ -99,7 +102,11 @@ impl Judge {
             return fail(Reason::NonFinite);
         };
         let (class_similarity, class_margin) = self.class.score(embedding);
-        let scores = Some(Scores { alignment, class_similarity, class_margin });
+        let scores = Some(Scores {
+            alignment,
+            class_similarity,
+            class_margin,
+        });
         let reason = if blank::is_blank(image, self.min_deviation) {
             Some(Reason::Blank)
         } else if !self.alignment.passes(alignment) {

@@ -77,7 +77,11 @@ impl ModePlan {
     /// Attempt `j` of this mode (0-based).
     pub fn attempt(&self, run_seed: u64, j: u64) -> Attempt {
         let k = self.captions.len().max(1) as u64;
-        let caption = self.captions.get((j % k) as usize).cloned().unwrap_or_default();
+        let caption = self
+            .captions
+            .get((j % k) as usize)
+            .cloned()
+            .unwrap_or_default();
         let index = j / k;
         // Every part is preceded by its length, so that no two keys run into the same bytes.
         let mut hasher = blake3::Hasher::new();
@@ -95,9 +99,17 @@ impl ModePlan {
         }
         let hash = hasher.finalize();
         let bytes = hash.as_bytes();
-        let seed = bytes[..6].iter().fold(0, |seed, &byte| (seed << 8) | u64::from(byte));
+        let seed = bytes[..6]
+            .iter()
+            .fold(0, |seed, &byte| (seed << 8) | u64::from(byte));
         let id = hash.to_hex()[12..28].to_owned();
-        Attempt { position: self.first + j, id, caption, index, seed }
+        Attempt {
+            position: self.first + j,
+            id,
+            caption,
+            index,
+            seed,
+        }
     }
 }
 
@@ -132,7 +144,10 @@ mod tests {
     #[test]
     fn captions_take_turns() {
         let attempts: Vec<_> = (0..5).map(|j| plan().attempt(7, j)).collect();
-        let turns: Vec<_> = attempts.iter().map(|a| (a.caption.as_str(), a.index)).collect();
+        let turns: Vec<_> = attempts
+            .iter()
+            .map(|a| (a.caption.as_str(), a.index))
+            .collect();
         assert_eq!(turns, [("a", 0), ("b", 0), ("c", 0), ("a", 1), ("b", 1)]);
         assert_eq!(attempts[3].position, 103);
     }
@@ -141,15 +156,27 @@ mod tests {
     fn an_attempt_is_a_function_of_its_own_entry() {
         let attempt = plan().attempt(7, 4);
         // Neither the other captions' number nor the plan's place changes seed and id.
-        let alone = ModePlan { captions: vec!["b".to_owned()], first: 0, ..plan() };
+        let alone = ModePlan {
+            captions: vec!["b".to_owned()],
+            first: 0,
+            ..plan()
+        };
         let same = alone.attempt(7, 1);
         assert_eq!((attempt.seed, &attempt.id), (same.seed, &same.id));
         for other in [
             plan().attempt(8, 4),
             plan().attempt(7, 3),
             ModePlan { mode: 1, ..plan() }.attempt(7, 4),
-            ModePlan { arm: Arm::Easy, ..plan() }.attempt(7, 4),
-            ModePlan { class_name: "young".to_owned(), ..plan() }.attempt(7, 4),
+            ModePlan {
+                arm: Arm::Easy,
+                ..plan()
+            }
+            .attempt(7, 4),
+            ModePlan {
+                class_name: "young".to_owned(),
+                ..plan()
+            }
+            .attempt(7, 4),
         ] {
             assert_ne!(attempt.seed, other.seed);
             assert_ne!(attempt.id, other.id);

@@ -23,7 +23,12 @@ impl StableDiffusion {
     pub fn new(pipeline: Pipeline, sampling: Sampling) -> Result<Self, GenerateError> {
         pipeline.check(&sampling)?;
         let unconditional = pipeline.encode(&sampling.negative_prompt);
-        Ok(Self { pipeline, sampling, unconditional, captions: BTreeMap::new() })
+        Ok(Self {
+            pipeline,
+            sampling,
+            unconditional,
+            captions: BTreeMap::new(),
+        })
     }
 
     /// The pipeline.
@@ -33,7 +38,10 @@ impl StableDiffusion {
 
     /// Captions met so far that were longer than the tokenizer's context.
     pub fn truncated(&self) -> Vec<&str> {
-        let cut = self.captions.iter().filter(|(_, encoded)| encoded.truncated);
+        let cut = self
+            .captions
+            .iter()
+            .filter(|(_, encoded)| encoded.truncated);
         cut.map(|(caption, _)| caption.as_str()).collect()
     }
 }
@@ -54,17 +62,24 @@ impl ImageGenerator for StableDiffusion {
             .iter()
             .filter_map(|attempt| {
                 let caption = self.captions.get(&attempt.caption)?;
-                Some(ImageRequest { caption, seed: attempt.seed })
+                Some(ImageRequest {
+                    caption,
+                    seed: attempt.seed,
+                })
             })
             .collect();
-        let outcome =
-            self.pipeline.sample(&requests, &self.unconditional, &self.sampling, stop)?;
+        let outcome = self
+            .pipeline
+            .sample(&requests, &self.unconditional, &self.sampling, stop)?;
         Ok(match outcome {
             Outcome::Stopped => None,
             Outcome::Done(sampled) => Some(
                 sampled
                     .into_iter()
-                    .map(|s| Picture { image: s.image, finite: s.finite })
+                    .map(|s| Picture {
+                        image: s.image,
+                        finite: s.finite,
+                    })
                     .collect(),
             ),
         })

@@ -186,11 +186,56 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
     text
 }
 
+/// A hash of what some files of a folder hold, by name: 16 hexadecimal digits.
+///
+/// A file that is absent counts as absent, which differs from empty. Changes whenever a byte of a
+/// file does; the folder's place and the files' dates do not matter.
+///
+/// # Errors
+///
+/// [`IoError::Read`], naming the file.
+pub fn fingerprint(dir: &Path, files: &[&str]) -> Result<String, IoError> {
+    let mut hasher = blake3::Hasher::new();
+    for name in files {
+        let path = dir.join(name);
+        hasher.update(name.as_bytes());
+        if path.is_file() {
+            let mut one = blake3::Hasher::new();
+            let file = File::open(&path).map_err(|source| IoError::Read {
+                path: path.clone(),
+                source,
+            })?;
+            one.update_reader(file).map_err(|source| IoError::Read {
+                path: path.clone(),
+                source,
+            })?;
+            hasher.update(b"\x01").update(one.finalize().as_bytes());
+        } else {
+            hasher.update(b"\x00");
+        }
+    }
+    Ok(hasher.finalize().to_hex()[..16].to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::ErrorKind as Kind;
 
     use super::*;
+
+    #[test]
+    fn a_fingerprint_follows_content_alone() {
+        let (a, b) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let of = |dir: &Path| fingerprint(dir, &["x", "y"]).unwrap();
+        let absent = of(a.path());
+        fs::write(a.path().join("x"), "").unwrap();
+        let empty = of(a.path());
+        assert_ne!(absent, empty);
+        fs::write(b.path().join("x"), "").unwrap();
+        assert_eq!(empty, of(b.path()));
+        fs::write(b.path().join("y"), "1").unwrap();
+        assert_ne!(empty, of(b.path()));
+    }
 
     #[test]
     fn a_write_replaces_and_leaves_nothing_behind() {

@@ -12,9 +12,12 @@
 //! An image lies at `root/path`. A relative `root` starts from the run folder (`.` for generated
 //! images), so a run folder can be moved, and moved together with its data.
 //!
+//! [`verify`] checks a run folder against its manifest and ledger.
+//!
 //! Not here: exports for particular loaders, and which images go in.
 
 mod row;
+pub mod verify;
 mod write;
 
 pub use row::{COLUMNS, Column, Kind, Row, Source};
@@ -147,7 +150,10 @@ pub fn root_text(run_folder: &Path, root: &Path) -> Result<String, ManifestError
         .map(|(a, _)| a)
         .collect();
     let not_utf8 = || ManifestError::NotUtf8 { path: to.clone() };
-    if !shared.iter().any(|part| matches!(part, Component::Normal(_))) {
+    if !shared
+        .iter()
+        .any(|part| matches!(part, Component::Normal(_)))
+    {
         return Ok(to.to_str().ok_or_else(not_utf8)?.to_owned());
     }
     let up = from.components().count() - shared.len();
@@ -191,7 +197,14 @@ mod tests {
         let rows = [synthetic(1), original(), synthetic(1)];
         let error = check(&rows).unwrap_err();
         assert!(
-            matches!(&error, ManifestError::DuplicateId { row: 3, first: 1, .. }),
+            matches!(
+                &error,
+                ManifestError::DuplicateId {
+                    row: 3,
+                    first: 1,
+                    ..
+                }
+            ),
             "{error:?}"
         );
     }
@@ -229,7 +242,10 @@ mod tests {
         let text = fs::read_to_string(&path).unwrap();
         fs::write(&path, text.clone() + &text).unwrap();
         let error = read_jsonl(&path).unwrap_err();
-        assert!(matches!(error, ManifestError::DuplicateId { .. }), "{error:?}");
+        assert!(
+            matches!(error, ManifestError::DuplicateId { .. }),
+            "{error:?}"
+        );
         fs::write(&path, text.replace("\"weight\"", "\"wait\"")).unwrap();
         let error = read_jsonl(&path).unwrap_err();
         assert!(

@@ -289,7 +289,8 @@ impl Row {
             sha256,
             digital_source_type,
         } = self;
-        let optional = |text| Cell::Text(Option::as_deref(text).filter(|text: &&str| !text.is_empty()));
+        let optional =
+            |text| Cell::Text(Option::as_deref(text).filter(|text: &&str| !text.is_empty()));
         let small = |number: &Option<u32>| Cell::Whole(number.map(u64::from));
         [
             Cell::Text(Some(id)),
@@ -363,9 +364,11 @@ impl Row {
             return Err(invalid("path", &format!("{:?}", self.path), expected));
         }
         match self.sha256.as_deref().unwrap_or_default() {
-            "" if self.source == Source::Synthetic => {
-                Err(invalid("sha256", "absent", "the hash of the image that was written"))
-            }
+            "" if self.source == Source::Synthetic => Err(invalid(
+                "sha256",
+                "absent",
+                "the hash of the image that was written",
+            )),
             "" => Ok(()),
             hash if is_sha256(hash) => Ok(()),
             hash => {
@@ -466,7 +469,10 @@ pub(super) mod tests {
         }
         // An original has the least: exactly the required columns.
         for (column, cell) in COLUMNS.iter().zip(original().cells()) {
-            let absent = matches!(cell, Cell::Text(None) | Cell::Whole(None) | Cell::Real(None));
+            let absent = matches!(
+                cell,
+                Cell::Text(None) | Cell::Whole(None) | Cell::Real(None)
+            );
             assert_eq!(absent, !column.required, "{}", column.name);
         }
     }
@@ -480,7 +486,13 @@ pub(super) mod tests {
         );
         let error = refused(|row| row.weight = f64::INFINITY);
         assert!(
-            matches!(error, ManifestError::NonFinite { column: "weight", .. }),
+            matches!(
+                error,
+                ManifestError::NonFinite {
+                    column: "weight",
+                    ..
+                }
+            ),
             "{error:?}"
         );
     }
@@ -511,8 +523,14 @@ pub(super) mod tests {
 
     #[test]
     fn an_attempt_without_a_file_is_no_row() {
-        let entry = Entry { file: None, ..entry(1) };
-        assert_eq!(Row::synthetic(&entry, DigitalSource::AlgorithmicMedia), None);
+        let entry = Entry {
+            file: None,
+            ..entry(1)
+        };
+        assert_eq!(
+            Row::synthetic(&entry, DigitalSource::AlgorithmicMedia),
+            None
+        );
     }
 
     #[test]

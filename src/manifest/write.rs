@@ -31,18 +31,32 @@ const FILES: [&str; 3] = ["train.jsonl", "train.csv", "train.parquet"];
 ///   the first row that fails: nothing was written.
 /// - [`ManifestError::Encode`], [`ManifestError::Io`].
 pub fn write_all(folder: &Path, rows: &[Row]) -> Result<[PathBuf; 3], ManifestError> {
-    super::check(rows)?;
-    let [jsonl_name, csv_name, parquet_name] = FILES;
-    let contents = [
-        jsonl(rows).map_err(|source| encode(jsonl_name, source))?,
-        csv(rows).map_err(|source| encode(csv_name, source))?,
-        parquet(rows).map_err(|source| encode(parquet_name, source))?,
-    ];
+    let encoded = encode_all(rows)?;
     let paths = FILES.map(|name| folder.join(name));
-    for (path, content) in paths.iter().zip(contents) {
-        crate::io::write_atomic(path, &content)?;
+    for (path, (_, content)) in paths.iter().zip(&encoded) {
+        crate::io::write_atomic(path, content)?;
     }
     Ok(paths)
+}
+
+/// The files by name with their bytes, after the rows were checked.
+pub(super) fn encode_all(rows: &[Row]) -> Result<[(&'static str, Vec<u8>); 3], ManifestError> {
+    super::check(rows)?;
+    let [jsonl_name, csv_name, parquet_name] = FILES;
+    Ok([
+        (
+            jsonl_name,
+            jsonl(rows).map_err(|source| encode(jsonl_name, source))?,
+        ),
+        (
+            csv_name,
+            csv(rows).map_err(|source| encode(csv_name, source))?,
+        ),
+        (
+            parquet_name,
+            parquet(rows).map_err(|source| encode(parquet_name, source))?,
+        ),
+    ])
 }
 
 fn encode(
@@ -100,7 +114,9 @@ fn csv(rows: &[Row]) -> Result<Vec<u8>, csv::Error> {
         }
         writer.write_record(None::<&[u8]>)?;
     }
-    writer.into_inner().map_err(|error| error.into_error().into())
+    writer
+        .into_inner()
+        .map_err(|error| error.into_error().into())
 }
 
 /// The text of a value, empty for none.
@@ -134,7 +150,13 @@ fn batch(rows: &[Row]) -> Result<RecordBatch, ArrowError> {
         let values = cells.iter().map(|row| row[index]);
         let (kind, array): (_, ArrayRef) = match column.kind {
             Kind::Text => {
-                let text = values.map(|cell| if let Cell::Text(text) = cell { text } else { None });
+                let text = values.map(|cell| {
+                    if let Cell::Text(text) = cell {
+                        text
+                    } else {
+                        None
+                    }
+                });
                 (DataType::Utf8, Arc::new(StringArray::from_iter(text)))
             }
             Kind::Whole => {
@@ -146,7 +168,13 @@ fn batch(rows: &[Row]) -> Result<RecordBatch, ArrowError> {
                 (DataType::Int64, Arc::new(Int64Array::from_iter(whole)))
             }
             Kind::Real => {
-                let real = values.map(|cell| if let Cell::Real(value) = cell { value } else { None });
+                let real = values.map(|cell| {
+                    if let Cell::Real(value) = cell {
+                        value
+                    } else {
+                        None
+                    }
+                });
                 (DataType::Float64, Arc::new(Float64Array::from_iter(real)))
             }
         };
@@ -169,7 +197,14 @@ mod tests {
 
     fn rows() -> Vec<Row> {
         let seed = Some((1 << 48) - 1);
-        vec![original(), synthetic(1), Row { seed, ..synthetic(2) }]
+        vec![
+            original(),
+            synthetic(1),
+            Row {
+                seed,
+                ..synthetic(2)
+            },
+        ]
     }
 
     /// A value in the form all encodings have in common.
@@ -189,18 +224,27 @@ mod tests {
 
     fn from_parquet(path: &Path) -> Vec<Vec<Option<String>>> {
         let file = fs::File::open(path).unwrap();
-        let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap();
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file)
+            .unwrap()
+            .build()
+            .unwrap();
         let mut rows = Vec::new();
         for batch in reader {
             let batch = batch.unwrap();
             let schema = batch.schema();
-            let names: Vec<_> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+            let names: Vec<_> = schema
+                .fields()
+                .iter()
+                .map(|field| field.name().as_str())
+                .collect();
             assert_eq!(names, COLUMNS.map(|column| column.name));
             for row in 0..batch.num_rows() {
                 let cells = COLUMNS.iter().zip(batch.columns()).map(|(column, array)| {
                     let known = array.is_valid(row);
                     cell_text(match column.kind {
-                        Kind::Text => Cell::Text(known.then(|| array.as_string::<i32>().value(row))),
+                        Kind::Text => {
+                            Cell::Text(known.then(|| array.as_string::<i32>().value(row)))
+                        }
                         Kind::Whole => {
                             let value = array.as_primitive::<Int64Type>().value(row);
                             Cell::Whole(known.then(|| u64::try_from(value).unwrap()))
@@ -225,11 +269,15 @@ mod tests {
         );
         let rows = reader.records().map(|record| {
             let record = record.unwrap();
-            let cells = COLUMNS.iter().zip(&record).map(|(column, text)| match (column.kind, text) {
-                (_, "") => None,
-                (Kind::Real, text) => cell_text(Cell::Real(Some(text.parse().unwrap()))),
-                (_, text) => Some(text.to_owned()),
-            });
+            let cells =
+                COLUMNS
+                    .iter()
+                    .zip(&record)
+                    .map(|(column, text)| match (column.kind, text) {
+                        (_, "") => None,
+                        (Kind::Real, text) => cell_text(Cell::Real(Some(text.parse().unwrap()))),
+                        (_, text) => Some(text.to_owned()),
+                    });
             cells.collect()
         });
         rows.collect()
@@ -262,8 +310,14 @@ mod tests {
         assert_eq!(schema(&[original()]), schema(&rows()));
         assert_eq!(schema(&[]), schema(&rows()));
         let schema = schema(&[]);
-        assert_eq!(schema.field_with_name("seed").unwrap().data_type(), &DataType::Int64);
-        assert_eq!(schema.field_with_name("strength").unwrap().data_type(), &DataType::Float64);
+        assert_eq!(
+            schema.field_with_name("seed").unwrap().data_type(),
+            &DataType::Int64
+        );
+        assert_eq!(
+            schema.field_with_name("strength").unwrap().data_type(),
+            &DataType::Float64
+        );
         assert!(!schema.field_with_name("path").unwrap().is_nullable());
     }
 
@@ -272,7 +326,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let [jsonl, csv, parquet] = write_all(folder.path(), &[]).unwrap();
         assert_eq!(fs::read(jsonl).unwrap(), b"");
-        assert!(fs::read_to_string(&csv).unwrap().starts_with("id,path,root,member,"));
+        assert!(
+            fs::read_to_string(&csv)
+                .unwrap()
+                .starts_with("id,path,root,member,")
+        );
         assert_eq!(from_csv(&csv), expected(&[]));
         assert_eq!(from_parquet(&parquet), expected(&[]));
     }
@@ -294,7 +352,11 @@ mod tests {
         let [.., path] = write_all(folder.path(), &rows()).unwrap();
         let file = fs::File::open(path).unwrap();
         let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
-        let schema = reader.schema().metadata().get("hardlight.manifest.schema").cloned();
+        let schema = reader
+            .schema()
+            .metadata()
+            .get("hardlight.manifest.schema")
+            .cloned();
         assert_eq!(schema, Some(SCHEMA.to_string()));
     }
 
@@ -307,7 +369,14 @@ mod tests {
         bad[2].alignment = Some(f64::INFINITY);
         let error = write_all(folder.path(), &bad).unwrap_err();
         assert!(
-            matches!(error, ManifestError::NonFinite { row: 3, column: "alignment", .. }),
+            matches!(
+                error,
+                ManifestError::NonFinite {
+                    row: 3,
+                    column: "alignment",
+                    ..
+                }
+            ),
             "{error:?}"
         );
         assert_eq!(paths.map(|path| fs::read(path).unwrap()), before);

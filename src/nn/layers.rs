@@ -8,7 +8,11 @@ use tch::Tensor;
 use super::params::{Init, Scope};
 
 fn like(parameter: &Tensor, xs: &Tensor) -> Tensor {
-    if parameter.kind() == xs.kind() { parameter.shallow_clone() } else { parameter.to_kind(xs.kind()) }
+    if parameter.kind() == xs.kind() {
+        parameter.shallow_clone()
+    } else {
+        parameter.to_kind(xs.kind())
+    }
 }
 
 /// `y = x Wᵀ + b`.
@@ -30,7 +34,10 @@ impl Linear {
     ///
     /// `[.., inputs]` to `[.., outputs]`.
     pub fn forward(&self, xs: &Tensor) -> Tensor {
-        xs.linear(&like(&self.weight, xs), self.bias.as_ref().map(|b| like(b, xs)).as_ref())
+        xs.linear(
+            &like(&self.weight, xs),
+            self.bias.as_ref().map(|b| like(b, xs)).as_ref(),
+        )
     }
 }
 
@@ -69,7 +76,12 @@ impl Conv2d {
     ) -> Self {
         let init = Init::FanIn(inputs * kernel * kernel);
         let weight = scope.param("weight", &[outputs, inputs, kernel, kernel], init);
-        Self { weight, bias: None, stride, padding }
+        Self {
+            weight,
+            bias: None,
+            stride,
+            padding,
+        }
     }
 
     /// # Shapes
@@ -101,7 +113,12 @@ impl GroupNorm {
     pub fn new(scope: &Scope, groups: i64, channels: i64, eps: f64) -> Self {
         let weight = scope.param("weight", &[channels], Init::Const(1.0));
         let bias = scope.param("bias", &[channels], Init::Const(0.0));
-        Self { weight, bias, groups, eps }
+        Self {
+            weight,
+            bias,
+            groups,
+            eps,
+        }
     }
 
     /// # Shapes
@@ -132,7 +149,12 @@ impl LayerNorm {
     pub fn new(scope: &Scope, width: i64, eps: f64) -> Self {
         let weight = scope.param("weight", &[width], Init::Const(1.0));
         let bias = scope.param("bias", &[width], Init::Const(0.0));
-        Self { weight, bias, width, eps }
+        Self {
+            weight,
+            bias,
+            width,
+            eps,
+        }
     }
 
     /// # Shapes

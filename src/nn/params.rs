@@ -125,7 +125,9 @@ impl Display for Mismatch {
             lines.push(format!("  unused   {name} {shape:?}"));
         }
         for (name, want, got) in &self.wrong_shape {
-            lines.push(format!("  shape    {name}: expected {want:?}, found {got:?}"));
+            lines.push(format!(
+                "  shape    {name}: expected {want:?}, found {got:?}"
+            ));
         }
         write!(f, "{}", lines.join("\n"))
     }
@@ -162,7 +164,9 @@ pub struct Params {
 
 impl fmt::Debug for Params {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Params").field("device", &self.device).finish_non_exhaustive()
+        f.debug_struct("Params")
+            .field("device", &self.device)
+            .finish_non_exhaustive()
     }
 }
 
@@ -178,14 +182,21 @@ impl Params {
     /// [`ParamsError::Open`], [`ParamsError::Pickle`] (told by content, whatever the name) and
     /// [`ParamsError::Format`].
     pub fn open(path: &Path, kind: Kind, device: Device) -> Result<Self, ParamsError> {
-        let open = |source| ParamsError::Open { path: path.to_path_buf(), source };
+        let open = |source| ParamsError::Open {
+            path: path.to_path_buf(),
+            source,
+        };
         let file = File::open(path).map_err(open)?;
         let map = map_file(&file).map_err(open)?;
         if is_pickle(&map) {
-            return Err(ParamsError::Pickle { path: path.to_path_buf() });
+            return Err(ParamsError::Pickle {
+                path: path.to_path_buf(),
+            });
         }
-        SafeTensors::deserialize(&map)
-            .map_err(|source| ParamsError::Format { path: path.to_path_buf(), source })?;
+        SafeTensors::deserialize(&map).map_err(|source| ParamsError::Format {
+            path: path.to_path_buf(),
+            source,
+        })?;
         let source = Source::Checkpoint {
             path: path.to_path_buf(),
             map,
@@ -194,18 +205,28 @@ impl Params {
             asked: BTreeSet::new(),
             failed: None,
         };
-        Ok(Self { source: Rc::new(RefCell::new(source)), device })
+        Ok(Self {
+            source: Rc::new(RefCell::new(source)),
+            device,
+        })
     }
 
     /// A store of fresh, trainable float32 parameters; seed libtorch first (`tch::manual_seed`).
     pub fn fresh(device: Device) -> Self {
         let source = Source::Fresh(nn::VarStore::new(device));
-        Self { source: Rc::new(RefCell::new(source)), device }
+        Self {
+            source: Rc::new(RefCell::new(source)),
+            device,
+        }
     }
 
     /// The scope at the root of the network's names.
     pub fn root(&self) -> Scope {
-        Scope { source: Rc::clone(&self.source), device: self.device, prefix: String::new() }
+        Scope {
+            source: Rc::clone(&self.source),
+            device: self.device,
+            prefix: String::new(),
+        }
     }
 
     /// Says what did not fit, once the network has been built.
@@ -216,14 +237,24 @@ impl Params {
     /// [`ParamsError::Torch`] for the first tensor that could not be taken at all.
     pub fn finish(self) -> Result<(), ParamsError> {
         let mut source = self.source.borrow_mut();
-        let Source::Checkpoint { path, map, report, asked, failed, .. } = &mut *source else {
+        let Source::Checkpoint {
+            path,
+            map,
+            report,
+            asked,
+            failed,
+            ..
+        } = &mut *source
+        else {
             return Ok(());
         };
         if let Some(error) = failed.take() {
             return Err(error);
         }
-        let file = SafeTensors::deserialize(map)
-            .map_err(|source| ParamsError::Format { path: path.clone(), source })?;
+        let file = SafeTensors::deserialize(map).map_err(|source| ParamsError::Format {
+            path: path.clone(),
+            source,
+        })?;
         for (name, view) in file.tensors() {
             if !asked.contains(&name) && !IGNORED_SUFFIXES.iter().any(|s| name.ends_with(s)) {
                 report.unused.push((name, dims(&view)));
@@ -233,7 +264,10 @@ impl Params {
         if report.is_empty() {
             return Ok(());
         }
-        Err(ParamsError::Mismatch { path: path.clone(), report: std::mem::take(report) })
+        Err(ParamsError::Mismatch {
+            path: path.clone(),
+            report: std::mem::take(report),
+        })
     }
 
     /// The trainable store behind fresh parameters, for an optimiser; `None` for a checkpoint.
@@ -246,7 +280,8 @@ impl Params {
 
     /// The named tensors of fresh parameters, sorted by name.
     pub fn named(&self) -> BTreeMap<String, Tensor> {
-        self.with_store(|store| store.variables().into_iter().collect()).unwrap_or_default()
+        self.with_store(|store| store.variables().into_iter().collect())
+            .unwrap_or_default()
     }
 }
 
@@ -279,9 +314,16 @@ impl Scope {
     /// The scope one name further down; `name` may hold dots.
     #[must_use]
     pub fn at(&self, name: impl Display) -> Self {
-        let prefix =
-            if self.prefix.is_empty() { name.to_string() } else { format!("{}.{name}", self.prefix) };
-        Self { source: Rc::clone(&self.source), device: self.device, prefix }
+        let prefix = if self.prefix.is_empty() {
+            name.to_string()
+        } else {
+            format!("{}.{name}", self.prefix)
+        };
+        Self {
+            source: Rc::clone(&self.source),
+            device: self.device,
+            prefix,
+        }
     }
 
     /// The device parameters live on.
@@ -306,16 +348,28 @@ impl Scope {
                     Init::Const(value) => nn::Init::Const(value),
                     Init::FanIn(fan) => {
                         let bound = 1.0 / (fan.max(1) as f64).sqrt();
-                        nn::Init::Uniform { lo: -bound, up: bound }
+                        nn::Init::Uniform {
+                            lo: -bound,
+                            up: bound,
+                        }
                     }
                     Init::Normal(stdev) => nn::Init::Randn { mean: 0.0, stdev },
                 };
                 path.var(&leaf, shape, init)
             }
-            Source::Checkpoint { path, map, kind, report, asked, failed } => {
+            Source::Checkpoint {
+                path,
+                map,
+                kind,
+                report,
+                asked,
+                failed,
+            } => {
                 let zeros = || Tensor::zeros(shape, (*kind, self.device));
                 asked.insert(full.clone());
-                let Ok(file) = SafeTensors::deserialize(map) else { return zeros() };
+                let Ok(file) = SafeTensors::deserialize(map) else {
+                    return zeros();
+                };
                 let Ok(view) = file.tensor(&full) else {
                     report.missing.push((full, shape.to_vec()));
                     return zeros();
@@ -329,7 +383,11 @@ impl Scope {
                     Ok(tensor) => tensor,
                     Err(TakeError::Dtype(dtype)) => {
                         let path = path.clone();
-                        failed.get_or_insert(ParamsError::Dtype { path, name: full, dtype });
+                        failed.get_or_insert(ParamsError::Dtype {
+                            path,
+                            name: full,
+                            dtype,
+                        });
                         zeros()
                     }
                     Err(TakeError::Torch(source)) => {
@@ -386,10 +444,17 @@ pub fn save(
         Kind::BFloat16 => Dtype::BF16,
         _ => Dtype::F32,
     };
-    let kind = if dtype == Dtype::F32 { Kind::Float } else { kind };
+    let kind = if dtype == Dtype::F32 {
+        Kind::Float
+    } else {
+        kind
+    };
     let mut blobs = Vec::new();
     for (name, tensor) in tensors {
-        let torch = |source| ParamsError::Torch { name: name.clone(), source };
+        let torch = |source| ParamsError::Torch {
+            name: name.clone(),
+            source,
+        };
         let flat = tensor
             .f_detach()
             .and_then(|t| t.f_to_device(Device::Cpu))
@@ -397,14 +462,21 @@ pub fn save(
             .and_then(|t| t.f_contiguous())
             .map_err(torch)?;
         let mut bytes = vec![0_u8; flat.numel() * kind.elt_size_in_bytes()];
-        flat.f_copy_data_u8(&mut bytes, flat.numel()).map_err(torch)?;
+        flat.f_copy_data_u8(&mut bytes, flat.numel())
+            .map_err(torch)?;
         let shape = flat.size().iter().map(|&n| n as usize).collect::<Vec<_>>();
         blobs.push((name.clone(), shape, bytes));
     }
-    let layout = |source| ParamsError::Layout { path: path.to_path_buf(), source };
+    let layout = |source| ParamsError::Layout {
+        path: path.to_path_buf(),
+        source,
+    };
     let mut views = Vec::new();
     for (name, shape, bytes) in &blobs {
-        views.push((name, TensorView::new(dtype, shape.clone(), bytes).map_err(layout)?));
+        views.push((
+            name,
+            TensorView::new(dtype, shape.clone(), bytes).map_err(layout)?,
+        ));
     }
     // Transformers refuses a file that does not say which framework wrote it.
     let metadata = [("format".to_owned(), "pt".to_owned())].into();
@@ -421,16 +493,25 @@ pub fn save(
 pub fn load_all(path: &Path) -> Result<BTreeMap<String, Tensor>, ParamsError> {
     let params = Params::open(path, Kind::Float, Device::Cpu)?;
     let source = params.source.borrow();
-    let Source::Checkpoint { map, .. } = &*source else { return Ok(BTreeMap::new()) };
-    let file = SafeTensors::deserialize(map)
-        .map_err(|source| ParamsError::Format { path: path.to_path_buf(), source })?;
+    let Source::Checkpoint { map, .. } = &*source else {
+        return Ok(BTreeMap::new());
+    };
+    let file = SafeTensors::deserialize(map).map_err(|source| ParamsError::Format {
+        path: path.to_path_buf(),
+        source,
+    })?;
     let mut all = BTreeMap::new();
     for (name, view) in file.tensors() {
         let tensor = to_tensor(&view, Kind::Float, Device::Cpu).map_err(|error| match error {
-            TakeError::Dtype(dtype) => {
-                ParamsError::Dtype { path: path.to_path_buf(), name: name.clone(), dtype }
-            }
-            TakeError::Torch(source) => ParamsError::Torch { name: name.clone(), source },
+            TakeError::Dtype(dtype) => ParamsError::Dtype {
+                path: path.to_path_buf(),
+                name: name.clone(),
+                dtype,
+            },
+            TakeError::Torch(source) => ParamsError::Torch {
+                name: name.clone(),
+                source,
+            },
         })?;
         all.insert(name, tensor);
     }

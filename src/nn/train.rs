@@ -30,8 +30,20 @@ impl AdamW {
     /// An optimiser of all of `params`, which must be fresh ones; matrices decay, vectors do not.
     pub fn new(params: &Params, decay: f64) -> Self {
         let weights = params.named();
-        let zeros = || weights.iter().map(|(k, w)| (k.clone(), w.detach().zeros_like())).collect();
-        Self { first: zeros(), second: zeros(), weights, steps: 0, decay, clip: 1.0 }
+        let zeros = || {
+            weights
+                .iter()
+                .map(|(k, w)| (k.clone(), w.detach().zeros_like()))
+                .collect()
+        };
+        Self {
+            first: zeros(),
+            second: zeros(),
+            weights,
+            steps: 0,
+            decay,
+            clip: 1.0,
+        }
     }
 
     /// One step down the gradient of `loss`.
@@ -54,9 +66,19 @@ impl AdamW {
             .map(|(name, weight)| (name, weight.grad()))
             .filter(|(_, grad)| grad.defined())
             .collect();
-        let squares: Vec<Tensor> = grads.values().map(|g| g.square().sum(Kind::Float)).collect();
-        let norm = Tensor::stack(&squares, 0).sum(Kind::Float).sqrt().double_value(&[]);
-        let scale = if norm > self.clip { self.clip / norm } else { 1.0 };
+        let squares: Vec<Tensor> = grads
+            .values()
+            .map(|g| g.square().sum(Kind::Float))
+            .collect();
+        let norm = Tensor::stack(&squares, 0)
+            .sum(Kind::Float)
+            .sqrt()
+            .double_value(&[]);
+        let scale = if norm > self.clip {
+            self.clip / norm
+        } else {
+            1.0
+        };
         let correction1 = 1.0 - BETA1.powi(self.steps);
         let correction2 = 1.0 - BETA2.powi(self.steps);
         for (name, grad) in &grads {
@@ -86,7 +108,11 @@ impl AdamW {
     /// As [`params::save`].
     pub fn save(&self, path: &Path, average: Option<&Average>) -> Result<(), ParamsError> {
         let mut all = BTreeMap::new();
-        let groups = [("weight", &self.weights), ("first", &self.first), ("second", &self.second)];
+        let groups = [
+            ("weight", &self.weights),
+            ("first", &self.first),
+            ("second", &self.second),
+        ];
         for (group, tensors) in groups {
             for (name, tensor) in tensors {
                 all.insert(format!("{group}.{name}"), tensor.shallow_clone());
@@ -139,7 +165,11 @@ impl Average {
     /// Starts at the present weights.
     pub fn new(params: &Params, decay: f64) -> Self {
         let copy = |t: &Tensor| t.detach().copy();
-        let weights = params.named().iter().map(|(k, w)| (k.clone(), copy(w))).collect();
+        let weights = params
+            .named()
+            .iter()
+            .map(|(k, w)| (k.clone(), copy(w)))
+            .collect();
         Self { weights, decay }
     }
 

@@ -123,7 +123,9 @@ pub const CONTROL: &str = "control";
 impl ModeOutcome {
     /// Entries whose images count towards the quota, in plan order.
     pub fn kept(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.iter().filter(|e| e.status == KEPT || e.status == CONTROL)
+        self.entries
+            .iter()
+            .filter(|e| e.status == KEPT || e.status == CONTROL)
     }
 
     /// How many attempts failed, by reason.
@@ -223,9 +225,21 @@ impl Engine<'_> {
         }
         drop(sender);
         // The writer's own failure is the cause when the channel closed early.
-        writer.join().map_err(|_panic| EngineError::Writer)??;
+        let hashes = writer.join().map_err(|_panic| EngineError::Writer)??;
         ended?;
-        Ok(if stopped { Ended::Stopped } else { Ended::Done(outcomes) })
+        for entry in outcomes
+            .iter_mut()
+            .flat_map(|outcome: &mut ModeOutcome| &mut outcome.entries)
+        {
+            if let Some(hash) = hashes.get(&entry.attempt) {
+                entry.sha256 = Some(hash.clone());
+            }
+        }
+        Ok(if stopped {
+            Ended::Stopped
+        } else {
+            Ended::Done(outcomes)
+        })
     }
 
     fn work_off(
@@ -243,10 +257,12 @@ impl Engine<'_> {
         let mut start = 0;
         while start < plan.budget && kept < plan.quota {
             let end = (start + block).min(plan.budget);
-            let attempts: Vec<Attempt> =
-                (start..end).map(|j| plan.attempt(self.seed, j)).collect();
-            let missing: Vec<Attempt> =
-                attempts.iter().filter(|a| !known.contains_key(&a.position)).cloned().collect();
+            let attempts: Vec<Attempt> = (start..end).map(|j| plan.attempt(self.seed, j)).collect();
+            let missing: Vec<Attempt> = attempts
+                .iter()
+                .filter(|a| !known.contains_key(&a.position))
+                .cloned()
+                .collect();
             let mut made = BTreeMap::new();
             if !missing.is_empty() {
                 let Some(pictures) = self.generator.generate(&missing, self.stop)? else {
@@ -257,8 +273,7 @@ impl Engine<'_> {
                 let images: Vec<RgbImage> = pictures.iter().map(|p| p.image.clone()).collect();
                 let embeddings = self.encoder.encode_images(&images)?;
                 for (row, (attempt, picture)) in missing.iter().zip(pictures).enumerate() {
-                    let verdict =
-                        judge.judge(&picture.image, picture.finite, embeddings.row(row));
+                    let verdict = judge.judge(&picture.image, picture.finite, embeddings.row(row));
                     made.insert(attempt.position, (verdict, picture));
                 }
             }
@@ -276,7 +291,10 @@ impl Engine<'_> {
                 } else {
                     let Some((verdict, picture)) = made.remove(&attempt.position) else {
                         return Err(GenerateError::Other {
-                            reason: format!("no picture came back for attempt {}", attempt.position),
+                            reason: format!(
+                                "no picture came back for attempt {}",
+                                attempt.position
+                            ),
                         }
                         .into());
                     };
@@ -292,7 +310,9 @@ impl Engine<'_> {
                     };
                     let (width, height) = picture.image.dimensions();
                     let target = self.target(plan, attempt, status, rejected);
-                    let file = target.as_deref().and_then(|path| self.layout.relative(path));
+                    let file = target
+                        .as_deref()
+                        .and_then(|path| self.layout.relative(path));
                     let scores = verdict.scores;
                     let entry = Entry {
                         attempt: attempt.position,
@@ -336,10 +356,18 @@ impl Engine<'_> {
                 rejected += usize::from(entry.status == REJECTED);
                 entries.push(entry);
             }
-            progress(Progress { plan, attempted: end, kept, fresh: *fresh });
+            progress(Progress {
+                plan,
+                attempted: end,
+                kept,
+                fresh: *fresh,
+            });
             start = end;
         }
-        Ok(Some(ModeOutcome { entries, met: kept >= plan.quota }))
+        Ok(Some(ModeOutcome {
+            entries,
+            met: kept >= plan.quota,
+        }))
     }
 
     /// The picture at the dataset's size: what is judged is what is written.
@@ -364,7 +392,11 @@ impl Engine<'_> {
         let (class, mode) = (plan.class_name.as_str(), plan.mode);
         match status {
             KEPT => Some(self.layout.images_dir(class, mode).join(name)),
-            CONTROL => Some(self.layout.controls_dir(class, mode, plan.arm.name()).join(name)),
+            CONTROL => Some(
+                self.layout
+                    .controls_dir(class, mode, plan.arm.name())
+                    .join(name),
+            ),
             REJECTED if rejected < self.finish.keep_rejected => {
                 Some(self.layout.rejected_dir(class, mode).join(name))
             }
@@ -373,22 +405,25 @@ impl Engine<'_> {
     }
 }
 
-/// The writing thread: image first, then its line.
+/// The writing thread: image first, then its line. Gives the hashes of the files by attempt.
 fn write_all(
     mut ledger: Ledger,
     jobs: &Receiver<Job>,
     recipe: &Recipe,
     format: FileFormat,
-) -> Result<(), EngineError> {
+) -> Result<BTreeMap<u64, String>, EngineError> {
+    let mut hashes = BTreeMap::new();
     for Job { mut entry, image } in jobs {
         if let Some((path, image)) = image {
             let bytes = png::encode_matching(&image, format, Some(&marks(&entry, recipe)))?;
             write(&path, &bytes)?;
-            entry.sha256 = Some(io::sha256_hex(&bytes));
+            let hash = io::sha256_hex(&bytes);
+            hashes.insert(entry.attempt, hash.clone());
+            entry.sha256 = Some(hash);
         }
         ledger.append(&[entry])?;
     }
-    Ok(())
+    Ok(hashes)
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), IoError> {

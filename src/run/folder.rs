@@ -22,6 +22,8 @@ pub const SCHEMA: u32 = 1;
 /// embeddings stay: they are keyed by their content.
 const RESULTS: &[&str] = &[
     "captions.parquet",
+    "controls",
+    "data",
     "directions.json",
     "directions.safetensors",
     "images",
@@ -31,13 +33,21 @@ const RESULTS: &[&str] = &[
     "previews",
     "rejected",
     "report.json",
+    "retraining.json",
     "run.log",
     "skipped.jsonl",
     "summary.json",
 ];
 
 /// Folders in which a killed command can leave temporary files.
-const FOLDERS: &[&str] = &["embeddings", "images", "manifest", "previews", "rejected"];
+const FOLDERS: &[&str] = &[
+    "controls",
+    "embeddings",
+    "images",
+    "manifest",
+    "previews",
+    "rejected",
+];
 
 /// How the names of temporary files begin; see [`crate::io::write_atomic`].
 const TEMPORARY: &str = ".tmp-";
@@ -197,45 +207,31 @@ impl RunFolder {
         settings: &Value,
         force_new: bool,
     ) -> Result<Self, FolderError> {
+        RunFolder::claim(path, force_new)?.open(settings)
+    }
+
+    /// Locks a folder for a run without saying yet which: the embedded world is drawn into it before
+    /// its settings are known.
+    ///
+    /// # Errors
+    ///
+    /// As [`RunFolder::open_or_create`], but for those about settings.
+    pub fn claim(path: &Path, force_new: bool) -> Result<Claim, FolderError> {
         inspect(path)?;
         crate::io::create_dir_all(path)?;
         let lock = FolderLock::acquire(path)?;
         // Another command may have worked here since.
         let ours = inspect(path)?;
         let cleaned = clean(path)?;
-        let file = path.join("run.json");
-        let new = Record {
-            schema: u64::from(SCHEMA),
-            hardlight: env!("CARGO_PKG_VERSION").to_owned(),
-            run_id: run_id(settings),
-            settings: settings.clone(),
-            facts: Map::new(),
-        };
-        let mut folder = Self {
-            path: path.to_owned(),
-            record: new,
-            lock,
-            resumed: false,
-            cleaned,
-        };
-        if ours && !force_new {
-            let old = read_record(&file)?;
-            // The settings go through text too, for numbers that text changes in the last digit.
-            let now = serde_json::from_str(&settings.to_string()).unwrap_or_else(|_| settings.clone());
-            let changes = settings_diff::diff(&old.settings, &now);
-            if !changes.is_empty() {
-                let path = path.to_owned();
-                return Err(FolderError::Settings { path, changes });
-            }
-            folder.record = old;
-            folder.resumed = true;
-            return Ok(folder);
-        }
-        if ours {
+        if ours && force_new {
             set_aside(path)?;
         }
-        folder.write_record()?;
-        Ok(folder)
+        Ok(Claim {
+            path: path.to_owned(),
+            lock,
+            resume: ours && !force_new,
+            cleaned,
+        })
     }
 
     /// Notes a fact that results do not follow from (device, library versions) in `run.json`,
@@ -296,6 +292,70 @@ impl RunFolder {
     /// The paths in the folder.
     pub fn layout(&self) -> Layout {
         Layout::new(&self.path)
+    }
+}
+
+/// A folder locked for a run whose settings are not known yet.
+#[derive(Debug)]
+pub struct Claim {
+    path: PathBuf,
+    lock: FolderLock,
+    resume: bool,
+    cleaned: usize,
+}
+
+impl Claim {
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Goes on with the run that the folder holds, or begins one.
+    ///
+    /// # Errors
+    ///
+    /// - [`FolderError::Settings`], [`FolderError::Damaged`], [`FolderError::Newer`].
+    /// - [`FolderError::Io`].
+    pub fn open(self, settings: &Value) -> Result<RunFolder, FolderError> {
+        let Self {
+            path,
+            lock,
+            resume,
+            cleaned,
+        } = self;
+        if resume {
+            let record = read_record(&path.join("run.json"))?;
+            // The settings go through text too, for numbers that text changes in the last digit.
+            let now =
+                serde_json::from_str(&settings.to_string()).unwrap_or_else(|_| settings.clone());
+            let changes = settings_diff::diff(&record.settings, &now);
+            if !changes.is_empty() {
+                return Err(FolderError::Settings { path, changes });
+            }
+            return Ok(RunFolder {
+                path,
+                record,
+                lock,
+                resumed: true,
+                cleaned,
+            });
+        }
+        let record = Record {
+            schema: u64::from(SCHEMA),
+            hardlight: env!("CARGO_PKG_VERSION").to_owned(),
+            run_id: run_id(settings),
+            settings: settings.clone(),
+            facts: Map::new(),
+        };
+        let folder = RunFolder {
+            path,
+            record,
+            lock,
+            resumed: false,
+            cleaned,
+        };
+        folder.write_record()?;
+        Ok(folder)
     }
 }
 
@@ -379,17 +439,33 @@ impl Layout {
 
     /// The folder of the kept images of a failure mode.
     pub fn images_dir(&self, class: &str, mode: u32) -> PathBuf {
-        self.root.join("images").join(slug(class)).join(mode.to_string())
+        self.root
+            .join("images")
+            .join(slug(class))
+            .join(mode.to_string())
     }
 
     /// The folder of the images of a failure mode that failed a filter.
     pub fn rejected_dir(&self, class: &str, mode: u32) -> PathBuf {
-        self.root.join("rejected").join(slug(class)).join(mode.to_string())
+        self.root
+            .join("rejected")
+            .join(slug(class))
+            .join(mode.to_string())
+    }
+
+    /// The folder of a control arm's images.
+    pub fn controls_dir(&self, class: &str, mode: u32, arm: &str) -> PathBuf {
+        self.root
+            .join("controls")
+            .join(slug(class))
+            .join(mode.to_string())
+            .join(arm)
     }
 
     /// The contact sheet of a failure mode.
     pub fn preview(&self, class: &str, mode: u32) -> PathBuf {
-        self.previews_dir().join(format!("{}-{mode}.png", slug(class)))
+        self.previews_dir()
+            .join(format!("{}-{mode}.png", slug(class)))
     }
 
     /// The folder of contact sheets.
@@ -484,6 +560,8 @@ fn inspect(path: &Path) -> Result<bool, FolderError> {
         let entry = entry.map_err(failed)?;
         let name = entry.file_name().to_string_lossy().into_owned();
         let own = name == lock::FILE_NAME
+            // The embedded world is drawn before the settings are written.
+            || name == "data" && entry.file_type().is_ok_and(|kind| kind.is_dir())
             || name.starts_with(TEMPORARY) && entry.file_type().is_ok_and(|kind| kind.is_file());
         if !(begun && own) {
             foreign.push(name);
@@ -566,7 +644,11 @@ fn read_record(path: &Path) -> Result<Record, FolderError> {
     if version.schema > u64::from(SCHEMA) {
         let path = path.to_owned();
         let (found, version) = (version.schema, version.hardlight);
-        return Err(FolderError::Newer { path, found, version });
+        return Err(FolderError::Newer {
+            path,
+            found,
+            version,
+        });
     }
     serde_json::from_slice(&text).map_err(damaged)
 }

@@ -12,6 +12,8 @@
 //! survives a power cut. What a cut can leave is a damaged last line: it is removed when the ledger
 //! is opened, and its attempt made again. Damage anywhere else is an error.
 
+pub mod table;
+
 use std::collections::{BTreeMap, btree_map};
 use std::fmt::{self, Display};
 use std::fs::{File, OpenOptions};

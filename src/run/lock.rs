@@ -205,7 +205,10 @@ mod tests {
         fs::write(&target, "text").unwrap();
         std::os::unix::fs::symlink(&target, folder.path().join(FILE_NAME)).unwrap();
         let error = FolderLock::acquire(folder.path()).unwrap_err();
-        assert!(matches!(error, LockError::Io(IoError::NotAFile { .. })), "{error:?}");
+        assert!(
+            matches!(error, LockError::Io(IoError::NotAFile { .. })),
+            "{error:?}"
+        );
         assert_eq!(fs::read_to_string(&target).unwrap(), "text");
     }
 
@@ -238,7 +241,10 @@ mod tests {
         let LockError::Held { owner, .. } = FolderLock::acquire(folder.path()).unwrap_err() else {
             panic!("locked twice");
         };
-        assert!(owner.contains(&format!("process {} ", child.id())), "{owner}");
+        assert!(
+            owner.contains(&format!("process {} ", child.id())),
+            "{owner}"
+        );
         child.kill().unwrap();
         child.wait().unwrap();
         FolderLock::acquire(folder.path()).unwrap();

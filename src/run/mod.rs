@@ -10,9 +10,12 @@
 
 pub mod cache;
 pub mod engine;
+#[cfg(feature = "torch")]
+pub mod features;
 pub mod folder;
 pub mod ledger;
 pub mod lock;
+pub mod look;
 pub mod png;
 pub mod settings;
 pub mod settings_diff;

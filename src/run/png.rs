@@ -107,7 +107,10 @@ impl DigitalSource {
 
     /// Its address, as XMP and the manifest write it.
     pub fn uri(self) -> String {
-        format!("http://cv.iptc.org/newscodes/digitalsourcetype/{}", self.name())
+        format!(
+            "http://cv.iptc.org/newscodes/digitalsourcetype/{}",
+            self.name()
+        )
     }
 }
 
@@ -269,7 +272,9 @@ pub fn encode_png(image: &RgbImage, marks: Option<&Marks>) -> Result<Vec<u8>, En
             ("hardlight", marks.hardlight.to_string()),
             ("XML:com.adobe.xmp", xmp(marks.source)),
         ] {
-            writer.write_text_chunk(&ITXtChunk::new(keyword, text)).map_err(failed)?;
+            writer
+                .write_text_chunk(&ITXtChunk::new(keyword, text))
+                .map_err(failed)?;
         }
     }
     writer.write_image_data(image).map_err(failed)?;
@@ -302,7 +307,12 @@ pub fn encode_jpeg(image: &RgbImage, marks: Option<&Marks>) -> Result<Vec<u8>, E
     let parts: [&[u8]; 2] = [b"http://ns.adobe.com/xap/1.0/\0", packet.as_bytes()];
     segment(&mut segments, APP1, "the XMP packet", &parts)?;
     let own = marks.hardlight.to_string();
-    segment(&mut segments, COMMENT, "the JSON comment", &[own.as_bytes()])?;
+    segment(
+        &mut segments,
+        COMMENT,
+        "the JSON comment",
+        &[own.as_bytes()],
+    )?;
     let at = after_jfif(&bytes);
     bytes.splice(at..at, segments);
     Ok(bytes)
@@ -326,7 +336,10 @@ fn segment(
     parts: &[&[u8]],
 ) -> Result<(), EncodeError> {
     let length: usize = parts.iter().map(|part| part.len()).sum();
-    let Some(size) = u16::try_from(length + 2).ok().filter(|_| length <= MAX_SEGMENT) else {
+    let Some(size) = u16::try_from(length + 2)
+        .ok()
+        .filter(|_| length <= MAX_SEGMENT)
+    else {
         let bytes = length;
         return Err(EncodeError::TooLong { what, bytes });
     };
@@ -436,7 +449,9 @@ mod tests {
         let bytes = encode_png(&picture(), Some(&marks("a café"))).unwrap();
         assert_eq!(decode_rgb(&bytes, Exif::Ignore).unwrap(), picture());
         assert_eq!(chunks(&bytes), ["IHDR", "tEXt", "iTXt", "IDAT", "IEND"]);
-        let reader = png::Decoder::new(std::io::Cursor::new(&bytes)).read_info().unwrap();
+        let reader = png::Decoder::new(std::io::Cursor::new(&bytes))
+            .read_info()
+            .unwrap();
         let info = reader.info();
         let [parameters] = &info.uncompressed_latin1_text[..] else {
             panic!("{info:?}");
@@ -450,7 +465,10 @@ mod tests {
         let [own, xmp] = &info.utf8_text[..] else {
             panic!("{info:?}");
         };
-        assert_eq!((own.keyword.as_str(), xmp.keyword.as_str()), ("hardlight", "XML:com.adobe.xmp"));
+        assert_eq!(
+            (own.keyword.as_str(), xmp.keyword.as_str()),
+            ("hardlight", "XML:com.adobe.xmp")
+        );
         let json: Value = serde_json::from_str(&own.get_text().unwrap()).unwrap();
         assert_eq!(json, marks("a café").hardlight);
         assert!(xmp.get_text().unwrap().contains(
@@ -461,7 +479,9 @@ mod tests {
     #[test]
     fn captions_outside_latin_1_are_kept() {
         let bytes = encode_png(&picture(), Some(&marks("猫 🐈"))).unwrap();
-        let reader = png::Decoder::new(std::io::Cursor::new(&bytes)).read_info().unwrap();
+        let reader = png::Decoder::new(std::io::Cursor::new(&bytes))
+            .read_info()
+            .unwrap();
         assert_eq!(reader.info().uncompressed_latin1_text, []);
         let text = &reader.info().utf8_text[0];
         assert_eq!(text.keyword, "parameters");
@@ -494,12 +514,19 @@ mod tests {
         let bytes = encode_matching(&picture(), FileFormat::Jpeg, Some(&marks("猫"))).unwrap();
         let back = decode_rgb(&bytes, Exif::Ignore).unwrap();
         assert_eq!(back.dimensions(), (33, 17));
-        let worst = back.iter().zip(picture().iter()).map(|(a, b)| a.abs_diff(*b)).max();
+        let worst = back
+            .iter()
+            .zip(picture().iter())
+            .map(|(a, b)| a.abs_diff(*b))
+            .max();
         assert!(worst < Some(40), "{worst:?}");
         let holds = |part: &[u8]| bytes.windows(part.len()).any(|window| window == part);
         assert!(holds(b"http://ns.adobe.com/xap/1.0/\0<?xpacket"));
         assert!(holds(marks("猫").hardlight.to_string().as_bytes()));
-        let utf16: Vec<u8> = "猫\nSteps: 20".encode_utf16().flat_map(u16::to_be_bytes).collect();
+        let utf16: Vec<u8> = "猫\nSteps: 20"
+            .encode_utf16()
+            .flat_map(u16::to_be_bytes)
+            .collect();
         assert!(holds(&utf16));
         // JFIF comes first, and every segment before the tables is whole.
         assert_eq!(&bytes[..4], [0xff, 0xd8, 0xff, 0xe0]);
@@ -517,10 +544,19 @@ mod tests {
     fn what_cannot_be_encoded_is_refused() {
         let empty = RgbImage::new(0, 4);
         let error = encode_png(&empty, None).unwrap_err();
-        assert!(matches!(error, EncodeError::Png { width: 0, .. }), "{error:?}");
+        assert!(
+            matches!(error, EncodeError::Png { width: 0, .. }),
+            "{error:?}"
+        );
         let error = encode_jpeg(&picture(), Some(&marks(&"x".repeat(40_000)))).unwrap_err();
         assert!(
-            matches!(error, EncodeError::TooLong { what: "the EXIF comment", .. }),
+            matches!(
+                error,
+                EncodeError::TooLong {
+                    what: "the EXIF comment",
+                    ..
+                }
+            ),
             "{error:?}"
         );
     }

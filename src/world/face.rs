@@ -260,11 +260,7 @@ impl Face {
         Self {
             age,
             gender,
-            hair: if is_grey {
-                Hair::Grey
-            } else {
-                pigmented
-            },
+            hair: if is_grey { Hair::Grey } else { pigmented },
             skin,
             background,
             glasses,

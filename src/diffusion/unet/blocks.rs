@@ -37,12 +37,21 @@ impl Down {
         let resnets = (0..layers)
             .map(|i| {
                 let inputs = if i == 0 { inputs } else { outputs };
-                Resnet::new(&scope.at(format_args!("resnets.{i}")), inputs, outputs, resnet)
+                Resnet::new(
+                    &scope.at(format_args!("resnets.{i}")),
+                    inputs,
+                    outputs,
+                    resnet,
+                )
             })
             .collect();
         let attentions = transformers(scope, layers, transformer);
         let downsample = downsample_padding.map(|padding| Downsample::new(scope, outputs, padding));
-        Self { resnets, attentions, downsample }
+        Self {
+            resnets,
+            attentions,
+            downsample,
+        }
     }
 
     pub(super) fn forward(
@@ -126,7 +135,11 @@ impl Up {
         resnet: ResnetShape,
         transformer: Option<TransformerShape>,
     ) -> Self {
-        let UpChannels { skip, outputs, previous } = channels;
+        let UpChannels {
+            skip,
+            outputs,
+            previous,
+        } = channels;
         let resnets = (0..layers)
             .map(|i| {
                 let inputs = if i == 0 { previous } else { outputs };
@@ -137,7 +150,11 @@ impl Up {
             .collect();
         let attentions = transformers(scope, layers, transformer);
         let upsample = upsample.then(|| Upsample::new(scope, outputs));
-        Self { resnets, attentions, upsample }
+        Self {
+            resnets,
+            attentions,
+            upsample,
+        }
     }
 
     pub(super) fn forward(
@@ -160,7 +177,9 @@ impl Up {
         }
         if let Some(upsample) = &self.upsample {
             // The next level's size is that of the skip it will consume first.
-            let size = skips.last().map_or_else(|| doubled(&xs), |skip| last_two(&skip.size()));
+            let size = skips
+                .last()
+                .map_or_else(|| doubled(&xs), |skip| last_two(&skip.size()));
             xs = upsample.forward(&xs, size);
         }
         xs

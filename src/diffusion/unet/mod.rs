@@ -66,7 +66,12 @@ impl Unet {
             })
             .collect();
         let last = channels[levels - 1];
-        let mid = Mid::new(&scope.at("mid_block"), last, resnet, transformer(levels - 1, true));
+        let mid = Mid::new(
+            &scope.at("mid_block"),
+            last,
+            resnet,
+            transformer(levels - 1, true),
+        );
         let up = (0..levels)
             .map(|step| {
                 // The way up walks the levels backwards.
@@ -88,8 +93,18 @@ impl Unet {
             .collect();
         Self {
             conv_in: Conv2d::new(&scope.at("conv_in"), config.in_channels, first, 3, 1, 1),
-            time1: Linear::new(&scope.at("time_embedding.linear_1"), first, time_width, true),
-            time2: Linear::new(&scope.at("time_embedding.linear_2"), time_width, time_width, true),
+            time1: Linear::new(
+                &scope.at("time_embedding.linear_1"),
+                first,
+                time_width,
+                true,
+            ),
+            time2: Linear::new(
+                &scope.at("time_embedding.linear_2"),
+                time_width,
+                time_width,
+                true,
+            ),
             down,
             mid,
             up,
@@ -147,5 +162,9 @@ fn sinusoids(timesteps: &Tensor, width: i64, flip: bool, shift: f64) -> Tensor {
         * (-(10_000_f64.ln()) / (half as f64 - shift));
     let angles = timesteps.to_kind(Kind::Float).unsqueeze(-1) * exponent.exp().unsqueeze(0);
     let (sin, cos) = (angles.sin(), angles.cos());
-    if flip { Tensor::cat(&[cos, sin], -1) } else { Tensor::cat(&[sin, cos], -1) }
+    if flip {
+        Tensor::cat(&[cos, sin], -1)
+    } else {
+        Tensor::cat(&[sin, cos], -1)
+    }
 }

@@ -27,7 +27,11 @@ impl Attention {
         // Checkpoints from before diffusers 0.18 use the second name.
         let linear = |name: &str, old: &str| {
             let probe = scope.at(old);
-            let name = if !scope.at(name).has("weight") && probe.has("weight") { old } else { name };
+            let name = if !scope.at(name).has("weight") && probe.has("weight") {
+                old
+            } else {
+                name
+            };
             Linear::new(&scope.at(name), channels, channels, true)
         };
         Self {
@@ -43,8 +47,11 @@ impl Attention {
         let size = xs.size();
         let (n, c, h, w) = (size[0], size[1], size[2], size[3]);
         let rows = self.norm.forward(xs).view([n, c, h * w]).transpose(1, 2);
-        let (q, k, v) =
-            (self.query.forward(&rows), self.key.forward(&rows), self.value.forward(&rows));
+        let (q, k, v) = (
+            self.query.forward(&rows),
+            self.key.forward(&rows),
+            self.value.forward(&rows),
+        );
         let ys = self.out.forward(&attend(&q, &k, &v, 1, None));
         xs + ys.transpose(1, 2).reshape([n, c, h, w])
     }
@@ -75,7 +82,12 @@ fn level(scope: &Scope, inputs: i64, outputs: i64, layers: i64, shape: ResnetSha
     (0..layers)
         .map(|i| {
             let inputs = if i == 0 { inputs } else { outputs };
-            Resnet::new(&scope.at(format_args!("resnets.{i}")), inputs, outputs, shape)
+            Resnet::new(
+                &scope.at(format_args!("resnets.{i}")),
+                inputs,
+                outputs,
+                shape,
+            )
         })
         .collect()
 }
@@ -98,17 +110,34 @@ impl Encoder {
                 let scope = scope.at(format_args!("down_blocks.{i}"));
                 let inputs = channels[i.saturating_sub(1)];
                 let resnets = level(&scope, inputs, channels[i], config.layers_per_block, shape);
-                (resnets, (i + 1 < count).then(|| Downsample::new(&scope, channels[i], 0)))
+                (
+                    resnets,
+                    (i + 1 < count).then(|| Downsample::new(&scope, channels[i], 0)),
+                )
             })
             .collect();
         let last = channels[count - 1];
         let norm = scope.at("conv_norm_out");
         Self {
-            conv_in: Conv2d::new(&scope.at("conv_in"), config.in_channels, channels[0], 3, 1, 1),
+            conv_in: Conv2d::new(
+                &scope.at("conv_in"),
+                config.in_channels,
+                channels[0],
+                3,
+                1,
+                1,
+            ),
             levels,
             mid: Mid::new(&scope.at("mid_block"), last, shape),
             norm_out: GroupNorm::new(&norm, shape.groups, last, EPS),
-            conv_out: Conv2d::new(&scope.at("conv_out"), last, 2 * config.latent_channels, 3, 1, 1),
+            conv_out: Conv2d::new(
+                &scope.at("conv_out"),
+                last,
+                2 * config.latent_channels,
+                3,
+                1,
+                1,
+            ),
         }
     }
 
@@ -122,7 +151,8 @@ impl Encoder {
                 xs = downsample.forward(&xs);
             }
         }
-        self.conv_out.forward(&self.norm_out.forward(&self.mid.forward(&xs)).silu_())
+        self.conv_out
+            .forward(&self.norm_out.forward(&self.mid.forward(&xs)).silu_())
     }
 }
 
@@ -147,7 +177,10 @@ impl Decoder {
                 let inputs = channels[(at + 1).min(count - 1)];
                 let layers = config.layers_per_block + 1;
                 let resnets = level(&scope, inputs, channels[at], layers, shape);
-                (resnets, (step + 1 < count).then(|| Upsample::new(&scope, channels[at])))
+                (
+                    resnets,
+                    (step + 1 < count).then(|| Upsample::new(&scope, channels[at])),
+                )
             })
             .collect();
         let norm = scope.at("conv_norm_out");
@@ -156,7 +189,14 @@ impl Decoder {
             mid: Mid::new(&scope.at("mid_block"), last, shape),
             levels,
             norm_out: GroupNorm::new(&norm, shape.groups, channels[0], EPS),
-            conv_out: Conv2d::new(&scope.at("conv_out"), channels[0], config.out_channels, 3, 1, 1),
+            conv_out: Conv2d::new(
+                &scope.at("conv_out"),
+                channels[0],
+                config.out_channels,
+                3,
+                1,
+                1,
+            ),
         }
     }
 
@@ -188,13 +228,21 @@ pub struct Vae {
 impl Vae {
     /// Takes all parameters of an `AutoencoderKL`.
     pub fn new(scope: &Scope, config: &VaeConfig) -> Self {
-        let shape = ResnetShape { groups: config.norm_num_groups, eps: EPS, time: None };
+        let shape = ResnetShape {
+            groups: config.norm_num_groups,
+            eps: EPS,
+            time: None,
+        };
         let latent = config.latent_channels;
         let conv = |name, channels| Conv2d::new(&scope.at(name), channels, channels, 1, 1, 0);
         Self {
             encoder: Encoder::new(&scope.at("encoder"), config, shape),
-            quant: config.use_quant_conv.then(|| conv("quant_conv", 2 * latent)),
-            post_quant: config.use_post_quant_conv.then(|| conv("post_quant_conv", latent)),
+            quant: config
+                .use_quant_conv
+                .then(|| conv("quant_conv", 2 * latent)),
+            post_quant: config
+                .use_post_quant_conv
+                .then(|| conv("post_quant_conv", latent)),
             decoder: Decoder::new(&scope.at("decoder"), config, shape),
             config: config.clone(),
         }

@@ -42,9 +42,15 @@ impl Block {
 
     fn forward(&self, xs: &Tensor, mask: Option<&Tensor>) -> Tensor {
         let ys = self.norm1.forward(xs);
-        let (q, k, v) = (self.query.forward(&ys), self.key.forward(&ys), self.value.forward(&ys));
+        let (q, k, v) = (
+            self.query.forward(&ys),
+            self.key.forward(&ys),
+            self.value.forward(&ys),
+        );
         let xs = xs + self.out.forward(&attend(&q, &k, &v, self.heads, mask));
-        let ys = self.activation.apply(&self.fc1.forward(&self.norm2.forward(&xs)));
+        let ys = self
+            .activation
+            .apply(&self.fc1.forward(&self.norm2.forward(&xs)));
         xs + self.fc2.forward(&ys)
     }
 }
@@ -74,10 +80,13 @@ impl TextTower {
         let width = config.hidden_size;
         let emb = scope.at("embeddings");
         let init = Init::Normal(0.02);
-        let tokens =
-            emb.at("token_embedding").param("weight", &[config.vocab_size, width], init);
+        let tokens = emb
+            .at("token_embedding")
+            .param("weight", &[config.vocab_size, width], init);
         let shape = [config.max_position_embeddings, width];
-        let positions = emb.at("position_embedding").param("weight", &shape, Init::Normal(0.01));
+        let positions = emb
+            .at("position_embedding")
+            .param("weight", &shape, Init::Normal(0.01));
         let blocks = (0..config.num_hidden_layers)
             .map(|i| {
                 Block::new(
@@ -91,7 +100,13 @@ impl TextTower {
             })
             .collect();
         let norm = LayerNorm::new(&scope.at("final_layer_norm"), width, config.layer_norm_eps);
-        Self { tokens, positions, blocks, norm, eos: config.eos_token_id }
+        Self {
+            tokens,
+            positions,
+            blocks,
+            norm,
+            eos: config.eos_token_id,
+        }
     }
 
     /// # Shapes
@@ -156,9 +171,11 @@ impl VisionTower {
             0,
         );
         let class = emb.param("class_embedding", &[width], Init::Normal(0.02));
-        let positions = emb
-            .at("position_embedding")
-            .param("weight", &[side * side + 1, width], Init::Normal(0.02));
+        let positions = emb.at("position_embedding").param(
+            "weight",
+            &[side * side + 1, width],
+            Init::Normal(0.02),
+        );
         let blocks = (0..config.num_hidden_layers)
             .map(|i| {
                 Block::new(
@@ -237,7 +254,8 @@ impl Clip {
 
     /// As [`Self::embed_text`], computing in `kind` whatever the parameters' element type.
     pub fn embed_text_as(&self, ids: &Tensor, kind: Kind) -> Tensor {
-        self.text_projection.forward(&self.text.forward_as(ids, kind).pooled)
+        self.text_projection
+            .forward(&self.text.forward_as(ids, kind).pooled)
     }
 
     /// Image embeddings before normalisation.

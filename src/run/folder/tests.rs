@@ -84,7 +84,10 @@ fn force_new_moves_results_aside_and_keeps_embeddings() {
     let run = RunFolder::open_or_create(path, &settings(), false).unwrap();
     let layout = run.layout();
     let images = layout.images_dir("cat", 0);
-    for (folder, name) in [(&images, "a.png"), (&layout.embeddings_dir(), "val.safetensors")] {
+    for (folder, name) in [
+        (&images, "a.png"),
+        (&layout.embeddings_dir(), "val.safetensors"),
+    ] {
         fs::create_dir_all(folder).unwrap();
         fs::write(folder.join(name), "old").unwrap();
     }
@@ -191,7 +194,10 @@ fn damaged_and_newer_records_are_told_apart() {
     assert!(matches!(open(), FolderError::Damaged { .. }));
     fs::write(&path, r#"{"schema": 2, "hardlight": "9.1.0", "other": 1}"#).unwrap();
     let error = open();
-    assert!(matches!(error, FolderError::Newer { found: 2, .. }), "{error:?}");
+    assert!(
+        matches!(error, FolderError::Newer { found: 2, .. }),
+        "{error:?}"
+    );
     assert!(error.to_string().contains("hardlight 9.1.0"));
 }
 
@@ -210,7 +216,15 @@ fn facts_do_not_count_as_settings() {
 
 #[test]
 fn class_names_become_safe_and_stay_different() {
-    for plain in ["cat", "old person", "3", "a.b", "Tench_01-x", "com10", "console"] {
+    for plain in [
+        "cat",
+        "old person",
+        "3",
+        "a.b",
+        "Tench_01-x",
+        "com10",
+        "console",
+    ] {
         assert_eq!(slug(plain), plain);
     }
     let long = "x".repeat(300);
@@ -220,11 +234,21 @@ fn class_names_become_safe_and_stay_different() {
         "com¹", "🦀", "🐈", "é", "e\u{301}", "a\0b", "~/x", "a~b", "../x", &long, "C:", "a\nb",
     ] {
         let name = slug(class);
-        assert!(seen.insert(name.to_lowercase()), "{class:?} becomes {name:?} too");
-        assert!(name.len() <= MAX_PLAIN && !name.starts_with('.'), "{name:?}");
+        assert!(
+            seen.insert(name.to_lowercase()),
+            "{class:?} becomes {name:?} too"
+        );
+        assert!(
+            name.len() <= MAX_PLAIN && !name.starts_with('.'),
+            "{name:?}"
+        );
         assert!(name.chars().all(|c| is_safe(c) || c == '~'), "{name:?}");
         // What a changed name ends with is never what a plain one looks like.
-        assert_eq!(name.contains('~'), name != class, "{class:?} becomes {name:?}");
+        assert_eq!(
+            name.contains('~'),
+            name != class,
+            "{class:?} becomes {name:?}"
+        );
     }
 }
 
@@ -238,12 +262,18 @@ fn paths_lie_below_the_folder() {
     assert_eq!(layout.relative(&image).unwrap(), "images/cat/0/a.png");
     assert_eq!(layout.relative(Path::new("elsewhere/a.png")), None);
     assert_eq!(layout.relative(Path::new("runs/x/../y")), None);
-    assert_eq!(layout.preview("cat", 1), Path::new("runs/x/previews/cat-1.png"));
+    assert_eq!(
+        layout.preview("cat", 1),
+        Path::new("runs/x/previews/cat-1.png")
+    );
 }
 
 #[test]
 fn run_ids_follow_the_settings() {
-    assert_eq!(run_id(&json!({"a": 1, "b": 2})), run_id(&json!({"b": 2, "a": 1})));
+    assert_eq!(
+        run_id(&json!({"a": 1, "b": 2})),
+        run_id(&json!({"b": 2, "a": 1}))
+    );
     assert_ne!(run_id(&json!({"a": 1})), run_id(&json!({"a": 2})));
     assert_ne!(run_id(&json!({"a": 1})), run_id(&json!({"b": 1})));
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn entry(attempt: u64) -> Entry {
+pub(super) fn entry(attempt: u64) -> Entry {
     Entry {
         attempt,
         id: format!("{attempt:016x}"),
@@ -87,7 +87,11 @@ fn a_ledger_cut_anywhere_keeps_its_whole_lines_and_can_go_on() {
     for length in 0..=whole.len() {
         fs::write(&path, &whole[..length]).unwrap();
         let lines = whole[..length].iter().filter(|&&b| b == b'\n').count();
-        let rest = length - whole[..length].iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
+        let rest = length
+            - whole[..length]
+                .iter()
+                .rposition(|&b| b == b'\n')
+                .map_or(0, |at| at + 1);
 
         let (reading, torn) = read(&path).unwrap();
         assert_eq!(reading, entries[..lines]);
@@ -96,7 +100,10 @@ fn a_ledger_cut_anywhere_keeps_its_whole_lines_and_can_go_on() {
         let (mut ledger, found) = Ledger::open(&path).unwrap();
         assert_eq!(found, entries[..lines]);
         assert_eq!(ledger.torn(), torn);
-        let expected = (rest > 0).then_some(TornTail { line: lines + 1, bytes: rest as u64 });
+        let expected = (rest > 0).then_some(TornTail {
+            line: lines + 1,
+            bytes: rest as u64,
+        });
         assert_eq!(torn, expected);
         ledger.append(&entries[lines..]).unwrap();
         assert_eq!(fs::read(&path).unwrap(), whole);
@@ -107,7 +114,10 @@ fn a_ledger_cut_anywhere_keeps_its_whole_lines_and_can_go_on() {
 fn a_flipped_bit_is_named_by_its_line_but_in_the_last_line_cut() {
     let (_folder, path, entries) = written(3);
     let whole = fs::read(&path).unwrap();
-    let starts: Vec<_> = whole.split_inclusive(|&b| b == b'\n').map(<[u8]>::len).collect();
+    let starts: Vec<_> = whole
+        .split_inclusive(|&b| b == b'\n')
+        .map(<[u8]>::len)
+        .collect();
     for at in (0..whole.len()).step_by(7) {
         let mut bytes = whole.clone();
         bytes[at] ^= 0x10;
@@ -133,9 +143,15 @@ fn a_missing_middle_line_break_is_an_error() {
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, text.replacen('\n', "", 1)).unwrap();
     let error = Ledger::open(&path).unwrap_err();
-    assert!(matches!(error, LedgerError::Corrupt { line: 1, .. }), "{error:?}");
+    assert!(
+        matches!(error, LedgerError::Corrupt { line: 1, .. }),
+        "{error:?}"
+    );
     // Nothing was repaired.
-    assert_eq!(fs::read_to_string(&path).unwrap(), text.replacen('\n', "", 1));
+    assert_eq!(
+        fs::read_to_string(&path).unwrap(),
+        text.replacen('\n', "", 1)
+    );
 }
 
 #[test]
@@ -147,7 +163,14 @@ fn a_newer_line_is_refused_even_at_the_end() {
     fs::write(&path, format!("{}\n{newer}\n", lines[0])).unwrap();
     let error = Ledger::open(&path).unwrap_err();
     assert!(
-        matches!(error, LedgerError::Newer { line: 2, found: 2, .. }),
+        matches!(
+            error,
+            LedgerError::Newer {
+                line: 2,
+                found: 2,
+                ..
+            }
+        ),
         "{error:?}"
     );
 }
@@ -159,7 +182,10 @@ fn a_whole_line_that_is_no_entry_is_refused() {
     let wrong = forge(text.trim_end(), "\"steps\":20", "\"steps\":-1");
     fs::write(&path, wrong + "\n").unwrap();
     let error = Ledger::open(&path).unwrap_err();
-    assert!(matches!(error, LedgerError::Entry { line: 1, .. }), "{error:?}");
+    assert!(
+        matches!(error, LedgerError::Entry { line: 1, .. }),
+        "{error:?}"
+    );
 }
 
 #[test]
@@ -169,17 +195,35 @@ fn an_attempt_or_id_that_comes_twice_is_an_error() {
     fs::write(&path, format!("{text}{text}")).unwrap();
     let error = Ledger::open(&path).unwrap_err();
     assert!(
-        matches!(error, LedgerError::Duplicate { line: 3, first: 1, what: "attempt", .. }),
+        matches!(
+            error,
+            LedgerError::Duplicate {
+                line: 3,
+                first: 1,
+                what: "attempt",
+                ..
+            }
+        ),
         "{error:?}"
     );
 
     fs::write(&path, &text).unwrap();
     let (mut ledger, _) = Ledger::open(&path).unwrap();
-    let same_id = Entry { attempt: 9, ..entries[1].clone() };
+    let same_id = Entry {
+        attempt: 9,
+        ..entries[1].clone()
+    };
     for entry in [entries[1].clone(), same_id] {
         let error = ledger.append(&[super::tests::entry(7), entry]).unwrap_err();
         assert!(
-            matches!(error, LedgerError::Duplicate { line: 4, first: 2, .. }),
+            matches!(
+                error,
+                LedgerError::Duplicate {
+                    line: 4,
+                    first: 2,
+                    ..
+                }
+            ),
             "{error:?}"
         );
     }
@@ -192,10 +236,20 @@ fn an_attempt_or_id_that_comes_twice_is_an_error() {
 fn numbers_that_are_none_are_refused_by_name() {
     let (_folder, path, _) = written(0);
     let (mut ledger, _) = Ledger::open(&path).unwrap();
-    let bad = Entry { class_margin: Some(f64::NEG_INFINITY), ..entry(3) };
+    let bad = Entry {
+        class_margin: Some(f64::NEG_INFINITY),
+        ..entry(3)
+    };
     let error = ledger.append(&[entry(2), bad]).unwrap_err();
     assert!(
-        matches!(error, LedgerError::NonFinite { attempt: 3, field: "class_margin", .. }),
+        matches!(
+            error,
+            LedgerError::NonFinite {
+                attempt: 3,
+                field: "class_margin",
+                ..
+            }
+        ),
         "{error:?}"
     );
     assert_eq!(fs::read(&path).unwrap(), b"");
@@ -221,7 +275,10 @@ fn a_full_disk_closes_the_ledger() {
 fn a_missing_ledger_is_an_error_to_those_who_only_read() {
     let folder = tempfile::tempdir().unwrap();
     let error = read(&folder.path().join("ledger.jsonl")).unwrap_err();
-    assert!(matches!(error, LedgerError::Io(_)) && !error.is_disk(), "{error:?}");
+    assert!(
+        matches!(error, LedgerError::Io(_)) && !error.is_disk(),
+        "{error:?}"
+    );
 }
 
 proptest! {

@@ -1,0 +1,47 @@
+# `make demo` runs the main job on the embedded world, `make test` the tests, `make check` the lints.
+#
+# libtorch comes from LIBTORCH, or from any python3 with torch 2.11 when LIBTORCH_USE_PYTORCH is set;
+# else from `torch==2.11.0`, which is installed into .venv once.
+SHELL := /bin/bash
+OUT ?= runs/demo
+
+ifdef LIBTORCH
+  libtorch :=
+else ifdef LIBTORCH_USE_PYTORCH
+  libtorch :=
+else
+  libtorch := .venv/.torch-2.11.0
+  export LIBTORCH_USE_PYTORCH := 1
+  export PATH := $(CURDIR)/.venv/bin:$(PATH)
+endif
+
+.PHONY: demo build test check clean oracle
+
+demo: build
+	target/release/hardlight demo --out $(OUT)
+
+build: $(libtorch)
+	cargo build --release --locked
+
+# Tests run optimised: they train, sample and embed for real.
+test: $(libtorch)
+	cargo test --release --locked
+	cargo test --release --locked --no-default-features --lib
+
+check: $(libtorch)
+	cargo fmt --all --check
+	cargo clippy --release --locked --all-targets -- -D warnings
+	cargo clippy --release --locked --no-default-features --lib --tests -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps
+
+# Python's own results for the files under tests/golden; needs nothing but tests/oracle and pip.
+oracle:
+	tests/oracle/run.sh
+
+.venv/.torch-2.11.0:
+	python3 -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check torch==2.11.0 numpy
+	touch $@
+
+clean:
+	cargo clean

@@ -1,0 +1,135 @@
+//! From an error to an exit code.
+
+use std::process::ExitCode;
+
+use crate::caption::CaptionError;
+use crate::classifier::ClassifierError;
+use crate::dataset::DatasetError;
+use crate::diffusion::pipeline::PipelineError;
+use crate::direction::persist::PersistError;
+use crate::direction::{DirectionError, WhitenError};
+use crate::embed::EmbedError;
+use crate::generate::GenerateError;
+use crate::io::IoError;
+use crate::manifest::ManifestError;
+use crate::preview::PreviewError;
+use crate::run::cache::CacheError;
+use crate::run::engine::EngineError;
+use crate::run::folder::FolderError;
+use crate::run::ledger::LedgerError;
+use crate::run::ledger::table::TableError;
+use crate::run::settings::SettingsError;
+use crate::world::WorldError;
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ExitStatus {
+    Success,
+    Failure,
+    Usage,
+    BadInput,
+    Incomplete,
+    DeviceLost,
+    Disk,
+    /// By a signal; [`super::stop::Stop`] knows which.
+    Stopped,
+    Interrupted,
+    Terminated,
+}
+
+impl From<ExitStatus> for ExitCode {
+    fn from(status: ExitStatus) -> Self {
+        Self::from(match status {
+            ExitStatus::Success => 0,
+            ExitStatus::Failure => 1,
+            ExitStatus::Usage => 2,
+            ExitStatus::BadInput => 3,
+            ExitStatus::Incomplete => 4,
+            ExitStatus::DeviceLost => 5,
+            ExitStatus::Disk => 6,
+            ExitStatus::Stopped | ExitStatus::Interrupted => 130,
+            ExitStatus::Terminated => 143,
+        })
+    }
+}
+
+/// A usage error that clap cannot see.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct UsageError(pub(super) String);
+
+/// An input that is not what a command needs.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct InputError(pub(super) String);
+
+/// The exit code of an error.
+pub(super) fn of(error: &anyhow::Error) -> ExitStatus {
+    if is_disk(error) {
+        return ExitStatus::Disk;
+    }
+    if error.is::<UsageError>() || error.is::<SettingsError>() || error.is::<DirectionError>() {
+        return ExitStatus::Usage;
+    }
+    if lost_device(error) {
+        return ExitStatus::DeviceLost;
+    }
+    let bad_input = error.is::<InputError>()
+        || error.is::<CaptionError>()
+        || error.is::<ClassifierError>()
+        || error.is::<DatasetError>()
+        || error.is::<PipelineError>()
+        || error.is::<PersistError>()
+        || error.is::<WhitenError>()
+        || error.is::<EmbedError>()
+        || error.is::<GenerateError>()
+        || error.is::<IoError>()
+        || error.is::<ManifestError>()
+        || error.is::<PreviewError>()
+        || error.is::<CacheError>()
+        || error.is::<EngineError>()
+        || error.is::<FolderError>()
+        || error.is::<LedgerError>()
+        || error.is::<TableError>()
+        || error.is::<WorldError>();
+    if bad_input {
+        ExitStatus::BadInput
+    } else {
+        ExitStatus::Failure
+    }
+}
+
+fn is_disk(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<IoError>()
+        .is_some_and(IoError::is_disk)
+        || error
+            .downcast_ref::<FolderError>()
+            .is_some_and(FolderError::is_disk)
+        || error
+            .downcast_ref::<LedgerError>()
+            .is_some_and(LedgerError::is_disk)
+        || error
+            .downcast_ref::<EngineError>()
+            .is_some_and(EngineError::is_disk)
+        || error
+            .downcast_ref::<CacheError>()
+            .is_some_and(CacheError::is_disk)
+        || error
+            .downcast_ref::<ManifestError>()
+            .is_some_and(ManifestError::is_disk)
+        || matches!(error.downcast_ref(), Some(PersistError::Io(io)) if io.is_disk())
+        || matches!(error.downcast_ref(), Some(PreviewError::Io(io)) if io.is_disk())
+        || matches!(error.downcast_ref(), Some(TableError::Io(io)) if io.is_disk())
+        || matches!(error.downcast_ref(), Some(WorldError::Io(io)) if io.is_disk())
+}
+
+/// CUDA says so in the text of whatever call met it first.
+fn lost_device(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.downcast_ref::<tch::TchError>().is_some_and(|torch| {
+            let text = torch.to_string();
+            text.contains("CUDA error") && !text.contains("out of memory")
+        })
+    })
+}

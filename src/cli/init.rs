@@ -1,0 +1,40 @@
+//! `hardlight init`: a commented settings file.
+
+use std::path::PathBuf;
+
+use super::exit::{ExitStatus, InputError};
+use super::ui::Ui;
+use crate::io;
+use crate::run::settings;
+
+/// Write a settings file with every key, its default and what it does.
+///
+/// Example: `hardlight init --out hardlight.toml`
+#[derive(Debug, clap::Args)]
+pub(super) struct InitCommand {
+    /// Where to write it; the terminal if absent.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+
+    /// Replace a file that is there.
+    #[arg(long)]
+    force: bool,
+}
+
+impl InitCommand {
+    pub(super) fn run(self, ui: &mut Ui) -> anyhow::Result<ExitStatus> {
+        let Self { out, force } = self;
+        match out {
+            None => ui.say(settings::TEMPLATE.trim_end()),
+            Some(path) if path.exists() && !force => {
+                let text = format!("{} is there already: --force replaces it", path.display());
+                return Err(InputError(text).into());
+            }
+            Some(path) => {
+                io::write_atomic(&path, settings::TEMPLATE.as_bytes())?;
+                ui.info(format_args!("wrote {}", path.display()));
+            }
+        }
+        Ok(ExitStatus::Success)
+    }
+}

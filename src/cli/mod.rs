@@ -1,0 +1,96 @@
+//! The command line: one `XCommand` a file, dispatch and exit codes here, terminal text in [`ui`].
+//!
+//! Exit codes: 0 done, 2 wrong usage, 3 bad input, 4 incomplete (nothing found or kept, or a quota
+//! unmet), 5 device lost, 6 disk, 130 and 143 stopped by a signal, 1 anything else.
+//!
+//! May import every room; only `main.rs` imports this one.
+
+mod demo;
+mod doctor;
+mod exit;
+mod init;
+mod options;
+mod preview;
+mod run;
+mod session;
+mod stages;
+mod stop;
+mod ui;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+use self::exit::ExitStatus;
+use self::ui::Ui;
+
+/// Finds where an image classifier fails, and makes the training images that mend it.
+///
+/// Start with `hardlight demo --out runs/demo`, then `hardlight init > hardlight.toml` for your own.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, max_term_width = 100)]
+struct Cli {
+    /// No progress on the terminal; errors and results still show.
+    #[arg(long, short, global = true)]
+    quiet: bool,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(demo::DemoCommand),
+    Run(run::RunCommand),
+    Detect(run::DetectCommand),
+    Captions(run::CaptionsCommand),
+    Init(init::InitCommand),
+    Preview(preview::PreviewCommand),
+    Verify(verify::VerifyCommand),
+    Doctor(doctor::DoctorCommand),
+}
+
+/// Parses the arguments, runs the command, prints what went wrong, gives the exit code.
+pub fn main() -> ExitCode {
+    let Cli { quiet, command } = Cli::parse();
+    let mut ui = Ui::new(quiet);
+    let stop = match stop::Stop::install() {
+        Ok(stop) => stop,
+        Err(error) => {
+            ui.error(&anyhow::Error::new(error).context("could not listen for signals"));
+            return ExitStatus::Failure.into();
+        }
+    };
+    let result = match command {
+        Command::Demo(command) => command.run(&mut ui, &stop),
+        Command::Run(command) => command.run(&mut ui, &stop),
+        Command::Detect(command) => command.run(&mut ui, &stop),
+        Command::Captions(command) => command.run(&mut ui, &stop),
+        Command::Init(command) => command.run(&mut ui),
+        Command::Preview(command) => command.run(&mut ui),
+        Command::Verify(command) => command.run(&mut ui),
+        Command::Doctor(command) => command.run(&mut ui),
+    };
+    match result {
+        Ok(ExitStatus::Stopped) => stop.status().into(),
+        Ok(status) => status.into(),
+        Err(error) => {
+            ui.error(&error);
+            exit::of(&error).into()
+        }
+    }
+}
+
+/// The command line's definition, for tests and completions.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_sound() {
+        super::command().debug_assert();
+    }
+}

@@ -1,0 +1,208 @@
+//! The flags that override settings, and what `auto` means for devices.
+
+use std::path::PathBuf;
+
+use tch::{Cuda, Device, Kind};
+
+use super::exit::UsageError;
+use crate::run::settings::{Settings, SettingsError};
+
+/// Flags of every command that works on a run folder.
+#[derive(Debug, clap::Args)]
+pub(super) struct RunOptions {
+    /// Folder for everything the run writes; the same command on it goes on where it was.
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: PathBuf,
+
+    /// Settings file; `hardlight init` writes one.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Any setting, as `section.key=value`; may be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    assignments: Vec<String>,
+
+    /// Images: an `ImageFolder`, `SPLIT/CLASS/image`, or the folder a table's paths start from.
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+
+    /// Table of examples, .csv or .jsonl: path,label,split and optional prediction,confidence,group,id.
+    #[arg(long, value_name = "FILE")]
+    table: Option<PathBuf>,
+
+    /// The classifier's predictions, .csv or .jsonl: id (or path), prediction and optional confidence.
+    #[arg(long, value_name = "FILE")]
+    predictions: Option<PathBuf>,
+
+    /// The classifier itself, a `hardlight-cnn` folder, in place of predictions.
+    #[arg(long, value_name = "DIR")]
+    classifier: Option<PathBuf>,
+
+    /// CLIP: a Transformers `CLIPModel` folder.
+    #[arg(long, value_name = "DIR")]
+    clip: Option<PathBuf>,
+
+    /// Where directions live: `clip`, `classifier`, or a .npy or .safetensors matrix [default: clip if given].
+    #[arg(long, value_name = "SPACE")]
+    space: Option<String>,
+
+    /// Grammar (world, cifar10, general or a .toml) or text file of captions [default: general].
+    #[arg(long, value_name = "NAME|FILE")]
+    grammar: Option<String>,
+
+    /// Top failure captions per class to generate from [default: 5].
+    #[arg(long, value_name = "N")]
+    captions_per_class: Option<usize>,
+
+    /// Stable Diffusion: a Diffusers pipeline folder.
+    #[arg(long, value_name = "DIR")]
+    model: Option<PathBuf>,
+
+    /// Images to keep per failure mode [default: 50].
+    #[arg(long, value_name = "N")]
+    quota: Option<usize>,
+
+    /// Attempts per failure mode at most [default: 10 times the quota].
+    #[arg(long, value_name = "N")]
+    budget: Option<u64>,
+
+    /// Images per caption at most; sets the budget to this many for each caption.
+    #[arg(long, value_name = "N", conflicts_with = "budget")]
+    images_per_caption: Option<u64>,
+
+    /// Denoising steps [default: 25].
+    #[arg(long, value_name = "N")]
+    steps: Option<usize>,
+
+    /// Classifier-free guidance scale; 1 turns it off [default: 7.5].
+    #[arg(long, value_name = "X")]
+    guidance: Option<f64>,
+
+    /// ddim, ddpm, pndm, euler, euler-ancestral, dpm++, heun or lms [default: the folder's own].
+    #[arg(long, value_name = "NAME")]
+    scheduler: Option<String>,
+
+    /// What images should not show.
+    #[arg(long, value_name = "TEXT")]
+    negative_prompt: Option<String>,
+
+    /// Images sampled at once [default: 8].
+    #[arg(long, value_name = "N")]
+    batch: Option<usize>,
+
+    /// Seed of everything random [default: 0].
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+
+    /// auto, cpu, cuda or cuda:N [default: auto].
+    #[arg(long, value_name = "DEVICE")]
+    device: Option<String>,
+
+    /// auto (fp32 on cpu, fp16 on cuda), fp32, fp16 or bf16 [default: auto].
+    #[arg(long, value_name = "TYPE")]
+    dtype: Option<String>,
+
+    /// Smallest alignment to keep an image [default: calibrated per failure mode].
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    min_alignment: Option<f64>,
+
+    /// Write images at the data set's own size and encoding, so that neither gives them away.
+    #[arg(long)]
+    match_dataset: bool,
+
+    /// Rejected images to keep per failure mode, for the preview [default: 12].
+    #[arg(long, value_name = "N")]
+    keep_rejected: Option<usize>,
+
+    /// Generate from directions that are no better than chance too.
+    #[arg(long)]
+    force: bool,
+
+    /// Move an earlier run in --out aside (to former/N) and start anew.
+    #[arg(long)]
+    pub(super) force_new: bool,
+}
+
+/// Puts a flag in place of a setting.
+fn put<T>(setting: &mut T, flag: Option<T>) {
+    if let Some(value) = flag {
+        *setting = value;
+    }
+}
+
+impl RunOptions {
+    /// The settings with the flags applied.
+    pub(super) fn settings(self) -> Result<(PathBuf, bool, Settings), SettingsError> {
+        let mut s = Settings::read(self.config.as_deref(), &self.assignments)?;
+        s.data.root = self.data.or(s.data.root);
+        s.data.table = self.table.or(s.data.table);
+        s.data.predictions = self.predictions.or(s.data.predictions);
+        s.data.classifier = self.classifier.or(s.data.classifier);
+        s.embed.clip = self.clip.or(s.embed.clip);
+        put(&mut s.embed.space, self.space);
+        put(&mut s.captions.grammar, self.grammar);
+        put(&mut s.captions.per_class, self.captions_per_class);
+        let g = &mut s.generate;
+        g.model = self.model.or(g.model.take());
+        put(&mut g.quota, self.quota);
+        put(&mut g.budget, self.budget);
+        if let Some(each) = self.images_per_caption {
+            g.budget = each.saturating_mul(s.captions.per_class as u64);
+        }
+        put(&mut g.steps, self.steps);
+        put(&mut g.guidance, self.guidance);
+        g.scheduler = self.scheduler.or(g.scheduler.take());
+        put(&mut g.negative_prompt, self.negative_prompt);
+        put(&mut g.batch, self.batch);
+        put(&mut s.seed, self.seed);
+        put(&mut g.device, self.device);
+        put(&mut g.dtype, self.dtype);
+        s.filter.min_alignment = self.min_alignment.or(s.filter.min_alignment);
+        s.filter.match_dataset |= self.match_dataset;
+        put(&mut s.filter.keep_rejected, self.keep_rejected);
+        g.force |= self.force;
+        s.check()?;
+        Ok((self.out, self.force_new, s))
+    }
+}
+
+/// The device and number type that settings ask for.
+pub(super) fn device(settings: &Settings) -> Result<(Device, Kind), UsageError> {
+    let cuda = |index: usize| {
+        let count = Cuda::device_count().max(0) as usize;
+        if Cuda::is_available() && index < count {
+            Ok(Device::Cuda(index))
+        } else {
+            Err(UsageError(format!(
+                "device cuda:{index} is not there ({count} CUDA devices): use --device cpu, or see \
+                 `hardlight doctor`"
+            )))
+        }
+    };
+    let text = settings.generate.device.as_str();
+    let device = match text {
+        "auto" if Cuda::is_available() => Device::Cuda(0),
+        "auto" | "cpu" => Device::Cpu,
+        "cuda" => cuda(0)?,
+        other => match other.strip_prefix("cuda:").and_then(|n| n.parse().ok()) {
+            Some(index) => cuda(index)?,
+            None => {
+                return Err(UsageError(format!(
+                    "device {other}: expected auto, cpu, cuda or cuda:N"
+                )));
+            }
+        },
+    };
+    let kind = match settings.generate.dtype.as_str() {
+        "auto" if device.is_cuda() => Kind::Half,
+        "auto" | "fp32" => Kind::Float,
+        "fp16" => Kind::Half,
+        "bf16" => Kind::BFloat16,
+        other => {
+            return Err(UsageError(format!(
+                "dtype {other}: expected auto, fp32, fp16 or bf16"
+            )));
+        }
+    };
+    Ok((device, kind))
+}

@@ -1,0 +1,71 @@
+//! `hardlight preview`: contact sheets of a run folder.
+
+use std::path::PathBuf;
+
+use super::exit::{ExitStatus, InputError};
+use super::ui::Ui;
+use crate::preview::{SheetOptions, collect};
+use crate::run::folder::Layout;
+
+/// Draw a contact sheet per failure mode from a run folder.
+///
+/// Real mistakes, kept generations, rejected ones with their reasons; also while a run works.
+///
+/// Example: `hardlight preview runs/cats --columns 8`
+#[derive(Debug, clap::Args)]
+pub(super) struct PreviewCommand {
+    /// The run folder.
+    #[arg(value_name = "RUN")]
+    run: PathBuf,
+
+    /// Pictures in a row.
+    #[arg(long, value_name = "N", default_value_t = 6)]
+    columns: u32,
+
+    /// Longest side of a picture, px.
+    #[arg(long, value_name = "PX", default_value_t = 160)]
+    size: u32,
+
+    /// Real mistakes shown per failure mode.
+    #[arg(long, value_name = "N", default_value_t = 12)]
+    real: usize,
+
+    /// Kept images shown per failure mode.
+    #[arg(long, value_name = "N", default_value_t = 18)]
+    kept: usize,
+
+    /// Rejected images shown per failure mode.
+    #[arg(long, value_name = "N", default_value_t = 12)]
+    rejected: usize,
+}
+
+impl PreviewCommand {
+    pub(super) fn run(self, ui: &mut Ui) -> anyhow::Result<ExitStatus> {
+        let Self {
+            run,
+            columns,
+            size,
+            real,
+            kept,
+            rejected,
+        } = self;
+        let layout = Layout::new(&run);
+        if !layout.run_json().is_file() {
+            let text = format!("{} is no run folder: it holds no run.json", run.display());
+            return Err(InputError(text).into());
+        }
+        let amounts = collect::Amounts {
+            real,
+            kept,
+            rejected,
+        };
+        let options = SheetOptions {
+            columns,
+            cell: size,
+        };
+        for path in collect::run(&layout, amounts, &options)? {
+            ui.say(path.display());
+        }
+        Ok(ExitStatus::Success)
+    }
+}

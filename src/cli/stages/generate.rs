@@ -1,0 +1,247 @@
+//! Images from the top failure captions, and from neutral and easy ones where controls are asked for.
+
+use super::captions::{Captioned, ModeCaptions};
+use super::detect::Detected;
+use super::inputs::Inputs;
+use crate::caption::Kind;
+use crate::cli::exit::InputError;
+use crate::cli::session::Context;
+use crate::dataset::Split;
+use crate::diffusion::pipeline::Sampling;
+use crate::direction::Direction;
+use crate::filter::Judge;
+use crate::filter::alignment::AlignmentTest;
+use crate::filter::class::ClassTest;
+use crate::generate::plan::lay_out;
+use crate::generate::stable_diffusion::StableDiffusion;
+use crate::generate::{Arm, ImageGenerator as _, ModePlan};
+use crate::run::engine::{Ended, Engine, Finish, ModeOutcome, Progress, Recipe};
+use crate::run::ledger::table;
+use crate::run::look::look;
+use crate::run::png::FileFormat;
+use crate::run::settings::Settings;
+
+/// What generation came to, plan by plan.
+pub(in crate::cli) struct Generated {
+    pub(in crate::cli) plans: Vec<ModePlan>,
+    pub(in crate::cli) outcomes: Vec<ModeOutcome>,
+    /// Hash of the diffusion model.
+    pub(in crate::cli) fingerprint: String,
+}
+
+impl Generated {
+    /// The plans of an arm with what they came to.
+    pub(in crate::cli) fn of(&self, arm: Arm) -> impl Iterator<Item = (&ModePlan, &ModeOutcome)> {
+        self.plans
+            .iter()
+            .zip(&self.outcomes)
+            .filter(move |(plan, _)| plan.arm == arm)
+    }
+}
+
+/// Generates; none if asked to stop.
+pub(in crate::cli) fn generate(
+    context: &mut Context<'_>,
+    inputs: &mut Inputs,
+    detected: &Detected,
+    captioned: &Captioned,
+) -> anyhow::Result<Option<Generated>> {
+    let (Some(pipeline), Some(clip)) = (inputs.pipeline.take(), &inputs.clip) else {
+        return Err(InputError("images need a diffusion model and CLIP".to_owned()).into());
+    };
+    let begun = context.ui.seconds();
+    let settings = context.settings;
+    let sampling = sampling(settings);
+    let fingerprint = pipeline.fingerprint().to_owned();
+    let scheduler = pipeline.check(&sampling)?;
+    let mut plans = plans(settings, detected, captioned, &inputs.dataset.classes);
+    lay_out(&mut plans);
+    let judges = judges(settings, &plans, detected, captioned)?;
+    let finish = finish(context, inputs)?;
+    let recipe = Recipe {
+        steps: u32::try_from(sampling.steps).unwrap_or(u32::MAX),
+        guidance: sampling.guidance,
+        scheduler,
+        negative_prompt: sampling.negative_prompt.clone(),
+        model: inputs.pipeline_name.clone(),
+        run_id: context.run_id.clone(),
+    };
+    let mut generator = StableDiffusion::new(pipeline, sampling)?;
+    context
+        .ui
+        .note(format_args!("batches of {}", generator.batch()));
+    let total: usize = plans.iter().map(|plan| plan.quota).sum();
+    let mut stage = context.ui.stage("images", total, "kept");
+    let ended = {
+        let stop = || context.stop.asked();
+        let engine = Engine {
+            layout: &context.layout,
+            seed: settings.seed,
+            generator: &mut generator,
+            encoder: clip,
+            recipe: &recipe,
+            finish,
+            stop: &stop,
+        };
+        let mut kept = vec![0; plans.len()];
+        engine.run(&plans, &judges, &mut |progress: Progress<'_>| {
+            let Some(at) = plans.iter().position(|plan| plan == progress.plan) else {
+                return;
+            };
+            kept[at] = progress.kept.min(progress.plan.quota);
+            let done = kept.iter().sum();
+            if progress.fresh == 0 {
+                stage.resume_from(done);
+            }
+            let Progress {
+                plan, attempted, ..
+            } = progress;
+            stage.set(
+                done,
+                &format!("({} {}, {attempted} attempts)", plan.class_name, plan.arm),
+            );
+        })?
+    };
+    let Ended::Done(outcomes) = ended else {
+        return Ok(None);
+    };
+    stage.end(context.ui);
+    for caption in generator.truncated() {
+        context.ui.warn(format_args!(
+            "longer than the model reads, and cut: {caption:?}"
+        ));
+    }
+    let entries: Vec<_> = outcomes
+        .iter()
+        .flat_map(|o| o.entries.iter().cloned())
+        .collect();
+    table::write(&context.layout.root().join("ledger.parquet"), &entries)?;
+    context
+        .seconds
+        .insert("generate", context.ui.seconds() - begun);
+    Ok(Some(Generated {
+        plans,
+        outcomes,
+        fingerprint,
+    }))
+}
+
+fn sampling(settings: &Settings) -> Sampling {
+    let g = &settings.generate;
+    Sampling {
+        steps: g.steps,
+        guidance: g.guidance,
+        scheduler: g.scheduler.clone(),
+        eta: g.eta,
+        negative_prompt: g.negative_prompt.clone(),
+        width: g.width,
+        height: g.height,
+        batch: g.batch,
+    }
+}
+
+/// The failure arm of every direction worth it, each followed by its controls.
+fn plans(
+    settings: &Settings,
+    detected: &Detected,
+    captioned: &Captioned,
+    classes: &[String],
+) -> Vec<ModePlan> {
+    let g = &settings.generate;
+    let mut plans = Vec::new();
+    for (direction, captions) in detected.fitted.directions.iter().zip(&captioned.modes) {
+        if !(direction.is_finding() || g.force) {
+            continue;
+        }
+        let mut add = |arm, captions: Vec<String>, quota: usize, budget: u64| {
+            if !captions.is_empty() && quota > 0 {
+                plans.push(ModePlan {
+                    class: direction.class,
+                    class_name: classes[direction.class].clone(),
+                    mode: direction.mode,
+                    arm,
+                    captions,
+                    quota,
+                    budget,
+                    first: 0,
+                });
+            }
+        };
+        let ModeCaptions { reference, .. } = captions;
+        add(Arm::Hard, captions.of(Kind::Hard), g.quota, g.attempts());
+        // Only blank or broken pictures fail in a control arm.
+        let spare = 2 * g.controls as u64;
+        add(Arm::Neutral, vec![reference.clone()], g.controls, spare);
+        add(Arm::Easy, captions.of(Kind::Easy), g.controls, spare);
+    }
+    plans
+}
+
+fn judges(
+    settings: &Settings,
+    plans: &[ModePlan],
+    detected: &Detected,
+    captioned: &Captioned,
+) -> Result<Vec<Judge>, InputError> {
+    let of = |plan: &ModePlan| -> Option<&Direction> {
+        let mut all = detected.fitted.directions.iter();
+        all.find(|d| (d.class, d.mode) == (plan.class, plan.mode))
+    };
+    plans
+        .iter()
+        .map(|plan| {
+            let direction = of(plan)
+                .cloned()
+                .ok_or_else(|| InputError(format!("class {} has no direction", plan.class_name)))?;
+            let threshold = settings.filter.min_alignment.unwrap_or(direction.threshold);
+            Ok(Judge {
+                alignment: AlignmentTest {
+                    whitening: detected.whitening.clone(),
+                    direction,
+                    threshold,
+                },
+                class: ClassTest::new(
+                    captioned.references.view(),
+                    plan.class,
+                    settings.filter.class_margin,
+                ),
+                min_deviation: settings.filter.min_deviation,
+            })
+        })
+        .collect()
+}
+
+/// How images leave: as the data set's own where that is asked for.
+fn finish(context: &mut Context<'_>, inputs: &Inputs) -> anyhow::Result<Finish> {
+    let filter = &context.settings.filter;
+    let mut finish = Finish {
+        size: None,
+        format: FileFormat::Png,
+        keep_rejected: filter.keep_rejected,
+    };
+    if !filter.match_dataset {
+        return Ok(finish);
+    }
+    let dataset = &inputs.dataset;
+    let paths: Vec<_> = dataset
+        .of_split(Split::Train)
+        .map(|(_, e)| dataset.image_path(e))
+        .collect();
+    if let Some(look) = look(&paths)? {
+        let ((w, h), format) = (look.size, look.format);
+        finish.size = Some(look.size);
+        finish.format = format;
+        context.ui.info(format_args!(
+            "images are written as the training set's: {w} x {h} px, {}",
+            format.extension()
+        ));
+        if look.same_size < look.seen {
+            context.ui.warn(format_args!(
+                "{} of {} training images looked at have another size than {w} x {h} px",
+                look.seen - look.same_size,
+                look.seen
+            ));
+        }
+    }
+    Ok(finish)
+}

@@ -1,0 +1,242 @@
+//! Opening what a run reads: the data set, predictions, models.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+use tch::{Device, Kind};
+
+use crate::classifier::Cnn;
+use crate::cli::exit::{InputError, UsageError};
+use crate::cli::session::Until;
+use crate::cli::ui::Ui;
+use crate::dataset::{self, Dataset, Split, TableOptions};
+use crate::diffusion::pipeline::Pipeline;
+use crate::embed::ImageEncoder;
+use crate::embed::clip::ClipEncoder;
+use crate::io;
+use crate::io::image::Exif;
+use crate::run::features::ClassifierFeatures;
+use crate::run::settings::Settings;
+
+/// What a run works with.
+pub(in crate::cli) struct Inputs {
+    pub(in crate::cli) dataset: Dataset,
+    pub(in crate::cli) classifier: Option<ClassifierFeatures>,
+    pub(in crate::cli) clip: Option<ClipEncoder>,
+    pub(in crate::cli) pipeline: Option<Pipeline>,
+    pub(in crate::cli) pipeline_name: String,
+    pub(in crate::cli) space: Space,
+    pub(in crate::cli) exif: Exif,
+    /// SHA-256 of the train images' files by row of the data set, as far as they were read.
+    pub(in crate::cli) sha256: Vec<Option<String>>,
+    data_fingerprint: String,
+}
+
+/// Where directions live.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::cli) enum Space {
+    Clip,
+    Classifier,
+    Matrix(PathBuf),
+}
+
+/// Opens and checks every input; nothing is written.
+pub(in crate::cli) fn open(
+    settings: &Settings,
+    until: Until,
+    device: Device,
+    kind: Kind,
+    ui: &mut Ui,
+) -> anyhow::Result<Inputs> {
+    let space = match settings.embed.space.as_str() {
+        // CLIP's space has captions in it; a classifier's own is the next best.
+        "auto" if settings.embed.clip.is_none() && settings.data.classifier.is_some() => {
+            Space::Classifier
+        }
+        "auto" | "clip" => Space::Clip,
+        "classifier" => Space::Classifier,
+        file => Space::Matrix(PathBuf::from(file)),
+    };
+    if space == Space::Clip && settings.embed.clip.is_none() {
+        let text = "directions need a space: give --clip DIR, or --space classifier with \
+                    --classifier DIR, or --space FILE with your own embeddings";
+        return Err(UsageError(text.to_owned()).into());
+    }
+    if space == Space::Classifier && settings.data.classifier.is_none() {
+        return Err(UsageError("--space classifier needs --classifier DIR".to_owned()).into());
+    }
+    let mut dataset = read_data(settings, ui)?;
+    if let Some(path) = &settings.data.predictions {
+        let joined = dataset::join_predictions(&mut dataset, path)?;
+        for (split, without) in &joined.without {
+            if *split == Split::Val || *split == Split::Test {
+                ui.warn(format_args!(
+                    "{without} examples of {split} have no prediction"
+                ));
+            }
+        }
+    }
+    let classifier = match &settings.data.classifier {
+        Some(dir) => {
+            let cnn = Cnn::read(dir, device)
+                .with_context(|| format!("could not open the classifier {}", dir.display()))
+                .map_err(unwrap_context)?;
+            Some(ClassifierFeatures::new(cnn, dir)?)
+        }
+        None => None,
+    };
+    if classifier.is_none()
+        && !dataset
+            .examples
+            .iter()
+            .any(|e| e.split == Split::Val && e.prediction.is_some())
+    {
+        let text = "no predictions for val: give --predictions FILE, a prediction column in the \
+                    table, or --classifier DIR";
+        return Err(InputError(text.to_owned()).into());
+    }
+    let clip = match &settings.embed.clip {
+        // CLIP must give the same numbers wherever it runs: fp32 unless the GPU is asked to hurry.
+        Some(dir) => Some(ClipEncoder::open(
+            dir,
+            device,
+            if device.is_cuda() { kind } else { Kind::Float },
+        )?),
+        None => None,
+    };
+    let pipeline = match &settings.generate.model {
+        Some(dir) if until >= Until::Manifest => {
+            if clip.is_none() {
+                let text = "images are made from captions, and captions need --clip DIR";
+                return Err(UsageError(text.to_owned()).into());
+            }
+            Some(Pipeline::open(dir, device, kind)?)
+        }
+        _ => None,
+    };
+    let pipeline_name = settings
+        .generate
+        .model
+        .as_deref()
+        .and_then(Path::file_name)
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let exif = if settings.data.exif {
+        Exif::Apply
+    } else {
+        Exif::Ignore
+    };
+    let sha256 = vec![None; dataset.examples.len()];
+    let data_fingerprint = data_fingerprint(&dataset);
+    Ok(Inputs {
+        dataset,
+        classifier,
+        clip,
+        pipeline,
+        pipeline_name,
+        space,
+        exif,
+        sha256,
+        data_fingerprint,
+    })
+}
+
+/// A context that only adds words must not hide the type that gives the exit code.
+fn unwrap_context(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast::<crate::classifier::ClassifierError>() {
+        Ok(inner) => inner.into(),
+        Err(error) => error,
+    }
+}
+
+fn read_data(settings: &Settings, ui: &mut Ui) -> anyhow::Result<Dataset> {
+    let data = &settings.data;
+    match (&data.table, &data.root) {
+        (Some(table), root) => {
+            let options = TableOptions {
+                root: root.clone(),
+                classes: data.classes.clone(),
+            };
+            Ok(dataset::read_table(table, &options)?)
+        }
+        (None, Some(root)) => {
+            let mut passed = Vec::new();
+            let dataset = dataset::read_folder(root, &mut passed)?;
+            for passed in &passed {
+                ui.note(format_args!("passed over {passed}"));
+            }
+            if !passed.is_empty() {
+                ui.warn(format_args!(
+                    "{} entries of {} are not images and were passed over, the first: {}",
+                    passed.len(),
+                    root.display(),
+                    passed[0]
+                ));
+            }
+            Ok(dataset)
+        }
+        (None, None) => {
+            let text = "no data: give --data DIR (an ImageFolder) or --table FILE";
+            Err(UsageError(text.to_owned()).into())
+        }
+    }
+}
+
+/// A hash of the table: classes, paths, labels, splits, predictions.
+fn data_fingerprint(dataset: &Dataset) -> String {
+    let mut hasher = blake3::Hasher::new();
+    let mut add = |part: &str| {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part.as_bytes());
+    };
+    for class in &dataset.classes {
+        add(class);
+    }
+    for e in &dataset.examples {
+        add(&e.id);
+        add(&e.path);
+        add(e.split.name());
+        add(&format!(
+            "{} {:?} {:?} {:?}",
+            e.label, e.prediction, e.confidence, e.group
+        ));
+    }
+    hasher.finalize().to_hex()[..16].to_owned()
+}
+
+impl Inputs {
+    /// The encoder of the space, where it has one.
+    pub(in crate::cli) fn encoder(&self) -> Option<&dyn ImageEncoder> {
+        match self.space {
+            Space::Clip => self.clip.as_ref().map(|clip| clip as &dyn ImageEncoder),
+            Space::Classifier => self.classifier.as_ref().map(|c| c as &dyn ImageEncoder),
+            Space::Matrix(_) => None,
+        }
+    }
+
+    /// Everything that the results of a run follow from.
+    pub(in crate::cli) fn identity(
+        &self,
+        settings: &Settings,
+        device: Device,
+        kind: Kind,
+    ) -> Value {
+        let mut value = serde_json::to_value(settings).unwrap_or(Value::Null);
+        // Where the work is done is a fact, what it is done in is part of the result.
+        value["generate"]["device"] = if device.is_cuda() { "cuda" } else { "cpu" }.into();
+        value["generate"]["dtype"] = format!("{kind:?}").to_lowercase().into();
+        value["data"]["fingerprint"] = self.data_fingerprint.clone().into();
+        let matrix = match &self.space {
+            Space::Matrix(path) => io::read(path).ok().map(|bytes| io::sha256_hex(&bytes)),
+            _ => None,
+        };
+        value["models"] = json!({
+            "clip": self.clip.as_ref().map(ImageEncoder::fingerprint),
+            "classifier": self.classifier.as_ref().map(ImageEncoder::fingerprint),
+            "diffusion": self.pipeline.as_ref().map(Pipeline::fingerprint),
+            "embeddings": matrix,
+        });
+        value
+    }
+}

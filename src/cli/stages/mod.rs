@@ -1,0 +1,8 @@
+//! The stages of a run, one a file: each calls a room and writes what it found.
+
+pub(super) mod captions;
+pub(super) mod detect;
+pub(super) mod generate;
+pub(super) mod inputs;
+pub(super) mod outputs;
+pub(super) mod proof;

@@ -1,0 +1,341 @@
+//! The demo's proof: the classifier trained again with each arm's images, and what the judge says of
+//! generated faces.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use image::RgbImage;
+use rand::SeedableRng as _;
+use rand::seq::SliceRandom as _;
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+use serde_json::{Value, json};
+
+use super::detect::minorities;
+use crate::caption::grammar::says;
+use crate::classifier::{Cnn, TrainOptions, TrainingSet};
+use crate::cli::exit::InputError;
+use crate::cli::session::Done;
+use crate::cli::stop::Stop;
+use crate::cli::ui::Ui;
+use crate::dataset::Split;
+use crate::generate::Arm;
+use crate::io;
+use crate::io::image::{Exif, read_rgb};
+use crate::run::ledger::Entry;
+use crate::world::retrain::{ANALYSED, Accuracy, Spread, Truth, difference, retrain, spread};
+
+/// Guidance of the demo's images.
+pub(in crate::cli) const GUIDANCE: f64 = 3.0;
+
+/// The arms, in the order of the table.
+const ARMS: [&str; 6] = [
+    "none",
+    "real",
+    "neutral",
+    "easy",
+    "failure_unfiltered",
+    "failure",
+];
+
+/// Two parts of `summary.json`.
+pub(in crate::cli) struct Proof {
+    pub(in crate::cli) judge: Value,
+    pub(in crate::cli) retraining: Value,
+}
+
+/// An image that an arm adds, with its class.
+type Added = Vec<(PathBuf, usize)>;
+
+/// Judges generated faces and retrains every arm; none if asked to stop.
+pub(in crate::cli) fn prove(
+    ui: &mut Ui,
+    stop: &Stop,
+    done: &mut Done,
+    weights: &Path,
+    seeds: u64,
+) -> anyhow::Result<Option<Proof>> {
+    let begun = ui.seconds();
+    let judge = judge(done, &weights.join("judge"))?;
+    ui.say(format_args!(
+        "\nthe judge tells age and gender of {:.1} % of drawn test faces, and finds those of the \
+         caption in {:.1} % of {} generated ones",
+        percent(&judge["accuracy"]),
+        percent(&judge["generated_right"]),
+        judge["generated"]
+    ));
+    let Some(retraining) = retraining(ui, stop, done, seeds)? else {
+        return Ok(None);
+    };
+    done.seconds.insert("proof", ui.seconds() - begun);
+    Ok(Some(Proof { judge, retraining }))
+}
+
+fn percent(share: &Value) -> f64 {
+    100.0 * share.as_f64().unwrap_or(f64::NAN)
+}
+
+/// Accuracy on drawn test faces, and on generated ones whose caption names a gender.
+fn judge(done: &Done, dir: &Path) -> anyhow::Result<Value> {
+    let judge = Cnn::read(dir, tch::Device::Cpu)?;
+    let names = &judge.config().classes;
+    let dataset = &done.inputs.dataset;
+    let (paths, wanted): (Vec<PathBuf>, Vec<String>) = dataset
+        .of_split(Split::Test)
+        .filter_map(|(_, e)| {
+            let group = e.group.as_deref()?;
+            let name = format!("{} {group}", dataset.classes[e.label]);
+            Some((dataset.image_path(e), name))
+        })
+        .unzip();
+    let right = |paths: &[PathBuf], wanted: &[String]| -> anyhow::Result<f64> {
+        let predicted = judge.predict(&read(paths)?)?.classes();
+        let right = predicted
+            .iter()
+            .zip(wanted)
+            .filter(|(p, w)| names[**p] == **w)
+            .count();
+        Ok(right as f64 / wanted.len().max(1) as f64)
+    };
+    let accuracy = right(&paths, &wanted)?;
+    let root = done.folder.path();
+    let (paths, wanted): (Vec<PathBuf>, Vec<String>) = done
+        .generated
+        .iter()
+        .flat_map(|generated| &generated.outcomes)
+        .flat_map(|outcome| &outcome.entries)
+        .filter_map(|entry| {
+            let gender = ["man", "woman"]
+                .into_iter()
+                .find(|g| says(&entry.caption, g))?;
+            Some((
+                root.join(entry.file.as_deref()?),
+                format!("{} {gender}", entry.class),
+            ))
+        })
+        .unzip();
+    let generated_right = right(&paths, &wanted)?;
+    Ok(json!({
+        "accuracy": accuracy, "generated_right": generated_right, "generated": wanted.len(),
+    }))
+}
+
+fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<RgbImage>> {
+    Ok(paths
+        .par_iter()
+        .map(|path| read_rgb(path, Exif::Ignore))
+        .collect::<Result<_, _>>()?)
+}
+
+fn retraining(ui: &mut Ui, stop: &Stop, done: &Done, seeds: u64) -> anyhow::Result<Option<Value>> {
+    let classifier = done
+        .inputs
+        .classifier
+        .as_ref()
+        .map(|c| c.cnn().config().clone());
+    let Some(config) = classifier else {
+        return Err(InputError("the proof needs the classifier".to_owned()).into());
+    };
+    let dataset = &done.inputs.dataset;
+    let rows = |split| -> (Vec<PathBuf>, Vec<usize>) {
+        dataset
+            .of_split(split)
+            .map(|(_, e)| (dataset.image_path(e), e.label))
+            .unzip()
+    };
+    let (paths, labels) = rows(Split::Train);
+    let mut originals = TrainingSet::new(config.image_size);
+    originals.extend(&read(&paths)?, &labels)?;
+    let flags = minorities(dataset)
+        .ok_or_else(|| InputError("the proof needs groups, one of them rare".to_owned()))?;
+    let (paths, _) = rows(Split::Test);
+    let test = read(&paths)?;
+    let truth: Vec<Truth> = dataset
+        .of_split(Split::Test)
+        .map(|(i, e)| Truth {
+            label: e.label,
+            minority: flags[i],
+        })
+        .collect();
+
+    let (per_class, arms) = arms(done)?;
+    // Kept as they come, so that a stopped demo goes on.
+    let place = done.folder.path().join("retraining.json");
+    let mut results: BTreeMap<String, Accuracy> = io::read_to_string(&place)
+        .ok()
+        .and_then(|text| serde_json::from_str(&text).ok())
+        .unwrap_or_default();
+    let mut stage = ui.stage("retraining", ARMS.len() * seeds as usize, "trainings");
+    stage.resume_from(results.len());
+    let mut count = 0;
+    for (name, added) in &arms {
+        let (paths, labels): (Vec<PathBuf>, Vec<usize>) = added.iter().cloned().unzip();
+        let images = read(&paths)?;
+        for seed in 0..seeds {
+            count += 1;
+            let key = format!("{name}/{seed}/{per_class}");
+            if results.contains_key(&key) {
+                continue;
+            }
+            if stop.asked() {
+                return Ok(None);
+            }
+            let options = TrainOptions {
+                seed: 1000 + seed,
+                ..ANALYSED
+            };
+            let added = (images.as_slice(), labels.as_slice());
+            let accuracy = retrain(
+                &config,
+                &originals,
+                added,
+                (&test, &truth),
+                &options,
+                tch::Device::Cpu,
+            )?;
+            results.insert(key, accuracy);
+            io::write_atomic(&place, serde_json::to_string_pretty(&results)?.as_bytes())?;
+            stage.set(count, name);
+        }
+    }
+    stage.end(ui);
+    Ok(Some(summarise(
+        ui,
+        &results,
+        seeds,
+        per_class,
+        dataset.classes.len(),
+    )))
+}
+
+/// The images that each arm adds: as many per class in every arm.
+fn arms(done: &Done) -> anyhow::Result<(usize, Vec<(&'static str, Added)>)> {
+    let generated = done
+        .generated
+        .as_ref()
+        .filter(|generated| !generated.plans.is_empty())
+        .ok_or_else(|| {
+            InputError("nothing was generated, so there is nothing to prove".to_owned())
+        })?;
+    let root = done.folder.path();
+    let dataset = &done.inputs.dataset;
+    let path = |entry: &Entry| {
+        entry
+            .file
+            .as_ref()
+            .map(|file| (root.join(file), entry.class_index))
+    };
+    let of_arm = |arm: Arm, kept: bool| -> BTreeMap<usize, Added> {
+        let mut by_class = BTreeMap::new();
+        for (plan, outcome) in generated.of(arm) {
+            let entries: Added = if kept {
+                outcome.kept().filter_map(path).collect()
+            } else {
+                // Unfiltered: the first attempts, whatever the filters said of them.
+                outcome.entries.iter().map_while(path).collect()
+            };
+            by_class
+                .entry(plan.class)
+                .or_insert_with(Vec::new)
+                .extend(entries);
+        }
+        by_class
+    };
+    let mut real: BTreeMap<usize, Added> = BTreeMap::new();
+    for (_, e) in dataset.of_split(Split::Pool) {
+        real.entry(e.label)
+            .or_default()
+            .push((dataset.image_path(e), e.label));
+    }
+    for (class, images) in &mut real {
+        images.shuffle(&mut ChaCha8Rng::seed_from_u64(*class as u64));
+    }
+    let all: BTreeMap<&'static str, BTreeMap<usize, Added>> = BTreeMap::from([
+        ("real", real),
+        ("neutral", of_arm(Arm::Neutral, true)),
+        ("easy", of_arm(Arm::Easy, true)),
+        ("failure_unfiltered", of_arm(Arm::Hard, false)),
+        ("failure", of_arm(Arm::Hard, true)),
+    ]);
+    let classes: Vec<usize> = generated
+        .of(Arm::Hard)
+        .map(|(plan, _)| plan.class)
+        .collect();
+    let per_class = all
+        .values()
+        .flat_map(|arm| {
+            classes
+                .iter()
+                .map(|class| arm.get(class).map_or(0, Vec::len))
+        })
+        .min()
+        .unwrap_or(0);
+    if per_class == 0 {
+        return Err(InputError("an arm of the proof has no images of a class".to_owned()).into());
+    }
+    let arms = ARMS
+        .iter()
+        .map(|&name| {
+            let images = all.get(name).map(|arm| {
+                let of = |class| arm.get(class).into_iter().flatten().take(per_class);
+                classes.iter().flat_map(of).cloned().collect()
+            });
+            (name, images.unwrap_or_default())
+        })
+        .collect();
+    Ok((per_class, arms))
+}
+
+type Measure = fn(&Accuracy) -> f64;
+
+const MEASURES: [(&str, Measure); 4] = [
+    ("overall", |a| a.overall),
+    ("majority", |a| a.majority),
+    ("minority", |a| a.minority),
+    ("worst_group", |a| a.worst_group),
+];
+
+fn summarise(
+    ui: &mut Ui,
+    results: &BTreeMap<String, Accuracy>,
+    seeds: u64,
+    per_class: usize,
+    classes: usize,
+) -> Value {
+    let of = |arm: &str, measure: Measure| -> Vec<f64> {
+        (0..seeds)
+            .filter_map(|seed| results.get(&format!("{arm}/{seed}/{per_class}")))
+            .map(measure)
+            .collect()
+    };
+    let mut retraining = json!({"seeds": seeds, "added": per_class * classes});
+    ui.say(format_args!(
+        "\naccuracy on test after retraining, mean ± sd of {seeds} seeds, {} images added\n{:<20} {}",
+        per_class * classes,
+        "arm",
+        MEASURES.map(|(name, _)| format!("{name:>15}")).concat()
+    ));
+    let shown = |s: Spread| json!({"mean": s.mean, "sd": s.sd});
+    for arm in ARMS {
+        let mut line = String::new();
+        for (name, measure) in MEASURES {
+            let s = spread(&of(arm, measure));
+            retraining[arm][name] = shown(s);
+            line += &format!("{:>8.3} ± {:.3}", s.mean, s.sd);
+        }
+        ui.say(format_args!("{arm:<20} {line}"));
+    }
+    for (key, base) in [
+        ("failure_less_none", "none"),
+        ("failure_less_neutral", "neutral"),
+    ] {
+        let mut line = String::new();
+        for (name, measure) in MEASURES {
+            let s = difference(&of("failure", measure), &of(base, measure));
+            retraining["paired"][key][name] = shown(s);
+            line += &format!("{:>+8.3} ± {:.3}", s.mean, s.sd);
+        }
+        ui.say(format_args!("{key:<20} {line}"));
+    }
+    retraining
+}

@@ -1,0 +1,177 @@
+//! All terminal text: results to stdout; progress, warnings and errors to stderr and the log.
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is where printing lives"
+)]
+
+use std::fmt::Display;
+use std::fs::{File, OpenOptions};
+use std::io::{IsTerminal as _, Write as _};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::io::IoError;
+
+/// A line of progress at most this often, where there is no terminal to redraw.
+const PLAIN_EVERY: Duration = Duration::from_secs(5);
+
+/// Terminal and log.
+#[derive(Debug)]
+pub(super) struct Ui {
+    quiet: bool,
+    terminal: bool,
+    started: Instant,
+    log: Option<File>,
+}
+
+impl Ui {
+    pub(super) fn new(quiet: bool) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        Self {
+            quiet,
+            terminal,
+            started: Instant::now(),
+            log: None,
+        }
+    }
+
+    /// Adds to a log from now on.
+    pub(super) fn log_to(&mut self, path: &Path) -> Result<(), IoError> {
+        let file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(path)
+            .map_err(|source| IoError::Write {
+                path: path.to_owned(),
+                source,
+            })?;
+        self.log = Some(file);
+        self.note(format_args!(
+            "hardlight {} starts",
+            env!("CARGO_PKG_VERSION")
+        ));
+        Ok(())
+    }
+
+    /// A line for the log alone.
+    pub(super) fn note(&mut self, text: impl Display) {
+        let seconds = self.started.elapsed().as_secs_f64();
+        if let Some(log) = &mut self.log {
+            // A full disk is reported by whoever writes results; the log must not hide that.
+            let _ = writeln!(log, "[{seconds:9.2} s] {text}");
+        }
+    }
+
+    /// A line of the result.
+    pub(super) fn say(&mut self, text: impl Display) {
+        self.note(&text);
+        // A closed pipe is the reader's way of saying enough.
+        let _ = writeln!(std::io::stdout(), "{text}");
+    }
+
+    /// What is going on.
+    pub(super) fn info(&mut self, text: impl Display) {
+        self.note(&text);
+        if !self.quiet {
+            eprintln!("{text}");
+        }
+    }
+
+    /// Something the user should know.
+    pub(super) fn warn(&mut self, text: impl Display) {
+        self.note(format_args!("warning: {text}"));
+        eprintln!("warning: {text}");
+    }
+
+    /// What went wrong, with its causes.
+    pub(super) fn error(&mut self, error: &anyhow::Error) {
+        self.note(format_args!("error: {error:#}"));
+        eprintln!("error: {error}");
+        for cause in error.chain().skip(1) {
+            eprintln!("  because: {cause}");
+        }
+    }
+
+    /// Seconds since the command started.
+    pub(super) fn seconds(&self) -> f64 {
+        self.started.elapsed().as_secs_f64()
+    }
+
+    /// Begins a stage of `total` units.
+    pub(super) fn stage(&mut self, name: &str, total: usize, unit: &'static str) -> Stage {
+        self.note(format_args!("{name}: {total} {unit}"));
+        let bar = (self.terminal && !self.quiet).then(|| {
+            let bar = ProgressBar::new(total as u64);
+            let template = "{prefix:>22} [{bar:30}] {pos}/{len} {per_sec} ETA {eta} {msg}";
+            if let Ok(style) = ProgressStyle::with_template(template) {
+                bar.set_style(style.progress_chars("=> "));
+            }
+            bar.set_prefix(name.to_owned());
+            bar.enable_steady_tick(Duration::from_millis(500));
+            bar
+        });
+        Stage {
+            name: name.to_owned(),
+            unit,
+            total,
+            started: Instant::now(),
+            said: Instant::now(),
+            first: None,
+            bar,
+            quiet: self.quiet,
+        }
+    }
+}
+
+/// Progress of one stage.
+#[derive(Debug)]
+pub(super) struct Stage {
+    name: String,
+    unit: &'static str,
+    total: usize,
+    started: Instant,
+    said: Instant,
+    /// What was done already when work began, so that a resumed run shows its true rate.
+    first: Option<usize>,
+    bar: Option<ProgressBar>,
+    quiet: bool,
+}
+
+impl Stage {
+    /// Tells how much is done.
+    pub(super) fn set(&mut self, done: usize, message: &str) {
+        let first = *self.first.get_or_insert(0);
+        if let Some(bar) = &self.bar {
+            bar.set_position(done as u64);
+            bar.set_message(message.to_owned());
+        } else if !self.quiet && self.said.elapsed() >= PLAIN_EVERY {
+            self.said = Instant::now();
+            let rate = done.saturating_sub(first) as f64 / self.started.elapsed().as_secs_f64();
+            let left = self.total.saturating_sub(done) as f64 / rate.max(1e-9);
+            let (name, unit, total) = (&self.name, self.unit, self.total);
+            eprintln!("{name}: {done}/{total} {unit}, {rate:.1}/s, ETA {left:.0} s {message}");
+        }
+    }
+
+    /// Says that `done` were done before this process.
+    pub(super) fn resume_from(&mut self, done: usize) {
+        self.first = Some(done);
+        if let Some(bar) = &self.bar {
+            bar.set_position(done as u64);
+            bar.reset_eta();
+        }
+    }
+
+    /// Ends the stage; gives its seconds.
+    pub(super) fn end(self, ui: &mut Ui) -> f64 {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+        let seconds = self.started.elapsed().as_secs_f64();
+        ui.info(format_args!("{}: done in {seconds:.1} s", self.name));
+        seconds
+    }
+}

@@ -1,0 +1,47 @@
+//! `hardlight verify`: a run folder checked against itself.
+
+use std::path::PathBuf;
+
+use super::exit::{ExitStatus, InputError};
+use super::ui::Ui;
+use crate::manifest::verify::{self, Problem};
+use crate::run::folder::Layout;
+
+/// Check a run folder: ledger checksums, every image's hash, the manifest's three encodings.
+///
+/// Exit code 0 if all is sound, 3 if not, each problem on a line.
+///
+/// Example: `hardlight verify runs/cats`
+#[derive(Debug, clap::Args)]
+pub(super) struct VerifyCommand {
+    /// The run folder.
+    #[arg(value_name = "RUN")]
+    run: PathBuf,
+}
+
+impl VerifyCommand {
+    pub(super) fn run(self, ui: &mut Ui) -> anyhow::Result<ExitStatus> {
+        let Self { run } = self;
+        let layout = Layout::new(&run);
+        if !layout.run_json().is_file() {
+            let text = format!("{} is no run folder: it holds no run.json", run.display());
+            return Err(InputError(text).into());
+        }
+        let report = verify::run(&layout)?;
+        for Problem { what, problem } in &report.problems {
+            ui.say(format_args!("{what}: {problem}"));
+        }
+        ui.say(format_args!(
+            "{} ledger lines, {} manifest rows, {} files hashed, {} problems",
+            report.entries,
+            report.rows,
+            report.hashed,
+            report.problems.len()
+        ));
+        Ok(if report.problems.is_empty() {
+            ExitStatus::Success
+        } else {
+            ExitStatus::BadInput
+        })
+    }
+}

@@ -1,0 +1,162 @@
+//! A run folder checked against itself: what the ledger and the manifest say, and what is there.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::{ManifestError, Row, Source, read_jsonl, write};
+use crate::io::{self, IoError};
+use crate::run::folder::Layout;
+use crate::run::ledger;
+
+/// Something that is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The file or row.
+    pub what: String,
+    /// What is wrong with it, and what to do.
+    pub problem: String,
+}
+
+/// What was checked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Ledger lines.
+    pub entries: usize,
+    /// Manifest rows.
+    pub rows: usize,
+    /// Files whose bytes were hashed.
+    pub hashed: usize,
+    /// What was found.
+    pub problems: Vec<Problem>,
+}
+
+/// Checks a run folder, which may hold no ledger or no manifest yet.
+///
+/// - Every image of the ledger is there with its hash, and no other image lies in `images/`.
+/// - Every row of `train.jsonl` is sound, its file is there with its hash, and `train.csv` and
+///   `train.parquet` hold the same bytes as the rows give again.
+///
+/// # Errors
+///
+/// [`ManifestError::Io`] if the folder itself cannot be read; what is wrong in it is in the report.
+pub fn run(layout: &Layout) -> Result<Report, ManifestError> {
+    let mut report = Report::default();
+    let mut known = BTreeSet::new();
+    if layout.ledger().exists() {
+        match ledger::read(&layout.ledger()) {
+            Ok((entries, torn)) => {
+                report.entries = entries.len();
+                if let Some(torn) = torn {
+                    report.add("ledger.jsonl", &torn.to_string());
+                }
+                for entry in entries {
+                    let Some(file) = entry.file else { continue };
+                    let path = layout.root().join(&file);
+                    report.hash(&file, &path, entry.sha256.as_deref());
+                    known.insert(path);
+                }
+            }
+            Err(error) => report.add("ledger.jsonl", &error.to_string()),
+        }
+    }
+    for name in ["images", "controls", "rejected"] {
+        for path in files(&layout.root().join(name))? {
+            if !known.contains(&path) {
+                let what = layout.relative(&path).unwrap_or_default();
+                report.add(
+                    &what,
+                    "not in the ledger: run the same command again, or delete it",
+                );
+            }
+        }
+    }
+    let folder = layout.manifest_dir();
+    if folder.join("train.jsonl").exists() {
+        match read_jsonl(&folder.join("train.jsonl")) {
+            Ok(rows) => check_manifest(&mut report, layout, &folder, &rows),
+            Err(error) => report.add("manifest/train.jsonl", &chain(&error)),
+        }
+    }
+    Ok(report)
+}
+
+fn check_manifest(report: &mut Report, layout: &Layout, folder: &Path, rows: &[Row]) {
+    report.rows = rows.len();
+    for row in rows {
+        // Synthetic images were hashed with the ledger.
+        if row.source != Source::Synthetic && row.member.is_none() {
+            let path = layout.root().join(&row.root).join(&row.path);
+            if row.sha256.is_some() {
+                report.hash(&row.id, &path, row.sha256.as_deref());
+            } else if !path.is_file() {
+                report.add(&row.id, &format!("{} is not there", path.display()));
+            }
+        }
+    }
+    match write::encode_all(rows) {
+        Ok(encoded) => {
+            for (name, expected) in encoded {
+                match io::read(&folder.join(name)) {
+                    Ok(bytes) if bytes == expected => {}
+                    Ok(_) => report.add(
+                        &format!("manifest/{name}"),
+                        "differs from what train.jsonl says: run the same command again",
+                    ),
+                    Err(error) => report.add(&format!("manifest/{name}"), &chain(&error)),
+                }
+            }
+        }
+        Err(error) => report.add("manifest/train.jsonl", &chain(&error)),
+    }
+}
+
+impl Report {
+    fn add(&mut self, what: &str, problem: &str) {
+        self.problems.push(Problem {
+            what: what.to_owned(),
+            problem: problem.to_owned(),
+        });
+    }
+
+    fn hash(&mut self, what: &str, path: &Path, expected: Option<&str>) {
+        self.hashed += 1;
+        match io::read(path) {
+            Ok(bytes) if expected == Some(io::sha256_hex(&bytes).as_str()) => {}
+            Ok(_) => self.add(what, "its bytes have another SHA-256 than noted"),
+            Err(error) => self.add(what, &chain(&error)),
+        }
+    }
+}
+
+/// An error with its causes, on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+/// All files below a folder, sorted; none if there is no such folder.
+fn files(folder: &Path) -> Result<Vec<PathBuf>, IoError> {
+    let failed = |source| IoError::Read {
+        path: folder.to_owned(),
+        source,
+    };
+    if !folder.is_dir() {
+        return Ok(Vec::new());
+    }
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        if entry.file_type().map_err(failed)?.is_dir() {
+            found.extend(files(&entry.path())?);
+        } else {
+            found.push(entry.path());
+        }
+    }
+    found.sort();
+    Ok(found)
+}

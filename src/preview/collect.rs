@@ -1,0 +1,257 @@
+//! From a run folder to its sheets: reads `report.json` and `ledger.jsonl`, and the images they name.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use image::RgbImage;
+use serde::Deserialize;
+
+use super::cell::{Cell, Mark};
+use super::error::PreviewError;
+use super::page;
+use super::sheet::{Section, Sheet, SheetOptions, write};
+use crate::io;
+use crate::io::image::{Exif, read_rgb};
+use crate::run::engine::{KEPT, REJECTED};
+use crate::run::folder::Layout;
+use crate::run::ledger::{self, Entry};
+
+/// How many pictures a section shows at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Amounts {
+    /// The most aligned real failures.
+    pub real: usize,
+    /// Kept generations.
+    pub kept: usize,
+    /// Rejected ones.
+    pub rejected: usize,
+}
+
+impl Default for Amounts {
+    fn default() -> Self {
+        Self {
+            real: 12,
+            kept: 18,
+            rejected: 12,
+        }
+    }
+}
+
+/// What of `report.json` a sheet shows.
+#[derive(Debug, Deserialize)]
+struct Report {
+    root: String,
+    judged_on: String,
+    #[serde(default)]
+    exif: bool,
+    classes: Vec<Mode>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Mode {
+    class: String,
+    mode: u32,
+    finding: bool,
+    cv_score: f64,
+    p_value: f64,
+    judged: Judged,
+    most_aligned_mistakes: Vec<Mistake>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Judged {
+    sentence: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Mistake {
+    id: String,
+    path: String,
+    alignment: f64,
+    prediction: Option<String>,
+    confidence: Option<f64>,
+}
+
+/// Writes `previews/CLASS-MODE.png` for every failure mode and `previews/index.html`; gives their
+/// paths, the page last.
+///
+/// An image that is no longer where it was leaves a grey place with its name.
+///
+/// # Errors
+///
+/// [`PreviewError`], naming the file.
+pub fn run(
+    layout: &Layout,
+    amounts: Amounts,
+    options: &SheetOptions,
+) -> Result<Vec<PathBuf>, PreviewError> {
+    let path = layout.report();
+    let text = io::read_to_string(&path)?;
+    let report: Report =
+        serde_json::from_str(&text).map_err(|source| PreviewError::Report { path, source })?;
+    let entries = if layout.ledger().exists() {
+        ledger::read(&layout.ledger())?.0
+    } else {
+        vec![]
+    };
+    let mut paths = Vec::new();
+    let mut listed = Vec::new();
+    for mode in &report.classes {
+        let sheet = sheet(layout, &report, mode, &entries, amounts);
+        let path = layout.preview(&mode.class, mode.mode);
+        write(&sheet, options, &path)?;
+        let name = path
+            .file_name()
+            .map(|n| n.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        listed.push((sheet.title, name, sheet.sentence));
+        paths.push(path);
+    }
+    let page = layout.previews_dir().join("index.html");
+    io::create_dir_all(&layout.previews_dir())?;
+    io::write_atomic(&page, page::html("Failure modes", &listed).as_bytes())?;
+    paths.push(page);
+    Ok(paths)
+}
+
+fn sheet(
+    layout: &Layout,
+    report: &Report,
+    mode: &Mode,
+    entries: &[Entry],
+    amounts: Amounts,
+) -> Sheet {
+    let own = |entry: &&Entry| {
+        entry.class == mode.class && entry.mode == mode.mode && entry.arm == "hard"
+    };
+    let of = |status: &str| -> Vec<&Entry> {
+        entries
+            .iter()
+            .filter(own)
+            .filter(|e| e.status == status)
+            .collect()
+    };
+    let (kept, rejected) = (of(KEPT), of(REJECTED));
+    let finding = if mode.finding {
+        ""
+    } else {
+        "; no better than chance"
+    };
+    let sentence = format!(
+        "{}. CV score {:.2}, p {:.3}{finding}.",
+        mode.judged.sentence, mode.cv_score, mode.p_value
+    );
+    let mut sections = vec![Section {
+        title: format!("Real mistakes of {}, most aligned first", report.judged_on),
+        note: String::new(),
+        cells: mode
+            .most_aligned_mistakes
+            .iter()
+            .take(amounts.real)
+            .map(|m| real(layout, report, m))
+            .collect(),
+    }];
+    if !kept.is_empty() || !rejected.is_empty() {
+        let note = match kept.first().and_then(|e| e.threshold) {
+            Some(threshold) => format!(
+                "{} kept in all; alignment at least {threshold:.3}, larger is harder",
+                kept.len()
+            ),
+            None => "nothing passed the filters".to_owned(),
+        };
+        sections.push(Section {
+            title: "Generated and kept".to_owned(),
+            note,
+            cells: spread(&kept, amounts.kept)
+                .map(|e| generated(layout, e, Mark::Kept))
+                .collect(),
+        });
+        let stored: Vec<&Entry> = rejected
+            .iter()
+            .filter(|e| e.file.is_some())
+            .copied()
+            .collect();
+        sections.push(Section {
+            title: "Generated and rejected".to_owned(),
+            note: reasons(&rejected),
+            cells: spread(&stored, amounts.rejected)
+                .map(|e| generated(layout, e, Mark::Rejected))
+                .collect(),
+        });
+    }
+    let title = format!("{}, failure mode {}", mode.class, mode.mode);
+    Sheet {
+        title,
+        sentence,
+        sections,
+    }
+}
+
+/// At most `n` of a list, evenly spread over it, so that every caption has its turn.
+fn spread<'a>(entries: &'a [&'a Entry], n: usize) -> impl Iterator<Item = &'a Entry> {
+    let shown = n.min(entries.len());
+    (0..shown).map(move |i| entries[i * entries.len() / shown.max(1)])
+}
+
+fn reasons(rejected: &[&Entry]) -> String {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for entry in rejected {
+        *counts
+            .entry(entry.reason.as_deref().unwrap_or("no reason"))
+            .or_default() += 1;
+    }
+    let parts: Vec<String> = counts
+        .iter()
+        .map(|(reason, count)| format!("{count} for {reason}"))
+        .collect();
+    if parts.is_empty() {
+        "none".to_owned()
+    } else {
+        format!("{} in all", parts.join(", "))
+    }
+}
+
+fn real(layout: &Layout, report: &Report, mistake: &Mistake) -> Cell {
+    let path = layout.root().join(&report.root).join(&mistake.path);
+    let exif = if report.exif {
+        Exif::Apply
+    } else {
+        Exif::Ignore
+    };
+    let mut lines = vec![
+        mistake.id.clone(),
+        format!("alignment {:.3}", mistake.alignment),
+    ];
+    if let Some(prediction) = &mistake.prediction {
+        lines.push(match mistake.confidence {
+            Some(confidence) => format!("said {prediction}, {confidence:.2}"),
+            None => format!("said {prediction}"),
+        });
+    }
+    picture(&path, exif, lines, Mark::Plain)
+}
+
+fn generated(layout: &Layout, entry: &Entry, mark: Mark) -> Cell {
+    let mut lines = vec![entry.caption.clone()];
+    if let Some(alignment) = entry.alignment {
+        lines.push(format!("alignment {alignment:.3}"));
+    }
+    if let Some(reason) = &entry.reason {
+        lines.push(match (reason.as_str(), entry.class_margin) {
+            ("class", Some(margin)) => format!("class margin {margin:.3}"),
+            _ => format!("reason: {reason}"),
+        });
+    }
+    let path = layout
+        .root()
+        .join(entry.file.as_deref().unwrap_or_default());
+    picture(&path, Exif::Ignore, lines, mark)
+}
+
+fn picture(path: &Path, exif: Exif, mut lines: Vec<String>, mark: Mark) -> Cell {
+    let image = read_rgb(path, exif).unwrap_or_else(|_gone| {
+        lines.push("(no longer readable)".to_owned());
+        RgbImage::new(0, 0)
+    });
+    Cell { image, lines, mark }
+}

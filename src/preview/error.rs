@@ -1,0 +1,44 @@
+use std::path::PathBuf;
+
+use crate::io::IoError;
+use crate::run::ledger::LedgerError;
+
+/// Why a sheet could not be written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PreviewError {
+    /// The file, or its folder, could not be written.
+    #[error(transparent)]
+    Io(#[from] IoError),
+
+    /// `report.json` is not one.
+    #[error(
+        "{} is not a detection report of this version: run `hardlight detect` or `run` on the \
+         folder first", path.display()
+    )]
+    Report {
+        /// The file.
+        path: PathBuf,
+        /// What the JSON reader said.
+        #[source]
+        source: serde_json::Error,
+    },
+
+    /// The ledger is damaged.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+
+    /// The sheet could not be encoded.
+    #[error("could not encode {} as a PNG of {width}×{height}", path.display())]
+    Encode {
+        /// The file that was to be written.
+        path: PathBuf,
+        /// Width of the sheet, px.
+        width: u32,
+        /// Height of the sheet, px.
+        height: u32,
+        /// What the encoder said.
+        #[source]
+        source: image::ImageError,
+    },
+}

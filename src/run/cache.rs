@@ -1,0 +1,303 @@
+//! Embeddings that are not made twice: `embeddings/SPLIT.safetensors` and `SPLIT.keys.json`.
+//!
+//! A row is keyed by the SHA-256 of its image's file and the fingerprint of the encoder, so a changed
+//! image or model is embedded again and nothing else is.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use image::RgbImage;
+use ndarray::{Array2, Axis};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::embed::{EmbedError, Embeddings, ImageEncoder};
+use crate::io::image::{DecodeError, Exif, decode_rgb};
+use crate::io::{self, IoError};
+
+/// Images decoded at once.
+const CHUNK: usize = 64;
+
+/// Why a split could not be embedded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CacheError {
+    /// An image or a cache file could not be read or written.
+    #[error(transparent)]
+    Io(#[from] IoError),
+    /// An image could not be decoded.
+    #[error("{} could not be decoded: replace it or take it out of the data set", path.display())]
+    Decode {
+        /// The image.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: DecodeError,
+    },
+    /// The encoder failed.
+    #[error(transparent)]
+    Embed(#[from] EmbedError),
+}
+
+impl CacheError {
+    /// Whether the disk refused a write.
+    pub fn is_disk(&self) -> bool {
+        matches!(self, Self::Io(error) if error.is_disk())
+    }
+}
+
+/// What the rows of the matrix beside it are.
+#[derive(Debug, Serialize, Deserialize)]
+struct Keys {
+    fingerprint: String,
+    sha256: Vec<String>,
+}
+
+/// A split, embedded.
+#[derive(Debug, Clone)]
+pub struct Embedded {
+    /// One row an image, in the order of the images.
+    pub embeddings: Embeddings,
+    /// SHA-256 of every image's file.
+    pub sha256: Vec<String>,
+    /// Rows that were not in the cache.
+    pub fresh: usize,
+}
+
+/// Where a split's embeddings lie.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The matrix.
+    pub matrix: PathBuf,
+    /// Its keys.
+    pub keys: PathBuf,
+}
+
+impl Place {
+    /// In a folder, by the split's name.
+    pub fn new(dir: &Path, split: &str) -> Self {
+        Self {
+            matrix: dir.join(format!("{split}.safetensors")),
+            keys: dir.join(format!("{split}.keys.json")),
+        }
+    }
+
+    /// What is there and was made by this encoder; nothing if the files do not belong together.
+    fn load(&self, fingerprint: &str) -> BTreeMap<String, Vec<f32>> {
+        let keys = io::read_to_string(&self.keys).ok();
+        let keys = keys.and_then(|text| serde_json::from_str::<Keys>(&text).ok());
+        match (keys, io::matrix::read(&self.matrix)) {
+            (Some(keys), Ok(matrix))
+                if keys.fingerprint == fingerprint && keys.sha256.len() == matrix.nrows() =>
+            {
+                let rows = matrix.outer_iter().map(|row| row.to_vec());
+                keys.sha256.into_iter().zip(rows).collect()
+            }
+            _ => BTreeMap::new(),
+        }
+    }
+
+    fn store(
+        &self,
+        fingerprint: &str,
+        ids: &[String],
+        sha: &[String],
+        m: &Array2<f32>,
+    ) -> Result<(), IoError> {
+        // Without keys the matrix counts as absent, so a kill between the two files is harmless.
+        match std::fs::remove_file(&self.keys) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                return Err(IoError::Write {
+                    path: self.keys.clone(),
+                    source,
+                });
+            }
+            _ => {}
+        }
+        io::matrix::write_safetensors(&self.matrix, "embeddings", m.view(), ids)?;
+        let keys = serde_json::json!({ "fingerprint": fingerprint, "sha256": sha });
+        io::write_atomic(&self.keys, keys.to_string().as_bytes())
+    }
+}
+
+/// Embeds images, taking from the cache what it has; none if `stop` asked to end in between.
+///
+/// `images` are ids and paths. `progress` is told after every chunk how many are done.
+///
+/// # Errors
+///
+/// [`CacheError`], naming the image.
+pub fn embed(
+    place: &Place,
+    images: &[(String, PathBuf)],
+    exif: Exif,
+    encoder: &dyn ImageEncoder,
+    stop: &dyn Fn() -> bool,
+    progress: &mut dyn FnMut(usize),
+) -> Result<Option<Embedded>, CacheError> {
+    let fingerprint = format!("{} {exif:?}", encoder.fingerprint());
+    let dim = encoder.dim();
+    let known = place.load(&fingerprint);
+    let mut matrix = Array2::zeros((images.len(), dim));
+    let mut sha256 = Vec::with_capacity(images.len());
+    let mut fresh = 0;
+    for (chunk, start) in images.chunks(CHUNK).zip((0..).step_by(CHUNK)) {
+        if stop() {
+            return Ok(None);
+        }
+        let read: Vec<(String, Option<RgbImage>)> = chunk
+            .par_iter()
+            .map(|(_, path)| {
+                let bytes = io::read(path)?;
+                let sha = io::sha256_hex(&bytes);
+                let known = known.get(&sha).is_some_and(|row| row.len() == dim);
+                let image = if known {
+                    None
+                } else {
+                    let decoded = decode_rgb(&bytes, exif);
+                    Some(decoded.map_err(|source| CacheError::Decode {
+                        path: path.clone(),
+                        source,
+                    })?)
+                };
+                Ok((sha, image))
+            })
+            .collect::<Result<_, CacheError>>()?;
+        let mut missing = Vec::new();
+        let mut pictures = Vec::new();
+        for (offset, (sha, image)) in read.into_iter().enumerate() {
+            match image {
+                Some(image) => {
+                    missing.push(start + offset);
+                    pictures.push(image);
+                }
+                None => {
+                    if let Some(row) = known.get(&sha) {
+                        matrix
+                            .row_mut(start + offset)
+                            .assign(&ndarray::ArrayView1::from(row));
+                    }
+                }
+            }
+            sha256.push(sha);
+        }
+        if !pictures.is_empty() {
+            let rows = encoder.encode_images(&pictures)?;
+            for (&at, row) in missing.iter().zip(rows.axis_iter(Axis(0))) {
+                if let Some(dim) = row.iter().position(|v| !v.is_finite()) {
+                    return Err(EmbedError::NonFinite {
+                        id: images[at].0.clone(),
+                        dim,
+                        value: row[dim],
+                    }
+                    .into());
+                }
+                matrix.row_mut(at).assign(&row);
+            }
+            fresh += missing.len();
+        }
+        progress(start + chunk.len());
+    }
+    let ids: Vec<String> = images.iter().map(|(id, _)| id.clone()).collect();
+    if fresh > 0 || known.len() != images.len() {
+        if let Some(folder) = place.matrix.parent() {
+            io::create_dir_all(folder)?;
+        }
+        place.store(&fingerprint, &ids, &sha256, &matrix)?;
+    }
+    let space = encoder.fingerprint().to_owned();
+    Ok(Some(Embedded {
+        embeddings: Embeddings { ids, matrix, space },
+        sha256,
+        fresh,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    /// The mean colour of an image; counts what it is given.
+    struct Colour(Cell<usize>, &'static str);
+
+    impl ImageEncoder for Colour {
+        fn encode_images(&self, images: &[RgbImage]) -> Result<Array2<f32>, EmbedError> {
+            self.0.set(self.0.get() + images.len());
+            let pixel = |i: usize, c: usize| f32::from(images[i].get_pixel(0, 0)[c]);
+            Ok(Array2::from_shape_fn((images.len(), 3), |(i, c)| {
+                pixel(i, c)
+            }))
+        }
+        fn dim(&self) -> usize {
+            3
+        }
+        fn fingerprint(&self) -> &str {
+            self.1
+        }
+    }
+
+    fn run(folder: &Path, encoder: &Colour) -> Array2<f32> {
+        let images: Vec<_> = (0..70)
+            .map(|i| (i.to_string(), folder.join(format!("{i}.png"))))
+            .collect();
+        let place = Place::new(&folder.join("cache"), "val");
+        let embedded = embed(
+            &place,
+            &images,
+            Exif::Apply,
+            encoder,
+            &|| false,
+            &mut |_| {},
+        );
+        embedded.unwrap().unwrap().embeddings.matrix
+    }
+
+    #[test]
+    fn only_what_changed_is_embedded_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let paint = |i: u8, value: u8| {
+            let image = RgbImage::from_pixel(2, 2, image::Rgb([value, i, 7]));
+            image.save(folder.path().join(format!("{i}.png"))).unwrap();
+        };
+        (0..70).for_each(|i| paint(i, 0));
+        let encoder = Colour(Cell::new(0), "a");
+        let first = run(folder.path(), &encoder);
+        assert_eq!(encoder.0.get(), 70);
+        assert_eq!(run(folder.path(), &encoder), first);
+        assert_eq!(encoder.0.get(), 70, "all from the cache");
+        paint(66, 9);
+        let changed = run(folder.path(), &encoder);
+        assert_eq!(encoder.0.get(), 71, "one image changed");
+        assert_eq!(changed.row(66).to_vec(), [9.0, 66.0, 7.0]);
+        assert_eq!(changed.row(65), first.row(65));
+        run(folder.path(), &Colour(Cell::new(0), "b"));
+        let other = Colour(Cell::new(0), "a");
+        run(folder.path(), &other);
+        assert_eq!(other.0.get(), 70, "another model's rows are not ours");
+    }
+
+    #[test]
+    fn a_damaged_image_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("x.png"), "no image").unwrap();
+        let images = [("x".to_owned(), folder.path().join("x.png"))];
+        let place = Place::new(folder.path(), "val");
+        let encoder = Colour(Cell::new(0), "a");
+        let error = embed(
+            &place,
+            &images,
+            Exif::Apply,
+            &encoder,
+            &|| false,
+            &mut |_| {},
+        );
+        assert!(
+            error
+                .unwrap_err()
+                .to_string()
+                .contains("x.png could not be decoded")
+        );
+    }
+}

@@ -1,0 +1,92 @@
+//! What a data set's images look like from outside: their size and encoding.
+//!
+//! A classifier trained on 32 px JPEGs and 512 px PNGs learns to tell the two apart, and with them
+//! the synthetic from the real. Images written as the data set's own leave nothing to learn.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use image::{ImageFormat, ImageReader};
+
+use super::png::FileFormat;
+use crate::io::IoError;
+
+/// Images whose headers are read at most.
+const SAMPLE: usize = 1000;
+
+/// Size and encoding of most images of a data set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    /// Width and height that most images have, px.
+    pub size: (u32, u32),
+    /// What most images are saved as; formats that lose something count as JPEG.
+    pub format: FileFormat,
+    /// Images that have that size, of those that were looked at.
+    pub same_size: usize,
+    /// Images that were looked at.
+    pub seen: usize,
+}
+
+/// Looks at the headers of up to 1,000 images, evenly spread; none for no images.
+///
+/// # Errors
+///
+/// [`IoError::Read`], naming the image.
+pub fn look(paths: &[PathBuf]) -> Result<Option<Look>, IoError> {
+    let every = paths.len().div_ceil(SAMPLE).max(1);
+    let mut sizes: BTreeMap<(u32, u32), usize> = BTreeMap::new();
+    let (mut jpegs, mut seen) = (0, 0);
+    for path in paths.iter().step_by(every) {
+        let failed = |source| IoError::Read {
+            path: path.clone(),
+            source,
+        };
+        let reader = ImageReader::open(path)
+            .and_then(ImageReader::with_guessed_format)
+            .map_err(failed)?;
+        let lossy = matches!(reader.format(), Some(ImageFormat::Jpeg | ImageFormat::WebP));
+        let size = reader
+            .into_dimensions()
+            .map_err(|error| failed(std::io::Error::other(error)))?;
+        *sizes.entry(size).or_default() += 1;
+        jpegs += usize::from(lossy);
+        seen += 1;
+    }
+    // The first of equals is the smallest.
+    let most = sizes.into_iter().rev().max_by_key(|&(_, count)| count);
+    Ok(most.map(|(size, same_size)| Look {
+        size,
+        format: if 2 * jpegs > seen {
+            FileFormat::Jpeg
+        } else {
+            FileFormat::Png
+        },
+        same_size,
+        seen,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use image::RgbImage;
+
+    use super::*;
+
+    #[test]
+    fn most_images_decide() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut paths = Vec::new();
+        for (name, side) in [("a.jpg", 8), ("b.jpg", 8), ("c.png", 16)] {
+            let path = folder.path().join(name);
+            RgbImage::new(side, 8).save(&path).unwrap();
+            paths.push(path);
+        }
+        let found = look(&paths).unwrap().unwrap();
+        assert_eq!((found.size, found.format), ((8, 8), FileFormat::Jpeg));
+        assert_eq!((found.same_size, found.seen), (2, 3));
+        assert_eq!(look(&[]).unwrap(), None);
+        let text = folder.path().join("d.png");
+        std::fs::write(&text, "no image").unwrap();
+        assert!(look(&[text]).unwrap_err().to_string().contains("d.png"));
+    }
+}
