@@ -4,6 +4,8 @@
 # else from `torch==2.11.0`, which is installed into .venv once.
 SHELL := /bin/bash
 OUT ?= runs/demo
+# Threads wait without spinning: on a machine that does other work too, libtorch is much slower otherwise.
+export OMP_WAIT_POLICY ?= PASSIVE
 
 ifdef LIBTORCH
   libtorch :=

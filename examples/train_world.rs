@@ -9,6 +9,8 @@
 //! Every part saves its state as it goes and takes it up again: after an interruption, run the same
 //! command. `--only` trains one part, so that VAE and CLIP can train side by side.
 
+#![allow(clippy::print_stdout, reason = "a program's own output")]
+
 #[path = "train_world/card.rs"]
 mod card;
 #[path = "train_world/classifiers.rs"]
@@ -19,6 +21,8 @@ mod clip;
 mod data;
 #[path = "train_world/judged.rs"]
 mod judged;
+#[path = "train_world/measure.rs"]
+mod measure;
 #[path = "train_world/unet.rs"]
 mod unet;
 #[path = "train_world/vae.rs"]
@@ -62,6 +66,7 @@ enum Part {
     Unet,
     Classifier,
     Judge,
+    Measured,
     Generated,
     Card,
 }
@@ -123,6 +128,9 @@ fn main() -> anyhow::Result<()> {
     }
     if wanted(Part::Judge) {
         classifiers::train_judge(&job)?;
+    }
+    if wanted(Part::Measured) {
+        measure::measure(&job)?;
     }
     if wanted(Part::Generated) {
         judged::judge(&job)?;

@@ -2,9 +2,8 @@
 //! faces to tell age and gender.
 
 use hardlight::classifier::{Cnn, CnnConfig, TrainOptions, TrainingSet, train};
-use hardlight::io;
 use hardlight::world::draw::draw;
-use hardlight::world::face::{Age, Face, Gender, WorldConfig, is_minority};
+use hardlight::world::face::{Age, Face, Gender, WorldConfig};
 use hardlight::world::retrain::{ANALYSED, RHO, WORLD_SEED, demo_sizes};
 use hardlight::world::splits::describe;
 use image::RgbImage;
@@ -21,12 +20,12 @@ pub(crate) const JUDGED: [(Age, Gender); 4] = [
     (Age::Young, Gender::Woman),
 ];
 
-fn pictures(faces: &[Face]) -> Vec<RgbImage> {
+pub(crate) fn pictures(faces: &[Face]) -> Vec<RgbImage> {
     faces.iter().map(draw).collect()
 }
 
 /// Class index as an `ImageFolder` numbers `old` and `young`.
-fn age_label(face: &Face) -> usize {
+pub(crate) fn age_label(face: &Face) -> usize {
     usize::from(face.age == Age::Young)
 }
 
@@ -46,39 +45,9 @@ pub(crate) fn train_analysed(job: &Job) -> anyhow::Result<()> {
     };
     let mut log = Log::new("classifier", 0, options.steps);
     let (_, params) = train(&config, &set, &options, job.device, |step, loss| {
-        log.step(step, loss)
+        log.step(step, loss);
     });
     Cnn::write(&dir, &config, &params, Kind::Half)?;
-
-    let test = describe(&world, WORLD_SEED, "test", demo_sizes().test, None);
-    let cnn = Cnn::read(&dir, job.device)?;
-    let predicted = cnn.predict(&pictures(&test))?.classes();
-    let mut report = serde_json::Map::new();
-    for age in [Age::Old, Age::Young] {
-        for gender in [Gender::Man, Gender::Woman] {
-            let picked: Vec<usize> = (0..test.len())
-                .filter(|&i| (test[i].age, test[i].gender) == (age, gender))
-                .collect();
-            let right = picked
-                .iter()
-                .filter(|&&i| predicted[i] == age_label(&test[i]))
-                .count();
-            let accuracy = right as f64 / picked.len() as f64;
-            let group = if is_minority(age, gender) {
-                "minority"
-            } else {
-                "majority"
-            };
-            let name = format!("{} {}", age.as_str(), gender.as_str());
-            println!(
-                "classifier: {name} ({group}) {accuracy:.3} right of {}",
-                picked.len()
-            );
-            report.insert(name, accuracy.into());
-        }
-    }
-    let text = serde_json::Value::Object(report).to_string();
-    io::write_atomic(&job.work.join("classifier.json"), text.as_bytes())?;
     Ok(())
 }
 
@@ -101,25 +70,8 @@ pub(crate) fn train_judge(job: &Job) -> anyhow::Result<()> {
     };
     let mut log = Log::new("judge", 0, options.steps);
     let (_, params) = train(&config, &set, &options, job.device, |step, loss| {
-        log.step(step, loss)
+        log.step(step, loss);
     });
     Cnn::write(&dir, &config, &params, Kind::Half)?;
-
-    let held_out = describe(&world, job.seed, "judge-held-out", 2000, None);
-    let predicted = Cnn::read(&dir, job.device)?
-        .predict(&pictures(&held_out))?
-        .classes();
-    let right = held_out
-        .iter()
-        .zip(&predicted)
-        .filter(|(f, p)| label(f) == Some(**p))
-        .count();
-    let accuracy = right as f64 / held_out.len() as f64;
-    println!(
-        "judge: {accuracy:.4} right of {} held-out faces",
-        held_out.len()
-    );
-    let report = serde_json::json!({"held_out_accuracy": accuracy, "steps": options.steps});
-    io::write_atomic(&job.work.join("judge.json"), report.to_string().as_bytes())?;
     Ok(())
 }

@@ -13,13 +13,13 @@ use tch::{Device, Kind, Tensor};
 use crate::Job;
 use crate::data::{Faces, Log, pick, step_rng};
 
-const STEPS: usize = 2000;
+pub(crate) const STEPS: usize = 2000;
 const BATCH: usize = 192;
 const FACES: usize = 20_000;
 const VOCABULARY: usize = 350;
 /// The step whose text tower becomes the pipeline's text encoder: good enough to condition on, and
 /// the UNet can train beside the rest of CLIP's training.
-const ENCODER_STEP: usize = 1250;
+pub(crate) const ENCODER_STEP: usize = 1250;
 /// Longest caption of the world, in tokens, rounded up.
 pub(crate) const CONTEXT: usize = 32;
 
@@ -96,7 +96,6 @@ pub(crate) fn train(job: &Job) -> anyhow::Result<()> {
         0
     };
     let mut log = Log::new("clip", first, steps);
-    let mut last = 0.0;
     for step in first..steps {
         let mut rng = step_rng(job.seed + 1, step);
         let picked = pick(&mut rng, BATCH, faces.faces.len());
@@ -106,29 +105,11 @@ pub(crate) fn train(job: &Job) -> anyhow::Result<()> {
             .collect();
         let ids = tokens(&tokenizer, &captions, job.device);
         let pixels = faces.pixels(&picked, job.device).to_kind(Kind::BFloat16);
-        let image = unit(&clip.embed_images(&pixels).to_kind(Kind::Float));
-        let text = unit(
-            &clip
-                .embed_text_as(&ids, Kind::BFloat16)
-                .to_kind(Kind::Float),
-        );
-        let scale = clip.logit_scale().clamp_max(100_f64.ln()).exp();
-        let logits = image.matmul(&text.transpose(0, 1)) * scale;
-        let same = ids
-            .unsqueeze(0)
-            .eq_tensor(&ids.unsqueeze(1))
-            .all_dim(-1, false);
-        let targets = same.to_kind(Kind::Float);
-        let targets = &targets / targets.sum_dim_intlist(1, true, Kind::Float);
-        let cross = |logits: &Tensor| {
-            -(logits.log_softmax(1, Kind::Float) * &targets)
-                .sum_dim_intlist(1, false, Kind::Float)
-                .mean(Kind::Float)
-        };
-        let loss = (cross(&logits) + cross(&logits.transpose(0, 1))) * 0.5;
+        let image = clip.embed_images(&pixels);
+        let text = clip.embed_text_as(&ids, Kind::BFloat16);
+        let loss = contrastive_loss(&clip, &image, &text, &ids);
         optimiser.step(&loss, one_cycle(step, steps, 1e-3));
-        last = loss.double_value(&[]);
-        log.step(step, last);
+        log.step(step, loss.double_value(&[]));
         if (step + 1) % 250 == 0 || step + 1 == steps {
             optimiser.save(&state, None)?;
         }
@@ -138,12 +119,33 @@ pub(crate) fn train(job: &Job) -> anyhow::Result<()> {
     }
     write(job, &json(&config, &tokenizer)?)?;
     params::save(&done, &params.named(), Kind::Half)?;
-    let report = serde_json::json!({
-        "steps": steps, "batch": BATCH, "faces": faces.faces.len(), "last_loss": last,
-        "vocabulary": tokenizer.vocab_size(),
-    });
-    io::write_atomic(&job.work.join("clip.json"), report.to_string().as_bytes())?;
     Ok(())
+}
+
+/// Symmetric cross-entropy over a batch; captions of equal `ids` share their target.
+///
+/// # Shapes
+///
+/// `image` and `text` `[n, d]`, before normalisation; `ids` `[n, context]`.
+pub(crate) fn contrastive_loss(clip: &Clip, image: &Tensor, text: &Tensor, ids: &Tensor) -> Tensor {
+    let (image, text) = (
+        unit(&image.to_kind(Kind::Float)),
+        unit(&text.to_kind(Kind::Float)),
+    );
+    let scale = clip.logit_scale().clamp_max(100_f64.ln()).exp();
+    let logits = image.matmul(&text.transpose(0, 1)) * scale;
+    let same = ids
+        .unsqueeze(0)
+        .eq_tensor(&ids.unsqueeze(1))
+        .all_dim(-1, false);
+    let targets = same.to_kind(Kind::Float);
+    let targets = &targets / targets.sum_dim_intlist(1, true, Kind::Float);
+    let cross = |logits: &Tensor| {
+        -(logits.log_softmax(1, Kind::Float) * &targets)
+            .sum_dim_intlist(1, false, Kind::Float)
+            .mean(Kind::Float)
+    };
+    (cross(&logits) + cross(&logits.transpose(0, 1))) * 0.5
 }
 
 fn unit(xs: &Tensor) -> Tensor {

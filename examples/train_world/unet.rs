@@ -1,6 +1,8 @@
 //! The noise predictor in latent space: noise prediction with Min-SNR weights (Hang et al. 2023,
 //! <https://arxiv.org/abs/2303.09556>, γ = 5), a tenth of the captions empty for guidance.
 
+use std::path::Path;
+
 use hardlight::diffusion::config::{PerLevel, UnetBlock, UnetConfig, VaeConfig};
 use hardlight::diffusion::unet::Unet;
 use hardlight::diffusion::vae::Vae;
@@ -18,7 +20,7 @@ use crate::Job;
 use crate::clip::tokens;
 use crate::data::{Faces, Log, pick, sheet, step_rng};
 
-const STEPS: usize = 2000;
+pub(crate) const STEPS: usize = 2000;
 const BATCH: usize = 64;
 const FACES: usize = 20_000;
 
@@ -37,7 +39,7 @@ fn config(context: i64) -> UnetConfig {
 }
 
 /// Cumulative products of `1 − β`, SD's `scaled_linear` schedule.
-fn alphas_cumprod() -> Tensor {
+pub(crate) fn alphas_cumprod() -> Tensor {
     let betas = Tensor::linspace(
         0.000_85_f64.sqrt(),
         0.012_f64.sqrt(),
@@ -50,6 +52,7 @@ fn alphas_cumprod() -> Tensor {
         .to_kind(Kind::Float)
 }
 
+#[allow(clippy::too_many_lines, reason = "one recipe, read in one go")]
 pub(crate) fn train(job: &Job) -> anyhow::Result<()> {
     let root = job.out.join("diffusion");
     let done = root.join("unet/diffusion_pytorch_model.safetensors");
@@ -66,7 +69,7 @@ pub(crate) fn train(job: &Job) -> anyhow::Result<()> {
         serde_json::from_str(&io::read_to_string(&root.join("text_encoder/config.json"))?)?;
     let file = root.join("text_encoder/model.safetensors");
     let text_params = Params::open(&file, Kind::Float, job.device)?;
-    let tower = TextTower::new(&text_params.root().at("text_model"), &text_config);
+    let tower = TextTower::standalone(&text_params.root(), &text_config);
     text_params.finish()?;
     let tokenizer = Tokenizer::from_dir(&root.join("tokenizer"))?;
 
@@ -99,7 +102,6 @@ pub(crate) fn train(job: &Job) -> anyhow::Result<()> {
     };
     let alphas = alphas_cumprod().to_device(job.device);
     let mut log = Log::new("unet", first, steps);
-    let mut recent = 0.0;
     for step in first..steps {
         let mut rng = step_rng(job.seed + 2, step);
         let picked = pick(&mut rng, BATCH, faces.faces.len());
@@ -141,11 +143,6 @@ pub(crate) fn train(job: &Job) -> anyhow::Result<()> {
         optimiser.step(&loss, one_cycle(step, steps, 1e-3));
         average.update(&params, step);
         let value = loss.double_value(&[]);
-        recent = if step == first {
-            value
-        } else {
-            0.98 * recent + 0.02 * value
-        };
         log.step(step, value);
         if (step + 1) % 250 == 0 || step + 1 == steps {
             optimiser.save(&state, Some(&average))?;
@@ -159,9 +156,16 @@ pub(crate) fn train(job: &Job) -> anyhow::Result<()> {
         }
     }
 
+    write_configs(&root, &config)?;
+    params::save(&done, average.named(), Kind::Half)?;
+    Ok(())
+}
+
+/// The JSON of the UNet, the scheduler and the pipeline, as Diffusers writes it.
+fn write_configs(root: &Path, config: &UnetConfig) -> anyhow::Result<()> {
     io::create_dir_all(&root.join("unet"))?;
     io::create_dir_all(&root.join("scheduler"))?;
-    let mut json = serde_json::to_value(&config)?;
+    let mut json = serde_json::to_value(config)?;
     json["_class_name"] = "UNet2DConditionModel".into();
     json["_diffusers_version"] = "0.42.1".into();
     json["act_fn"] = "silu".into();
@@ -191,11 +195,6 @@ pub(crate) fn train(job: &Job) -> anyhow::Result<()> {
             serde_json::to_string_pretty(value)?.as_bytes(),
         )?;
     }
-    params::save(&done, average.named(), Kind::Half)?;
-    let report = serde_json::json!({
-        "steps": steps, "batch": BATCH, "faces": faces.faces.len(), "last_loss": recent,
-    });
-    io::write_atomic(&job.work.join("unet.json"), report.to_string().as_bytes())?;
     Ok(())
 }
 

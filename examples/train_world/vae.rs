@@ -12,7 +12,7 @@ use tch::{Kind, Tensor};
 use crate::Job;
 use crate::data::{Faces, Log, pick, sheet, step_rng};
 
-const STEPS: usize = 3800;
+pub(crate) const STEPS: usize = 3800;
 const BATCH: usize = 32;
 const FACES: usize = 20_000;
 
@@ -115,11 +115,6 @@ pub(crate) fn train(job: &Job) -> anyhow::Result<()> {
     let text = serde_json::to_string_pretty(&json)?;
     io::write_atomic(&dir.join("config.json"), text.as_bytes())?;
     params::save(&done, average.named(), Kind::Half)?;
-    let report = serde_json::json!({
-        "steps": steps, "batch": BATCH, "faces": faces.faces.len(),
-        "held_out_mean_absolute_error_of_255": error / count * 127.5,
-    });
-    io::write_atomic(&job.work.join("vae.json"), report.to_string().as_bytes())?;
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 //!
 //! - [`Grammar`]: a `.toml` file of slots and templates; [`list`]: a text file, a caption a line.
 //! - [`score`]: both scores, label-contradicting captions dropped, hard and easy marked.
-//! - [`table`]: `captions.parquet`.
+//! - [`table`] writes `captions.parquet`.
 //!
 //! May import: `io`, `dataset`, `embed`, `direction`.
 

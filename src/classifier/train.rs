@@ -1,5 +1,7 @@
 //! Training a [`Cnn`]: a fixed number of steps, so that arms with more data get no more training.
 
+use std::sync::{Mutex, PoisonError};
+
 use image::RgbImage;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -9,6 +11,8 @@ use tch::{Device, Kind, Tensor};
 use super::cnn::{ClassifierError, Cnn, CnnConfig, normalise, pack};
 use crate::nn::params::Params;
 use crate::nn::train::{AdamW, one_cycle};
+
+static INITIALISING: Mutex<()> = Mutex::new(());
 
 /// How to train.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -113,9 +117,14 @@ pub fn train(
         seed,
         mirror,
     } = *options;
-    tch::manual_seed(seed as i64);
-    let params = Params::fresh(device);
-    let cnn = Cnn::new(&params.root(), config);
+    let (params, cnn) = {
+        // libtorch has one generator for the whole process: trainings side by side take turns.
+        let _turn = INITIALISING.lock().unwrap_or_else(PoisonError::into_inner);
+        tch::manual_seed(seed as i64);
+        let params = Params::fresh(device);
+        let cnn = Cnn::new(&params.root(), config);
+        (params, cnn)
+    };
     let mut optimiser = AdamW::new(&params, decay);
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut order: Vec<usize> = Vec::new();

@@ -29,9 +29,13 @@ pub(super) struct DemoCommand {
     #[arg(long, value_name = "DIR", env = "HARDLIGHT_WEIGHTS")]
     weights: Option<PathBuf>,
 
-    /// Images to keep per class, and to add in every arm of the proof.
-    #[arg(long, value_name = "N", default_value_t = 150)]
+    /// Images to keep per class.
+    #[arg(long, value_name = "N", default_value_t = 60)]
     quota: usize,
+
+    /// Images per class to add in every arm of the proof [default: the quota].
+    #[arg(long, value_name = "N")]
+    added: Option<usize>,
 
     /// Trainings per arm of the proof.
     #[arg(long, value_name = "N", default_value_t = 5)]
@@ -64,6 +68,7 @@ impl DemoCommand {
             out,
             weights,
             quota,
+            added,
             seeds,
             steps,
             batch,
@@ -93,6 +98,7 @@ impl DemoCommand {
         // The unfiltered arm trains on rejected images too.
         settings.filter.keep_rejected = quota;
         settings.filter.match_dataset = true;
+        settings.filter.class_margin = proof::CLASS_MARGIN;
         settings.check()?;
 
         let claim = RunFolder::claim(&out, force_new)?;
@@ -112,13 +118,15 @@ impl DemoCommand {
             return Ok(stopped(ui, &out));
         };
         done.seconds.insert("data", drawn);
-        let Some(proof) = proof::prove(ui, stop, &mut done, &weights, seeds)? else {
+        let Some(proof) =
+            proof::prove(ui, stop, &mut done, &weights, seeds, added.unwrap_or(quota))?
+        else {
             return Ok(stopped(ui, &out));
         };
         let mut summary = outputs::summary(&done);
         summary["judge"] = proof.judge;
         summary["retraining"] = proof.retraining;
-        summary["seconds"]["total"] = (ui.seconds() * 100.0).round().into();
+        summary["seconds"]["total"] = ((ui.seconds() * 100.0).round() / 100.0).into();
         let layout = done.folder.layout();
         outputs::write_summary(&layout.summary(), &summary)?;
         outputs::paths(ui, &layout, &done);

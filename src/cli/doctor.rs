@@ -10,10 +10,10 @@ use super::ui::Ui;
 pub(super) struct DoctorCommand {}
 
 impl DoctorCommand {
-    pub(super) fn run(self, ui: &mut Ui) -> anyhow::Result<ExitStatus> {
+    pub(super) fn run(self, ui: &mut Ui) -> ExitStatus {
         let Self {} = self;
         ui.say(format_args!("hardlight  {}", env!("CARGO_PKG_VERSION")));
-        ui.say(format_args!("libtorch   {} (tch 0.24)", "2.11.0"));
+        ui.say(format_args!("libtorch   2.11.0 (tch 0.24)"));
         ui.say(format_args!("threads    {}", tch::get_num_threads()));
         let cuda = tch::Cuda::is_available();
         ui.say(format_args!(
@@ -29,6 +29,6 @@ impl DoctorCommand {
             "dtype      {}",
             if cuda { "fp16" } else { "fp32" }
         ));
-        Ok(ExitStatus::Success)
+        ExitStatus::Success
     }
 }

@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use tch::{Device, Kind};
-
 use super::exit::ExitStatus;
 use super::options;
 use super::stages::captions::{self, Captioned};
@@ -32,8 +30,6 @@ pub(super) struct Context<'a> {
     pub(super) settings: &'a Settings,
     pub(super) layout: Layout,
     pub(super) run_id: String,
-    pub(super) device: Device,
-    pub(super) kind: Kind,
     /// Seconds by stage.
     pub(super) seconds: BTreeMap<&'static str, f64>,
 }
@@ -107,8 +103,6 @@ pub(super) fn work(
         settings,
         layout,
         run_id: folder.run_id().to_owned(),
-        device,
-        kind,
         seconds: BTreeMap::new(),
     };
     let Some(detected) = detect::detect(&mut context, &mut inputs)? else {

@@ -287,7 +287,7 @@ impl Pipeline {
         let vae = Vae::new(&params.root(), &vae_config);
         params.finish()?;
         let params = open("text_encoder", TEXT_WEIGHTS)?;
-        let text = TextTower::new(&params.root().at("text_model"), &text_config);
+        let text = TextTower::standalone(&params.root(), &text_config);
         params.finish()?;
         let fingerprint = io::fingerprint(dir, &PARTS)?;
         Ok(Self {

@@ -48,7 +48,7 @@ impl Resnet {
     pub(super) fn forward(&self, xs: &Tensor, time: Option<&Tensor>) -> Tensor {
         let mut ys = self.conv1.forward(&self.norm1.forward(xs).silu_());
         if let (Some(project), Some(time)) = (&self.time, time) {
-            ys = ys + project.forward(time).unsqueeze(-1).unsqueeze(-1);
+            ys += project.forward(time).unsqueeze(-1).unsqueeze(-1);
         }
         let ys = self.conv2.forward(&self.norm2.forward(&ys).silu_());
         match &self.shortcut {

@@ -306,6 +306,21 @@ fn fit_class(
     })
 }
 
+/// An alignment for people: three decimals, or three digits and a power of ten where a small `C` makes
+/// all of them small.
+///
+/// ```
+/// assert_eq!(hardlight::direction::legible(-1.23456), "-1.235");
+/// assert_eq!(hardlight::direction::legible(0.000_022_474), "2.25e-5");
+/// ```
+pub fn legible(alignment: f64) -> String {
+    if alignment == 0.0 || alignment.abs() >= 0.01 {
+        format!("{alignment:.3}")
+    } else {
+        format!("{alignment:.2e}")
+    }
+}
+
 /// The `q`-quantile by linear interpolation, as numpy's default; NaN for no values.
 pub fn quantile(values: &mut [f64], q: f64) -> f64 {
     values.sort_by(f64::total_cmp);

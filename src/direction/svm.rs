@@ -43,6 +43,7 @@ pub fn gram(x: ArrayView2<'_, f64>) -> Array2<f64> {
 ///
 /// `gram` `[n, n]`; `rows` indexes it; `targets` has an entry for each of `rows`, both signs among
 /// them.
+#[allow(clippy::too_many_lines, reason = "one algorithm, read in one go")]
 pub fn solve(gram: &Array2<f64>, rows: &[usize], targets: &[f64], c: f64) -> Solution {
     let n = rows.len();
     let positive = targets.iter().filter(|&&t| t > 0.0).count();

@@ -157,7 +157,7 @@ fn batch(rows: &[Row]) -> Result<RecordBatch, ArrowError> {
                         None
                     }
                 });
-                (DataType::Utf8, Arc::new(StringArray::from_iter(text)))
+                (DataType::Utf8, Arc::new(text.collect::<StringArray>()))
             }
             Kind::Whole => {
                 // Signed, because few readers know unsigned columns; the range was checked.
@@ -165,7 +165,7 @@ fn batch(rows: &[Row]) -> Result<RecordBatch, ArrowError> {
                     Cell::Whole(Some(value)) => i64::try_from(value).ok(),
                     _ => None,
                 });
-                (DataType::Int64, Arc::new(Int64Array::from_iter(whole)))
+                (DataType::Int64, Arc::new(whole.collect::<Int64Array>()))
             }
             Kind::Real => {
                 let real = values.map(|cell| {
@@ -175,7 +175,7 @@ fn batch(rows: &[Row]) -> Result<RecordBatch, ArrowError> {
                         None
                     }
                 });
-                (DataType::Float64, Arc::new(Float64Array::from_iter(real)))
+                (DataType::Float64, Arc::new(real.collect::<Float64Array>()))
             }
         };
         fields.push(Field::new(column.name, kind, !column.required));

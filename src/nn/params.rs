@@ -144,6 +144,7 @@ pub enum Init {
     Normal(f64),
 }
 
+#[allow(clippy::large_enum_variant, reason = "one a network")]
 enum Source {
     Checkpoint {
         path: PathBuf,

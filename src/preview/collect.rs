@@ -10,6 +10,7 @@ use super::cell::{Cell, Mark};
 use super::error::PreviewError;
 use super::page;
 use super::sheet::{Section, Sheet, SheetOptions, write};
+use crate::direction::legible;
 use crate::io;
 use crate::io::image::{Exif, read_rgb};
 use crate::run::engine::{KEPT, REJECTED};
@@ -50,7 +51,8 @@ struct Report {
 #[derive(Debug, Deserialize)]
 struct Mode {
     class: String,
-    mode: u32,
+    #[serde(rename = "mode")]
+    number: u32,
     finding: bool,
     cv_score: f64,
     p_value: f64,
@@ -98,7 +100,7 @@ pub fn run(
     let mut listed = Vec::new();
     for mode in &report.classes {
         let sheet = sheet(layout, &report, mode, &entries, amounts);
-        let path = layout.preview(&mode.class, mode.mode);
+        let path = layout.preview(&mode.class, mode.number);
         write(&sheet, options, &path)?;
         let name = path
             .file_name()
@@ -122,7 +124,7 @@ fn sheet(
     amounts: Amounts,
 ) -> Sheet {
     let own = |entry: &&Entry| {
-        entry.class == mode.class && entry.mode == mode.mode && entry.arm == "hard"
+        entry.class == mode.class && entry.mode == mode.number && entry.arm == "hard"
     };
     let of = |status: &str| -> Vec<&Entry> {
         entries
@@ -154,8 +156,9 @@ fn sheet(
     if !kept.is_empty() || !rejected.is_empty() {
         let note = match kept.first().and_then(|e| e.threshold) {
             Some(threshold) => format!(
-                "{} kept in all; alignment at least {threshold:.3}, larger is harder",
-                kept.len()
+                "{} kept in all; alignment at least {}, larger is harder",
+                kept.len(),
+                legible(threshold)
             ),
             None => "nothing passed the filters".to_owned(),
         };
@@ -179,7 +182,7 @@ fn sheet(
                 .collect(),
         });
     }
-    let title = format!("{}, failure mode {}", mode.class, mode.mode);
+    let title = format!("{}, failure mode {}", mode.class, mode.number);
     Sheet {
         title,
         sentence,
@@ -220,7 +223,7 @@ fn real(layout: &Layout, report: &Report, mistake: &Mistake) -> Cell {
     };
     let mut lines = vec![
         mistake.id.clone(),
-        format!("alignment {:.3}", mistake.alignment),
+        format!("alignment {}", legible(mistake.alignment)),
     ];
     if let Some(prediction) = &mistake.prediction {
         lines.push(match mistake.confidence {
@@ -234,7 +237,7 @@ fn real(layout: &Layout, report: &Report, mistake: &Mistake) -> Cell {
 fn generated(layout: &Layout, entry: &Entry, mark: Mark) -> Cell {
     let mut lines = vec![entry.caption.clone()];
     if let Some(alignment) = entry.alignment {
-        lines.push(format!("alignment {alignment:.3}"));
+        lines.push(format!("alignment {}", legible(alignment)));
     }
     if let Some(reason) = &entry.reason {
         lines.push(match (reason.as_str(), entry.class_margin) {

@@ -19,7 +19,7 @@ use super::ledger::{Decision, Entry, Ledger, LedgerError};
 use super::png::{self, DigitalSource, EncodeError, FileFormat, Marks, Parameters};
 use crate::embed::resize::{Filter, Kernel, resize};
 use crate::embed::{EmbedError, ImageEncoder};
-use crate::filter::{Judge, Reason};
+use crate::filter::{Judge, Reason, Verdict};
 use crate::generate::{Arm, Attempt, GenerateError, ImageGenerator, ModePlan, Picture};
 use crate::io::{self, IoError};
 
@@ -166,6 +166,14 @@ struct Job {
     image: Option<(PathBuf, RgbImage)>,
 }
 
+/// A judged picture.
+#[derive(Clone, Copy)]
+struct Made<'a> {
+    attempt: &'a Attempt,
+    verdict: Verdict,
+    picture: &'a Picture,
+}
+
 /// Everything the loop works with.
 pub struct Engine<'a> {
     /// Paths of the run folder.
@@ -298,52 +306,12 @@ impl Engine<'_> {
                         }
                         .into());
                     };
-                    let control = plan.arm != Arm::Hard;
-                    let reason = verdict
-                        .reason
-                        .filter(|r| !control || *r == Reason::NonFinite || *r == Reason::Blank);
-                    let status = match (reason, control) {
-                        (Some(_), _) => REJECTED,
-                        (None, _) if kept >= plan.quota => SURPLUS,
-                        (None, true) => CONTROL,
-                        (None, false) => KEPT,
+                    let made = Made {
+                        attempt,
+                        verdict,
+                        picture: &picture,
                     };
-                    let (width, height) = picture.image.dimensions();
-                    let target = self.target(plan, attempt, status, rejected);
-                    let file = target
-                        .as_deref()
-                        .and_then(|path| self.layout.relative(path));
-                    let scores = verdict.scores;
-                    let entry = Entry {
-                        attempt: attempt.position,
-                        id: attempt.id.clone(),
-                        class: plan.class_name.clone(),
-                        class_index: plan.class,
-                        mode: plan.mode,
-                        arm: plan.arm.name().to_owned(),
-                        caption: attempt.caption.clone(),
-                        index: attempt.index,
-                        seed: attempt.seed,
-                        status: status.to_owned(),
-                        alignment: scores.map(|s| s.alignment),
-                        threshold: (!control).then_some(judge.alignment.threshold),
-                        class_similarity: scores.map(|s| s.class_similarity),
-                        class_margin: scores.map(|s| s.class_margin),
-                        decision: if reason.is_some() {
-                            Decision::Rejected
-                        } else {
-                            Decision::Passed
-                        },
-                        reason: reason.map(|r| r.name().to_owned()),
-                        file,
-                        sha256: None,
-                        steps: self.recipe.steps,
-                        guidance: self.recipe.guidance,
-                        scheduler: self.recipe.scheduler.clone(),
-                        negative_prompt: self.recipe.negative_prompt.clone(),
-                        width,
-                        height,
-                    };
+                    let (entry, target) = self.entry(plan, judge, made, kept, rejected);
                     let job = Job {
                         entry: entry.clone(),
                         image: target.map(|path| (path, picture.image)),
@@ -368,6 +336,69 @@ impl Engine<'_> {
             entries,
             met: kept >= plan.quota,
         }))
+    }
+
+    /// The ledger's line for a picture, and where the picture goes if it is written.
+    fn entry(
+        &self,
+        plan: &ModePlan,
+        judge: &Judge,
+        made: Made<'_>,
+        kept: usize,
+        rejected: usize,
+    ) -> (Entry, Option<PathBuf>) {
+        let Made {
+            attempt,
+            verdict,
+            picture,
+        } = made;
+        let control = plan.arm != Arm::Hard;
+        let reason = verdict
+            .reason
+            .filter(|r| !control || *r == Reason::NonFinite || *r == Reason::Blank);
+        let status = match (reason, control) {
+            (Some(_), _) => REJECTED,
+            (None, _) if kept >= plan.quota => SURPLUS,
+            (None, true) => CONTROL,
+            (None, false) => KEPT,
+        };
+        let (width, height) = picture.image.dimensions();
+        let target = self.target(plan, attempt, status, rejected);
+        let file = target
+            .as_deref()
+            .and_then(|path| self.layout.relative(path));
+        let scores = verdict.scores;
+        let entry = Entry {
+            attempt: attempt.position,
+            id: attempt.id.clone(),
+            class: plan.class_name.clone(),
+            class_index: plan.class,
+            mode: plan.mode,
+            arm: plan.arm.name().to_owned(),
+            caption: attempt.caption.clone(),
+            index: attempt.index,
+            seed: attempt.seed,
+            status: status.to_owned(),
+            alignment: scores.map(|s| s.alignment),
+            threshold: (!control).then_some(judge.alignment.threshold),
+            class_similarity: scores.map(|s| s.class_similarity),
+            class_margin: scores.map(|s| s.class_margin),
+            decision: if reason.is_some() {
+                Decision::Rejected
+            } else {
+                Decision::Passed
+            },
+            reason: reason.map(|r| r.name().to_owned()),
+            file,
+            sha256: None,
+            steps: self.recipe.steps,
+            guidance: self.recipe.guidance,
+            scheduler: self.recipe.scheduler.clone(),
+            negative_prompt: self.recipe.negative_prompt.clone(),
+            width,
+            height,
+        };
+        (entry, target)
     }
 
     /// The picture at the dataset's size: what is judged is what is written.

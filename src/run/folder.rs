@@ -4,6 +4,7 @@
 //! else and no `run.json` is foreign and never touched. The same settings continue a run; others
 //! are refused with what differs, because every file in the folder follows from the settings.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -54,6 +55,9 @@ const TEMPORARY: &str = ".tmp-";
 
 /// The longest class name that is used as it is, in bytes.
 const MAX_PLAIN: usize = 80;
+
+/// As much of a class name stays in a file name that had to change.
+const KEPT: usize = 40;
 
 /// The most changed settings that a message lists.
 const MAX_LISTED: usize = 30;
@@ -147,13 +151,13 @@ impl From<LockError> for FolderError {
 
 /// Changes, each on its own line, after a line break.
 fn list(changes: &[Change]) -> String {
-    let mut text: String = changes
-        .iter()
-        .take(MAX_LISTED)
-        .map(|change| format!("\n  {change}"))
-        .collect();
+    let mut text = String::new();
+    // Writing to a string cannot fail.
+    for change in changes.iter().take(MAX_LISTED) {
+        let _ = write!(text, "\n  {change}");
+    }
     if let Some(more) = changes.len().checked_sub(MAX_LISTED + 1) {
-        text += &format!("\n  and {} more", more + 1);
+        let _ = write!(text, "\n  and {} more", more + 1);
     }
     text
 }
@@ -500,8 +504,6 @@ pub fn slug(class: &str) -> String {
     if is_plain(class) {
         return class.to_owned();
     }
-    /// Enough of the name to know it by.
-    const KEPT: usize = 40;
     let kept: String = class
         .chars()
         .map(|c| if is_safe(c) && c != '.' { c } else { '_' })

@@ -19,6 +19,12 @@ use serde_json::Value;
 /// Quality of a JPEG, of 100: what ImageNet-like sets were mostly saved with or above.
 const JPEG_QUALITY: u8 = 95;
 
+/// The marker of a JPEG comment.
+const COMMENT: u8 = 0xfe;
+
+/// The marker of EXIF and XMP.
+const APP1: u8 = 0xe1;
+
 /// The most bytes a JPEG segment may hold, besides its length.
 const MAX_SEGMENT: usize = 65_533;
 
@@ -298,8 +304,6 @@ pub fn encode_jpeg(image: &RgbImage, marks: Option<&Marks>) -> Result<Vec<u8>, E
             source,
         })?;
     let Some(marks) = marks else { return Ok(bytes) };
-    const COMMENT: u8 = 0xfe;
-    const APP1: u8 = 0xe1;
     let mut segments = Vec::new();
     let comment = exif_comment(&marks.parameters.to_string());
     segment(&mut segments, APP1, "the EXIF comment", &[&comment])?;

@@ -27,7 +27,7 @@ pub(in crate::cli) struct Detected {
     pub(in crate::cli) fitted: Fitted,
     /// One a direction, on test (on val where there is no test).
     pub(in crate::cli) reports: Vec<ClassReport>,
-    /// The space's own embeddings of val, and which examples they are.
+    /// What makes the result less than it looks.
     pub(in crate::cli) warnings: Vec<String>,
 }
 
@@ -100,25 +100,7 @@ pub(in crate::cli) fn detect(
         }
     };
     let (reports, named) = report(dataset, &whitening, &fitted, &judged)?;
-    for skipped in &fitted.skipped {
-        let class = &dataset.classes[skipped.class];
-        warnings.push(format!(
-            "class {class} has no direction: {}",
-            skipped.reason
-        ));
-    }
-    for direction in &fitted.directions {
-        if !direction.is_finding() {
-            warnings.push(format!(
-                "class {}: the direction is no better than chance (CV score {:.3}, p {:.3}, {} \
-                 mistakes): nothing is generated from it unless forced",
-                dataset.classes[direction.class],
-                direction.cv_score,
-                direction.q_value,
-                direction.wrong
-            ));
-        }
-    }
+    warnings.extend(doubts(dataset, &fitted));
     for warning in &warnings {
         context.ui.warn(warning);
     }
@@ -129,11 +111,57 @@ pub(in crate::cli) fn detect(
         &fitted,
         &dataset.classes,
     )?;
-    let root = crate::manifest::root_text(context.layout.root(), &dataset.root)?;
-    let classes: Vec<Value> = fitted
+    let detected = Detected {
+        whitening,
+        fitted,
+        reports,
+        warnings,
+    };
+    write_report(context, dataset, &detected, named, (whitened_on, split))?;
+    context
+        .seconds
+        .insert("directions", context.ui.seconds() - begun);
+    Ok(Some(detected))
+}
+
+/// What makes a class's direction less than a finding.
+fn doubts(dataset: &Dataset, fitted: &Fitted) -> Vec<String> {
+    let skipped = fitted.skipped.iter().map(|skipped| {
+        let class = &dataset.classes[skipped.class];
+        format!("class {class} has no direction: {}", skipped.reason)
+    });
+    let weak = fitted
         .directions
         .iter()
-        .zip(&reports)
+        .filter(|d| !d.is_finding())
+        .map(|direction| {
+            format!(
+                "class {}: the direction is no better than chance (CV score {:.3}, p {:.3} after \
+             correction for {} classes, {} mistakes): nothing is generated from it unless forced",
+                dataset.classes[direction.class],
+                direction.cv_score,
+                direction.q_value,
+                fitted.directions.len(),
+                direction.wrong
+            )
+        });
+    skipped.chain(weak).collect()
+}
+
+/// `report.json`.
+fn write_report(
+    context: &Context<'_>,
+    dataset: &Dataset,
+    detected: &Detected,
+    named: Named,
+    (whitened_on, split): (&str, Split),
+) -> anyhow::Result<()> {
+    let root = crate::manifest::root_text(context.layout.root(), &dataset.root)?;
+    let classes: Vec<Value> = detected
+        .fitted
+        .directions
+        .iter()
+        .zip(&detected.reports)
         .zip(named)
         .map(|((d, report), named)| {
             json!({
@@ -147,18 +175,10 @@ pub(in crate::cli) fn detect(
     let json = json!({
         "schema": 1, "version": env!("CARGO_PKG_VERSION"), "space": context.settings.embed.space,
         "whitened_on": whitened_on, "fitted_on": "val", "judged_on": split.name(),
-        "root": root, "exif": context.settings.data.exif, "classes": classes, "warnings": warnings,
+        "root": root, "exif": context.settings.data.exif, "classes": classes, "warnings": detected.warnings,
     });
     io::write_atomic(&context.layout.report(), format!("{json:#}\n").as_bytes())?;
-    context
-        .seconds
-        .insert("directions", context.ui.seconds() - begun);
-    Ok(Some(Detected {
-        whitening,
-        fitted,
-        reports,
-        warnings,
-    }))
+    Ok(())
 }
 
 /// Fills in the predictions of the user's classifier; false if asked to stop.

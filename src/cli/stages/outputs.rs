@@ -14,6 +14,7 @@ use crate::cli::exit::ExitStatus;
 use crate::cli::session::{Context, Done};
 use crate::cli::ui::Ui;
 use crate::dataset::Split;
+use crate::direction::legible;
 use crate::embed::ImageEncoder as _;
 use crate::generate::Arm;
 use crate::io::{self, IoError};
@@ -216,8 +217,9 @@ pub(in crate::cli) fn table(ui: &mut Ui, done: &Done) {
             ));
             for score in mode.scores.iter().filter(|s| s.kind == Kind::Hard) {
                 ui.say(format_args!(
-                    "  {:>7.3}  {}",
-                    score.alignment, score.caption
+                    "  {:>8}  {}",
+                    legible(score.alignment),
+                    score.caption
                 ));
             }
         }

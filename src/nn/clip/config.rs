@@ -1,4 +1,7 @@
 //! CLIP's `config.json`, as Transformers writes it.
+//!
+//! Absent keys have the defaults of Transformers 5 (`configuration_clip.py`), as there: some of its
+//! versions leave out what is at its default, the end token among it.
 
 use serde::{Deserialize, Serialize};
 
@@ -21,24 +24,9 @@ impl Activation {
     }
 }
 
-fn eps() -> f64 {
-    1e-5
-}
-fn quick() -> Activation {
-    Activation::QuickGelu
-}
-fn projection() -> i64 {
-    512
-}
-fn channels() -> i64 {
-    3
-}
-fn legacy_eos() -> i64 {
-    2
-}
-
-/// The text tower (`CLIPTextConfig`; the defaults are Transformers').
+/// The text tower (`CLIPTextConfig`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct TextConfig {
     /// Number of tokens.
     pub vocab_size: i64,
@@ -53,21 +41,35 @@ pub struct TextConfig {
     /// Tokens per caption, begin and end included.
     pub max_position_embeddings: i64,
     /// Activation between the two layers.
-    #[serde(default = "quick")]
     pub hidden_act: Activation,
     /// Added to the variance in every layer norm.
-    #[serde(default = "eps")]
     pub layer_norm_eps: f64,
     /// Id of the end token. The value 2 is a mistake of old configs and means "the largest id".
-    #[serde(default = "legacy_eos")]
     pub eos_token_id: i64,
     /// Width of the shared space, where this config stands alone.
-    #[serde(default = "projection")]
     pub projection_dim: i64,
+}
+
+impl Default for TextConfig {
+    fn default() -> Self {
+        Self {
+            vocab_size: 49408,
+            hidden_size: 512,
+            intermediate_size: 2048,
+            num_hidden_layers: 12,
+            num_attention_heads: 8,
+            max_position_embeddings: 77,
+            hidden_act: Activation::QuickGelu,
+            layer_norm_eps: 1e-5,
+            eos_token_id: 49407,
+            projection_dim: 512,
+        }
+    }
 }
 
 /// The image tower (`CLIPVisionConfig`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct VisionConfig {
     /// Width of the residual stream.
     pub hidden_size: i64,
@@ -82,24 +84,47 @@ pub struct VisionConfig {
     /// Side of a patch, px.
     pub patch_size: i64,
     /// Colour channels.
-    #[serde(default = "channels")]
     pub num_channels: i64,
     /// Activation between the two layers.
-    #[serde(default = "quick")]
     pub hidden_act: Activation,
     /// Added to the variance in every layer norm.
-    #[serde(default = "eps")]
     pub layer_norm_eps: f64,
+}
+
+impl Default for VisionConfig {
+    fn default() -> Self {
+        Self {
+            hidden_size: 768,
+            intermediate_size: 3072,
+            num_hidden_layers: 12,
+            num_attention_heads: 12,
+            image_size: 224,
+            patch_size: 32,
+            num_channels: 3,
+            hidden_act: Activation::QuickGelu,
+            layer_norm_eps: 1e-5,
+        }
+    }
 }
 
 /// Both towers and the width of the space they share (`CLIPConfig`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ClipConfig {
     /// Width of the shared space.
-    #[serde(default = "projection")]
     pub projection_dim: i64,
     /// The text tower.
     pub text_config: TextConfig,
     /// The image tower.
     pub vision_config: VisionConfig,
+}
+
+impl Default for ClipConfig {
+    fn default() -> Self {
+        Self {
+            projection_dim: 512,
+            text_config: TextConfig::default(),
+            vision_config: VisionConfig::default(),
+        }
+    }
 }

@@ -109,6 +109,15 @@ impl TextTower {
         }
     }
 
+    /// Takes the parameters of a checkpoint that holds this tower alone (`CLIPTextModel`), from its
+    /// root: Transformers up to 4 writes their names below `text_model`, Transformers 5 without it.
+    pub fn standalone(root: &Scope, config: &TextConfig) -> Self {
+        let below = root.at("text_model");
+        let first = "embeddings.token_embedding.weight";
+        let bare = !below.has(first) && root.has(first);
+        Self::new(if bare { root } else { &below }, config)
+    }
+
     /// # Shapes
     ///
     /// `ids` int64 `[n, l]`, `l` at most the config's `max_position_embeddings`.
