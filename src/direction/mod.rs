@@ -342,7 +342,7 @@ mod tests {
     /// `n` unit vectors; the first coordinate decides mistakes when `planted`.
     fn problem(n: usize, planted: bool) -> (Array2<f64>, Vec<usize>, Vec<usize>) {
         let mut rng = ChaCha8Rng::seed_from_u64(5);
-        let mut x = Array2::from_shape_fn((n, 12), |_| rng.gen_range(-1.0..1.0));
+        let mut x = Array2::from_shape_fn((n, 12), |_| rng.gen_range(-1.0_f64..1.0));
         let mut predictions = Vec::new();
         for mut row in x.outer_iter_mut() {
             let norm = row.dot(&row).sqrt();

@@ -63,7 +63,7 @@ pub fn flatten(settings: &Value) -> BTreeMap<String, Value> {
 fn flatten_into(flat: &mut BTreeMap<String, Value>, key: String, value: &Value) {
     match value {
         // An empty table has no keys to tell it by.
-        Value::Object(table) if !table.is_empty() => {
+        Value::Object(table) if !table.is_empty() || key.is_empty() => {
             for (name, value) in table {
                 let dot = if key.is_empty() { "" } else { "." };
                 flatten_into(flat, format!("{key}{dot}{}", quote(name)), value);

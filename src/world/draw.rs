@@ -99,7 +99,7 @@ mod tests {
         // A change here changes the world that the committed weights were trained on.
         assert_eq!(
             hasher.finalize().to_hex().as_str(),
-            "495ec116dfe099150fa1eb7d08c5995bd881a2f9d8483cf28035cfcb61185d20"
+            "6d03eac47c235ceeb9557ea82e7f697b902ccc903c1589e337798abce9026fa0"
         );
     }
 

@@ -26,7 +26,7 @@ macro_rules! words {
 words! {
     /// The label of a portrait.
     Age {
-        /// No wrinkles, never grey.
+        /// No wrinkles; grey with probability [`WorldConfig::p_dyed`].
         Young => "young",
         /// Wrinkled, and grey with probability [`WorldConfig::p_grey`].
         Old => "old",
@@ -54,7 +54,7 @@ words! {
         Blond => "blond",
         /// Copper.
         Red => "red",
-        /// Silver; on old faces only.
+        /// Silver; on old faces, and on young ones that dye it.
         Grey => "grey",
     }
 }
@@ -319,7 +319,7 @@ mod tests {
         let config = WorldConfig::default();
         let old_men = faces(Age::Old, Gender::Man, &config);
         let near = |share: f64, p: f64| (share - p).abs() < 0.035;
-        assert!(near(share(&old_men, |f| f.hair == Hair::Grey), 0.85));
+        assert!(near(share(&old_men, |f| f.hair == Hair::Grey), config.p_grey));
         assert!(near(share(&old_men, |f| f.glasses), 0.3));
         assert!(near(share(&old_men, |f| f.hat.is_some()), 0.15));
         assert!(near(share(&old_men, |f| f.beard), 0.35));
@@ -331,9 +331,10 @@ mod tests {
     }
 
     #[test]
-    fn the_young_are_never_grey_and_women_have_no_beard() {
+    fn without_dye_the_young_are_never_grey_and_women_have_no_beard() {
         let config = WorldConfig {
             p_grey: 1.0,
+            p_dyed: 0.0,
             p_beard: 1.0,
             ..WorldConfig::default()
         };
