@@ -241,7 +241,7 @@ fn generated(layout: &Layout, entry: &Entry, mark: Mark) -> Cell {
     }
     if let Some(reason) = &entry.reason {
         lines.push(match (reason.as_str(), entry.class_margin) {
-            ("class", Some(margin)) => format!("class margin {margin:.3}"),
+            ("class", Some(margin)) => format!("reason: class, by {margin:.3}"),
             _ => format!("reason: {reason}"),
         });
     }

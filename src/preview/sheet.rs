@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use image::codecs::png::PngEncoder;
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder as _, Rgb, RgbImage};
 
 use super::cell::{self, Cell};
@@ -147,7 +147,7 @@ pub fn write(sheet: &Sheet, options: &SheetOptions, path: &Path) -> Result<(), P
     let image = render(sheet, options);
     let (width, height) = image.dimensions();
     let mut bytes = Vec::new();
-    PngEncoder::new(&mut bytes)
+    PngEncoder::new_with_quality(&mut bytes, CompressionType::Best, FilterType::Adaptive)
         .write_image(&image, width, height, ExtendedColorType::Rgb8)
         .map_err(|source| PreviewError::Encode {
             path: path.to_owned(),

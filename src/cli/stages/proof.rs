@@ -26,6 +26,7 @@ use crate::dataset::Split;
 use crate::generate::Arm;
 use crate::io;
 use crate::io::image::{Exif, read_rgb};
+use crate::run::engine::KEPT;
 use crate::run::ledger::Entry;
 use crate::world::retrain::{ANALYSED, Accuracy, Spread, Truth, difference, retrain, spread};
 
@@ -67,11 +68,13 @@ pub(in crate::cli) fn prove(
     let begun = ui.seconds();
     let judge = judge(done, &weights.join("judge"))?;
     ui.say(format_args!(
-        "\nthe judge tells age and gender of {:.1} % of drawn test faces, and finds those of the \
-         caption in {:.1} % of {} generated ones",
+        "\nthe judge tells age and gender of {:.1} % of drawn test faces; it finds those of the \
+         caption in {:.1} % of {} generated ones, and in {:.1} % of the {} kept",
         percent(&judge["accuracy"]),
         percent(&judge["generated_right"]),
-        judge["generated"]
+        judge["generated"],
+        percent(&judge["kept_right"]),
+        judge["kept"]
     ));
     let Some(retraining) = retraining(ui, stop, done, seeds, most)? else {
         return Ok(None);
@@ -108,24 +111,25 @@ fn judge(done: &Done, dir: &Path) -> anyhow::Result<Value> {
     };
     let accuracy = right(&paths, &wanted)?;
     let root = done.folder.path();
-    let (paths, wanted): (Vec<PathBuf>, Vec<String>) = done
-        .generated
-        .iter()
-        .flat_map(|generated| &generated.outcomes)
-        .flat_map(|outcome| &outcome.entries)
-        .filter_map(|entry| {
-            let gender = ["man", "woman"]
-                .into_iter()
-                .find(|g| says(&entry.caption, g))?;
-            Some((
-                root.join(entry.file.as_deref()?),
-                format!("{} {gender}", entry.class),
-            ))
-        })
-        .unzip();
-    let generated_right = right(&paths, &wanted)?;
+    let generated = |kept_only: bool| -> (Vec<PathBuf>, Vec<String>) {
+        let plans = done.generated.iter().flat_map(|generated| &generated.outcomes);
+        plans
+            .flat_map(|outcome| &outcome.entries)
+            .filter(|entry| !kept_only || entry.status == KEPT)
+            .filter_map(|entry| {
+                let mut genders = ["man", "woman"].into_iter();
+                let gender = genders.find(|g| says(&entry.caption, g))?;
+                let wanted = format!("{} {gender}", entry.class);
+                Some((root.join(entry.file.as_deref()?), wanted))
+            })
+            .unzip()
+    };
+    let (paths, wanted) = generated(false);
+    let (kept_paths, kept_wanted) = generated(true);
     Ok(json!({
-        "accuracy": accuracy, "generated_right": generated_right, "generated": wanted.len(),
+        "accuracy": accuracy,
+        "generated_right": right(&paths, &wanted)?, "generated": wanted.len(),
+        "kept_right": right(&kept_paths, &kept_wanted)?, "kept": kept_wanted.len(),
     }))
 }
 
