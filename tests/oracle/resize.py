@@ -2,8 +2,8 @@
 
 Run with the oracle environment, and with Pillow 12 in a folder of its own:
 
-    pip install --target /tmp/pillow12 pillow==12.0.0
-    .venv-oracle/bin/python tests/oracle/resize.py /tmp/pillow12
+    pip install --target .venv-oracle/pillow12 pillow==12.0.0
+    .venv-oracle/bin/python tests/oracle/resize.py .venv-oracle/pillow12
 
 Made with Pillow 13.0.0 and 12.0.0, torch 2.11.0, transformers 5.23.0, NumPy 2.4.6.
 Images are bytes in hexadecimal, rows of red, green, blue.
