@@ -30,25 +30,34 @@ fn lines(value: &Value) -> String {
     text
 }
 
-fn folder_bytes(dir: &Path) -> std::io::Result<u64> {
-    let mut sum = 0;
-    for entry in std::fs::read_dir(dir)? {
+/// Every weight file below a folder, as `(path below it, bytes, SHA-256)`, sorted by path.
+fn weight_files(root: &Path, below: &Path) -> anyhow::Result<Vec<(String, u64, String)>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(root.join(below))? {
         let entry = entry?;
-        let meta = entry.metadata()?;
-        sum += if meta.is_dir() {
-            folder_bytes(&entry.path())?
-        } else {
-            meta.len()
-        };
+        let path = below.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            found.extend(weight_files(root, &path)?);
+        } else if path.extension().is_some_and(|e| e == "safetensors") {
+            let bytes = io::read(&root.join(&path))?;
+            let size = bytes.len() as u64;
+            found.push((path.display().to_string(), size, io::sha256_hex(&bytes)));
+        }
     }
-    Ok(sum)
+    found.sort();
+    Ok(found)
 }
 
 /// Writes `README.md` into the folder of the weights.
 pub(crate) fn write(job: &Job) -> anyhow::Result<()> {
     let measured = noted(job, "measured");
     let generated = noted(job, "generated");
-    let size = folder_bytes(&job.out)? as f64 / 1e6;
+    let files = weight_files(&job.out, Path::new(""))?;
+    let size = files.iter().map(|(_, bytes, _)| bytes).sum::<u64>() as f64 / 1e6;
+    let mut listed = String::new();
+    for (path, bytes, hash) in &files {
+        let _ = writeln!(listed, "| `{path}` | {bytes} | `{hash}` |");
+    }
     let mut by_caption = String::new();
     for (caption, right) in generated["by_caption"].as_object().into_iter().flatten() {
         let _ = writeln!(
@@ -68,6 +77,7 @@ pub(crate) fn write(job: &Job) -> anyhow::Result<()> {
          | `diffusion/text_encoder` | Transformers `CLIPTextModel` | CLIP's text tower at step {encoder_step}, so that the UNet can train beside the rest of CLIP's training | |\n\
          | `classifier/` | `hardlight-cnn` | 400 steps | accuracy on the demo's test: {classifier} |\n\
          | `judge/` | `hardlight-cnn` | 3000 steps | tells age and gender: {judge} |\n\n\
+         | file | bytes | SHA-256 |\n| --- | --- | --- |\n{listed}\n\
          ## Data\n\n\
          Faces drawn by `hardlight::world` with `WorldConfig::default()`, captions by its grammar. CLIP, VAE, UNet and judge \
          learn from faces in which age and gender are independent, each from draws of its own; the classifier from 1,000 faces of which \

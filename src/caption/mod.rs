@@ -1,7 +1,7 @@
 //! Candidate captions and how they score against a failure direction.
 //!
 //! - [`Grammar`]: a `.toml` file of slots and templates; [`list`]: a text file, a caption a line.
-//! - [`score`]: both scores, label-contradicting captions dropped, hard and easy marked.
+//! - [`mod@score`]: both scores, label-contradicting captions dropped, hard and easy marked.
 //! - [`table`] writes `captions.parquet`.
 //!
 //! May import: `io`, `dataset`, `embed`, `direction`.

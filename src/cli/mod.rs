@@ -1,4 +1,4 @@
-//! The command line: one `XCommand` a file, dispatch and exit codes here, terminal text in [`ui`].
+//! The command line: one `XCommand` a file, dispatch and exit codes here, terminal text in `ui`.
 //!
 //! Exit codes: 0 done, 2 wrong usage, 3 bad input, 4 incomplete (nothing found or kept, or a quota
 //! unmet), 5 device lost, 6 disk, 130 and 143 stopped by a signal, 1 anything else.

@@ -499,7 +499,8 @@ pub(super) mod tests {
 
     #[test]
     fn values_out_of_range_are_refused() {
-        let changes: [(&str, fn(&mut Row)); 11] = [
+        type Change = fn(&mut Row);
+        let changes: [(&str, Change); 11] = [
             ("weight", |row| row.weight = -0.5),
             ("seed", |row| row.seed = Some(1 << 63)),
             ("path", |row| row.path = "/etc/passwd".to_owned()),

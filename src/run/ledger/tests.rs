@@ -16,7 +16,7 @@ pub(super) fn entry(attempt: u64) -> Entry {
         index: attempt / 2,
         seed: (1 << 48) - 1 - attempt,
         status: "done".to_owned(),
-        alignment: (attempt % 3 != 0).then_some(0.1 + attempt as f64),
+        alignment: (!attempt.is_multiple_of(3)).then_some(0.1 + attempt as f64),
         threshold: Some(-1.5e-300),
         class_similarity: Some(1.0 / 3.0),
         class_margin: None,
@@ -293,7 +293,7 @@ proptest! {
         alignment in proptest::option::of(proptest::num::f64::NORMAL),
         seed in any::<u64>(),
     ) {
-        let entry = Entry { caption, class, alignment, seed, ..entry(0) };
+        let entry = Entry { class, caption, seed, alignment, ..entry(0) };
         let mut line = Vec::new();
         encode(&entry, &mut line).unwrap();
         prop_assert_eq!(line.iter().filter(|&&b| b == b'\n').count(), 1);
