@@ -5,10 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray};
 use arrow::record_batch::RecordBatch;
-use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::properties::WriterProperties;
 
 use super::{CaptionError, CaptionScore};
 use crate::io;
@@ -46,15 +43,7 @@ fn encode(scores: &[CaptionScore], classes: &[String]) -> Result<Vec<u8>, Parque
         ("kind", text(&|s| Some(s.kind.name().to_owned())), false),
         ("dropped", text(&|s| s.dropped.clone()), true),
     ])?;
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::default()))
-        .set_created_by("hardlight".to_owned())
-        .build();
-    let mut bytes = Vec::new();
-    let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties))?;
-    writer.write(&batch)?;
-    writer.close()?;
-    Ok(bytes)
+    io::parquet::encode(&batch, &[])
 }
 
 #[cfg(test)]

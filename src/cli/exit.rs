@@ -6,6 +6,7 @@ use crate::caption::CaptionError;
 use crate::classifier::ClassifierError;
 use crate::dataset::DatasetError;
 use crate::diffusion::pipeline::PipelineError;
+use crate::diffusion::schedulers::SchedulerError;
 use crate::direction::persist::PersistError;
 use crate::direction::{DirectionError, WhitenError};
 use crate::embed::EmbedError;
@@ -68,7 +69,17 @@ pub(super) fn of(error: &anyhow::Error) -> ExitStatus {
     if is_disk(error) {
         return ExitStatus::Disk;
     }
-    if error.is::<UsageError>() || error.is::<SettingsError>() || error.is::<DirectionError>() {
+    let usage = error.is::<UsageError>()
+        || error.is::<SettingsError>()
+        || error.is::<DirectionError>()
+        || matches!(
+            error.downcast_ref(),
+            Some(
+                PipelineError::Setting { .. }
+                    | PipelineError::Scheduler(SchedulerError::UnknownScheduler { .. })
+            )
+        );
+    if usage {
         return ExitStatus::Usage;
     }
     if lost_device(error) {

@@ -280,7 +280,9 @@ pub enum DatasetError {
     },
 
     /// A prediction for an example that is not in the data set.
-    #[error("{place}: no example has {key} {value:?}")]
+    #[error(
+        "{place}: no example has {key} {value:?}: remove the row, or is the file for other data?"
+    )]
     UnknownExample {
         /// The row.
         place: String,

@@ -15,6 +15,7 @@ mod error;
 pub mod image;
 pub mod jsonl;
 pub mod matrix;
+pub mod parquet;
 
 pub use error::IoError;
 

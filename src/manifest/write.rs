@@ -7,11 +7,7 @@ use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
-use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::KeyValue;
-use parquet::file::properties::WriterProperties;
 use serde::{Serialize, Serializer};
 
 use super::row::{COLUMNS, Cell, Kind, Row};
@@ -125,17 +121,10 @@ fn shown(value: Option<impl ToString>) -> String {
 }
 
 fn parquet(rows: &[Row]) -> Result<Vec<u8>, ParquetError> {
-    let batch = batch(rows)?;
-    let schema = KeyValue::new("hardlight.manifest.schema".to_owned(), SCHEMA.to_string());
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(3)?))
-        .set_key_value_metadata(Some(vec![schema]))
-        .build();
-    let mut bytes = Vec::new();
-    let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties))?;
-    writer.write(&batch)?;
-    writer.close()?;
-    Ok(bytes)
+    crate::io::parquet::encode(
+        &batch(rows)?,
+        &[("hardlight.manifest.schema", SCHEMA.to_string())],
+    )
 }
 
 /// The rows as typed columns.

@@ -65,7 +65,10 @@ pub enum ParamsError {
     },
 
     /// Names or shapes do not fit the network that the config describes.
-    #[error("{}: the tensors do not fit the config\n{report}", path.display())]
+    #[error(
+        "{}: the tensors do not fit the config, take both from the same model\n{report}",
+        path.display()
+    )]
     Mismatch {
         /// The file.
         path: PathBuf,

@@ -319,7 +319,10 @@ mod tests {
         let config = WorldConfig::default();
         let old_men = faces(Age::Old, Gender::Man, &config);
         let near = |share: f64, p: f64| (share - p).abs() < 0.035;
-        assert!(near(share(&old_men, |f| f.hair == Hair::Grey), config.p_grey));
+        assert!(near(
+            share(&old_men, |f| f.hair == Hair::Grey),
+            config.p_grey
+        ));
         assert!(near(share(&old_men, |f| f.glasses), 0.3));
         assert!(near(share(&old_men, |f| f.hat.is_some()), 0.15));
         assert!(near(share(&old_men, |f| f.beard), 0.35));

@@ -7,7 +7,7 @@ use ndarray::{Array2, Axis};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
-use super::inputs::{Inputs, Space};
+use super::inputs::Inputs;
 use crate::cli::exit::InputError;
 use crate::cli::session::Context;
 use crate::dataset::{Dataset, Split};
@@ -237,8 +237,8 @@ fn embed(
     context: &mut Context<'_>,
     inputs: &mut Inputs,
 ) -> anyhow::Result<Option<BTreeMap<Split, Part>>> {
-    if let Space::Matrix(path) = &inputs.space {
-        return Ok(Some(own(path, &inputs.dataset)?));
+    if let Some(matrix) = &inputs.own {
+        return Ok(Some(by_split(matrix, &inputs.dataset)));
     }
     let mut parts = BTreeMap::new();
     let mut shas = Vec::new();
@@ -295,57 +295,17 @@ fn embed(
     Ok(Some(parts))
 }
 
-/// The user's own embeddings, joined by id where the file has ids, else by row.
-fn own(path: &std::path::Path, dataset: &Dataset) -> anyhow::Result<BTreeMap<Split, Part>> {
-    let (matrix, ids) = io::matrix::read_keyed(path)?;
-    let n = dataset.examples.len();
-    let at: Vec<usize> = match ids {
-        Some(ids) => {
-            let places: BTreeMap<&str, usize> = ids
-                .iter()
-                .enumerate()
-                .map(|(i, id)| (id.as_str(), i))
-                .collect();
-            dataset
-                .examples
-                .iter()
-                .map(|e| {
-                    places.get(e.id.as_str()).copied().ok_or_else(|| {
-                        InputError(format!(
-                            "{} has no embedding for {:?}",
-                            path.display(),
-                            e.id
-                        ))
-                    })
-                })
-                .collect::<Result<_, _>>()?
-        }
-        None if matrix.nrows() == n => (0..n).collect(),
-        None => {
-            let text = format!(
-                "{} has {} rows and no ids, the data has {n} examples: they must be as many, in the \
-                 table's order",
-                path.display(),
-                matrix.nrows()
-            );
-            return Err(InputError(text).into());
-        }
-    };
+/// A matrix with a row an example, by split.
+fn by_split(matrix: &Array2<f32>, dataset: &Dataset) -> BTreeMap<Split, Part> {
     let mut parts = BTreeMap::new();
     for split in Split::ALL {
         let rows: Vec<usize> = dataset.of_split(split).map(|(i, _)| i).collect();
         if !rows.is_empty() {
-            let picked: Vec<usize> = rows.iter().map(|&i| at[i]).collect();
-            parts.insert(
-                split,
-                Part {
-                    matrix: matrix.select(Axis(0), &picked),
-                    rows,
-                },
-            );
+            let matrix = matrix.select(Axis(0), &rows);
+            parts.insert(split, Part { rows, matrix });
         }
     }
-    Ok(parts)
+    parts
 }
 
 fn with_predictions(dataset: &Dataset, part: &Part) -> Part {

@@ -126,7 +126,8 @@ pub(in crate::cli) fn generate(
     }))
 }
 
-fn sampling(settings: &Settings) -> Sampling {
+/// The settings of sampling; checked with the model before anything is written.
+pub(in crate::cli) fn sampling(settings: &Settings) -> Sampling {
     let g = &settings.generate;
     Sampling {
         steps: g.steps,

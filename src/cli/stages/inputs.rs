@@ -1,11 +1,14 @@
 //! Opening what a run reads: the data set, predictions, models.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
+use ndarray::{Array2, Axis};
 use serde_json::{Value, json};
 use tch::{Device, Kind};
 
+use super::generate::sampling;
 use crate::classifier::Cnn;
 use crate::cli::exit::{InputError, UsageError};
 use crate::cli::session::Until;
@@ -27,6 +30,8 @@ pub(in crate::cli) struct Inputs {
     pub(in crate::cli) pipeline: Option<Pipeline>,
     pub(in crate::cli) pipeline_name: String,
     pub(in crate::cli) space: Space,
+    /// The user's own embeddings, a row an example; there if the space is a matrix.
+    pub(in crate::cli) own: Option<Array2<f32>>,
     pub(in crate::cli) exif: Exif,
     /// SHA-256 of the train images' files by row of the data set, as far as they were read.
     pub(in crate::cli) sha256: Vec<Option<String>>,
@@ -77,6 +82,10 @@ pub(in crate::cli) fn open(
             }
         }
     }
+    let own = match &space {
+        Space::Matrix(path) => Some(own(path, &dataset)?),
+        _ => None,
+    };
     let classifier = match &settings.data.classifier {
         Some(dir) => {
             let cnn = Cnn::read(dir, device)
@@ -111,7 +120,9 @@ pub(in crate::cli) fn open(
                 let text = "images are made from captions, and captions need --clip DIR";
                 return Err(UsageError(text.to_owned()).into());
             }
-            Some(Pipeline::open(dir, device, kind)?)
+            let pipeline = Pipeline::open(dir, device, kind)?;
+            pipeline.check(&sampling(settings))?;
+            Some(pipeline)
         }
         _ => None,
     };
@@ -136,10 +147,49 @@ pub(in crate::cli) fn open(
         pipeline,
         pipeline_name,
         space,
+        own,
         exif,
         sha256,
         data_fingerprint,
     })
+}
+
+/// The user's own embeddings in the order of the examples, joined by id where the file has ids, else
+/// by row.
+fn own(path: &Path, dataset: &Dataset) -> anyhow::Result<Array2<f32>> {
+    let (matrix, ids) = io::matrix::read_keyed(path)?;
+    let n = dataset.examples.len();
+    let Some(ids) = ids else {
+        if matrix.nrows() == n {
+            return Ok(matrix);
+        }
+        let text = format!(
+            "{} has {} rows and no ids, the data has {n} examples: they must be as many, in the \
+             table's order",
+            path.display(),
+            matrix.nrows()
+        );
+        return Err(InputError(text).into());
+    };
+    let places: BTreeMap<&str, usize> = ids
+        .iter()
+        .enumerate()
+        .map(|(i, id)| (id.as_str(), i))
+        .collect();
+    let at: Vec<usize> = dataset
+        .examples
+        .iter()
+        .map(|e| {
+            places.get(e.id.as_str()).copied().ok_or_else(|| {
+                InputError(format!(
+                    "{} has no embedding for {:?}",
+                    path.display(),
+                    e.id
+                ))
+            })
+        })
+        .collect::<Result<_, _>>()?;
+    Ok(matrix.select(Axis(0), &at))
 }
 
 /// A context that only adds words must not hide the type that gives the exit code.

@@ -112,7 +112,10 @@ fn judge(done: &Done, dir: &Path) -> anyhow::Result<Value> {
     let accuracy = right(&paths, &wanted)?;
     let root = done.folder.path();
     let generated = |kept_only: bool| -> (Vec<PathBuf>, Vec<String>) {
-        let plans = done.generated.iter().flat_map(|generated| &generated.outcomes);
+        let plans = done
+            .generated
+            .iter()
+            .flat_map(|generated| &generated.outcomes);
         plans
             .flat_map(|outcome| &outcome.entries)
             .filter(|entry| !kept_only || entry.status == KEPT)

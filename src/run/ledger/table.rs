@@ -5,10 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, StringArray, UInt64Array};
 use arrow::record_batch::RecordBatch;
-use parquet::arrow::ArrowWriter;
-use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
-use parquet::file::properties::WriterProperties;
 
 use super::{Decision, Entry};
 use crate::io::{self, IoError};
@@ -88,15 +85,7 @@ fn encode(entries: &[Entry]) -> Result<Vec<u8>, ParquetError> {
         ("width", whole(&|e| u64::from(e.width)), false),
         ("height", whole(&|e| u64::from(e.height)), false),
     ])?;
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::default()))
-        .set_created_by("hardlight".to_owned())
-        .build();
-    let mut bytes = Vec::new();
-    let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties))?;
-    writer.write(&batch)?;
-    writer.close()?;
-    Ok(bytes)
+    io::parquet::encode(&batch, &[])
 }
 
 #[cfg(test)]

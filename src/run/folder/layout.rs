@@ -1,0 +1,183 @@
+//! Where everything lies in a run folder, and what the folders of a class are called.
+
+use std::path::{Path, PathBuf};
+
+/// The longest class name that is used as it is, in bytes.
+const MAX_PLAIN: usize = 80;
+
+/// As much of a class name stays in a file name that had to change.
+const KEPT: usize = 40;
+
+/// Where everything lies in a run folder, for those who write and those who only read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    root: PathBuf,
+}
+
+impl Layout {
+    /// The layout of a folder, which need not exist.
+    pub fn new(root: &Path) -> Self {
+        let root = root.to_owned();
+        Self { root }
+    }
+
+    /// The run folder itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Settings, versions, fingerprints.
+    pub fn run_json(&self) -> PathBuf {
+        self.root.join("run.json")
+    }
+
+    /// Every attempt; see [`super::ledger`].
+    pub fn ledger(&self) -> PathBuf {
+        self.root.join("ledger.jsonl")
+    }
+
+    /// The figures a script needs.
+    pub fn summary(&self) -> PathBuf {
+        self.root.join("summary.json")
+    }
+
+    /// The detection report.
+    pub fn report(&self) -> PathBuf {
+        self.root.join("report.json")
+    }
+
+    /// Every caption with its scores.
+    pub fn captions(&self) -> PathBuf {
+        self.root.join("captions.parquet")
+    }
+
+    /// The directions as matrices.
+    pub fn directions(&self) -> PathBuf {
+        self.root.join("directions.safetensors")
+    }
+
+    /// What is known of the directions.
+    pub fn directions_json(&self) -> PathBuf {
+        self.root.join("directions.json")
+    }
+
+    /// Inputs that were passed over.
+    pub fn skipped(&self) -> PathBuf {
+        self.root.join("skipped.jsonl")
+    }
+
+    /// The log.
+    pub fn log(&self) -> PathBuf {
+        self.root.join("run.log")
+    }
+
+    /// The embeddings of a split, in a folder that outlives a change of settings.
+    pub fn embeddings(&self, split: &str) -> PathBuf {
+        self.embeddings_dir().join(format!("{split}.safetensors"))
+    }
+
+    /// The folder of embeddings.
+    pub fn embeddings_dir(&self) -> PathBuf {
+        self.root.join("embeddings")
+    }
+
+    /// The folder of the manifest's three files.
+    pub fn manifest_dir(&self) -> PathBuf {
+        self.root.join("manifest")
+    }
+
+    /// The folder of the kept images of a failure mode.
+    pub fn images_dir(&self, class: &str, mode: u32) -> PathBuf {
+        self.root
+            .join("images")
+            .join(slug(class))
+            .join(mode.to_string())
+    }
+
+    /// The folder of the images of a failure mode that failed a filter.
+    pub fn rejected_dir(&self, class: &str, mode: u32) -> PathBuf {
+        self.root
+            .join("rejected")
+            .join(slug(class))
+            .join(mode.to_string())
+    }
+
+    /// The folder of a control arm's images.
+    pub fn controls_dir(&self, class: &str, mode: u32, arm: &str) -> PathBuf {
+        self.root
+            .join("controls")
+            .join(slug(class))
+            .join(mode.to_string())
+            .join(arm)
+    }
+
+    /// The contact sheet of a failure mode.
+    pub fn preview(&self, class: &str, mode: u32) -> PathBuf {
+        self.previews_dir()
+            .join(format!("{}-{mode}.png", slug(class)))
+    }
+
+    /// The folder of contact sheets.
+    pub fn previews_dir(&self) -> PathBuf {
+        self.root.join("previews")
+    }
+
+    /// A path as the ledger and the manifest write it: relative to the run folder, with `/`.
+    ///
+    /// None for a path outside, or one that is not UTF-8.
+    pub fn relative(&self, path: &Path) -> Option<String> {
+        let parts: Option<Vec<_>> = path
+            .strip_prefix(&self.root)
+            .ok()?
+            .components()
+            .map(|part| match part {
+                std::path::Component::Normal(name) => name.to_str(),
+                _ => None,
+            })
+            .collect();
+        Some(parts?.join("/"))
+    }
+}
+
+/// A name for the files and folders of a class, safe on every system.
+///
+/// Letters, digits, inner spaces, `.`, `_` and `-` stay. Where anything had to change, `~` and a
+/// hash of the class name follow; a name that is used as it is holds no `~`, so two classes never
+/// share a name (but for letters' case on file systems that ignore it, see
+/// [`crate::dataset::Dataset::new`]).
+pub fn slug(class: &str) -> String {
+    if is_plain(class) {
+        return class.to_owned();
+    }
+    let kept: String = class
+        .chars()
+        .map(|c| if is_safe(c) && c != '.' { c } else { '_' })
+        .take(KEPT)
+        .collect();
+    let hash = blake3::hash(class.as_bytes()).to_hex();
+    format!("{}~{}", kept.trim(), &hash[..12])
+}
+
+/// Whether a character may stand in a file name.
+fn is_safe(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, ' ' | '.' | '_' | '-')
+}
+
+/// Whether a class name is a good file name already.
+fn is_plain(class: &str) -> bool {
+    // Windows reserves these, also before a dot.
+    let stem = class.split('.').next().unwrap_or_default().trim_end();
+    let device = ["con", "prn", "aux", "nul"]
+        .iter()
+        .any(|name| stem.eq_ignore_ascii_case(name))
+        || stem.len() == 4
+            && stem.ends_with(|c: char| c.is_ascii_digit())
+            && ["com", "lpt"]
+                .iter()
+                .any(|name| stem[..3].eq_ignore_ascii_case(name));
+    !device
+        && (1..=MAX_PLAIN).contains(&class.len())
+        && class.chars().all(is_safe)
+        && !class.starts_with(['.', ' ', '-'])
+        && !class.ends_with(['.', ' '])
+}
