@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// The longest class name that is used as it is, in bytes.
-const MAX_PLAIN: usize = 80;
+pub(super) const MAX_PLAIN: usize = 80;
 
 /// As much of a class name stays in a file name that had to change.
 const KEPT: usize = 40;
@@ -159,7 +159,7 @@ pub fn slug(class: &str) -> String {
 }
 
 /// Whether a character may stand in a file name.
-fn is_safe(c: char) -> bool {
+pub(super) fn is_safe(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, ' ' | '.' | '_' | '-')
 }
 

@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
+use super::layout::{MAX_PLAIN, is_safe};
 use super::*;
 
 fn settings() -> Value {
