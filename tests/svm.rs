@@ -12,7 +12,7 @@ use hardlight::direction::svm::{self, Solution};
 use ndarray::{Array1, Array2};
 use serde::Deserialize;
 
-/// Cosine between the weights, by the method (`docs` and issue): 1e-4 is an angle of 0.8°.
+/// Cosine between the weights: an angle of 0.8°.
 const COSINE: f64 = 0.9999;
 /// Relative difference of the dual objectives.
 const OBJECTIVE: f64 = 1e-4;
