@@ -110,13 +110,7 @@ fn sources() -> Vec<(String, String)> {
                 && !name.ends_with("tests.rs")
                 && name != "main.rs"
             {
-                let text = fs::read_to_string(&path).unwrap();
-                let text = text.split("#[cfg(test)]").next().unwrap();
-                let code: Vec<&str> = text
-                    .lines()
-                    .filter(|line| !line.trim_start().starts_with("//"))
-                    .collect();
-                found.push((name, code.join("\n")));
+                found.push((name, compiled(&fs::read_to_string(&path).unwrap())));
             }
         }
     }
@@ -126,6 +120,31 @@ fn sources() -> Vec<(String, String)> {
         found.len()
     );
     found
+}
+
+/// Source as rustfmt lays it out, without comments and without what only tests compile.
+fn compiled(text: &str) -> String {
+    let mut code = Vec::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if line.trim_start().starts_with("//") {
+            continue;
+        }
+        let Some(indent) = line.strip_suffix("#[cfg(test)]") else {
+            code.push(line);
+            continue;
+        };
+        // The item goes to its closing brace, or ends on its first line.
+        let mut item = lines
+            .by_ref()
+            .skip_while(|line| line.trim_start().starts_with("#["));
+        let first = item.next().unwrap_or_default();
+        let closing = format!("{indent}}}");
+        if !first.ends_with(';') && !first.ends_with('}') {
+            item.find(|line| line.trim_end_matches([';', ',']) == closing);
+        }
+    }
+    code.join("\n")
 }
 
 fn room(file: &str) -> &str {
@@ -172,6 +191,35 @@ fn lists_of_imports_are_read_to_their_end() {
         imports("use crate::{io::{self, a}, direction, run::b};\ncrate::nn::x();"),
         ["io", "direction", "run", "nn"]
     );
+}
+
+#[test]
+fn only_what_tests_alone_compile_is_passed_over() {
+    let text = "\
+use crate::a;
+#[cfg(test)]
+use crate::b;
+// crate::c
+#[cfg(test)]
+#[allow(unused)]
+fn f() {
+    if crate::d() {
+    }
+}
+impl X {
+    #[cfg(test)]
+    fn g() {
+        crate::e();
+    }
+    fn h() {
+        crate::f::g();
+    }
+}
+#[cfg(test)]
+mod tests {
+    use crate::h;
+}";
+    assert_eq!(imports(&compiled(text)), ["a", "f"]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::direction::FitOptions;
+use crate::direction::{DirectionError, FitOptions};
 use crate::io::{self, IoError};
 
 /// The commented settings file that `hardlight init` writes.
@@ -45,6 +45,10 @@ pub enum SettingsError {
         /// What is allowed.
         expected: &'static str,
     },
+
+    /// A setting of the directions is out of range.
+    #[error(transparent)]
+    Direction(#[from] DirectionError),
 }
 
 /// All settings of a run.
@@ -267,8 +271,9 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// [`SettingsError::Range`].
+    /// [`SettingsError::Range`], [`SettingsError::Direction`].
     pub fn check(&self) -> Result<(), SettingsError> {
+        self.direction.check()?;
         let range = |key, value: String, expected| {
             Err(SettingsError::Range {
                 key,
