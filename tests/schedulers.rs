@@ -1,6 +1,5 @@
 //! The schedulers against Diffusers 0.42.1 (`tests/oracle/schedulers.py`), and what they refuse.
 #![cfg(feature = "torch")]
-
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic")]
 
 use hardlight::diffusion::schedulers::{self, NAMES, Scheduler, SchedulerConfig, SchedulerError};
