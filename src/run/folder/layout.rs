@@ -31,7 +31,7 @@ impl Layout {
         self.root.join("run.json")
     }
 
-    /// Every attempt; see [`super::ledger`].
+    /// Every attempt; see [`crate::run::ledger`].
     pub fn ledger(&self) -> PathBuf {
         self.root.join("ledger.jsonl")
     }
