@@ -98,7 +98,7 @@ fn made_up(n: usize, seed: u64) -> Part {
         if hidden {
             embeddings
                 .slice_mut(s![i, DIMS - 8..])
-                .mapv_inplace(|v| v + 1.0);
+                .mapv_inplace(|v| v + 0.8);
         }
         let p_wrong = if label == 0 && hidden { 0.6 } else { 0.15 };
         if rng.gen_bool(p_wrong) {

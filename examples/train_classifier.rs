@@ -35,7 +35,7 @@ struct Args {
     #[arg(long, value_name = "DIR", default_value = "runs/cifar10-classifier")]
     out: PathBuf,
     /// Optimiser steps of 64 images.
-    #[arg(long, value_name = "N", default_value_t = 4000)]
+    #[arg(long, value_name = "N", default_value_t = 2500)]
     steps: usize,
     /// Seed of weights, order and shifts.
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -44,7 +44,7 @@ struct Args {
     #[arg(long, value_name = "PX", default_value_t = 32)]
     size: u32,
     /// Shifted copies of every image, held in memory: more of them overfit less.
-    #[arg(long, value_name = "N", default_value_t = 16)]
+    #[arg(long, value_name = "N", default_value_t = 8)]
     copies: usize,
 }
 
