@@ -57,7 +57,9 @@ struct Mode {
     cv_score: f64,
     p_value: f64,
     judged: Judged,
-    most_aligned_mistakes: Vec<Mistake>,
+    q_value: f64,
+    most_aligned_mistakes: Vec<Ranked>,
+    most_aligned_right: Vec<Ranked>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -66,7 +68,7 @@ struct Judged {
 }
 
 #[derive(Debug, Deserialize)]
-struct Mistake {
+struct Ranked {
     id: String,
     path: String,
     alignment: f64,
@@ -140,19 +142,30 @@ fn sheet(
         "; no better than chance"
     };
     let sentence = format!(
-        "{}. CV score {:.2}, p {:.3}{finding}.",
-        mode.judged.sentence, mode.cv_score, mode.p_value
+        "{}. CV score {:.2}, p {:.3}, after correction for all classes {:.3}{finding}.",
+        mode.judged.sentence, mode.cv_score, mode.p_value, mode.q_value
     );
-    let mut sections = vec![Section {
-        title: format!("Real mistakes of {}, most aligned first", report.judged_on),
+    let real_section = |title: &str, ranked: &[Ranked], most: usize| Section {
+        title: format!("{title} {}", report.judged_on),
         note: String::new(),
-        cells: mode
-            .most_aligned_mistakes
+        cells: ranked
             .iter()
-            .take(amounts.real)
-            .map(|m| real(layout, report, m))
+            .take(most)
+            .map(|r| real(layout, report, r))
             .collect(),
-    }];
+    };
+    let mut sections = vec![
+        real_section(
+            "Most aligned mistakes,",
+            &mode.most_aligned_mistakes,
+            amounts.real,
+        ),
+        real_section(
+            "Most aligned that the classifier gets right,",
+            &mode.most_aligned_right,
+            amounts.real / 2,
+        ),
+    ];
     if !kept.is_empty() || !rejected.is_empty() {
         let note = match kept.first().and_then(|e| e.threshold) {
             Some(threshold) => format!(
@@ -214,19 +227,19 @@ fn reasons(rejected: &[&Entry]) -> String {
     }
 }
 
-fn real(layout: &Layout, report: &Report, mistake: &Mistake) -> Cell {
-    let path = layout.root().join(&report.root).join(&mistake.path);
+fn real(layout: &Layout, report: &Report, ranked: &Ranked) -> Cell {
+    let path = layout.root().join(&report.root).join(&ranked.path);
     let exif = if report.exif {
         Exif::Apply
     } else {
         Exif::Ignore
     };
     let mut lines = vec![
-        mistake.id.clone(),
-        format!("alignment {}", legible(mistake.alignment)),
+        ranked.id.clone(),
+        format!("alignment {}", legible(ranked.alignment)),
     ];
-    if let Some(prediction) = &mistake.prediction {
-        lines.push(match mistake.confidence {
+    if let Some(prediction) = &ranked.prediction {
+        lines.push(match ranked.confidence {
             Some(confidence) => format!("said {prediction}, {confidence:.2}"),
             None => format!("said {prediction}"),
         });

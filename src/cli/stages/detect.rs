@@ -7,7 +7,7 @@ use ndarray::{Array2, Axis};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
-use super::inputs::Inputs;
+use super::inputs::{Inputs, Space};
 use crate::cli::exit::InputError;
 use crate::cli::session::Context;
 use crate::dataset::{Dataset, Split};
@@ -100,7 +100,7 @@ pub(in crate::cli) fn detect(
         }
     };
     let (reports, named) = report(dataset, &whitening, &fitted, &judged)?;
-    warnings.extend(doubts(dataset, &fitted));
+    warnings.extend(doubts(dataset, &fitted, context.settings.generate.force));
     for warning in &warnings {
         context.ui.warn(warning);
     }
@@ -117,7 +117,7 @@ pub(in crate::cli) fn detect(
         reports,
         warnings,
     };
-    write_report(context, dataset, &detected, named, (whitened_on, split))?;
+    write_report(context, inputs, &detected, named, (whitened_on, split))?;
     context
         .seconds
         .insert("directions", context.ui.seconds() - begun);
@@ -125,7 +125,12 @@ pub(in crate::cli) fn detect(
 }
 
 /// What makes a class's direction less than a finding.
-fn doubts(dataset: &Dataset, fitted: &Fitted) -> Vec<String> {
+fn doubts(dataset: &Dataset, fitted: &Fitted, force: bool) -> Vec<String> {
+    let then = if force {
+        "used all the same, as --force says"
+    } else {
+        "nothing is generated from it unless forced"
+    };
     let skipped = fitted.skipped.iter().map(|skipped| {
         let class = &dataset.classes[skipped.class];
         format!("class {class} has no direction: {}", skipped.reason)
@@ -137,7 +142,7 @@ fn doubts(dataset: &Dataset, fitted: &Fitted) -> Vec<String> {
         .map(|direction| {
             format!(
                 "class {}: the direction is no better than chance (CV score {:.3}, p {:.3} after \
-             correction for {} classes, {} mistakes): nothing is generated from it unless forced",
+             correction for {} classes, {} mistakes): {then}",
                 dataset.classes[direction.class],
                 direction.cv_score,
                 direction.q_value,
@@ -151,11 +156,17 @@ fn doubts(dataset: &Dataset, fitted: &Fitted) -> Vec<String> {
 /// `report.json`.
 fn write_report(
     context: &Context<'_>,
-    dataset: &Dataset,
+    inputs: &Inputs,
     detected: &Detected,
     named: Named,
     (whitened_on, split): (&str, Split),
 ) -> anyhow::Result<()> {
+    let dataset = &inputs.dataset;
+    let space = match &inputs.space {
+        Space::Clip => "clip".to_owned(),
+        Space::Classifier => "classifier".to_owned(),
+        Space::Matrix(path) => path.display().to_string(),
+    };
     let root = crate::manifest::root_text(context.layout.root(), &dataset.root)?;
     let classes: Vec<Value> = detected
         .fitted
@@ -168,12 +179,13 @@ fn write_report(
                 "class": dataset.classes[d.class], "mode": d.mode, "cv_score": d.cv_score,
                 "p_value": d.p_value, "q_value": d.q_value, "finding": d.is_finding(), "c": d.c,
                 "threshold": d.threshold, "right": d.right, "wrong": d.wrong,
-                "judged": report, "most_aligned_mistakes": named,
+                "judged": report, "most_aligned_mistakes": named.mistakes,
+                "most_aligned_right": named.right,
             })
         })
         .collect();
     let json = json!({
-        "schema": 1, "version": env!("CARGO_PKG_VERSION"), "space": context.settings.embed.space,
+        "schema": 1, "version": env!("CARGO_PKG_VERSION"), "space": space,
         "whitened_on": whitened_on, "fitted_on": "val", "judged_on": split.name(),
         "root": root, "exif": context.settings.data.exif, "classes": classes, "warnings": detected.warnings,
     });
@@ -352,7 +364,13 @@ pub(in crate::cli) fn minorities(dataset: &Dataset) -> Option<Vec<bool>> {
     flags.filter(|flags| flags.iter().any(|&f| f))
 }
 
-type Named = Vec<Vec<Value>>;
+/// The heads of a class's ranking.
+struct MostAligned {
+    mistakes: Vec<Value>,
+    right: Vec<Value>,
+}
+
+type Named = Vec<MostAligned>;
 
 fn report(
     dataset: &Dataset,
@@ -383,17 +401,21 @@ fn report(
             ))
         })?;
         reports.push(report);
-        named.push(most_aligned(dataset, direction, judged, &x));
+        named.push(MostAligned {
+            mistakes: most_aligned(dataset, direction, judged, &x, true),
+            right: most_aligned(dataset, direction, judged, &x, false),
+        });
     }
     Ok((reports, named))
 }
 
-/// The most aligned mistakes of a class, hardest first.
+/// The most aligned mistakes of a class, or the most aligned of those that are right, hardest first.
 fn most_aligned(
     dataset: &Dataset,
     direction: &Direction,
     judged: &Part,
     x: &Array2<f64>,
+    wrong: bool,
 ) -> Vec<Value> {
     let mut hard: Vec<(f64, usize)> = judged
         .rows
@@ -401,7 +423,7 @@ fn most_aligned(
         .enumerate()
         .filter(|&(_, &i)| {
             let e = &dataset.examples[i];
-            e.label == direction.class && e.prediction != Some(e.label)
+            e.label == direction.class && (e.prediction != Some(e.label)) == wrong
         })
         .map(|(at, &i)| (direction.alignment(x.row(at)), i))
         .collect();

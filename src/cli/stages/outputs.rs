@@ -215,6 +215,9 @@ pub(in crate::cli) fn table(ui: &mut Ui, done: &Done) {
                 "\nhardest captions of {}",
                 inputs.dataset.classes[direction.class]
             ));
+            if !mode.scores.iter().any(|s| s.kind == Kind::Hard) {
+                ui.say("  none: captions.parquet has the reason for each");
+            }
             for score in mode.scores.iter().filter(|s| s.kind == Kind::Hard) {
                 ui.say(format_args!(
                     "  {:>8}  {}",
