@@ -9,7 +9,8 @@ use crate::run::folder::Layout;
 
 /// Draw a contact sheet per failure mode from a run folder.
 ///
-/// Real mistakes, kept generations, rejected ones with their reasons; also while a run works.
+/// Real mistakes, hard images that are right, kept generations, rejected ones with their reasons;
+/// also while a run works.
 ///
 /// Example: `hardlight preview runs/cats --columns 8`
 #[derive(Debug, clap::Args)]

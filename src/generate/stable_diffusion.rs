@@ -31,11 +31,6 @@ impl StableDiffusion {
         })
     }
 
-    /// The pipeline.
-    pub fn pipeline(&self) -> &Pipeline {
-        &self.pipeline
-    }
-
     /// Captions met so far that were longer than the tokenizer's context.
     pub fn truncated(&self) -> Vec<&str> {
         let cut = self

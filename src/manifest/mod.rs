@@ -118,15 +118,6 @@ pub fn read_jsonl(path: &Path) -> Result<Vec<Row>, ManifestError> {
     Ok(rows)
 }
 
-/// The SHA-256 of a file's bytes, as the `sha256` column holds it.
-///
-/// # Errors
-///
-/// [`ManifestError::Io`].
-pub fn sha256_of(path: &Path) -> Result<String, ManifestError> {
-    Ok(crate::io::sha256_hex(&crate::io::read(path)?))
-}
-
 /// How the manifest of a run folder writes the root of other images: relative to the run folder,
 /// or absolute if the two have no folder in common that could be moved.
 ///
@@ -224,14 +215,6 @@ mod tests {
         #[cfg(target_os = "linux")]
         assert_eq!(text(Path::new("/proc")), "/proc");
         assert!(root_text(&run, &folder.path().join("none")).is_err());
-    }
-
-    #[test]
-    fn a_file_is_hashed_by_its_bytes() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a");
-        fs::write(&path, "abc").unwrap();
-        assert_eq!(sha256_of(&path).unwrap(), crate::io::sha256_hex(b"abc"));
     }
 
     #[test]

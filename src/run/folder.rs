@@ -271,11 +271,6 @@ impl RunFolder {
         &self.record.run_id
     }
 
-    /// The version of hardlight that made the folder.
-    pub fn made_by(&self) -> &str {
-        &self.record.hardlight
-    }
-
     /// Whether the folder held this run before.
     pub fn is_resumed(&self) -> bool {
         self.resumed

@@ -56,24 +56,9 @@ impl Layout {
         self.root.join("directions.safetensors")
     }
 
-    /// What is known of the directions.
-    pub fn directions_json(&self) -> PathBuf {
-        self.root.join("directions.json")
-    }
-
-    /// Inputs that were passed over.
-    pub fn skipped(&self) -> PathBuf {
-        self.root.join("skipped.jsonl")
-    }
-
     /// The log.
     pub fn log(&self) -> PathBuf {
         self.root.join("run.log")
-    }
-
-    /// The embeddings of a split, in a folder that outlives a change of settings.
-    pub fn embeddings(&self, split: &str) -> PathBuf {
-        self.embeddings_dir().join(format!("{split}.safetensors"))
     }
 
     /// The folder of embeddings.

@@ -101,7 +101,10 @@ fn force_new_moves_results_aside_and_keeps_embeddings() {
         let run = RunFolder::open_or_create(path, &seed, true).unwrap();
         assert!(!run.is_resumed());
         assert!(!layout.ledger().exists() && !images.exists());
-        assert!(layout.embeddings("val").exists() && path.join("notes.txt").exists());
+        assert!(
+            layout.embeddings_dir().join("val.safetensors").exists()
+                && path.join("notes.txt").exists()
+        );
         assert!(path.join("former").join(number).join("run.json").exists());
     }
     let first = Layout::new(&path.join("former/1"));
