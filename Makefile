@@ -17,7 +17,7 @@ else
   export PATH := $(CURDIR)/.venv/bin:$(PATH)
 endif
 
-.PHONY: demo build test check clean oracle
+.PHONY: demo build test check clean golden oracle
 
 demo: build
 	target/release/hardlight demo --out $(OUT)
@@ -36,8 +36,12 @@ check: $(libtorch)
 	cargo clippy --release --locked --no-default-features --lib --tests -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps
 
-# Python's own results for the files under tests/golden; needs nothing but tests/oracle and pip.
-oracle:
+# Regenerates tests/golden with the Python libraries; needs nothing but tests/oracle and pip.
+golden:
+	tests/oracle/golden.sh
+
+# hardlight against the Python libraries at full size, as one table (about an hour, 24 GB of memory).
+oracle: $(libtorch)
 	tests/oracle/run.sh
 
 .venv/.torch-2.11.0:

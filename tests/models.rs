@@ -1,6 +1,6 @@
 //! Our networks against the reference implementations, on the same weights.
 //!
-//! - `golden`: Transformers and Diffusers in Python (`tests/oracle/{clip,vae,unet}.py`).
+//! - `golden`: Transformers and Diffusers in Python (`tests/oracle/golden/{clip,vae,unet}.py`).
 //! - `peer`: the `diffusers` crate, on weights drawn here.
 //! - `precision`: bfloat16 and float16 against float32.
 //! - `checkpoint`: what does not fit is reported, all at once.

@@ -1,4 +1,4 @@
-//! The schedulers against Diffusers 0.42.1 (`tests/oracle/schedulers.py`), and what they refuse.
+//! The schedulers against Diffusers 0.42.1 (`tests/oracle/golden/schedulers.py`), and what they refuse.
 #![cfg(feature = "torch")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic")]
 

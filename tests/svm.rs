@@ -1,5 +1,5 @@
 //! The support vector machine against scikit-learn's `SVC(kernel="linear", class_weight="balanced")`
-//! (`tests/oracle/svm.py`), and its own certificate.
+//! (`tests/oracle/golden/svm.py`), and its own certificate.
 //!
 //! `w` is compared always; `b`, cross-validation scores and the chosen `C` only where `b` is unique,
 //! for libsvm's `b` elsewhere is an accident of rounding. There ours must be the middle of the

@@ -270,7 +270,7 @@ mod tests {
         resize: Vec<Case>,
     }
 
-    /// Made by `tests/oracle/resize.py`.
+    /// Made by `tests/oracle/golden/resize.py`.
     #[derive(serde::Deserialize)]
     struct Case {
         width: u32,

@@ -1,42 +1,45 @@
 #!/usr/bin/env bash
-# Regenerates tests/golden from the reference implementations and shows what changed.
+# Compares hardlight with the Python libraries at full size and prints one table, worst case first.
 #
-#     tests/oracle/run.sh [script.py ...]
+#     tests/oracle/run.sh [suite[/case] ...]
 #
-# Without arguments it runs every script. It needs Python 3.11 or later with venv and pip; PYTHON
-# names another one than python3.
+# A suite is a script under tests/oracle/full and a module of the same name in tests/oracle/main.rs.
+# For every case the script writes a folder (a checkpoint with random, well-scaled weights, inputs,
+# and Python's outputs), then the ignored test of that name compares and writes rows. One process at
+# a time; a folder is removed when its rows are written, so that 24 GB of memory and 20 GB of disk
+# do. ORACLE_DIR (default target/oracle) is where folders and rows.jsonl go.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+. tests/oracle/setup.sh
 
-venv=.venv-oracle
-requirements=tests/oracle/requirements.txt
-old_pillow=$venv/pillow12
-export PYTHONDONTWRITEBYTECODE=1
-
-# The stamp is a copy of the requirements that were installed.
-if ! cmp --silent "$requirements" "$venv/.installed"; then
-    [ -x "$venv/bin/python" ] || "${PYTHON:-python3}" -m venv "$venv"
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -r "$requirements"
-    rm -rf "$old_pillow"
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps \
-        --target "$old_pillow" pillow==12.0.0
-    cp "$requirements" "$venv/.installed"
-fi
-
-# Files that hold helpers only.
-helpers=" weights.py "
+dir=${ORACLE_DIR:-target/oracle}
+mkdir -p "$dir"
+rows=$(realpath "$dir")/rows.jsonl
+: >"$rows"
 if [ $# -eq 0 ]; then
-    set -- tests/oracle/*.py
+    set -- $(cd tests/oracle/full && ls -- *.py | sed 's/\.py$//' | grep -vx -e table -e common)
 fi
-for script in "$@"; do
-    name=$(basename "$script")
-    case $helpers in *" $name "*) continue ;; esac
-    arguments=()
-    [ "$name" != resize.py ] || arguments=("$old_pillow")
-    echo "== $name"
-    "$venv/bin/python" "tests/oracle/$name" ${arguments[@]+"${arguments[@]}"}
-done
+cargo test --release --locked --test oracle --no-run
 
-echo "== changes"
-git --no-pager diff --stat -- tests/golden
-git ls-files --others --exclude-standard -- tests/golden | sed 's/^/new: /'
+failed=0
+for wanted in "$@"; do
+    suite=${wanted%%/*}
+    cases=$("$venv/bin/python" "tests/oracle/full/$suite.py" --list)
+    [ "$suite" = "$wanted" ] || cases=${wanted#*/}
+    for case in $cases; do
+        echo "== $suite/$case ($(date +%T))" >&2
+        folder=$(realpath "$dir")/$suite-$case
+        rm -rf "$folder"
+        mkdir -p "$folder"
+        if ! "$venv/bin/python" "tests/oracle/full/$suite.py" "$case" "$folder" ||
+            ! HARDLIGHT_ORACLE_CASE=$folder HARDLIGHT_ORACLE_ROWS=$rows \
+                cargo test --release --locked --test oracle -- --ignored --exact "$suite::compare" >"$folder.log" 2>&1; then
+            echo "!! $suite/$case failed" >&2
+            [ ! -f "$folder.log" ] || tail -20 "$folder.log" >&2
+            failed=1
+        fi
+        rm -rf "$folder"
+    done
+done
+"$venv/bin/python" tests/oracle/full/table.py "$rows" || failed=1
+exit $failed

@@ -24,7 +24,7 @@ fn folder(kept: &[&str], files: &[(&str, &str)]) -> tempfile::TempDir {
     dir
 }
 
-/// Ids by `transformers.CLIPTokenizer`, made by `tests/oracle/tokenizer.py`.
+/// Ids by `transformers.CLIPTokenizer`, made by `tests/oracle/golden/tokenizer.py`.
 #[test]
 fn ids_are_those_of_transformers() {
     let text = std::fs::read_to_string(Path::new(GOLDEN).join("tokenizer.json")).unwrap();

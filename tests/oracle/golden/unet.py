@@ -1,6 +1,6 @@
 """Golden UNets for tests/models.rs, by Diffusers.
 
-    .venv-oracle/bin/python tests/oracle/unet.py
+    .venv-oracle/bin/python tests/oracle/golden/unet.py
 
 Folders under tests/golden/unet as save_pretrained writes them (weights in float16), and beside the
 weights expected.safetensors with inputs and output in float32. Made with diffusers 0.42.1,

@@ -1,6 +1,6 @@
 """Golden support vector machines for tests/svm.rs, by scikit-learn's SVC.
 
-    .venv-oracle/bin/python tests/oracle/svm.py
+    .venv-oracle/bin/python tests/oracle/golden/svm.py
 
 Writes tests/golden/svm.json. The rows of a problem are not stored: tests/svm.rs makes the same bits
 from the seed, by the same operations in the same order (`rows` below; only + - * / and sqrt, which
@@ -221,7 +221,7 @@ def problems():
 def main():
     warnings.filterwarnings("ignore")
     out = [solve(problem) for problem in problems()]
-    path = pathlib.Path(__file__).parent.parent / "golden" / "svm.json"
+    path = pathlib.Path(__file__).parents[2] / "golden" / "svm.json"
     lines = ",\n".join(json.dumps(problem, separators=(",", ":")) for problem in out)
     path.write_text(f"[\n{lines}\n]\n")
     fits = [fit for problem in out for fit in problem["fits"]]

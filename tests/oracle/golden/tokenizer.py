@@ -1,6 +1,6 @@
 """Golden token ids for src/nn/clip/tokenizer.rs, by transformers.CLIPTokenizer.
 
-    .venv-oracle/bin/python tests/oracle/tokenizer.py
+    .venv-oracle/bin/python tests/oracle/golden/tokenizer.py
 
 The vocabulary in tests/golden/tokenizer/ is made by src/nn/clip/bpe.rs (its test
 `training_gives_the_committed_vocabulary`, with HARDLIGHT_BLESS=1). Each variant below is that
@@ -14,7 +14,7 @@ import tempfile
 
 from transformers import CLIPTokenizer
 
-GOLDEN = pathlib.Path(__file__).parent.parent / "golden"
+GOLDEN = pathlib.Path(__file__).parents[2] / "golden"
 BASE = GOLDEN / "tokenizer"
 BOS, EOS = "<|startoftext|>", "<|endoftext|>"
 

@@ -1,6 +1,6 @@
 """Writes tests/golden/schedulers.json: sampling trajectories of Diffusers' own schedulers.
 
-    .venv-oracle/bin/python tests/oracle/schedulers.py
+    .venv-oracle/bin/python tests/oracle/golden/schedulers.py
 
 Every case runs X.from_config(config) on a model that is a formula, output = tanh(0.3·x + 0.001·t),
 with replayed noise, and keeps the samples after some calls. Made with diffusers 0.42.1, torch 2.11.0.
@@ -173,7 +173,7 @@ def main():
         "noise": [numbers(noise) for noise in NOISE],
         "cases": list(cases()),
     }
-    path = pathlib.Path(__file__).parent.parent / "golden" / "schedulers.json"
+    path = pathlib.Path(__file__).parents[2] / "golden" / "schedulers.json"
     lines = json.dumps(out, separators=(",", ":")).replace('{"scheduler"', '\n{"scheduler"')
     path.write_text(lines + "\n")
     print(f"{len(out['cases'])} cases, {path.stat().st_size} bytes")

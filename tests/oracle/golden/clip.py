@@ -1,6 +1,6 @@
 """Golden CLIP towers for tests/models.rs, by Transformers.
 
-    .venv-oracle/bin/python tests/oracle/clip.py
+    .venv-oracle/bin/python tests/oracle/golden/clip.py
 
 Folders under tests/golden/clip as save_pretrained writes them (the weights of CLIPModel in float16,
 those of CLIPTextModel in float32), and beside the weights expected.safetensors with inputs and

@@ -3,7 +3,7 @@
 Run with the oracle environment, and with Pillow 12 in a folder of its own:
 
     pip install --target .venv-oracle/pillow12 pillow==12.0.0
-    .venv-oracle/bin/python tests/oracle/resize.py .venv-oracle/pillow12
+    .venv-oracle/bin/python tests/oracle/golden/resize.py .venv-oracle/pillow12
 
 Made with Pillow 13.0.0 and 12.0.0, torch 2.11.0, transformers 5.23.0, NumPy 2.4.6.
 Images are bytes in hexadecimal, rows of red, green, blue.
@@ -19,7 +19,7 @@ import numpy as np
 import PIL
 from PIL import Image
 
-GOLDEN = pathlib.Path(__file__).parent.parent / "golden" / "resize.json"
+GOLDEN = pathlib.Path(__file__).parents[2] / "golden" / "resize.json"
 
 # (width, height) -> (width, height); the last rows are those where the order of passes differs.
 SIZES = [

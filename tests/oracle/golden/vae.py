@@ -1,6 +1,6 @@
 """Golden autoencoders for tests/models.rs, by Diffusers.
 
-    .venv-oracle/bin/python tests/oracle/vae.py
+    .venv-oracle/bin/python tests/oracle/golden/vae.py
 
 Folders under tests/golden/vae as save_pretrained writes them (weights in float16), and beside the
 weights expected.safetensors with inputs and outputs in float32. Made with diffusers 0.42.1,

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Regenerates tests/golden from the reference implementations and shows what changed.
+#
+#     tests/oracle/golden.sh [golden/script.py ...]
+#
+# Without arguments it runs every script.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. tests/oracle/setup.sh
+
+# Files that hold helpers only.
+helpers=" weights.py "
+if [ $# -eq 0 ]; then
+    set -- tests/oracle/golden/*.py
+fi
+for script in "$@"; do
+    name=$(basename "$script")
+    case $helpers in *" $name "*) continue ;; esac
+    arguments=()
+    [ "$name" != resize.py ] || arguments=("$old_pillow")
+    echo "== $name"
+    "$venv/bin/python" "tests/oracle/golden/$name" ${arguments[@]+"${arguments[@]}"}
+done
+
+echo "== changes"
+git --no-pager diff --stat -- tests/golden
+git ls-files --others --exclude-standard -- tests/golden | sed 's/^/new: /'
