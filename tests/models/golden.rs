@@ -4,7 +4,8 @@ use hardlight::diffusion::config::{UnetConfig, VaeConfig};
 use hardlight::diffusion::unet::{Conditions, Unet};
 use hardlight::diffusion::vae::Vae;
 use hardlight::nn::clip::config::{ClipConfig, TextConfig};
-use hardlight::nn::clip::towers::{Clip, TextTower};
+use hardlight::nn::clip::model::Clip;
+use hardlight::nn::clip::towers::TextTower;
 use hardlight::nn::params::{Params, load_all, save};
 use tch::{Device, Kind, Tensor};
 
