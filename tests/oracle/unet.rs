@@ -5,14 +5,13 @@ use hardlight::diffusion::unet::{Conditions, Unet};
 use hardlight::nn::params::{Params, load_all, weights};
 use tch::{Device, Kind};
 
-use crate::rows::{Row, case};
+use crate::rows::{Row, case, name};
 
 #[test]
 #[ignore = "run by make oracle"]
 fn compare() {
     let _guard = tch::no_grad_guard();
     let dir = case();
-    let configuration = dir.file_name().unwrap().to_str().unwrap();
     let config = UnetConfig::read(&dir.join("config.json")).unwrap();
     let want = load_all(&dir.join("expected.safetensors")).unwrap();
     let found = weights::find(&dir, "diffusion_pytorch_model", None, Kind::Float).unwrap();
@@ -28,7 +27,7 @@ fn compare() {
     let noise = unet.forward(&want["latents"], &want["timesteps"], conditions);
     let row = Row {
         component: "UNet",
-        configuration,
+        configuration: &name(),
         dtype: "fp32",
     };
     row.relative(&noise, &want["noise"], 1e-4);

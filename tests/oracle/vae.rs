@@ -5,14 +5,13 @@ use hardlight::diffusion::vae::Vae;
 use hardlight::nn::params::{Params, load_all};
 use tch::{Device, Kind};
 
-use crate::rows::{Row, case};
+use crate::rows::{Row, case, name};
 
 #[test]
 #[ignore = "run by make oracle"]
 fn compare() {
     let _guard = tch::no_grad_guard();
     let dir = case();
-    let name = dir.file_name().unwrap().to_str().unwrap();
     let config = VaeConfig::read(&dir.join("config.json")).unwrap();
     let want = load_all(&dir.join("expected.safetensors")).unwrap();
     let path = dir.join("diffusion_pytorch_model.safetensors");
@@ -24,7 +23,7 @@ fn compare() {
     for (what, got) in [("mean", mean), ("logvar", logvar), ("decoded", decoded)] {
         let row = Row {
             component: "VAE",
-            configuration: &format!("{name}, {what}"),
+            configuration: &format!("{}, {what}", name()),
             dtype: "fp32",
         };
         row.relative(&got, &want[what], 1e-4);

@@ -6,8 +6,9 @@ use tch::{Device, Tensor};
 
 use super::{EncodedCaption, PipelineError};
 use crate::nn::clip::config::TextConfig;
+use crate::nn::clip::model::TextModelWithProjection;
 use crate::nn::clip::tokenizer::Tokenizer;
-use crate::nn::clip::towers::{TextModelWithProjection, TextTower};
+use crate::nn::clip::towers::{TextStates, TextTower};
 
 /// A tokenizer with the context of its text encoder.
 pub(super) fn tokenizer(
@@ -78,10 +79,10 @@ impl CaptionEncoder {
                 ..
             } => {
                 let ((a, cut_a), (b, cut_b)) = (ids(a)?, ids(b)?);
-                let (first, (second, pooled)) =
-                    (first.penultimate(&a), second.penultimate_and_embedding(&b));
+                let (first, (second, pooled)) = (first.forward_all(&a), second.forward_all(&b));
+                let hidden = [penultimate(&first), penultimate(&second)];
                 Ok(EncodedCaption {
-                    hidden: Tensor::f_cat(&[first, second], -1)?,
+                    hidden: Tensor::f_cat(&hidden, -1)?,
                     pooled: Some(pooled),
                     truncated: cut_a || cut_b,
                 })
@@ -89,6 +90,7 @@ impl CaptionEncoder {
         }
     }
 
+    /// As [`Self::encode`], but for the zeros of an empty text where the model was trained so.
     pub(super) fn encode_negative(
         &self,
         text: &str,
@@ -110,4 +112,10 @@ impl CaptionEncoder {
             _ => Ok(encoded),
         }
     }
+}
+
+/// What the last block is given, without the last layer norm.
+fn penultimate(states: &TextStates) -> &Tensor {
+    // A tower without blocks has nothing before its output.
+    states.before_last(1).unwrap_or(&states.output.hidden)
 }

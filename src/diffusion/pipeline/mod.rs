@@ -241,7 +241,7 @@ pub struct ImageRequest<'a> {
 }
 
 /// One image made.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Sampled {
     /// The pixels.
     pub image: RgbImage,

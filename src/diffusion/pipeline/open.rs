@@ -9,13 +9,16 @@ use tch::{Device, Kind};
 use super::captions::{self, CaptionEncoder};
 use super::image_condition::ImageCondition;
 use super::{Pipeline, PipelineError};
-use crate::diffusion::config::{self, AdditionEmbed, ClassEmbed, UnetConfig, VaeConfig};
+use crate::diffusion::config::{
+    self, AdditionEmbed, ClassEmbed, ConfigError, UnetConfig, VaeConfig,
+};
 use crate::diffusion::schedulers::SchedulerConfig;
 use crate::diffusion::unet::Unet;
 use crate::diffusion::vae::Vae;
 use crate::io;
 use crate::nn::clip::config::TextConfig;
-use crate::nn::clip::towers::{TextModelWithProjection, TextTower};
+use crate::nn::clip::model::TextModelWithProjection;
+use crate::nn::clip::towers::TextTower;
 use crate::nn::params::{Params, weights};
 
 /// Name of a Diffusers model's weights, without extension.
@@ -196,7 +199,15 @@ impl Pipeline {
         check_channels(dir, &unet_config, &vae_config)?;
         check_conditions(dir, family, &unet_config)?;
         let text_config = |part: &str| -> Result<TextConfig, PipelineError> {
-            Ok(config::read(&dir.join(part).join("config.json"))?)
+            let path = dir.join(part).join("config.json");
+            let config: TextConfig = config::read(&path)?;
+            config.check().map_err(|source| ConfigError::Unsupported {
+                path,
+                key: source.key.to_owned(),
+                found: source.found,
+                expected: source.expected,
+            })?;
+            Ok(config)
         };
         let first = text_config("text_encoder")?;
         let tokenizer = captions::tokenizer(dir, "tokenizer", &first)?;

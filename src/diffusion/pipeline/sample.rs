@@ -104,7 +104,10 @@ impl Pipeline {
         let times = Tensor::full([input.size()[0]], timestep, (Kind::Float, self.device));
         let conditions = Conditions {
             context: &told.context,
-            text_time: told.text_time.as_ref().map(|(pooled, sizes)| (pooled, sizes)),
+            text_time: told
+                .text_time
+                .as_ref()
+                .map(|(pooled, sizes)| (pooled, sizes)),
             class: told.class.as_ref(),
             guidance: told.guidance,
         };
@@ -210,11 +213,7 @@ impl Pipeline {
 
 /// The first `n` of `[batch, 3, h, w]` in −1…1 as bytes, rounded as Diffusers' `VaeImageProcessor`
 /// rounds.
-fn to_images(
-    pixels: &Tensor,
-    latents: &Tensor,
-    n: usize,
-) -> Result<Vec<Sampled>, tch::TchError> {
+fn to_images(pixels: &Tensor, latents: &Tensor, n: usize) -> Result<Vec<Sampled>, tch::TchError> {
     let size = pixels.size();
     let (height, width) = (size[2] as u32, size[3] as u32);
     let count = (size[2] * size[3] * 3) as usize;
@@ -239,4 +238,3 @@ fn to_images(
         })
         .collect()
 }
-
