@@ -13,6 +13,7 @@ use crate::embed::EmbedError;
 use crate::generate::GenerateError;
 use crate::io::IoError;
 use crate::manifest::ManifestError;
+use crate::nn::params::ParamsError;
 use crate::preview::PreviewError;
 use crate::run::cache::CacheError;
 use crate::run::engine::EngineError;
@@ -89,6 +90,7 @@ pub(super) fn of(error: &anyhow::Error) -> ExitStatus {
         || error.is::<CaptionError>()
         || error.is::<ClassifierError>()
         || error.is::<DatasetError>()
+        || error.is::<ParamsError>()
         || error.is::<PipelineError>()
         || error.is::<PersistError>()
         || error.is::<WhitenError>()
@@ -129,6 +131,7 @@ fn is_disk(error: &anyhow::Error) -> bool {
         || error
             .downcast_ref::<ManifestError>()
             .is_some_and(ManifestError::is_disk)
+        || matches!(error.downcast_ref(), Some(ParamsError::Io(io)) if io.is_disk())
         || matches!(error.downcast_ref(), Some(PersistError::Io(io)) if io.is_disk())
         || matches!(error.downcast_ref(), Some(PreviewError::Io(io)) if io.is_disk())
         || matches!(error.downcast_ref(), Some(TableError::Io(io)) if io.is_disk())

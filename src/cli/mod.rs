@@ -8,6 +8,7 @@
 mod demo;
 mod doctor;
 mod exit;
+mod generate;
 mod init;
 mod options;
 mod preview;
@@ -45,6 +46,7 @@ enum Command {
     Run(run::RunCommand),
     Detect(run::DetectCommand),
     Captions(run::CaptionsCommand),
+    Generate(generate::GenerateCommand),
     Init(init::InitCommand),
     Preview(preview::PreviewCommand),
     Verify(verify::VerifyCommand),
@@ -67,6 +69,7 @@ pub fn main() -> ExitCode {
         Command::Run(command) => command.run(&mut ui, &stop),
         Command::Detect(command) => command.run(&mut ui, &stop),
         Command::Captions(command) => command.run(&mut ui, &stop),
+        Command::Generate(command) => command.run(&mut ui, &stop),
         Command::Init(command) => command.run(&mut ui),
         Command::Preview(command) => command.run(&mut ui),
         Command::Verify(command) => command.run(&mut ui),

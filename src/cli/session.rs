@@ -73,7 +73,7 @@ pub(super) fn work(
     ui: &mut Ui,
     stop: &Stop,
 ) -> anyhow::Result<Ended> {
-    let (device, kind) = options::device(settings)?;
+    let (device, kind) = options::device(&settings.generate.device, &settings.generate.dtype)?;
     if until >= Until::Captions {
         captions::check(&settings.captions.grammar)?;
     }

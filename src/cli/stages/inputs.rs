@@ -11,6 +11,7 @@ use tch::{Device, Kind};
 use super::generate::sampling;
 use crate::classifier::Cnn;
 use crate::cli::exit::{InputError, UsageError};
+use crate::cli::options;
 use crate::cli::session::Until;
 use crate::cli::ui::Ui;
 use crate::dataset::{self, Dataset, Split, TableOptions};
@@ -130,8 +131,7 @@ pub(in crate::cli) fn open(
         .generate
         .model
         .as_deref()
-        .and_then(Path::file_name)
-        .map(|name| name.to_string_lossy().into_owned())
+        .map(options::name_of)
         .unwrap_or_default();
     let exif = if settings.data.exif {
         Exif::Apply
