@@ -1,7 +1,7 @@
 //! Against Diffusers in Python.
 
 use hardlight::diffusion::config::{UnetConfig, VaeConfig};
-use hardlight::diffusion::unet::Unet;
+use hardlight::diffusion::unet::{Conditions, Unet};
 use hardlight::diffusion::vae::Vae;
 use tch::{Kind, Tensor};
 
@@ -39,12 +39,18 @@ fn vae_encodes_and_decodes_as_diffusers() {
 #[test]
 fn unet_predicts_as_diffusers() {
     let _guard = tch::no_grad_guard();
-    for name in ["unet/sd1", "unet/sd2"] {
+    for name in ["unet/sd1", "unet/sd2", "unet/xl", "unet/unclip", "unet/lcm"] {
         let config = UnetConfig::read(&golden(name).join("config.json")).unwrap();
         let path = golden(name).join(WEIGHTS);
         let unet = open(&path, Kind::Float, |scope| Unet::new(scope, &config));
         let want = expected(name);
-        let noise = unet.forward(&want["latents"], &want["timesteps"], &want["context"]);
+        let conditions = Conditions {
+            context: &want["context"],
+            text_time: want.get("pooled").zip(want.get("sizes")),
+            class: want.get("class"),
+            guidance: want.get("guidance").map(|scale| scale.double_value(&[0])),
+        };
+        let noise = unet.forward(&want["latents"], &want["timesteps"], conditions);
         assert_close(name, &noise, &want["noise"], TOLERANCE);
     }
 }

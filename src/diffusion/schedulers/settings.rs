@@ -112,12 +112,7 @@ impl Settings {
         steps: usize,
         eta: f64,
     ) -> Result<Self, SchedulerError> {
-        let train = config.count(
-            "num_train_timesteps",
-            1000,
-            "a whole number from 2 to 1000000",
-            2..=MAX_TRAIN_TIMESTEPS,
-        )?;
+        let train = train_timesteps(config)?;
         if steps == 0 {
             return Err(SchedulerError::ZeroSteps);
         }
@@ -167,6 +162,15 @@ impl Settings {
             dpm: dpm(class, config)?,
         })
     }
+}
+
+pub(super) fn train_timesteps(config: &SchedulerConfig) -> Result<usize, SchedulerError> {
+    config.count(
+        "num_train_timesteps",
+        1000,
+        "a whole number from 2 to 1000000",
+        2..=MAX_TRAIN_TIMESTEPS,
+    )
 }
 
 fn spacing(class: Class, config: &SchedulerConfig) -> Result<Spacing, SchedulerError> {
