@@ -43,7 +43,7 @@ pub struct SizeError {
 }
 
 /// Beyond this a size is a damaged file, not a network; the largest tables of tokens have 2¹⁸ rows.
-const MAX_SIZE: i64 = 1 << 20;
+pub(super) const MAX_SIZE: i64 = 1 << 20;
 
 /// Refuses sizes that are not positive or absurd.
 pub(in crate::nn) fn check_sizes(sizes: &[(&'static str, i64)]) -> Result<(), SizeError> {

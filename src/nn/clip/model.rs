@@ -102,7 +102,7 @@ impl Clip {
         }
     }
 
-    /// Takes all parameters of `open_clip`'s `CLIP`.
+    /// Takes all parameters of `open_clip`'s `CLIP`; [`super::open_clip`] reads its config.
     pub fn open_clip(scope: &Scope, config: &ClipConfig) -> Self {
         let d = config.projection_dim;
         let (text, vision) = (&config.text_config, &config.vision_config);
