@@ -8,7 +8,9 @@
 mod demo;
 mod doctor;
 mod exit;
+mod fetch;
 mod init;
+mod models;
 mod options;
 mod preview;
 mod run;
@@ -45,6 +47,7 @@ enum Command {
     Run(run::RunCommand),
     Detect(run::DetectCommand),
     Captions(run::CaptionsCommand),
+    Fetch(fetch::FetchCommand),
     Init(init::InitCommand),
     Preview(preview::PreviewCommand),
     Verify(verify::VerifyCommand),
@@ -67,6 +70,7 @@ pub fn main() -> ExitCode {
         Command::Run(command) => command.run(&mut ui, &stop),
         Command::Detect(command) => command.run(&mut ui, &stop),
         Command::Captions(command) => command.run(&mut ui, &stop),
+        Command::Fetch(command) => command.run(&mut ui, &stop),
         Command::Init(command) => command.run(&mut ui),
         Command::Preview(command) => command.run(&mut ui),
         Command::Verify(command) => command.run(&mut ui),
@@ -77,7 +81,10 @@ pub fn main() -> ExitCode {
         Ok(status) => status.into(),
         Err(error) => {
             ui.error(&error);
-            exit::of(&error).into()
+            match exit::of(&error) {
+                ExitStatus::Stopped => stop.status().into(),
+                status => status.into(),
+            }
         }
     }
 }
