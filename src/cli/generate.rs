@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use tch::{Kind, Tensor};
 
 use super::exit::{ExitStatus, InputError, UsageError};
-use super::options;
 use super::stop::Stop;
 use super::ui::Ui;
+use super::{models, options};
 use crate::diffusion::pipeline::{
     EncodedCaption, ImageRequest, OpenOptions, Outcome, Pipeline, Sampled, Sampling,
 };
@@ -25,8 +25,8 @@ use crate::run::png::{self, DigitalSource, Marks, Parameters};
 /// `hardlight generate --model sd-1.5 --prompt "a photo of a cat on grass" --count 4 --out runs/cats`
 #[derive(Debug, clap::Args)]
 pub(super) struct GenerateCommand {
-    /// Stable Diffusion: a Diffusers pipeline folder.
-    #[arg(long, value_name = "DIR")]
+    /// Stable Diffusion: a Diffusers pipeline folder, or its id on the Hugging Face hub.
+    #[arg(long, value_name = "DIR|ID")]
     model: PathBuf,
 
     /// What to draw; may be repeated.
@@ -124,7 +124,8 @@ impl GenerateCommand {
             variant: self.variant.clone(),
             ..OpenOptions::new(device, kind)
         };
-        let pipeline = Pipeline::open_with(&self.model, &open)?;
+        let dir = models::locate(&self.model, &models::pipeline(kind), ui, stop)?;
+        let pipeline = Pipeline::open_with(&dir, &open)?;
         for note in pipeline.notes() {
             ui.warn(note);
         }

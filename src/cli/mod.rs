@@ -8,8 +8,10 @@
 mod demo;
 mod doctor;
 mod exit;
+mod fetch;
 mod generate;
 mod init;
+mod models;
 mod options;
 mod preview;
 mod run;
@@ -47,6 +49,7 @@ enum Command {
     Detect(run::DetectCommand),
     Captions(run::CaptionsCommand),
     Generate(generate::GenerateCommand),
+    Fetch(fetch::FetchCommand),
     Init(init::InitCommand),
     Preview(preview::PreviewCommand),
     Verify(verify::VerifyCommand),
@@ -70,6 +73,7 @@ pub fn main() -> ExitCode {
         Command::Detect(command) => command.run(&mut ui, &stop),
         Command::Captions(command) => command.run(&mut ui, &stop),
         Command::Generate(command) => command.run(&mut ui, &stop),
+        Command::Fetch(command) => command.run(&mut ui, &stop),
         Command::Init(command) => command.run(&mut ui),
         Command::Preview(command) => command.run(&mut ui),
         Command::Verify(command) => command.run(&mut ui),
@@ -80,7 +84,10 @@ pub fn main() -> ExitCode {
         Ok(status) => status.into(),
         Err(error) => {
             ui.error(&error);
-            exit::of(&error).into()
+            match exit::of(&error) {
+                ExitStatus::Stopped => stop.status().into(),
+                status => status.into(),
+            }
         }
     }
 }

@@ -38,8 +38,8 @@ pub(super) struct RunOptions {
     #[arg(long, value_name = "DIR")]
     classifier: Option<PathBuf>,
 
-    /// CLIP: a Transformers `CLIPModel` folder.
-    #[arg(long, value_name = "DIR")]
+    /// CLIP: a Transformers `CLIPModel` folder, or the id of one on the hub.
+    #[arg(long, value_name = "DIR|ID")]
     clip: Option<PathBuf>,
 
     /// Where directions live: `clip`, `classifier`, or a .npy or .safetensors matrix [default: clip if given].
@@ -54,8 +54,8 @@ pub(super) struct RunOptions {
     #[arg(long, value_name = "N")]
     captions_per_class: Option<usize>,
 
-    /// Stable Diffusion: a Diffusers pipeline folder.
-    #[arg(long, value_name = "DIR")]
+    /// Stable Diffusion: a Diffusers pipeline folder, or the id of one on the hub.
+    #[arg(long, value_name = "DIR|ID")]
     model: Option<PathBuf>,
 
     /// Images to keep per failure mode [default: 50].

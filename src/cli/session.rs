@@ -77,7 +77,7 @@ pub(super) fn work(
     if until >= Until::Captions {
         captions::check(&settings.captions.grammar)?;
     }
-    let mut inputs = inputs::open(settings, until, device, kind, ui)?;
+    let mut inputs = inputs::open(settings, until, device, kind, ui, stop)?;
     let identity = inputs.identity(settings, device, kind);
     let claim = match place {
         Place::At { out, force_new } => RunFolder::claim(&out, force_new)?,
