@@ -78,7 +78,8 @@ pub(super) struct RunOptions {
     #[arg(long, value_name = "X")]
     guidance: Option<f64>,
 
-    /// ddim, ddpm, pndm, euler, euler-ancestral, dpm++, heun or lms [default: the folder's own].
+    /// ddim, ddpm, pndm, euler, euler-ancestral, dpm++, heun, lms, lcm or unipc [default: the
+    /// folder's own].
     #[arg(long, value_name = "NAME")]
     scheduler: Option<String>,
 

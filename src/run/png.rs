@@ -203,6 +203,8 @@ fn sampler(scheduler: &str) -> &str {
         "dpm++" => "DPM++ 2M",
         "heun" => "Heun",
         "lms" => "LMS",
+        "lcm" => "LCM",
+        "unipc" => "UniPC",
         other => other,
     }
 }

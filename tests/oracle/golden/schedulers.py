@@ -117,9 +117,10 @@ def trajectory(name, config, steps, eta=0.0, start=0, initial=INITIAL, noise=NOI
     scheduler = getattr(module, class_name).from_config(config)
     scheduler.set_timesteps(steps)
     times = scheduler.timesteps
+    if hasattr(scheduler, "set_begin_index"):
+        # Otherwise a run whose first two timesteps are equal would begin at the second.
+        scheduler.set_begin_index(start)
     if start:
-        if hasattr(scheduler, "set_begin_index"):
-            scheduler.set_begin_index(start)
         x = scheduler.add_noise(initial, noise[-1], times[start : start + 1])
     else:
         x = initial * scheduler.init_noise_sigma
