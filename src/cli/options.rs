@@ -168,6 +168,11 @@ impl RunOptions {
 
 /// The device and number type that settings ask for.
 pub(super) fn device(settings: &Settings) -> Result<(Device, Kind), UsageError> {
+    device_and_kind(&settings.generate.device, &settings.generate.dtype)
+}
+
+/// The device and number type of a `--device` and a `--dtype`.
+pub(super) fn device_and_kind(device: &str, dtype: &str) -> Result<(Device, Kind), UsageError> {
     let cuda = |index: usize| {
         let count = Cuda::device_count().max(0) as usize;
         if Cuda::is_available() && index < count {
@@ -179,8 +184,7 @@ pub(super) fn device(settings: &Settings) -> Result<(Device, Kind), UsageError> 
             )))
         }
     };
-    let text = settings.generate.device.as_str();
-    let device = match text {
+    let device = match device {
         "auto" if Cuda::is_available() => Device::Cuda(0),
         "auto" | "cpu" => Device::Cpu,
         "cuda" => cuda(0)?,
@@ -193,7 +197,7 @@ pub(super) fn device(settings: &Settings) -> Result<(Device, Kind), UsageError> 
             }
         },
     };
-    let kind = match settings.generate.dtype.as_str() {
+    let kind = match dtype {
         "auto" if device.is_cuda() => Kind::Half,
         "auto" | "fp32" => Kind::Float,
         "fp16" => Kind::Half,
