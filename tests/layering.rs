@@ -79,7 +79,7 @@ const ALLOWED: [(&str, &[&str]); 17] = [
 /// Files and folders in which `tch` may be named.
 const TORCH: [&str; 8] = [
     "nn/",
-    "embed/clip.rs",
+    "embed/clip",
     "embed/mod.rs",
     "diffusion/",
     "generate/stable_diffusion.rs",

@@ -7,6 +7,7 @@
 
 mod demo;
 mod doctor;
+mod embed;
 mod exit;
 mod fetch;
 mod generate;
@@ -50,6 +51,7 @@ enum Command {
     Captions(run::CaptionsCommand),
     Generate(generate::GenerateCommand),
     Fetch(fetch::FetchCommand),
+    Embed(embed::EmbedCommand),
     Init(init::InitCommand),
     Preview(preview::PreviewCommand),
     Verify(verify::VerifyCommand),
@@ -74,6 +76,7 @@ pub fn main() -> ExitCode {
         Command::Captions(command) => command.run(&mut ui, &stop),
         Command::Generate(command) => command.run(&mut ui, &stop),
         Command::Fetch(command) => command.run(&mut ui, &stop),
+        Command::Embed(command) => command.run(&mut ui, &stop),
         Command::Init(command) => command.run(&mut ui),
         Command::Preview(command) => command.run(&mut ui),
         Command::Verify(command) => command.run(&mut ui),

@@ -228,6 +228,13 @@ impl Running {
         }
     }
 
+    /// Waits until a text stands in its messages; fails if the command ends before.
+    pub(crate) fn until_it_says(&mut self, text: &str) {
+        let stderr = self.streams.path().join("stderr");
+        let said = || fs::read_to_string(&stderr).is_ok_and(|all| all.contains(text));
+        self.until(text, said);
+    }
+
     /// Kills it, and waits until it is gone.
     pub(crate) fn kill(mut self) -> Ran {
         // Not by another process, which would have to start first.

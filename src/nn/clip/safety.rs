@@ -15,7 +15,7 @@ use super::config::ClipConfig;
 use super::towers::VisionTower;
 use crate::io::{self, IoError};
 use crate::nn::layers::Linear;
-use crate::nn::params::{Init, Params, ParamsError, Scope};
+use crate::nn::params::{Init, Params, ParamsError, Scope, weights};
 
 /// Concepts that flag an image.
 const CONCEPTS: usize = 17;
@@ -156,7 +156,8 @@ impl SafetyChecker {
         let path = dir.join("config.json");
         let config: ClipConfig = serde_json::from_str(&io::read_to_string(&path)?)
             .map_err(|source| SafetyError::Config { path, source })?;
-        let params = Params::open(&dir.join("model.safetensors"), kind, device)?;
+        let found = weights::find(dir, "model", None, kind)?;
+        let params = Params::open(&found.path, kind, device)?;
         let root = params.root();
         // Transformers up to 4 has a model within the model; 5 has one.
         let outer = root.at("vision_model");
