@@ -80,7 +80,7 @@ pub fn main() -> ExitCode {
         Command::Init(command) => command.run(&mut ui),
         Command::Preview(command) => command.run(&mut ui),
         Command::Verify(command) => command.run(&mut ui),
-        Command::Doctor(command) => Ok(command.run(&mut ui)),
+        Command::Doctor(command) => command.run(&mut ui),
     };
     match result {
         Ok(ExitStatus::Stopped) => stop.status().into(),
