@@ -120,7 +120,7 @@ pub(super) fn of(error: &anyhow::Error) -> ExitStatus {
 fn of_hub(error: &HubError) -> ExitStatus {
     match error {
         HubError::Stopped => ExitStatus::Stopped,
-        HubError::BadId { .. } | HubError::Setting { .. } => ExitStatus::Usage,
+        HubError::BadId { .. } | HubError::Setting { .. } | HubError::Token => ExitStatus::Usage,
         error if error.is_network() => ExitStatus::Failure,
         _ => ExitStatus::BadInput,
     }

@@ -53,6 +53,8 @@ pub struct Env {
     pub timeout: Duration,
     /// Whether `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` are obeyed.
     pub proxy: bool,
+    /// PEM file of the certificates to trust in place of Mozilla's.
+    pub roots: Option<PathBuf>,
     /// How long to wait before each new attempt after a broken connection or a busy server. An
     /// attempt that brought bytes starts the count anew.
     pub pauses: Vec<Duration>,
@@ -69,6 +71,7 @@ impl Env {
             progress: true,
             timeout: Duration::from_secs(TIMEOUT_SECS),
             proxy: true,
+            roots: None,
             pauses: [1, 4].map(Duration::from_secs).to_vec(),
         }
     }
@@ -89,7 +92,7 @@ impl Env {
     /// - Token: `HF_TOKEN`, else `HUGGING_FACE_HUB_TOKEN`, else what the file `HF_TOKEN_PATH`
     ///   (`$HF_HOME/token`) holds; none if `HF_HUB_DISABLE_IMPLICIT_TOKEN`.
     /// - `HF_ENDPOINT`; `HF_HUB_OFFLINE`, else `TRANSFORMERS_OFFLINE`;
-    ///   `HF_HUB_DISABLE_PROGRESS_BARS`; `HF_HUB_DOWNLOAD_TIMEOUT`, seconds.
+    ///   `HF_HUB_DISABLE_PROGRESS_BARS`; `HF_HUB_DOWNLOAD_TIMEOUT`, seconds; `SSL_CERT_FILE`.
     ///
     /// True is 1, ON, YES or TRUE, in any case. A variable that is set to nothing counts as not
     /// set (Python takes an empty `HF_HOME` for the current folder).
@@ -135,6 +138,7 @@ impl Env {
                 found.timeout = Duration::from_secs(seconds);
             }
         }
+        found.roots = get("SSL_CERT_FILE").map(path);
         found.offline = truth(get("HF_HUB_OFFLINE").or_else(|| get("TRANSFORMERS_OFFLINE")));
         found.progress = !truth(get("HF_HUB_DISABLE_PROGRESS_BARS"));
         if !truth(get("HF_HUB_DISABLE_IMPLICIT_TOKEN")) {

@@ -45,7 +45,9 @@ pub enum HubError {
     },
 
     /// There is no such repository, revision or file.
-    #[error("{what} does not exist on the hub ({url}): check the spelling")]
+    #[error(
+        "{what} does not exist on the hub ({url}), or your token may not see it: check the spelling"
+    )]
     NotFound {
         /// The repository, revision or file, in words.
         what: String,
@@ -179,6 +181,13 @@ pub enum HubError {
     /// The caller asked to stop. What has arrived is kept.
     #[error("stopped; what has arrived is kept, and the same command goes on from there")]
     Stopped,
+
+    /// A file of certificates is none.
+    #[error("SSL_CERT_FILE is {}, which holds no certificates: give a PEM file", path.display())]
+    Certificates {
+        /// The file.
+        path: PathBuf,
+    },
 
     /// The cache could not be read or written.
     #[error(transparent)]

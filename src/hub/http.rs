@@ -1,13 +1,17 @@
 //! Requests to the hub: who gets the token, which redirects are followed, what is tried again.
 
 use std::io::{Read as _, Write as _};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ureq::http::header::{self, HeaderMap, HeaderValue};
 use ureq::http::{Method, Request, Response, StatusCode, Uri};
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body};
 
 use super::{Env, HubError, Id, Watch};
+use crate::io;
 
 /// More redirects than any hub needs.
 const REDIRECTS: usize = 8;
@@ -81,6 +85,10 @@ impl Client {
             .user_agent(concat!("hardlight/", env!("CARGO_PKG_VERSION")));
         if !env.proxy {
             config = config.proxy(None);
+        }
+        if let Some(path) = &env.roots {
+            let roots = RootCerts::Specific(Arc::new(certificates(path)?));
+            config = config.tls_config(TlsConfig::builder().root_certs(roots).build());
         }
         Ok(Self {
             agent: config.build().into(),
@@ -258,6 +266,23 @@ impl Client {
     }
 }
 
+fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, HubError> {
+    let bytes = io::read(path)?;
+    // What else a bundle holds does not matter.
+    let items = parse_pem(&bytes).flatten();
+    let found: Vec<_> = items
+        .filter_map(|item| match item {
+            PemItem::Certificate(certificate) => Some(certificate),
+            _ => None,
+        })
+        .collect();
+    if found.is_empty() {
+        let path = path.to_path_buf();
+        return Err(HubError::Certificates { path });
+    }
+    Ok(found)
+}
+
 fn wait(pause: Duration, watch: &dyn Watch) {
     let begun = Instant::now();
     while let Some(left) = pause
@@ -362,13 +387,18 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_must_be_a_url_and_a_token_a_header() {
+    fn what_the_environment_names_must_be_a_url_certificates_and_a_token() {
         let mut env = Env::new("cache".into());
         for wrong in ["huggingface.co", "ftp://a", "http://", ""] {
             wrong.clone_into(&mut env.endpoint);
             let error = Client::new(&env).unwrap_err();
             assert!(matches!(error, HubError::Setting { .. }), "{error}");
         }
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut env = Env::new("cache".into());
+        env.roots = Some(file.path().to_path_buf());
+        let error = Client::new(&env).unwrap_err();
+        assert!(matches!(error, HubError::Certificates { .. }), "{error}");
         let mut env = Env::new("cache".into());
         env.token = super::super::Token::new("tök\u{1}en");
         let error = Client::new(&env).unwrap_err();

@@ -148,6 +148,16 @@ impl<'a> Online<'a> {
         for name in &plan.weights {
             before += self.bring_one(name, Some((before, total)))?;
         }
+        if let Err(error) = self.note(plan) {
+            // The model is there all the same; a cache may be for reading only.
+            self.watch
+                .warn(&format!("the hub will be asked again next time: {error}"));
+        }
+        Ok(())
+    }
+
+    /// Notes what spares the next one a request.
+    fn note(&self, plan: &Plan) -> Result<(), HubError> {
         for name in &plan.absent {
             self.cache.note_absent(&self.commit, name)?;
         }

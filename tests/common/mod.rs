@@ -154,6 +154,11 @@ impl Hardlight {
         self
     }
 
+    pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
     pub(crate) fn clip(self) -> Self {
         self.args([OsStr::new("--clip"), weights("clip").as_os_str()])
     }
