@@ -1,6 +1,7 @@
 //! Our networks against the reference implementations, on the same weights.
 //!
-//! - `golden`: Transformers and Diffusers in Python (`tests/oracle/golden/{clip,vae,unet}.py`).
+//! - `golden`: Diffusers in Python (`tests/oracle/golden/{vae,unet}.py`).
+//! - `clip`: Transformers, `open_clip` and Diffusers in Python (`tests/oracle/golden/clip.py`).
 //! - `peer`: the `diffusers` crate, on weights drawn here.
 //! - `precision`: bfloat16 and float16 against float32.
 //! - `checkpoint`: what does not fit is reported, all at once.
@@ -10,6 +11,7 @@
 
 mod models {
     mod checkpoint;
+    mod clip;
     mod golden;
     mod peer;
     mod precision;

@@ -8,7 +8,10 @@
 mod demo;
 mod doctor;
 mod exit;
+mod fetch;
+mod generate;
 mod init;
+mod models;
 mod options;
 mod preview;
 mod run;
@@ -45,6 +48,8 @@ enum Command {
     Run(run::RunCommand),
     Detect(run::DetectCommand),
     Captions(run::CaptionsCommand),
+    Generate(generate::GenerateCommand),
+    Fetch(fetch::FetchCommand),
     Init(init::InitCommand),
     Preview(preview::PreviewCommand),
     Verify(verify::VerifyCommand),
@@ -67,6 +72,8 @@ pub fn main() -> ExitCode {
         Command::Run(command) => command.run(&mut ui, &stop),
         Command::Detect(command) => command.run(&mut ui, &stop),
         Command::Captions(command) => command.run(&mut ui, &stop),
+        Command::Generate(command) => command.run(&mut ui, &stop),
+        Command::Fetch(command) => command.run(&mut ui, &stop),
         Command::Init(command) => command.run(&mut ui),
         Command::Preview(command) => command.run(&mut ui),
         Command::Verify(command) => command.run(&mut ui),
@@ -77,7 +84,10 @@ pub fn main() -> ExitCode {
         Ok(status) => status.into(),
         Err(error) => {
             ui.error(&error);
-            exit::of(&error).into()
+            match exit::of(&error) {
+                ExitStatus::Stopped => stop.status().into(),
+                status => status.into(),
+            }
         }
     }
 }

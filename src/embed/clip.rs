@@ -10,8 +10,8 @@ use super::preprocess::Preprocess;
 use super::{EmbedError, ImageEncoder, TextEncoder};
 use crate::io;
 use crate::nn::clip::config::ClipConfig;
+use crate::nn::clip::model::Clip;
 use crate::nn::clip::tokenizer::Tokenizer;
-use crate::nn::clip::towers::Clip;
 use crate::nn::params::Params;
 
 /// Images and captions are embedded in batches of this shape; short ones are padded, so that a row

@@ -6,6 +6,7 @@
 //! - [`attention`]: the attention every tower and UNet here shares, through
 //!   `scaled_dot_product_attention`.
 //! - [`clip`]: CLIP's tokenizer, text tower and image tower.
+//! - [`siglip`]: the towers of `SigLIP`.
 //!
 //! May import: `io`.
 
@@ -16,5 +17,7 @@ pub mod clip;
 pub mod layers;
 #[cfg(feature = "torch")]
 pub mod params;
+#[cfg(feature = "torch")]
+pub mod siglip;
 #[cfg(feature = "torch")]
 pub mod train;

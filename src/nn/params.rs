@@ -5,16 +5,20 @@
 //! With a checkpoint nothing fails at the first odd tensor: [`Params::finish`] reports all that are
 //! missing, unused or of another shape, so that one look tells what kind of checkpoint it is.
 
+mod checkpoint;
+mod files;
+pub mod weights;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display};
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use memmap2::Mmap;
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use tch::{Device, Kind, Tensor, nn};
+
+pub use self::checkpoint::Checkpoint;
+pub use self::files::{load_all, save};
 
 use crate::io;
 
@@ -51,6 +55,54 @@ pub enum ParamsError {
         /// What the format's reader said.
         #[source]
         source: safetensors::SafeTensorError,
+    },
+
+    /// The index of a sharded checkpoint is wrong.
+    #[error("{} is not a sound index of shards: {reason}", path.display())]
+    Index {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+
+    /// Two shards hold a tensor of the same name.
+    #[error("{} and {} both hold tensor {name}", first.display(), second.display())]
+    Twice {
+        /// The first shard.
+        first: PathBuf,
+        /// The second.
+        second: PathBuf,
+        /// The tensor.
+        name: String,
+    },
+
+    /// A folder holds no weights that can be read.
+    #[error(
+        "{} has no {file}{found}: only .safetensors weights are read; save the model with \
+         `safe_serialization=True`",
+        dir.display()
+    )]
+    NoWeights {
+        /// The folder.
+        dir: PathBuf,
+        /// The file expected.
+        file: String,
+        /// What is there instead.
+        found: String,
+    },
+
+    /// An adapter changes weights that the network does not have.
+    #[error(
+        "{}: the adapter changes what this network does not have, is it made for another model? {}",
+        path.display(),
+        shortened(names)
+    )]
+    Adapter {
+        /// The checkpoint.
+        path: PathBuf,
+        /// The weights that it would change.
+        names: Vec<String>,
     },
 
     /// A tensor has an element type that no network here uses.
@@ -121,19 +173,53 @@ impl Mismatch {
 impl Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut lines = Vec::new();
-        for (name, shape) in &self.missing {
-            lines.push(format!("  missing  {name} {shape:?}"));
-        }
-        for (name, shape) in &self.unused {
-            lines.push(format!("  unused   {name} {shape:?}"));
-        }
-        for (name, want, got) in &self.wrong_shape {
-            lines.push(format!(
-                "  shape    {name}: expected {want:?}, found {got:?}"
-            ));
-        }
+        let mut add = |all: Vec<String>, what: &str| {
+            let more = all.len().saturating_sub(SHOWN);
+            lines.extend(all.into_iter().take(SHOWN));
+            if more > 0 {
+                lines.push(format!("  … and {more} more {what}"));
+            }
+        };
+        let named = |what: &str, list: &[(String, Vec<i64>)]| {
+            list.iter()
+                .map(|(name, shape)| format!("  {what:8} {name} {shape:?}"))
+                .collect()
+        };
+        add(named("missing", &self.missing), "missing");
+        add(named("unused", &self.unused), "unused");
+        let shapes = self.wrong_shape.iter().map(|(name, want, got)| {
+            format!("  shape    {name}: expected {want:?}, found {got:?}")
+        });
+        add(shapes.collect(), "of another shape");
         write!(f, "{}", lines.join("\n"))
     }
+}
+
+/// Lines of each kind that a message shows; the fields hold all.
+const SHOWN: usize = 20;
+
+fn shortened(names: &[String]) -> String {
+    let more = names.len().saturating_sub(SHOWN);
+    let shown = names[..names.len() - more].join(", ");
+    if more > 0 {
+        format!("{shown} and {more} more")
+    } else {
+        shown
+    }
+}
+
+/// Changes weights while they are loaded, as a LoRA does.
+pub trait Patch {
+    /// Full names of the weights that it changes.
+    fn targets(&self) -> Vec<String>;
+
+    /// The changed weight of this name, from the float32 weight in the checkpoint; called for
+    /// targets only. The shape must stay.
+    ///
+    /// # Errors
+    ///
+    /// Of libtorch.
+    fn apply(&self, name: &str, weight: &Tensor) -> Result<Tensor, tch::TchError>;
 }
 
 /// How a fresh parameter starts.
@@ -147,17 +233,66 @@ pub enum Init {
     Normal(f64),
 }
 
-#[allow(clippy::large_enum_variant, reason = "one a network")]
 enum Source {
-    Checkpoint {
-        path: PathBuf,
-        map: Mmap,
-        kind: Kind,
-        report: Mismatch,
-        asked: BTreeSet<String>,
-        failed: Option<ParamsError>,
-    },
+    Checkpoint(Box<Loading>),
     Fresh(nn::VarStore),
+}
+
+/// A checkpoint while a network takes its tensors.
+struct Loading {
+    file: Checkpoint,
+    kind: Kind,
+    patch: Option<Rc<dyn Patch>>,
+    /// Names that the patch changes.
+    targets: BTreeSet<String>,
+    report: Mismatch,
+    asked: BTreeSet<String>,
+    failed: Option<ParamsError>,
+}
+
+impl Loading {
+    /// The tensor `name`, or zeros and an entry in the report.
+    fn take(&mut self, name: String, shape: &[i64], device: Device) -> Tensor {
+        self.asked.insert(name.clone());
+        let taken = match self.file.shape(&name) {
+            Some(found) if found == shape => self.load(&name, device),
+            Some(found) => {
+                self.report.wrong_shape.push((name, shape.to_vec(), found));
+                Ok(None)
+            }
+            None => {
+                self.report.missing.push((name, shape.to_vec()));
+                Ok(None)
+            }
+        };
+        let zeros = || Tensor::zeros(shape, (self.kind, device));
+        match taken {
+            Ok(tensor) => tensor.unwrap_or_else(zeros),
+            Err(error) => {
+                let zeros = zeros();
+                self.failed.get_or_insert(error);
+                zeros
+            }
+        }
+    }
+
+    fn load(&self, name: &str, device: Device) -> Result<Option<Tensor>, ParamsError> {
+        let Some(patch) = self.patch.as_ref().filter(|_| self.targets.contains(name)) else {
+            return self.file.take(name, self.kind, device);
+        };
+        // Half precision would round the small change away.
+        let Some(weight) = self.file.take(name, Kind::Float, device)? else {
+            return Ok(None);
+        };
+        patch
+            .apply(name, &weight)
+            .and_then(|changed| changed.f_to_kind(self.kind))
+            .map(Some)
+            .map_err(|source| ParamsError::Torch {
+                name: name.to_owned(),
+                source,
+            })
+    }
 }
 
 /// The parameters of one network.
@@ -178,41 +313,36 @@ impl fmt::Debug for Params {
 const IGNORED_SUFFIXES: [&str; 1] = ["embeddings.position_ids"];
 
 impl Params {
-    /// Opens a `.safetensors` checkpoint; tensors are converted to `kind` on `device` as they are
-    /// asked for.
+    /// Opens a `.safetensors` checkpoint, or the `.json` index of a sharded one; tensors are
+    /// converted to `kind` on `device` as they are asked for.
     ///
     /// # Errors
     ///
-    /// [`ParamsError::Open`], [`ParamsError::Pickle`] (told by content, whatever the name) and
-    /// [`ParamsError::Format`].
+    /// As [`Checkpoint::open`].
     pub fn open(path: &Path, kind: Kind, device: Device) -> Result<Self, ParamsError> {
-        let open = |source| ParamsError::Open {
-            path: path.to_path_buf(),
-            source,
-        };
-        let file = File::open(path).map_err(open)?;
-        let map = map_file(&file).map_err(open)?;
-        if is_pickle(&map) {
-            return Err(ParamsError::Pickle {
-                path: path.to_path_buf(),
-            });
-        }
-        SafeTensors::deserialize(&map).map_err(|source| ParamsError::Format {
-            path: path.to_path_buf(),
-            source,
-        })?;
-        let source = Source::Checkpoint {
-            path: path.to_path_buf(),
-            map,
+        let loading = Loading {
+            file: Checkpoint::open(path)?,
             kind,
+            patch: None,
+            targets: BTreeSet::new(),
             report: Mismatch::default(),
             asked: BTreeSet::new(),
             failed: None,
         };
         Ok(Self {
-            source: Rc::new(RefCell::new(source)),
+            source: Rc::new(RefCell::new(Source::Checkpoint(Box::new(loading)))),
             device,
         })
+    }
+
+    /// The same checkpoint with changes; fresh parameters have nothing to change.
+    #[must_use]
+    pub fn patched(self, patch: Rc<dyn Patch>) -> Self {
+        if let Source::Checkpoint(loading) = &mut *self.source.borrow_mut() {
+            loading.targets = patch.targets().into_iter().collect();
+            loading.patch = Some(patch);
+        }
+        self
     }
 
     /// A store of fresh, trainable float32 parameters; seed libtorch first (`tch::manual_seed`).
@@ -238,47 +368,43 @@ impl Params {
     /// # Errors
     ///
     /// [`ParamsError::Mismatch`] with every disagreement; [`ParamsError::Dtype`] or
-    /// [`ParamsError::Torch`] for the first tensor that could not be taken at all.
+    /// [`ParamsError::Torch`] for the first tensor that could not be taken at all;
+    /// [`ParamsError::Adapter`] if a patch changes weights that were not asked for.
     pub fn finish(self) -> Result<(), ParamsError> {
         let mut source = self.source.borrow_mut();
-        let Source::Checkpoint {
-            path,
-            map,
-            report,
-            asked,
-            failed,
-            ..
-        } = &mut *source
-        else {
+        let Source::Checkpoint(loading) = &mut *source else {
             return Ok(());
         };
-        if let Some(error) = failed.take() {
+        if let Some(error) = loading.failed.take() {
             return Err(error);
         }
-        let file = SafeTensors::deserialize(map).map_err(|source| ParamsError::Format {
-            path: path.clone(),
-            source,
-        })?;
-        for (name, view) in file.tensors() {
-            if !asked.contains(&name) && !IGNORED_SUFFIXES.iter().any(|s| name.ends_with(s)) {
-                report.unused.push((name, dims(&view)));
+        let path = loading.file.path().to_path_buf();
+        let mut report = std::mem::take(&mut loading.report);
+        for (name, _, shape) in loading.file.tensors() {
+            let ignored = IGNORED_SUFFIXES.iter().any(|s| name.ends_with(s));
+            if !ignored && !loading.asked.contains(name) {
+                report.unused.push((name.to_owned(), shape));
             }
         }
-        report.unused.sort();
-        if report.is_empty() {
-            return Ok(());
+        if !report.is_empty() {
+            return Err(ParamsError::Mismatch { path, report });
         }
-        Err(ParamsError::Mismatch {
-            path: path.clone(),
-            report: std::mem::take(report),
-        })
+        let names: Vec<String> = loading
+            .targets
+            .difference(&loading.asked)
+            .cloned()
+            .collect();
+        if !names.is_empty() {
+            return Err(ParamsError::Adapter { path, names });
+        }
+        Ok(())
     }
 
     /// The trainable store behind fresh parameters, for an optimiser; `None` for a checkpoint.
     pub fn with_store<T>(&self, f: impl FnOnce(&mut nn::VarStore) -> T) -> Option<T> {
         match &mut *self.source.borrow_mut() {
             Source::Fresh(store) => Some(f(store)),
-            Source::Checkpoint { .. } => None,
+            Source::Checkpoint(_) => None,
         }
     }
 
@@ -287,23 +413,6 @@ impl Params {
         self.with_store(|store| store.variables().into_iter().collect())
             .unwrap_or_default()
     }
-}
-
-/// Maps a checkpoint into memory, so that a 5 GB file is never held twice.
-#[allow(unsafe_code)] // The one way to map a file; see below for why it is sound enough.
-fn map_file(file: &File) -> std::io::Result<Mmap> {
-    // SAFETY: the map is only read. Were another process to shorten the file meanwhile, reading
-    // would raise SIGBUS and end this process, as it does for every reader that maps weights.
-    unsafe { Mmap::map(file) }
-}
-
-/// Whether the bytes start like a pickle (protocol 2 or later) or like the zip `torch.save` writes.
-fn is_pickle(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"PK\x03\x04") || matches!(bytes, [0x80, 2..=5, ..])
-}
-
-fn dims(view: &TensorView<'_>) -> Vec<i64> {
-    view.shape().iter().map(|&n| n as i64).collect()
 }
 
 /// A place in the tree of names, such as `down_blocks.0.resnets.1`.
@@ -361,45 +470,7 @@ impl Scope {
                 };
                 path.var(&leaf, shape, init)
             }
-            Source::Checkpoint {
-                path,
-                map,
-                kind,
-                report,
-                asked,
-                failed,
-            } => {
-                let zeros = || Tensor::zeros(shape, (*kind, self.device));
-                asked.insert(full.clone());
-                let Ok(file) = SafeTensors::deserialize(map) else {
-                    return zeros();
-                };
-                let Ok(view) = file.tensor(&full) else {
-                    report.missing.push((full, shape.to_vec()));
-                    return zeros();
-                };
-                let found = dims(&view);
-                if found != shape {
-                    report.wrong_shape.push((full, shape.to_vec(), found));
-                    return zeros();
-                }
-                match to_tensor(&view, *kind, self.device) {
-                    Ok(tensor) => tensor,
-                    Err(TakeError::Dtype(dtype)) => {
-                        let path = path.clone();
-                        failed.get_or_insert(ParamsError::Dtype {
-                            path,
-                            name: full,
-                            dtype,
-                        });
-                        zeros()
-                    }
-                    Err(TakeError::Torch(source)) => {
-                        failed.get_or_insert(ParamsError::Torch { name: full, source });
-                        zeros()
-                    }
-                }
-            }
+            Source::Checkpoint(loading) => loading.take(full, shape, self.device),
         }
     }
 
@@ -407,117 +478,7 @@ impl Scope {
     pub fn has(&self, name: &str) -> bool {
         match &*self.source.borrow() {
             Source::Fresh(_) => true,
-            Source::Checkpoint { map, .. } => SafeTensors::deserialize(map)
-                .is_ok_and(|file| file.tensor(&self.at(name).prefix).is_ok()),
+            Source::Checkpoint(loading) => loading.file.has(&self.at(name).prefix),
         }
     }
-}
-
-enum TakeError {
-    Dtype(String),
-    Torch(tch::TchError),
-}
-
-fn to_tensor(view: &TensorView<'_>, kind: Kind, device: Device) -> Result<Tensor, TakeError> {
-    let from = match view.dtype() {
-        Dtype::F32 => Kind::Float,
-        Dtype::F16 => Kind::Half,
-        Dtype::BF16 => Kind::BFloat16,
-        Dtype::F64 => Kind::Double,
-        other => return Err(TakeError::Dtype(format!("{other:?}"))),
-    };
-    Tensor::f_from_data_size(view.data(), &dims(view), from)
-        .and_then(|tensor| tensor.f_to_device(device))
-        .and_then(|tensor| tensor.f_to_kind(kind))
-        .map_err(TakeError::Torch)
-}
-
-/// Writes tensors as one `.safetensors` file of element type `kind` (half or float), sorted by name.
-///
-/// # Errors
-///
-/// [`ParamsError::Torch`] if a tensor cannot be copied, [`ParamsError::Io`] if the file cannot be
-/// written.
-pub fn save(
-    path: &Path,
-    tensors: &BTreeMap<String, Tensor>,
-    kind: Kind,
-) -> Result<(), ParamsError> {
-    let dtype = match kind {
-        Kind::Half => Dtype::F16,
-        Kind::BFloat16 => Dtype::BF16,
-        _ => Dtype::F32,
-    };
-    let kind = if dtype == Dtype::F32 {
-        Kind::Float
-    } else {
-        kind
-    };
-    let mut blobs = Vec::new();
-    for (name, tensor) in tensors {
-        let torch = |source| ParamsError::Torch {
-            name: name.clone(),
-            source,
-        };
-        let flat = tensor
-            .f_detach()
-            .and_then(|t| t.f_to_device(Device::Cpu))
-            .and_then(|t| t.f_to_kind(kind))
-            .and_then(|t| t.f_contiguous())
-            .map_err(torch)?;
-        let mut bytes = vec![0_u8; flat.numel() * kind.elt_size_in_bytes()];
-        flat.f_copy_data_u8(&mut bytes, flat.numel())
-            .map_err(torch)?;
-        let shape = flat.size().iter().map(|&n| n as usize).collect::<Vec<_>>();
-        blobs.push((name.clone(), shape, bytes));
-    }
-    let layout = |source| ParamsError::Layout {
-        path: path.to_path_buf(),
-        source,
-    };
-    let mut views = Vec::new();
-    for (name, shape, bytes) in &blobs {
-        views.push((
-            name,
-            TensorView::new(dtype, shape.clone(), bytes).map_err(layout)?,
-        ));
-    }
-    // Transformers refuses a file that does not say which framework wrote it.
-    let metadata = [("format".to_owned(), "pt".to_owned())].into();
-    let bytes = safetensors::serialize(views, Some(metadata)).map_err(layout)?;
-    io::write_atomic(path, &bytes)?;
-    Ok(())
-}
-
-/// All float tensors of a `.safetensors` file, as float32 on the CPU.
-///
-/// # Errors
-///
-/// As [`Params::open`], and [`ParamsError::Dtype`].
-pub fn load_all(path: &Path) -> Result<BTreeMap<String, Tensor>, ParamsError> {
-    let params = Params::open(path, Kind::Float, Device::Cpu)?;
-    let source = params.source.borrow();
-    let Source::Checkpoint { map, .. } = &*source else {
-        return Ok(BTreeMap::new());
-    };
-    let file = SafeTensors::deserialize(map).map_err(|source| ParamsError::Format {
-        path: path.to_path_buf(),
-        source,
-    })?;
-    let mut all = BTreeMap::new();
-    for (name, view) in file.tensors() {
-        let tensor = to_tensor(&view, Kind::Float, Device::Cpu).map_err(|error| match error {
-            TakeError::Dtype(dtype) => ParamsError::Dtype {
-                path: path.to_path_buf(),
-                name: name.clone(),
-                dtype,
-            },
-            TakeError::Torch(source) => ParamsError::Torch {
-                name: name.clone(),
-                source,
-            },
-        })?;
-        all.insert(name, tensor);
-    }
-    Ok(all)
 }

@@ -126,6 +126,7 @@ impl Work {
         command
             .args(args)
             .current_dir(self.root())
+            .env("HF_HUB_OFFLINE", "1")
             .env("OMP_NUM_THREADS", "1")
             .env("RAYON_NUM_THREADS", "2")
             .stdin(Stdio::null());

@@ -24,7 +24,10 @@ impl Alphas {
             alphas = with_zero_terminal_snr(&cumprod(&alphas));
         }
         let mut cumprod = cumprod(&alphas);
-        let has_sigmas = !matches!(settings.class, Class::Ddim | Class::Ddpm | Class::Pndm);
+        let has_sigmas = !matches!(
+            settings.class,
+            Class::Ddim | Class::Ddpm | Class::Pndm | Class::Lcm
+        );
         if let (true, true, Some(last)) = (settings.zero_snr, has_sigmas, cumprod.last_mut()) {
             // "Close to 0 without being 0 so first sigma is not inf" (Diffusers): f16's smallest.
             *last = f32::powi(2.0, -24);

@@ -74,6 +74,15 @@ impl SchedulerConfig {
         })
     }
 
+    /// Timesteps of the training, `num_train_timesteps`.
+    ///
+    /// # Errors
+    ///
+    /// [`SchedulerError::BadValue`].
+    pub fn train_timesteps(&self) -> Result<usize, SchedulerError> {
+        super::settings::train_timesteps(self)
+    }
+
     /// The class that the file was written for.
     pub(super) fn class(&self) -> Result<Class, SchedulerError> {
         match self.values.get("_class_name") {

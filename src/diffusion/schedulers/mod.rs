@@ -57,10 +57,14 @@ mod error;
 mod euler;
 mod euler_ancestral;
 mod heun;
+mod lambdas;
+mod lcm;
 mod lms;
 mod pndm;
 mod settings;
 mod sigmas;
+mod solvers;
+mod unipc;
 
 pub use config::SchedulerConfig;
 pub use error::SchedulerError;
@@ -79,6 +83,8 @@ pub const NAMES: &[&str] = &[
     "dpm++",
     "heun",
     "lms",
+    "lcm",
+    "unipc",
 ];
 
 /// One sampling trajectory: its timesteps, and how to move from one to the next.
@@ -166,5 +172,7 @@ pub fn build(
         Class::DpmSolver => Box::new(dpm_solver_multistep::DpmSolver::new(&settings)?),
         Class::Heun => Box::new(heun::Heun::new(&settings)?),
         Class::Lms => Box::new(lms::Lms::new(&settings)?),
+        Class::Lcm => Box::new(lcm::Lcm::new(&settings)?),
+        Class::UniPc => Box::new(unipc::UniPc::new(&settings)?),
     })
 }

@@ -1,0 +1,106 @@
+//! Which file of a model's folder holds its weights.
+//!
+//! ```text
+//! STEM.safetensors                STEM.fp16.safetensors               one file
+//! STEM.safetensors.index.json     STEM.safetensors.index.fp16.json    an index of shards
+//! ```
+//!
+//! Source: diffusers 0.42 `pipelines/pipeline_loading_utils.py`, `utils/constants.py`.
+
+use std::path::{Path, PathBuf};
+
+use tch::Kind;
+
+use super::ParamsError;
+
+/// Weights that were found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The `.safetensors`, or the `.json` index of its shards.
+    pub path: PathBuf,
+    /// The variant (`fp16`), none for the plain file.
+    pub variant: Option<String>,
+}
+
+/// Looks for the weights `stem` in `dir`: the variant asked for, or else the plain file.
+///
+/// With no variant asked for, half precision prefers `fp16` and float32 the plain file; each takes
+/// the other where it is the only one.
+///
+/// # Errors
+///
+/// [`ParamsError::NoWeights`], which names the pickles that lie there instead.
+pub fn find(
+    dir: &Path,
+    stem: &str,
+    variant: Option<&str>,
+    kind: Kind,
+) -> Result<Found, ParamsError> {
+    let preferred = match (variant, kind) {
+        (Some(variant), _) => [Some(variant), None],
+        (None, Kind::Half | Kind::BFloat16) => [Some("fp16"), None],
+        (None, _) => [None, Some("fp16")],
+    };
+    for variant in preferred {
+        let names = match variant {
+            None => [
+                format!("{stem}.safetensors"),
+                format!("{stem}.safetensors.index.json"),
+            ],
+            Some(v) => [
+                format!("{stem}.{v}.safetensors"),
+                format!("{stem}.safetensors.index.{v}.json"),
+            ],
+        };
+        for name in names {
+            let path = dir.join(name);
+            if path.is_file() {
+                return Ok(Found {
+                    path,
+                    variant: variant.map(str::to_owned),
+                });
+            }
+        }
+    }
+    Err(ParamsError::NoWeights {
+        dir: dir.to_path_buf(),
+        file: format!("{stem}.safetensors"),
+        found: pickles(dir),
+    })
+}
+
+/// The files that `found` stands for, itself first: an index and the shards beside it.
+///
+/// # Errors
+///
+/// As [`super::Checkpoint::open`] for an index.
+pub fn files(found: &Found) -> Result<Vec<PathBuf>, ParamsError> {
+    let mut files = vec![found.path.clone()];
+    if found.path.extension().is_some_and(|e| e == "json") {
+        files.extend(super::checkpoint::indexed(&found.path)?);
+    }
+    Ok(files)
+}
+
+/// Names the pickles in a folder, for the message that refuses them.
+fn pickles(dir: &Path) -> String {
+    let mut names: Vec<String> = std::fs::read_dir(dir)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| {
+            let extension = Path::new(name).extension().and_then(|e| e.to_str());
+            matches!(extension, Some("bin" | "ckpt" | "pt" | "pth"))
+        })
+        .collect();
+    names.sort();
+    if names.is_empty() {
+        String::new()
+    } else {
+        format!(
+            " (but {}, a pickle, which can run code when it is read)",
+            names.join(", ")
+        )
+    }
+}
