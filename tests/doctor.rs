@@ -6,6 +6,7 @@
 mod common;
 
 use std::fs;
+use std::path::Path;
 
 use common::{Ran, Work, copy, weights};
 use hardlight::nn::params::{load_all, save};
@@ -112,6 +113,34 @@ fn sound_folders_are_counted_to_the_last_parameter() {
         .map(|heads| &heads["head_dim"])
         .collect();
     assert_eq!(widths, [16, 32, 64, 32]);
+}
+
+#[test]
+fn towers_of_other_makers_are_known() {
+    let golden = |name| {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        root.join("tests/golden/clip").join(name)
+    };
+    let work = Work::empty();
+    copy(&golden("siglip"), &work.path("cut"));
+    let weights = fs::read(work.path("cut/model.safetensors")).unwrap();
+    work.write("cut/model.safetensors", &weights[..weights.len() - 1]);
+    let folders = [golden("open_clip"), golden("siglip"), "cut".into()];
+    let command = work.hardlight(["doctor", "--json"]).args(&folders);
+    let report = json(&command.run().exits(3));
+    let found: Vec<_> = (0..3)
+        .map(|i| &report["folders"][i])
+        .map(|folder| (folder["what"].as_str(), folder["sound"].as_bool()))
+        .collect();
+    let expected = [
+        ("open_clip", true),
+        ("SiglipModel", true),
+        ("SiglipModel", false),
+    ];
+    assert_eq!(
+        found,
+        expected.map(|(what, sound)| (Some(what), Some(sound)))
+    );
 }
 
 #[test]

@@ -208,7 +208,7 @@ fn shortened(names: &[String]) -> String {
     }
 }
 
-/// Changes weights while they are loaded, as a LoRA does.
+/// Changes weights while they are loaded, as a `LoRA` does.
 pub trait Patch {
     /// Full names of the weights that it changes.
     fn targets(&self) -> Vec<String>;

@@ -163,7 +163,7 @@ impl Worst {
     fn add(&mut self, value: f64, place: &str) {
         self.count += 1;
         // What is not a number is as wrong as can be.
-        if !(value <= self.value) {
+        if value > self.value || value.is_nan() {
             self.value = value;
             place.clone_into(&mut self.place);
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tch::{Device, Kind};
@@ -14,18 +14,21 @@ use crate::classifier::Cnn;
 use crate::diffusion::config::{self, UnetConfig, VaeConfig};
 use crate::diffusion::pipeline::Pipeline;
 use crate::embed::preprocess::Preprocess;
+use crate::io;
 use crate::manifest::verify;
 use crate::nn::clip::config::{ClipConfig, TextConfig};
 use crate::nn::clip::model::Clip;
+use crate::nn::clip::open_clip;
 use crate::nn::clip::tokenizer::Tokenizer;
-use crate::nn::params::{Checkpoint, Params, weights};
+use crate::nn::params::{Checkpoint, Params, Scope, weights};
+use crate::nn::siglip::{Siglip, SiglipConfig};
 use crate::run::folder::Layout;
 
 /// The health of a folder.
 #[derive(Debug, Serialize)]
 pub(super) struct Folder {
     path: PathBuf,
-    /// A Diffusers class, `CLIPModel`, `open_clip`, `hardlight-cnn` or `run`.
+    /// A class of Diffusers or Transformers, `open_clip`, `hardlight-cnn` or `run`.
     what: String,
     pub(super) sound: bool,
     pub(super) problems: Vec<String>,
@@ -89,8 +92,7 @@ impl Folder {
             return Ok(());
         }
         if has("open_clip_config.json") {
-            "open_clip".clone_into(&mut self.what);
-            return self.part(dir, "weights", "open_clip_model", place);
+            return self.open_clip(dir, place);
         }
         if !has("config.json") {
             bail!(
@@ -109,7 +111,10 @@ impl Folder {
                 Ok(())
             }
             "clip" => self.clip(dir, place),
-            other => bail!("config.json: model_type is {other}: expected clip or hardlight-cnn"),
+            "siglip" => self.siglip(dir, place),
+            other => {
+                bail!("config.json: model_type is {other}: expected clip, siglip or hardlight-cnn")
+            }
         }
     }
 
@@ -119,14 +124,34 @@ impl Folder {
         let config: ClipConfig = config::read(&dir.join("config.json"))?;
         Preprocess::from_dir(dir)?;
         Tokenizer::from_dir(dir)?;
-        let found = weights::find(dir, "model", None, place.kind)?;
-        let params = Params::inspect(&found.path)?;
-        Clip::new(&params.root(), &config);
-        params.finish()?;
-        self.text("text", &config.text_config, place);
-        let vision = &config.vision_config;
-        let width = vision.hidden_size / vision.num_attention_heads;
-        self.heads("image", width, false, place);
+        fit(dir, "model", place, |scope| Clip::new(scope, &config))?;
+        self.towers(&config, place);
+        Ok(())
+    }
+
+    fn open_clip(&mut self, dir: &Path, place: Place) -> anyhow::Result<()> {
+        "open_clip".clone_into(&mut self.what);
+        self.part(dir, "weights", "open_clip_model", place)?;
+        let path = dir.join("open_clip_config.json");
+        let config = open_clip::parse(&io::read_to_string(&path)?)
+            .with_context(|| path.display().to_string())?;
+        fit(dir, "open_clip_model", place, |scope| {
+            Clip::open_clip(scope, &config)
+        })?;
+        self.towers(&config, place);
+        Ok(())
+    }
+
+    fn siglip(&mut self, dir: &Path, place: Place) -> anyhow::Result<()> {
+        "SiglipModel".clone_into(&mut self.what);
+        self.part(dir, "weights", "model", place)?;
+        let config: SiglipConfig = config::read(&dir.join("config.json"))?;
+        fit(dir, "model", place, |scope| Siglip::new(scope, &config))?;
+        let (text, image) = (&config.text_config, &config.vision_config);
+        let split = (text.hidden_size, text.num_attention_heads);
+        self.heads("text", split, false, place);
+        let split = (image.hidden_size, image.num_attention_heads);
+        self.heads("image", split, false, place);
         Ok(())
     }
 
@@ -150,15 +175,15 @@ impl Folder {
         Pipeline::inspect(dir, place.kind)?;
 
         let unet = UnetConfig::read(&dir.join("unet/config.json"))?;
-        for (level, channels) in unet.block_out_channels.iter().enumerate() {
-            self.heads("unet", channels / unet.heads(level), false, place);
+        for (level, &channels) in unet.block_out_channels.iter().enumerate() {
+            self.heads("unet", (channels, unet.heads(level)), false, place);
         }
         let vae = VaeConfig::read(&dir.join("vae/config.json"))?;
         let width = vae.block_out_channels.last().copied().unwrap_or(1);
         // As the pipeline does it.
         let upcast = class.contains("XL") && place.kind == Kind::Half && vae.force_upcast;
         let kind = if upcast { Kind::Float } else { place.kind };
-        self.heads("vae", width, false, Place { kind, ..place });
+        self.heads("vae", (width, 1), false, Place { kind, ..place });
         for part in ["text_encoder", "text_encoder_2"] {
             let path = dir.join(part).join("config.json");
             if path.is_file() {
@@ -194,12 +219,21 @@ impl Folder {
         Ok(())
     }
 
-    fn text(&mut self, part: &str, config: &TextConfig, place: Place) {
-        let width = config.hidden_size / config.num_attention_heads;
-        self.heads(part, width, true, place);
+    fn towers(&mut self, config: &ClipConfig, place: Place) {
+        self.text("text", &config.text_config, place);
+        let image = &config.vision_config;
+        let split = (image.hidden_size, image.num_attention_heads);
+        self.heads("image", split, false, place);
     }
 
-    fn heads(&mut self, part: &str, head_dim: i64, masked: bool, place: Place) {
+    fn text(&mut self, part: &str, config: &TextConfig, place: Place) {
+        let split = (config.hidden_size, config.num_attention_heads);
+        self.heads(part, split, true, place);
+    }
+
+    /// Notes the kernel for a width that is split among heads.
+    fn heads(&mut self, part: &str, (width, heads): (i64, i64), masked: bool, place: Place) {
+        let head_dim = width / heads;
         let heads = json!({
             "part": part,
             "head_dim": head_dim,
@@ -211,4 +245,17 @@ impl Folder {
             self.attention.push(heads);
         }
     }
+}
+
+/// Whether the weights `stem` are those of a network.
+fn fit<T>(
+    dir: &Path,
+    stem: &str,
+    place: Place,
+    build: impl FnOnce(&Scope) -> T,
+) -> anyhow::Result<()> {
+    let found = weights::find(dir, stem, None, place.kind)?;
+    let params = Params::inspect(&found.path)?;
+    build(&params.root());
+    Ok(params.finish()?)
 }

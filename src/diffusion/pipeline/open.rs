@@ -36,7 +36,7 @@ pub struct OpenOptions {
     /// Which files are taken where there are several, such as `fp16`; none means what fits `kind`.
     pub variant: Option<String>,
     /// Whether weights are only looked at; see [`Pipeline::inspect`].
-    inspect: bool,
+    pub inspect: bool,
 }
 
 impl OpenOptions {
@@ -151,6 +151,18 @@ impl<'a> Parts<'a> {
         let network = build(&params.root());
         params.finish()?;
         Ok(network)
+    }
+
+    /// Notes a scheduler's file.
+    fn config(&mut self, scheduler: &str) {
+        self.files
+            .push(format!("{scheduler}/scheduler_config.json"));
+    }
+
+    /// A hash of all the files that it took; of none where weights are only looked at.
+    fn fingerprint(&self) -> Result<String, io::IoError> {
+        let files: Vec<&str> = self.files.iter().map(String::as_str).collect();
+        io::fingerprint(self.dir, if self.options.inspect { &[] } else { &files })
     }
 
     /// Diffusers' rule: a variant may be absent from some parts, not from all.
@@ -284,12 +296,10 @@ impl Pipeline {
             },
         };
         let notes = parts.check_variant()?.into_iter().collect();
-        let mut files = parts.files;
-        files.push("scheduler/scheduler_config.json".to_owned());
+        parts.config("scheduler");
         if image.is_some() {
-            files.push("image_noising_scheduler/scheduler_config.json".to_owned());
+            parts.config("image_noising_scheduler");
         }
-        let files: Vec<&str> = files.iter().map(String::as_str).collect();
         Ok(Self {
             class,
             unet,
@@ -300,11 +310,7 @@ impl Pipeline {
             scheduler,
             device: options.device,
             kind,
-            fingerprint: if options.inspect {
-                String::new()
-            } else {
-                io::fingerprint(dir, &files)?
-            },
+            fingerprint: parts.fingerprint()?,
             notes,
         })
     }

@@ -96,7 +96,8 @@ impl Checkpoint {
             source: SafeTensorError::InvalidHeaderDeserialization(source),
         })?;
         let shard = self.shards.len();
-        for (name, info) in metadata.tensors() {
+        let found: BTreeMap<_, _> = metadata.tensors().into_iter().collect();
+        for (name, info) in found {
             let entry = (shard, info.clone());
             if let Some((other, _)) = self.tensors.insert(name.clone(), entry) {
                 return Err(ParamsError::Twice {
