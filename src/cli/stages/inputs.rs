@@ -112,7 +112,7 @@ pub(in crate::cli) fn open(
     let clip = match &settings.embed.clip {
         // CLIP must give the same numbers wherever it runs: fp32 unless the GPU is asked to hurry.
         Some(given) => Some(ClipEncoder::open(
-            &models::locate(given, &Want::Clip, ui, stop)?,
+            &models::locate(given, Want::Clip, ui, stop)?,
             device,
             if device.is_cuda() { kind } else { Kind::Float },
         )?),
@@ -124,7 +124,7 @@ pub(in crate::cli) fn open(
                 let text = "images are made from captions, and captions need --clip DIR";
                 return Err(UsageError(text.to_owned()).into());
             }
-            let dir = models::locate(given, &models::pipeline(kind), ui, stop)?;
+            let dir = models::locate(given, models::pipeline(kind), ui, stop)?;
             let pipeline = Pipeline::open(&dir, device, kind)?;
             pipeline.check(&sampling(settings))?;
             Some(pipeline)
