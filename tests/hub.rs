@@ -115,15 +115,15 @@ impl Scene {
         self.repo().join(format!("blobs/{digits}.incomplete"))
     }
 
-    fn fetch(&self, want: &Want) -> Result<PathBuf, HubError> {
+    fn fetch(&self, want: Want) -> Result<PathBuf, HubError> {
         self.fetch_as(NAME, want, &mut Seer::default())
     }
 
-    fn fetch_as(&self, id: &str, want: &Want, seer: &mut Seer) -> Result<PathBuf, HubError> {
+    fn fetch_as(&self, id: &str, want: Want, seer: &mut Seer) -> Result<PathBuf, HubError> {
         hub::fetch(&Id::parse(id).unwrap(), want, &self.env, seer)
     }
 
-    fn resolve(&self, given: &str, want: &Want) -> Result<PathBuf, HubError> {
+    fn resolve(&self, given: &str, want: Want) -> Result<PathBuf, HubError> {
         hub::resolve(Path::new(given), want, &self.env, &mut Seer::default())
     }
 

@@ -18,7 +18,7 @@ use crate::hub::{self, Id, Want};
 /// Example: `hardlight fetch stabilityai/sd-turbo --dtype fp16`
 #[derive(Debug, clap::Args)]
 pub(super) struct FetchCommand {
-    /// org/name, org/name@revision, or org/name:file.safetensors for one LoRA of several.
+    /// org/name, org/name@revision, or org/name:file.safetensors for one of several files.
     #[arg(value_name = "ID")]
     id: String,
 
@@ -84,13 +84,13 @@ impl FetchCommand {
             None => Want::Any { half, safety },
         };
         if dry_run {
-            let files = watched(ui, stop, |env, watch| hub::list(&id, &want, env, watch))?;
+            let files = watched(ui, stop, |env, watch| hub::list(&id, want, env, watch))?;
             for file in &files {
                 let cached = if file.cached { "cached" } else { "" };
                 ui.say(format_args!("{:>13}  {cached:6}  {}", file.size, file.name));
             }
         } else {
-            let path = watched(ui, stop, |env, watch| hub::fetch(&id, &want, env, watch))?;
+            let path = watched(ui, stop, |env, watch| hub::fetch(&id, want, env, watch))?;
             ui.say(path.display());
         }
         Ok(ExitStatus::Success)

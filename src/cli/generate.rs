@@ -129,7 +129,7 @@ impl GenerateCommand {
         let mut open = OpenOptions::new(device, kind);
         open.variant.clone_from(&self.variant);
         let want = models::pipeline(kind, !self.no_safety_checker);
-        let dir = models::locate(&self.model, &want, ui, stop)?;
+        let dir = models::locate(&self.model, want, ui, stop)?;
         let pipeline = Pipeline::open_with(&dir, &open)?;
         for note in pipeline.notes() {
             ui.warn(note);

@@ -16,7 +16,7 @@ use crate::hub::{self, Env, HubError, Progress, Want, Watch};
 /// [`HubError`].
 pub(super) fn locate(
     given: &Path,
-    want: &Want,
+    want: Want,
     ui: &mut Ui,
     stop: &Stop,
 ) -> Result<PathBuf, HubError> {

@@ -145,7 +145,7 @@ fn spoilt(blob: &Blob<'_>, partial: &Path, found: String) -> HubError {
         return written(partial, error);
     }
     HubError::Hash {
-        id: blob.id.clone(),
+        id: blob.id.to_string(),
         file: blob.file.to_owned(),
         expected: format!("{} {}", blob.hash.kind(), blob.hash.digits()),
         found,

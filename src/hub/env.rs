@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::HubError;
@@ -129,11 +129,14 @@ impl Env {
                 .clone_into(&mut found.endpoint);
         }
         if let Some(value) = get("HF_HUB_DOWNLOAD_TIMEOUT") {
-            let seconds = value.parse().map_err(|_| HubError::Setting {
-                name: "HF_HUB_DOWNLOAD_TIMEOUT",
-                value,
-                expected: "a whole number of seconds",
-            })?;
+            let Ok(seconds) = value.parse() else {
+                return Err(HubError::Setting {
+                    name: "HF_HUB_DOWNLOAD_TIMEOUT",
+                    value,
+                    expected: "a whole number of seconds",
+                });
+            };
+            // 0 is the default, as in Python.
             if seconds > 0 {
                 found.timeout = Duration::from_secs(seconds);
             }
@@ -143,17 +146,18 @@ impl Env {
         found.progress = !truth(get("HF_HUB_DISABLE_PROGRESS_BARS"));
         if !truth(get("HF_HUB_DISABLE_IMPLICIT_TOKEN")) {
             let given = get("HF_TOKEN").or_else(|| get("HUGGING_FACE_HUB_TOKEN"));
-            found.token = match given.as_deref().and_then(Token::new) {
-                Some(token) => Some(token),
-                None => read_token(get("HF_TOKEN_PATH").map_or_else(|| home.join("token"), path))?,
-            };
+            found.token = given.as_deref().and_then(Token::new);
+            if found.token.is_none() {
+                let file = get("HF_TOKEN_PATH").map_or_else(|| home.join("token"), path);
+                found.token = read_token(&file)?;
+            }
         }
         Ok(found)
     }
 }
 
-fn read_token(path: PathBuf) -> Result<Option<Token>, HubError> {
-    match io::read_to_string(&path) {
+fn read_token(path: &Path) -> Result<Option<Token>, HubError> {
+    match io::read_to_string(path) {
         Ok(text) => Ok(Token::new(&text)),
         Err(IoError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
             Ok(None)
@@ -176,18 +180,13 @@ fn expand(text: &str, get: &dyn Fn(&str) -> Option<String>) -> String {
     }
     while let Some((before, after)) = rest.split_once('$') {
         out.push_str(before);
-        let (name, written, left) = match after.strip_prefix('{').and_then(|a| a.split_once('}')) {
-            Some((name, left)) => (name, &after[..name.len() + 2], left),
-            None => {
-                let end = after
-                    .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-                    .unwrap_or(after.len());
-                (&after[..end], &after[..end], &after[end..])
-            }
-        };
+        let braced = after.strip_prefix('{').and_then(|a| a.split_once('}'));
+        let bare = |c: char| !c.is_ascii_alphanumeric() && c != '_';
+        let end = after.find(bare).unwrap_or(after.len());
+        let (name, left) = braced.unwrap_or_else(|| after.split_at(end));
         match get(name) {
             Some(value) => out.push_str(&value),
-            None => out.extend(["$", written]),
+            None => out.extend(["$", &after[..after.len() - left.len()]]),
         }
         rest = left;
     }
@@ -196,8 +195,6 @@ fn expand(text: &str, get: &dyn Fn(&str) -> Option<String>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     fn read(variables: &[(&str, &str)]) -> Env {

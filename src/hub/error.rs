@@ -3,7 +3,6 @@
 use std::error::Error;
 use std::path::PathBuf;
 
-use super::Id;
 use crate::io::IoError;
 
 /// Why a model could not be had from the hub or its cache.
@@ -62,7 +61,7 @@ pub enum HubError {
     )]
     Denied {
         /// The repository.
-        id: Id,
+        id: String,
         /// 401 or 403.
         status: u16,
         /// Whether a token was sent.
@@ -79,7 +78,7 @@ pub enum HubError {
     )]
     Offline {
         /// The model.
-        id: Id,
+        id: String,
         /// The cache's folder.
         cache: PathBuf,
         /// What is missing.
@@ -93,7 +92,7 @@ pub enum HubError {
     )]
     Hash {
         /// The model.
-        id: Id,
+        id: String,
         /// The file.
         file: String,
         /// Kind and digits of the hash that the hub gave.
@@ -106,13 +105,12 @@ pub enum HubError {
     #[error(
         "{id} has {wanted} only as {}: a pickle can run code when it is read and is refused; save \
          the model with `safe_serialization=True`, or name a revision that has .safetensors, as \
-         {}@refs/pr/1",
-        files.join(", "),
-        id.name()
+         org/name@refs/pr/1",
+        files.join(", ")
     )]
     Pickle {
         /// The model.
-        id: Id,
+        id: String,
         /// The file that is read.
         wanted: String,
         /// What is there instead.
@@ -123,7 +121,7 @@ pub enum HubError {
     #[error("{id} has no {file}: {reason}")]
     Missing {
         /// The model.
-        id: Id,
+        id: String,
         /// The file, or files, of which one would do.
         file: String,
         /// What it is needed for.
@@ -134,7 +132,7 @@ pub enum HubError {
     #[error("{id} is {found}: expected {expected}")]
     Kind {
         /// The model.
-        id: Id,
+        id: String,
         /// What it is.
         found: String,
         /// What was wanted.
@@ -145,7 +143,7 @@ pub enum HubError {
     #[error("{id} has several files of weights: name one, as {id}:{}; it has {}", files[0], files.join(", "))]
     Ambiguous {
         /// The model.
-        id: Id,
+        id: String,
         /// All of them, at least two.
         files: Vec<String>,
     },
@@ -169,7 +167,9 @@ pub enum HubError {
     },
 
     /// No connection, or a broken one. What has arrived is kept, and the next attempt goes on there.
-    #[error("the connection to {url} failed: check the network; what has arrived is kept")]
+    #[error(
+        "the connection with {url} failed: check the network, then start the same command again"
+    )]
     Network {
         /// What was asked for.
         url: String,

@@ -1,6 +1,7 @@
 //! Requests to the hub: who gets the token, which redirects are followed, what is tried again.
 
-use std::io::{Read as _, Write as _};
+use std::error::Error as _;
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -63,12 +64,12 @@ impl Client {
             value: env.endpoint.clone(),
             expected: "a URL, as https://huggingface.co",
         };
-        let uri: Uri = env.endpoint.parse().map_err(|_| setting())?;
-        let origin = origin(&uri).ok_or_else(setting)?;
+        let uri: Option<Uri> = env.endpoint.parse().ok();
+        let origin = uri.as_ref().and_then(origin).ok_or_else(setting)?;
         let authorization = match &env.token {
             Some(token) => {
                 let text = format!("Bearer {}", token.as_str());
-                let mut value = HeaderValue::from_str(&text).map_err(|_| HubError::Token)?;
+                let mut value = HeaderValue::from_str(&text).ok().ok_or(HubError::Token)?;
                 value.set_sensitive(true);
                 Some(value)
             }
@@ -148,9 +149,8 @@ impl Client {
     ) -> Result<Response<Body>, Failed> {
         let mut at = url.to_owned();
         for _ in 0..=REDIRECTS {
-            let uri: Uri = at
-                .parse()
-                .map_err(|_| answer(url, "it leads to what is no URL".to_owned()))?;
+            let nowhere = || answer(url, "it leads to what is no URL".to_owned());
+            let uri: Uri = at.parse().ok().ok_or_else(nowhere)?;
             let to = origin(&uri);
             let home = to.as_ref() == Some(&self.origin);
             if self.origin.0 == "https" && to.is_none_or(|to| to.0 != "https") {
@@ -174,7 +174,7 @@ impl Client {
             let response = self
                 .agent
                 .run(request)
-                .map_err(|source| now(network(&at, source)))?;
+                .map_err(|source| broken(&at, source))?;
             let status = response.status();
             // The hub's own answer about a file already says what a HEAD asks for.
             let described = response.headers().contains_key("x-repo-commit");
@@ -186,7 +186,7 @@ impl Client {
                         .to_str()
                         .ok()
                         .and_then(|location| absolute(&uri, location))
-                        .ok_or_else(|| answer(url, "it leads to what is no URL".to_owned()))?;
+                        .ok_or_else(nowhere)?;
                 }
                 None => return self.check(id, url, &at, home, response),
             }
@@ -214,7 +214,7 @@ impl Client {
             StatusCode::RANGE_NOT_SATISFIABLE => Ok(response),
             _ if status.is_success() => Ok(response),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if home => Err(HubError::Denied {
-                id: id.clone(),
+                id: id.to_string(),
                 status: status.as_u16(),
                 token: self.authorization.is_some(),
                 url: format!("{}/{}", self.endpoint, id.name()),
@@ -260,10 +260,25 @@ impl Client {
             let Some(pause) = pauses.next() else {
                 return Err(error);
             };
-            watch.warn(&format!("trying again: {error}"));
+            let cause = error
+                .source()
+                .map_or_else(String::new, |cause| format!(" ({cause})"));
+            watch.warn(&format!("trying again: {error}{cause}"));
             wait(*pause, watch);
         }
     }
+}
+
+/// A connection that could not be made, or broke before the answer.
+fn broken(url: &str, source: ureq::Error) -> Failed {
+    // A certificate that is not trusted comes as data that is not valid.
+    let for_good = match &source {
+        ureq::Error::Io(error) => error.kind() == ErrorKind::InvalidData,
+        ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::BadUri(_) => true,
+        _ => false,
+    };
+    let error = network(url, source);
+    if for_good { error.into() } else { now(error) }
 }
 
 fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, HubError> {

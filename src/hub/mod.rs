@@ -59,7 +59,7 @@ pub enum Want {
         /// Whether the safety checker is needed.
         safety: bool,
     },
-    /// A folder of Transformers' CLIP or `SigLIP`, or of open_clip.
+    /// A folder of Transformers' CLIP or SigLIP, or of `open_clip`.
     Clip,
     /// One `.safetensors` file.
     Lora,
@@ -117,7 +117,7 @@ pub struct Listed {
 /// [`HubError`]; [`HubError::NoFolder`] around it where a folder may have been meant.
 pub fn resolve(
     given: &Path,
-    want: &Want,
+    want: Want,
     env: &Env,
     watch: &mut dyn Watch,
 ) -> Result<PathBuf, HubError> {
@@ -146,7 +146,7 @@ pub fn resolve(
 /// # Errors
 ///
 /// [`HubError`].
-pub fn fetch(id: &Id, want: &Want, env: &Env, watch: &mut dyn Watch) -> Result<PathBuf, HubError> {
+pub fn fetch(id: &Id, want: Want, env: &Env, watch: &mut dyn Watch) -> Result<PathBuf, HubError> {
     get(id, want, env, watch)
 }
 
@@ -157,7 +157,7 @@ pub fn fetch(id: &Id, want: &Want, env: &Env, watch: &mut dyn Watch) -> Result<P
 /// As [`fetch`]; the hub must be there.
 pub fn list(
     id: &Id,
-    want: &Want,
+    want: Want,
     env: &Env,
     watch: &mut dyn Watch,
 ) -> Result<Vec<Listed>, HubError> {
@@ -169,7 +169,7 @@ pub fn list(
     online.listed(&plan)
 }
 
-fn get(id: &Id, want: &Want, env: &Env, watch: &mut dyn Watch) -> Result<PathBuf, HubError> {
+fn get(id: &Id, want: Want, env: &Env, watch: &mut dyn Watch) -> Result<PathBuf, HubError> {
     if env.offline {
         return from_cache(id, want, env, true).map_err(|error| match error {
             HubError::Missing { file, .. } => offline(id, env, format!("no {file}")),
@@ -193,13 +193,13 @@ fn get(id: &Id, want: &Want, env: &Env, watch: &mut dyn Watch) -> Result<PathBuf
 
 fn offline(id: &Id, env: &Env, missing: String) -> HubError {
     HubError::Offline {
-        id: id.clone(),
+        id: id.to_string(),
         cache: env.cache.clone(),
         missing,
     }
 }
 
-fn download(id: &Id, want: &Want, env: &Env, watch: &mut dyn Watch) -> Result<PathBuf, HubError> {
+fn download(id: &Id, want: Want, env: &Env, watch: &mut dyn Watch) -> Result<PathBuf, HubError> {
     let mut online = Online::open(id, env, watch)?;
     let plan = plan(id, want, true, &mut online)?;
     online.warn_of_variants(&plan, want);
@@ -215,10 +215,10 @@ fn path(snapshot: &Path, plan: Plan) -> PathBuf {
 }
 
 /// What the cache has; with `lenient` whatever would do, else only what the hub could not better.
-fn from_cache(id: &Id, want: &Want, env: &Env, lenient: bool) -> Result<PathBuf, HubError> {
+fn from_cache(id: &Id, want: Want, env: &Env, lenient: bool) -> Result<PathBuf, HubError> {
     let cache = Cache::new(&env.cache, id);
     let missing = |file: String| HubError::Missing {
-        id: id.clone(),
+        id: id.to_string(),
         file,
         reason: "it was not fetched",
     };

@@ -103,7 +103,7 @@ impl<'a> Online<'a> {
     }
 
     /// Says which parts have only the other precision.
-    pub(super) fn warn_of_variants(&mut self, plan: &Plan, want: &Want) {
+    pub(super) fn warn_of_variants(&mut self, plan: &Plan, want: Want) {
         if plan.without_variant.is_empty() {
             return;
         }

@@ -66,7 +66,7 @@ const FP16: Option<&str> = Some("fp16");
 /// fetched it.
 pub(super) fn plan(
     id: &Id,
-    want: &Want,
+    want: Want,
     lenient: bool,
     files: &mut dyn Files,
 ) -> Result<Plan, HubError> {
@@ -76,7 +76,7 @@ pub(super) fn plan(
         files,
         plan: Plan::default(),
     };
-    match *want {
+    match want {
         Want::Pipeline { half, safety } => planner.pipeline(half, safety)?,
         Want::Clip => planner.clip()?,
         Want::Lora => planner.lora()?,
@@ -105,7 +105,7 @@ struct Planner<'a> {
 impl Planner<'_> {
     fn missing(&self, file: impl Into<String>, reason: &'static str) -> HubError {
         HubError::Missing {
-            id: self.id.clone(),
+            id: self.id.to_string(),
             file: file.into(),
             reason,
         }
@@ -113,7 +113,7 @@ impl Planner<'_> {
 
     fn kind(&self, found: impl Into<String>, expected: &'static str) -> HubError {
         HubError::Kind {
-            id: self.id.clone(),
+            id: self.id.to_string(),
             found: found.into(),
             expected,
         }
@@ -201,6 +201,7 @@ impl Planner<'_> {
     }
 
     fn clip(&mut self) -> Result<(), HubError> {
+        const EXPECTED: &str = "CLIP or SigLIP, as Transformers or open_clip save it";
         self.no_file_named()?;
         let has = |name| self.files.has(name);
         let transformers = has("model.safetensors") || has("model.safetensors.index.json");
@@ -214,7 +215,6 @@ impl Planner<'_> {
             }
             return Ok(());
         }
-        const EXPECTED: &str = "CLIP or SigLIP, as Transformers or open_clip save it";
         self.need("config.json".to_owned(), EXPECTED)?;
         let config = self.files.json("config.json")?;
         let found = config["model_type"].as_str().unwrap_or("clip");
@@ -248,7 +248,7 @@ impl Planner<'_> {
                 1 => return Err(self.missing(USUAL, "whether it has others is not known")),
                 _ => {
                     return Err(HubError::Ambiguous {
-                        id: self.id.clone(),
+                        id: self.id.to_string(),
                         files: tensors,
                     });
                 }
@@ -350,7 +350,7 @@ impl Planner<'_> {
             return self.missing(wanted, "the weights");
         }
         HubError::Pickle {
-            id: self.id.clone(),
+            id: self.id.to_string(),
             wanted: wanted.to_owned(),
             files,
         }

@@ -7,7 +7,7 @@ use super::*;
 fn no_more_is_fetched_than_a_pipeline_needs() {
     let scene = Scene::new();
     let mut seer = Seer::default();
-    let path = scene.fetch_as(NAME, &PLAIN, &mut seer).unwrap();
+    let path = scene.fetch_as(NAME, PLAIN, &mut seer).unwrap();
     assert_eq!(path, scene.snapshot());
     let state = scene.server.state();
     let files = &state.repos[NAME].files;
@@ -38,7 +38,7 @@ fn no_more_is_fetched_than_a_pipeline_needs() {
 fn half_precision_takes_the_variant_and_says_where_there_is_none() {
     let scene = Scene::new();
     let mut seer = Seer::default();
-    let path = scene.fetch_as(NAME, &HALF, &mut seer).unwrap();
+    let path = scene.fetch_as(NAME, HALF, &mut seer).unwrap();
     assert!(
         path.join("vae/diffusion_pytorch_model.fp16.safetensors")
             .exists()
@@ -60,9 +60,9 @@ fn half_precision_takes_the_variant_and_says_where_there_is_none() {
 #[test]
 fn a_second_fetch_asks_for_the_list_alone() {
     let scene = Scene::new();
-    scene.fetch(&PLAIN).unwrap();
+    scene.fetch(PLAIN).unwrap();
     scene.forget();
-    scene.fetch(&PLAIN).unwrap();
+    scene.fetch(PLAIN).unwrap();
     let state = scene.server.state();
     let paths: Vec<&str> = state.seen.iter().map(|seen| seen.path.as_str()).collect();
     assert_eq!(paths, ["/api/models/org/sd/revision/main"]);
@@ -73,7 +73,7 @@ fn a_broken_download_goes_on_where_it_broke() {
     let scene = Scene::new();
     scene.server.state().trouble(UNET, Trouble::Cut(300_000));
     let mut seer = Seer::default();
-    scene.fetch_as(NAME, &PLAIN, &mut seer).unwrap();
+    scene.fetch_as(NAME, PLAIN, &mut seer).unwrap();
     scene.assert_whole();
     let weights = scene.server.state().weights();
     assert_eq!(weights[0].range, None);
@@ -90,7 +90,7 @@ fn what_a_failed_fetch_left_is_continued_by_the_next() {
     let mut scene = Scene::new();
     scene.env.pauses.clear();
     scene.server.state().trouble(UNET, Trouble::Cut(400_000));
-    let error = scene.fetch(&PLAIN).unwrap_err();
+    let error = scene.fetch(PLAIN).unwrap_err();
     assert!(matches!(error, HubError::Network { .. }), "{error}");
     assert!(error.is_network() && !error.is_disk());
     scene.assert_no_unet();
@@ -98,7 +98,7 @@ fn what_a_failed_fetch_left_is_continued_by_the_next() {
     assert!(!scene.repo().join("refs/main").exists());
     scene.forget();
     let mut seer = Seer::default();
-    scene.fetch_as(NAME, &PLAIN, &mut seer).unwrap();
+    scene.fetch_as(NAME, PLAIN, &mut seer).unwrap();
     scene.assert_whole();
     let ranges = scene.server.state().weights();
     assert_eq!(ranges[0].range.as_deref(), Some("bytes=400000-"));
@@ -118,7 +118,7 @@ fn attempts_that_come_no_further_are_counted() {
         for count in cuts {
             scene.server.state().trouble(UNET, Trouble::Cut(count));
         }
-        let error = scene.fetch(&PLAIN).unwrap_err();
+        let error = scene.fetch(PLAIN).unwrap_err();
         assert!(matches!(error, HubError::Network { .. }), "{error}");
         assert_eq!(scene.server.state().weights().len(), requests, "{cuts:?}");
     }
@@ -132,7 +132,7 @@ fn a_server_without_ranges_makes_it_begin_anew() {
         state.no_ranges = true;
         state.trouble(UNET, Trouble::Cut(700_000));
     }
-    scene.fetch(&PLAIN).unwrap();
+    scene.fetch(PLAIN).unwrap();
     scene.assert_whole();
     assert!(scene.server.state().weights()[1].range.is_some());
 }
@@ -144,7 +144,7 @@ fn a_busy_server_is_asked_again() {
         for end in ["revision/main", "vocab.json", UNET] {
             scene.server.state().trouble(end, Trouble::Status(status));
         }
-        scene.fetch(&PLAIN).unwrap();
+        scene.fetch(PLAIN).unwrap();
         scene.assert_whole();
     }
     let mut scene = Scene::new();
@@ -153,7 +153,7 @@ fn a_busy_server_is_asked_again() {
         .server
         .state()
         .trouble("revision/main", Trouble::Status(503));
-    let error = scene.fetch(&PLAIN).unwrap_err();
+    let error = scene.fetch(PLAIN).unwrap_err();
     assert!(
         matches!(error, HubError::Status { status: 503, .. }),
         "{error}"
@@ -167,13 +167,13 @@ fn asked_to_stop_it_keeps_what_arrived() {
         stop_at: Some(1),
         ..Seer::default()
     };
-    let error = scene.fetch_as(NAME, &PLAIN, &mut seer).unwrap_err();
+    let error = scene.fetch_as(NAME, PLAIN, &mut seer).unwrap_err();
     assert!(error.is_stopped(), "{error}");
     scene.assert_no_unet();
     let arrived = fs::metadata(scene.partial()).unwrap().len();
     assert!((1..1_000_000).contains(&arrived), "{arrived}");
     scene.forget();
-    scene.fetch(&PLAIN).unwrap();
+    scene.fetch(PLAIN).unwrap();
     scene.assert_whole();
     let range = scene.server.state().weights()[0].range.clone();
     assert_eq!(range, Some(format!("bytes={arrived}-")));
@@ -184,14 +184,14 @@ fn a_partial_file_that_is_too_long_or_whole_already_does_no_harm() {
     let scene = Scene::new();
     fs::create_dir_all(scene.repo().join("blobs")).unwrap();
     fs::write(scene.partial(), noise(1_000_001, 9)).unwrap();
-    scene.fetch(&PLAIN).unwrap();
+    scene.fetch(PLAIN).unwrap();
     scene.assert_whole();
     assert_eq!(scene.server.state().weights()[0].range, None);
 
     let scene = Scene::new();
     fs::create_dir_all(scene.repo().join("blobs")).unwrap();
     fs::write(scene.partial(), scene.unet()).unwrap();
-    scene.fetch(&PLAIN).unwrap();
+    scene.fetch(PLAIN).unwrap();
     scene.assert_whole();
     let weights = scene.server.state().weights();
     assert!(weights.iter().all(|seen| !seen.path.ends_with(UNET)));
@@ -202,7 +202,7 @@ fn a_list_without_hashes_is_filled_from_the_files_headers() {
     let scene = Scene::new();
     scene.server.state().repo(NAME).plain_list = true;
     scene.server.state().trouble(UNET, Trouble::Cut(300_000));
-    scene.fetch(&PLAIN).unwrap();
+    scene.fetch(PLAIN).unwrap();
     scene.assert_whole();
     let state = scene.server.state();
     let heads = state.seen.iter().filter(|seen| seen.method == "HEAD");
@@ -214,13 +214,13 @@ fn a_list_without_hashes_is_filled_from_the_files_headers() {
 fn a_dry_run_fetches_no_weights() {
     let scene = Scene::new();
     let id = Id::parse(NAME).unwrap();
-    let list = || hub::list(&id, &PLAIN, &scene.env, &mut Seer::default()).unwrap();
+    let list = || hub::list(&id, PLAIN, &scene.env, &mut Seer::default()).unwrap();
     let files = list();
     let unet = files.iter().find(|file| file.name == UNET).unwrap();
     assert_eq!((unet.size, unet.cached), (1_000_000, false));
     assert_eq!(files.len(), 7);
     assert_eq!(scene.server.state().weights(), []);
-    scene.fetch(&PLAIN).unwrap();
+    scene.fetch(PLAIN).unwrap();
     assert!(list().iter().all(|file| file.cached));
 }
 
@@ -228,7 +228,7 @@ fn a_dry_run_fetches_no_weights() {
 fn two_at_once_download_each_file_once() {
     let scene = Scene::new();
     std::thread::scope(|scope| {
-        let both = [(); 2].map(|()| scope.spawn(|| scene.fetch(&PLAIN)));
+        let both = [(); 2].map(|()| scope.spawn(|| scene.fetch(PLAIN)));
         for one in both {
             one.join().unwrap().unwrap();
         }

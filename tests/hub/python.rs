@@ -28,7 +28,7 @@ fn python(scene: &Scene, mode: &str, files: &[&str]) -> serde_json::Value {
 #[ignore = "needs .venv-oracle"]
 fn python_finds_what_was_fetched_here() {
     let scene = Scene::new();
-    scene.fetch(&PLAIN).unwrap();
+    scene.fetch(PLAIN).unwrap();
     let absent = "tokenizer/spiece.model";
     let unknown = "sd.safetensors";
     let here = ["model_index.json", "tokenizer/vocab.json", UNET];
@@ -62,9 +62,9 @@ fn what_python_fetched_is_found_here() {
     python(&scene, "write", &files);
     assert!(!scene.server.state().weights().is_empty());
     scene.forget();
-    scene.fetch(&PLAIN).unwrap();
+    scene.fetch(PLAIN).unwrap();
     assert_eq!(scene.server.state().weights(), []);
     scene.env.offline = true;
-    assert_eq!(scene.resolve(NAME, &HALF).unwrap(), scene.snapshot());
+    assert_eq!(scene.resolve(NAME, HALF).unwrap(), scene.snapshot());
     scene.assert_whole();
 }

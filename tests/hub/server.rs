@@ -34,6 +34,7 @@ pub(crate) enum Trouble {
     /// The connection ends after so many bytes.
     Cut(usize),
     /// So many bytes, then word to the test, then nothing more until it answers.
+    #[cfg_attr(not(feature = "torch"), allow(dead_code, reason = "for commands"))]
     Hold(usize, Sender<()>, Receiver<()>),
     /// A status instead of an answer.
     Status(u16),
@@ -298,7 +299,7 @@ fn list(repo: &Repo) -> Vec<u8> {
 }
 
 fn is_large(name: &str) -> bool {
-    name.ends_with("tensors") || name.ends_with(".bin")
+    matches!(name.rsplit('.').next(), Some("safetensors" | "bin"))
 }
 
 /// `git hash-object`.

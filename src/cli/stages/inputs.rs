@@ -116,7 +116,7 @@ pub(in crate::cli) fn open(
     let clip = match &settings.embed.clip {
         // CLIP must give the same numbers wherever it runs: fp32 unless the GPU is asked to hurry.
         Some(given) => Some(ClipEncoder::open(
-            &models::locate(given, &Want::Clip, ui, stop)?,
+            &models::locate(given, Want::Clip, ui, stop)?,
             device,
             if device.is_cuda() { kind } else { Kind::Float },
         )?),
@@ -130,7 +130,7 @@ pub(in crate::cli) fn open(
                 return Err(UsageError(text.to_owned()).into());
             }
             let want = models::pipeline(kind, settings.filter.safety);
-            let dir = models::locate(given, &want, ui, stop)?;
+            let dir = models::locate(given, want, ui, stop)?;
             let mut options = OpenOptions::new(device, kind);
             options.variant.clone_from(&settings.generate.variant);
             let pipeline = Pipeline::open_with(&dir, &options)?;

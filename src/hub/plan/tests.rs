@@ -66,7 +66,7 @@ fn pipeline() -> Memory {
 }
 
 fn of(want: Want, lenient: bool, files: &mut Memory) -> Result<Plan, HubError> {
-    plan(&Id::parse("a/b").unwrap(), &want, lenient, files)
+    plan(&Id::parse("a/b").unwrap(), want, lenient, files)
 }
 
 const PLAIN: Want = Want::Pipeline {
@@ -288,9 +288,9 @@ fn a_lora_is_the_usual_file_or_the_only_one_or_the_one_that_is_named() {
     );
     assert!(error.to_string().contains("a/b:a.safetensors"), "{error}");
     let id = Id::parse("a/b:b/c.safetensors").unwrap();
-    let named = plan(&id, &Want::Lora, false, &mut two).unwrap();
+    let named = plan(&id, Want::Lora, false, &mut two).unwrap();
     assert_eq!(named.file.unwrap(), "b/c.safetensors");
-    let error = plan(&id, &Want::Clip, true, &mut two).unwrap_err();
+    let error = plan(&id, Want::Clip, true, &mut two).unwrap_err();
     assert!(matches!(error, HubError::BadId { .. }), "{error}");
 
     let usual = "pytorch_lora_weights.safetensors";
