@@ -5,6 +5,7 @@
 //! - `peer`: the `diffusers` crate, on weights drawn here.
 //! - `precision`: bfloat16 and float16 against float32.
 //! - `checkpoint`: what does not fit is reported, all at once.
+//! - `hostile`: files made to crash or to take all memory are refused.
 
 #![cfg(feature = "torch")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic")]
@@ -13,6 +14,7 @@ mod models {
     mod checkpoint;
     mod clip;
     mod golden;
+    mod hostile;
     mod peer;
     mod precision;
 

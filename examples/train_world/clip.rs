@@ -166,8 +166,8 @@ fn json(config: &ClipConfig, tokenizer: &Tokenizer) -> anyhow::Result<serde_json
     }
     for (key, id) in [
         ("bos_token_id", tokenizer.bos_id()),
-        ("eos_token_id", tokenizer.eos_id()),
-        ("pad_token_id", tokenizer.pad_id()),
+        ("eos_token_id", Some(tokenizer.eos_id())),
+        ("pad_token_id", Some(tokenizer.pad_id())),
     ] {
         json["text_config"][key] = id.into();
     }

@@ -134,7 +134,7 @@ impl EmbedCommand {
             exif,
             on_bad_image,
         } = self;
-        let (device, kind) = options::device_and_kind(&device, &dtype)?;
+        let (device, kind) = options::device(&device, &dtype)?;
         check_out(&out)?;
         let work = match (images, texts) {
             (Some(folder), _) => Work::images(folder, ui)?,

@@ -104,6 +104,10 @@ pub(super) const SIZE_NUMBERS: i64 = 6;
 
 /// No layer of a known model is wider; a hostile file must not allocate without bound.
 const MAX_WIDTH: i64 = 65_536;
+/// No level of a known model has as many blocks.
+const MAX_LAYERS: i64 = 256;
+/// No known model has as many levels; every one halves the sides.
+const MAX_LEVELS: usize = 16;
 
 /// What is added to the time embedding besides a caption's states (`addition_embed_type`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -256,19 +260,60 @@ impl UnetConfig {
     }
 
     fn check(&self, path: &Path) -> Result<(), ConfigError> {
-        let levels = self.block_out_channels.len();
+        let levels = check_channels(path, &self.block_out_channels)?;
+        check_sizes(
+            path,
+            &[
+                ("sample_size", self.sample_size, MAX_WIDTH),
+                ("in_channels", self.in_channels, MAX_WIDTH),
+                ("out_channels", self.out_channels, MAX_WIDTH),
+                ("cross_attention_dim", self.cross_attention_dim, MAX_WIDTH),
+                ("layers_per_block", self.layers_per_block, MAX_LAYERS),
+            ],
+        )?;
+        for (key, numbers, most) in [
+            (
+                "attention_head_dim",
+                Some(&self.attention_head_dim),
+                MAX_WIDTH,
+            ),
+            (
+                "num_attention_heads",
+                self.num_attention_heads.as_ref(),
+                MAX_WIDTH,
+            ),
+            (
+                "transformer_layers_per_block",
+                Some(&self.transformer_layers_per_block),
+                MAX_LAYERS,
+            ),
+        ] {
+            for level in 0..levels {
+                let number = numbers.map_or(1, |numbers| numbers.at(level));
+                check_sizes(path, &[(key, number, most)])?;
+            }
+        }
         let unsupported = |key: &str, found: String, expected: String| ConfigError::Unsupported {
             path: path.to_path_buf(),
             key: key.to_owned(),
             found,
             expected,
         };
+        // The convolutions that halve keep the sides whole with 1, and pad one side with 0.
+        if !(0..=1).contains(&self.downsample_padding) {
+            let found = self.downsample_padding.to_string();
+            return Err(unsupported(
+                "downsample_padding",
+                found,
+                "0 or 1".to_owned(),
+            ));
+        }
         let counts = [
             ("down_block_types", self.down_block_types.len()),
             ("up_block_types", self.up_block_types.len()),
         ];
         for (key, count) in counts {
-            if count != levels || levels == 0 {
+            if count != levels {
                 let expected = format!("one entry a level of block_out_channels ({levels})");
                 return Err(unsupported(key, format!("{count} long"), expected));
             }
@@ -289,8 +334,7 @@ impl UnetConfig {
         self.check_conditions(&unsupported)?;
         for (level, &channels) in self.block_out_channels.iter().enumerate() {
             let (groups, heads) = (self.norm_num_groups, self.heads(level));
-            if groups < 1 || heads < 1 || channels < 1 || channels % groups + channels % heads != 0
-            {
+            if groups < 1 || channels % groups != 0 || channels % heads != 0 {
                 let expected =
                     format!("multiples of norm_num_groups ({groups}) and of the heads ({heads})");
                 return Err(unsupported(
@@ -320,7 +364,7 @@ impl UnetConfig {
         if self.addition_embed_type.is_some() {
             let waves = self.addition_time_embed_dim.unwrap_or(0);
             // Six numbers, and a pooled caption of what is left.
-            if waves < 2 || waves % 2 != 0 || self.pooled_width() < 1 {
+            if !(2..=MAX_WIDTH).contains(&waves) || waves % 2 != 0 || self.pooled_width() < 1 {
                 return Err(unsupported(
                     "addition_time_embed_dim",
                     format!("{waves}"),
@@ -343,7 +387,7 @@ impl UnetConfig {
     }
 
     /// Attention heads at a level (0: the highest resolution).
-    pub(super) fn heads(&self, level: usize) -> i64 {
+    pub fn heads(&self, level: usize) -> i64 {
         self.num_attention_heads
             .as_ref()
             .unwrap_or(&self.attention_head_dim)
@@ -427,9 +471,27 @@ impl VaeConfig {
             path: path.to_path_buf(),
             source,
         })?;
+        check_channels(path, &config.block_out_channels)?;
+        check_sizes(
+            path,
+            &[
+                ("in_channels", config.in_channels, MAX_WIDTH),
+                ("out_channels", config.out_channels, MAX_WIDTH),
+                ("latent_channels", config.latent_channels, MAX_WIDTH),
+                ("layers_per_block", config.layers_per_block, MAX_LAYERS),
+            ],
+        )?;
+        if !(config.scaling_factor.is_finite() && config.scaling_factor > 0.0) {
+            return Err(ConfigError::Unsupported {
+                path: path.to_path_buf(),
+                key: "scaling_factor".to_owned(),
+                found: config.scaling_factor.to_string(),
+                expected: "a positive number".to_owned(),
+            });
+        }
         let groups = config.norm_num_groups;
-        let divides = |c: &i64| groups > 0 && *c > 0 && c % groups == 0;
-        if config.block_out_channels.is_empty() || !config.block_out_channels.iter().all(divides) {
+        let divides = |c: &i64| groups > 0 && c % groups == 0;
+        if !config.block_out_channels.iter().all(divides) {
             return Err(ConfigError::Unsupported {
                 path: path.to_path_buf(),
                 key: "block_out_channels".to_owned(),
@@ -444,6 +506,38 @@ impl VaeConfig {
     pub fn factor(&self) -> i64 {
         1 << (self.block_out_channels.len() - 1)
     }
+}
+
+/// Refuses sizes that are not positive or absurd: (key, value, largest).
+fn check_sizes(path: &Path, sizes: &[(&str, i64, i64)]) -> Result<(), ConfigError> {
+    for &(key, found, most) in sizes {
+        if !(1..=most).contains(&found) {
+            return Err(ConfigError::Unsupported {
+                path: path.to_path_buf(),
+                key: key.to_owned(),
+                found: found.to_string(),
+                expected: format!("a whole number from 1 to {most}"),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The number of levels, none of them too wide.
+fn check_channels(path: &Path, channels: &[i64]) -> Result<usize, ConfigError> {
+    let key = "block_out_channels";
+    if !(1..=MAX_LEVELS).contains(&channels.len()) {
+        return Err(ConfigError::Unsupported {
+            path: path.to_path_buf(),
+            key: key.to_owned(),
+            found: format!("{} long", channels.len()),
+            expected: format!("1 to {MAX_LEVELS} numbers"),
+        });
+    }
+    for &width in channels {
+        check_sizes(path, &[(key, width, MAX_WIDTH)])?;
+    }
+    Ok(channels.len())
 }
 
 fn refuse_others(

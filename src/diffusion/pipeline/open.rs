@@ -8,7 +8,7 @@ use tch::{Device, Kind};
 
 use super::captions::{self, CaptionEncoder};
 use super::image_condition::ImageCondition;
-use super::{Pipeline, PipelineError};
+use super::{Pipeline, PipelineError, Sampling};
 use crate::diffusion::config::{
     self, AdditionEmbed, ClassEmbed, ConfigError, UnetConfig, VaeConfig,
 };
@@ -35,6 +35,8 @@ pub struct OpenOptions {
     pub kind: Kind,
     /// Which files are taken where there are several, such as `fp16`; none means what fits `kind`.
     pub variant: Option<String>,
+    /// Whether weights are only looked at; see [`Pipeline::inspect`].
+    inspect: bool,
 }
 
 impl OpenOptions {
@@ -44,6 +46,7 @@ impl OpenOptions {
             device,
             kind,
             variant: None,
+            inspect: false,
         }
     }
 }
@@ -140,7 +143,11 @@ impl<'a> Parts<'a> {
             let name = file.file_name().unwrap_or_default().to_string_lossy();
             self.files.push(format!("{part}/{name}"));
         }
-        let params = Params::open(&found.path, kind, *device)?;
+        let params = if self.options.inspect {
+            Params::inspect(&found.path)?
+        } else {
+            Params::open(&found.path, kind, *device)?
+        };
         let network = build(&params.root());
         params.finish()?;
         Ok(network)
@@ -172,6 +179,23 @@ impl Pipeline {
     /// As [`Self::open_with`].
     pub fn open(dir: &Path, device: Device, kind: Kind) -> Result<Self, PipelineError> {
         Self::open_with(dir, &OpenOptions::new(device, kind))
+    }
+
+    /// Whether [`Self::open_with`] would open a folder, and its scheduler and size would serve:
+    /// looks at configs, tokenizers, names, shapes and element types of all weights, without reading
+    /// or hashing a weight.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open_with`] and [`Self::check`].
+    pub fn inspect(dir: &Path, kind: Kind) -> Result<(), PipelineError> {
+        let options = OpenOptions {
+            inspect: true,
+            ..OpenOptions::new(Device::Cpu, kind)
+        };
+        Self::open_with(dir, &options)?
+            .check(&Sampling::default())
+            .map(|_| ())
     }
 
     /// Opens a folder with `model_index.json` and its parts.
@@ -276,7 +300,11 @@ impl Pipeline {
             scheduler,
             device: options.device,
             kind,
-            fingerprint: io::fingerprint(dir, &files)?,
+            fingerprint: if options.inspect {
+                String::new()
+            } else {
+                io::fingerprint(dir, &files)?
+            },
             notes,
         })
     }

@@ -2,15 +2,17 @@
 //!
 //! The header is read once; a tensor's bytes are touched only when it is taken. The format's reader
 //! refuses headers over 100 MB, offsets that overlap, leave holes or run past the end, and shapes
-//! whose size overflows.
+//! whose size overflows; a name given twice is refused here.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Formatter;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
-use safetensors::tensor::{Dtype, SafeTensors, TensorInfo};
-use serde::Deserialize;
+use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorInfo};
+use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer as _};
 use tch::{Device, Kind, Tensor};
 
 use super::ParamsError;
@@ -33,7 +35,7 @@ pub struct Checkpoint {
 }
 
 impl std::fmt::Debug for Checkpoint {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Checkpoint")
             .field("path", &self.path)
             .field("tensors", &self.tensors.len())
@@ -89,6 +91,10 @@ impl Checkpoint {
                 path: path.clone(),
                 source,
             })?;
+        check_names(&map[8..8 + header]).map_err(|source| ParamsError::Format {
+            path: path.clone(),
+            source: SafeTensorError::InvalidHeaderDeserialization(source),
+        })?;
         let shard = self.shards.len();
         for (name, info) in metadata.tensors() {
             let entry = (shard, info.clone());
@@ -131,6 +137,28 @@ impl Checkpoint {
         self.tensors.get(name).map(|(_, info)| dims(&info.shape))
     }
 
+    /// The element type of a tensor; `None` if there is none of this name.
+    ///
+    /// # Errors
+    ///
+    /// [`ParamsError::Dtype`] if its elements are not floats.
+    pub fn kind(&self, name: &str) -> Result<Option<Kind>, ParamsError> {
+        let Some((shard, info)) = self.tensors.get(name) else {
+            return Ok(None);
+        };
+        match info.dtype {
+            Dtype::F32 => Ok(Some(Kind::Float)),
+            Dtype::F16 => Ok(Some(Kind::Half)),
+            Dtype::BF16 => Ok(Some(Kind::BFloat16)),
+            Dtype::F64 => Ok(Some(Kind::Double)),
+            other => Err(ParamsError::Dtype {
+                path: self.shards[*shard].path.clone(),
+                name: name.to_owned(),
+                dtype: format!("{other:?}"),
+            }),
+        }
+    }
+
     /// A tensor as `kind` on `device`; `None` if there is none of this name.
     ///
     /// # Errors
@@ -143,23 +171,10 @@ impl Checkpoint {
         kind: Kind,
         device: Device,
     ) -> Result<Option<Tensor>, ParamsError> {
-        let Some((shard, info)) = self.tensors.get(name) else {
+        let (Some((shard, info)), Some(from)) = (self.tensors.get(name), self.kind(name)?) else {
             return Ok(None);
         };
         let shard = &self.shards[*shard];
-        let from = match info.dtype {
-            Dtype::F32 => Kind::Float,
-            Dtype::F16 => Kind::Half,
-            Dtype::BF16 => Kind::BFloat16,
-            Dtype::F64 => Kind::Double,
-            other => {
-                return Err(ParamsError::Dtype {
-                    path: shard.path.clone(),
-                    name: name.to_owned(),
-                    dtype: format!("{other:?}"),
-                });
-            }
-        };
         let (start, end) = info.data_offsets;
         let bytes = &shard.map[shard.data + start..shard.data + end];
         Tensor::f_from_data_size(bytes, &dims(&info.shape), from)
@@ -198,6 +213,29 @@ pub(super) fn indexed(path: &Path) -> Result<Vec<PathBuf>, ParamsError> {
             Ok(dir.join(name))
         })
         .collect()
+}
+
+/// Refuses a header that gives a name twice. The format forbids it; its reader takes the last.
+fn check_names(header: &[u8]) -> serde_json::Result<()> {
+    struct Unrepeated;
+    impl<'de> Visitor<'de> for Unrepeated {
+        type Value = ();
+
+        fn expecting(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+            let mut seen = BTreeSet::new();
+            while let Some((name, _)) = map.next_entry::<String, IgnoredAny>()? {
+                if let Some(name) = seen.replace(name) {
+                    return Err(A::Error::custom(format!("{name:?} stands there twice")));
+                }
+            }
+            Ok(())
+        }
+    }
+    serde_json::Deserializer::from_slice(header).deserialize_map(Unrepeated)
 }
 
 /// Maps a checkpoint into memory, so that a 5 GB file is never held twice.
