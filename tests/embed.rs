@@ -92,9 +92,9 @@ mod command {
             .collect();
         // The JPEG is decoded by another decoder here.
         let direct = encoder(&weights("clip")).encode_images(&images).unwrap();
-        for row in 0..4 {
-            let cosine = cosine(&matrix.row(row).to_owned(), &direct.row(row).to_owned());
-            assert!(cosine > 0.9999, "{}: {cosine}", ids[row]);
+        for ((id, row), direct) in ids.iter().zip(matrix.outer_iter()).zip(direct.outer_iter()) {
+            let cosine = cosine(&row.to_owned(), &direct.to_owned());
+            assert!(cosine > 0.9999, "{id}: {cosine}");
         }
         assert_ne!(matrix.row(0), matrix.row(1));
         assert_eq!(files(work.root()).len(), 6, "nothing else was written");
@@ -531,7 +531,7 @@ mod folders {
     fn parts_of_other_models_are_told_apart() {
         let work = Work::empty();
         let dir = edited(&work, |config| {
-            config["vision_config"]["image_size"] = 72.into()
+            config["vision_config"]["image_size"] = 72.into();
         });
         let error_of = error(&dir);
         assert!(
@@ -547,7 +547,7 @@ mod folders {
         );
         let work = Work::empty();
         let dir = edited(&work, |config| {
-            config["text_config"]["vocab_size"] = 100.into()
+            config["text_config"]["vocab_size"] = 100.into();
         });
         let error_of = error(&dir);
         assert!(

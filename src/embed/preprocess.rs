@@ -146,7 +146,8 @@ pub struct Preprocess {
 }
 
 impl Preprocess {
-    /// Reads `preprocessor_config.json`, or else `open_clip_config.json`, of a model's folder.
+    /// Reads `preprocessor_config.json` or `open_clip_config.json` of a model's folder; of both, the
+    /// one of the library it is read by ([`Form`](crate::nn::clip::form::Form)).
     ///
     /// Missing keys have the defaults of `CLIPImageProcessor` and `open_clip`. The kernel is
     /// [`Kernel::Pil`].

@@ -5,8 +5,7 @@
 //! open_clip_config.json   open_clip_model.safetensors  open_clip's own names
 //! ```
 //!
-//! LAION's repositories hold both: then Transformers' files count, and `open_clip`'s where
-//! Transformers' weights were not fetched.
+//! Which of the two, [`Form`] says.
 
 use std::path::{Path, PathBuf};
 
@@ -17,6 +16,7 @@ use tch::{Device, Kind, Tensor};
 use crate::embed::EmbedError;
 use crate::io;
 use crate::nn::clip::config::ClipConfig;
+use crate::nn::clip::form::Form;
 use crate::nn::clip::model::Clip;
 use crate::nn::clip::open_clip;
 use crate::nn::params::Params;
@@ -94,30 +94,27 @@ pub(super) struct Sizes {
 impl Folder {
     /// Finds out what a folder holds.
     pub(super) fn read(dir: &Path, kind: Kind) -> Result<Self, EmbedError> {
-        let (config, own) = (dir.join(CONFIG), dir.join(OPEN_CLIP_CONFIG));
-        let transformers = weights::find(dir, "model", None, kind);
-        let open_clip = weights::find(dir, "open_clip_model", None, kind);
-        match (config.is_file(), own.is_file(), transformers, open_clip) {
-            (true, _, Ok(weights), _) => Ok(Self {
-                config: transformers_config(&config)?,
-                path: config,
-                weights,
-            }),
-            (_, true, _, Ok(weights)) => Ok(Self {
-                config: open_clip_config(&own)?,
-                path: own,
-                weights,
-            }),
-            (true, _, Err(error), _) => {
-                // Of another family, the folder may well have no such weights.
-                transformers_config(&config)?;
-                Err(error.into())
+        let (path, config, stem) = match Form::of(dir) {
+            Form::OpenClip => {
+                let path = dir.join(OPEN_CLIP_CONFIG);
+                (path.clone(), open_clip_config(&path)?, "open_clip_model")
             }
-            (false, true, _, Err(error)) => Err(error.into()),
-            (false, false, ..) => Err(EmbedError::NoConfig {
-                dir: dir.to_path_buf(),
-            }),
-        }
+            Form::Transformers => {
+                let path = dir.join(CONFIG);
+                if !path.is_file() {
+                    return Err(EmbedError::NoConfig {
+                        dir: dir.to_path_buf(),
+                    });
+                }
+                (path.clone(), transformers_config(&path)?, "model")
+            }
+        };
+        let weights = weights::find(dir, stem, None, kind)?;
+        Ok(Self {
+            config,
+            path,
+            weights,
+        })
     }
 
     pub(super) fn sizes(&self) -> Sizes {

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{Centre, Filter, Kernel, Preprocess, PreprocessError, Target};
 use crate::io;
+use crate::nn::clip::form::Form;
 
 /// The first CLIP, <https://github.com/openai/CLIP/blob/main/clip/clip.py>, `_transform`.
 #[allow(clippy::excessive_precision, reason = "as published")]
@@ -21,10 +22,13 @@ const MAX_SIDE: u64 = 8192;
 const SIDES: &str = "one or two side lengths from 1 to 8192 pixels";
 
 pub(super) fn read(dir: &Path) -> Result<Preprocess, PreprocessError> {
-    for (name, parse) in [
-        ("preprocessor_config.json", transformers as fn(&File) -> _),
-        ("open_clip_config.json", open_clip),
-    ] {
+    let theirs = ("preprocessor_config.json", transformers as fn(&File) -> _);
+    let own = ("open_clip_config.json", open_clip as fn(&File) -> _);
+    let kinds = match Form::of(dir) {
+        Form::OpenClip => [own, theirs],
+        Form::Transformers => [theirs, own],
+    };
+    for (name, parse) in kinds {
         let path = dir.join(name);
         if path.is_file() {
             let value = serde_json::from_str(&io::read_to_string(&path)?).map_err(|source| {

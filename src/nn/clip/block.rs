@@ -1,4 +1,4 @@
-//! The pre-norm transformer block that CLIP's and SigLIP's towers are made of.
+//! The pre-norm transformer block that CLIP's and `SigLIP`'s towers are made of.
 
 use tch::Tensor;
 

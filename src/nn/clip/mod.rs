@@ -2,6 +2,7 @@
 //!
 //! - [`tokenizer`]: captions to token ids; [`bpe`] trains a vocabulary for a small world.
 //! - [`config`]: `config.json` as Transformers writes it; [`open_clip`]: as `open_clip` does.
+//! - [`form`]: which of the two libraries a folder is read by.
 //! - [`towers`]: the two towers; [`model`]: both with their projections, or one alone.
 //! - [`safety`]: the checker that Stable Diffusion folders carry.
 //!
@@ -12,6 +13,7 @@ pub(in crate::nn) mod block;
 pub mod bpe;
 #[cfg(feature = "torch")]
 pub mod config;
+pub mod form;
 #[cfg(feature = "torch")]
 pub mod model;
 #[cfg(feature = "torch")]

@@ -7,6 +7,8 @@
 //!
 //! Source: `CLIPVisionCfg`, `CLIPTextCfg` and `CLIP` in `open_clip/model.py` of `open_clip` 3.3.
 
+use std::fmt::{self, Display};
+
 use serde_json::{Map, Value};
 
 use super::config::{Activation, ClipConfig, MAX_SIZE, TextConfig, VisionConfig};
@@ -31,35 +33,62 @@ pub enum OpenClipError {
     },
 }
 
-/// A section of the file: what is read from it, what must have the value that changes nothing, and
-/// what changes nothing whatever it is.
+/// A section of the file.
 struct Section<'a> {
     name: &'static str,
     keys: &'a Map<String, Value>,
 }
 
+/// The one value of a key that changes nothing; null is always one.
+#[derive(Debug, Clone, Copy)]
+enum Only {
+    Null,
+    False,
+    Name(&'static str),
+}
+
+impl Only {
+    fn is(self, value: &Value) -> bool {
+        match self {
+            Self::Null => value.is_null(),
+            Self::False => *value == false,
+            Self::Name(name) => *value == name,
+        }
+    }
+}
+
+impl Display for Only {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("null"),
+            Self::False => f.write_str("false"),
+            Self::Name(name) => write!(f, "{name:?}"),
+        }
+    }
+}
+
 /// Of a block; both towers have them.
-const BLOCK: [(&str, &str); 12] = [
-    ("ls_init_value", "null"),
-    ("act_kwargs", "null"),
-    ("norm_kwargs", "null"),
-    ("output_tokens", "false"),
-    ("final_ln_after_pool", "false"),
-    ("block_type", "\"default\""),
-    ("qk_norm", "false"),
-    ("scaled_cosine_attn", "false"),
-    ("scale_heads", "false"),
-    ("scale_attn_inner", "false"),
-    ("scale_attn", "false"),
-    ("scale_fc", "false"),
+const BLOCK: [(&str, Only); 12] = [
+    ("ls_init_value", Only::Null),
+    ("act_kwargs", Only::Null),
+    ("norm_kwargs", Only::Null),
+    ("output_tokens", Only::False),
+    ("final_ln_after_pool", Only::False),
+    ("block_type", Only::Name("default")),
+    ("qk_norm", Only::False),
+    ("scaled_cosine_attn", Only::False),
+    ("scale_heads", Only::False),
+    ("scale_attn_inner", Only::False),
+    ("scale_attn", Only::False),
+    ("scale_fc", Only::False),
 ];
 
 const MODEL_READ: [&str; 4] = ["embed_dim", "quick_gelu", "vision_cfg", "text_cfg"];
-const MODEL: [(&str, &str); 4] = [
-    ("custom_text", "false"),
-    ("init_logit_bias", "null"),
-    ("nonscalar_logit_scale", "false"),
-    ("multimodal_cfg", "null"),
+const MODEL: [(&str, Only); 4] = [
+    ("custom_text", Only::False),
+    ("init_logit_bias", Only::Null),
+    ("nonscalar_logit_scale", Only::False),
+    ("multimodal_cfg", Only::Null),
 ];
 /// The initial temperature; the weights hold the learned one.
 const MODEL_UNUSED: [&str; 1] = ["init_logit_scale"];
@@ -72,12 +101,12 @@ const VISION_READ: [&str; 6] = [
     "head_width",
     "mlp_ratio",
 ];
-const VISION: [(&str, &str); 5] = [
-    ("timm_model_name", "null"),
-    ("attentional_pool", "false"),
-    ("no_ln_pre", "false"),
-    ("pos_embed_type", "\"learnable\""),
-    ("pool_type", "\"tok\""),
+const VISION: [(&str, Only); 5] = [
+    ("timm_model_name", Only::Null),
+    ("attentional_pool", Only::False),
+    ("no_ln_pre", Only::False),
+    ("pos_embed_type", Only::Name("learnable")),
+    ("pool_type", Only::Name("tok")),
 ];
 /// Patches are dropped in training alone; the others are of what is refused above.
 const VISION_UNUSED: [&str; 9] = [
@@ -100,13 +129,13 @@ const TEXT_READ: [&str; 6] = [
     "layers",
     "mlp_ratio",
 ];
-const TEXT: [(&str, &str); 6] = [
-    ("hf_model_name", "null"),
-    ("embed_cls", "false"),
-    ("no_causal_mask", "false"),
-    ("pool_type", "\"argmax\""),
-    ("proj_bias", "false"),
-    ("proj_type", "\"linear\""),
+const TEXT: [(&str, Only); 6] = [
+    ("hf_model_name", Only::Null),
+    ("embed_cls", Only::False),
+    ("no_causal_mask", Only::False),
+    ("pool_type", Only::Name("argmax")),
+    ("proj_bias", Only::False),
+    ("proj_type", Only::Name("linear")),
 ];
 /// The tokenizer's, and those of what is refused above.
 const TEXT_UNUSED: [&str; 8] = [
@@ -204,7 +233,7 @@ impl<'a> Section<'a> {
     fn check(
         &self,
         read: &[&str],
-        neutral: &[&[(&str, &str)]],
+        neutral: &[&[(&str, Only)]],
         unused: &[&str],
     ) -> Result<(), OpenClipError> {
         for (key, value) in self.keys {
@@ -216,7 +245,7 @@ impl<'a> Section<'a> {
             else {
                 return Err(self.wrong(name, "no such key: open_clip 3.3 does not know it"));
             };
-            if value.to_string() != *only {
+            if !only.is(value) {
                 let expected = format!("{only}: other kinds of network are not supported");
                 return Err(self.wrong(name, &expected));
             }

@@ -4,7 +4,7 @@
 //! | folder, told by | reference | in |
 //! | --- | --- | --- |
 //! | any other (Transformers' and Diffusers' CLIP) | `transformers.CLIPTokenizer` | [`words`] |
-//! | `open_clip_config.json` without `config.json` | `open_clip.get_tokenizer("local-dir:…")` | [`open_clip`] |
+//! | `open_clip`'s files, see [`super::form`] | `open_clip.get_tokenizer("local-dir:…")` | [`open_clip`] |
 //! | `tokenizer_class` or `model_type` of `SigLIP` | `transformers.SiglipTokenizer` | [`siglip`] |
 //!
 //! ```text
@@ -32,6 +32,7 @@ use self::open_clip::OpenClip;
 use self::siglip::Siglip;
 use self::words::Words;
 pub(super) use self::words::{byte_symbols, normalised, split};
+use super::form::Form;
 use crate::io::IoError;
 
 /// The token that begins a caption.
@@ -168,7 +169,7 @@ impl Tokenizer {
     ///
     /// [`TokenizerError`], naming the file and the key or line.
     pub fn from_dir(dir: &Path) -> Result<Self, TokenizerError> {
-        if dir.join("open_clip_config.json").is_file() && !dir.join("config.json").is_file() {
+        if Form::of(dir) == Form::OpenClip {
             open_clip::read(dir)
         } else if siglip::is_kind_of(dir)? {
             siglip::read(dir)
