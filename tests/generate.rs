@@ -1,0 +1,362 @@
+//! `hardlight generate` from outside, on the embedded world's model and on small random ones.
+
+#![cfg(feature = "torch")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic")]
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use common::{Hardlight, Work, files, weights};
+use hardlight::diffusion::noise;
+use hardlight::io::matrix::write_safetensors;
+use hardlight::nn::params::{load_all, save};
+use ndarray::Array2;
+use tch::{Device, Kind, Tensor};
+
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden/pipelines")
+        .join(name)
+}
+
+/// `hardlight generate` with a model of a few thousand weights, in four steps.
+fn generate(work: &Work, model: &Path, out: &str) -> Hardlight {
+    work.hardlight(["generate", "--out", out, "--steps", "4", "--device", "cpu"])
+        .args(["--model", model.to_str().unwrap()])
+        .args(["--prompt", "a photo of an old woman on grass"])
+}
+
+/// A folder of our own that can be changed.
+fn copy(from: &Path, to: &Path) {
+    for (name, bytes) in files(from) {
+        let path = to.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+}
+
+#[test]
+fn latents_are_those_that_python_would_be_given_and_pictures_stand_in_their_order() {
+    let work = Work::empty();
+    generate(&work, &golden("sd1"), "out")
+        .args(["--count", "3", "--seed", "7", "--guidance", "3"])
+        .args(["--save-latents", "deep/latents.safetensors"])
+        .run()
+        .exits(0)
+        .says(&["out"]);
+    let latents = load_all(&work.path("deep/latents.safetensors")).unwrap();
+    assert_eq!(latents.keys().collect::<Vec<_>>(), ["final", "initial"]);
+    assert_eq!(latents["initial"].size(), [3, 4, 8, 8]);
+    assert_eq!(latents["final"].size(), [3, 4, 8, 8]);
+    for (i, seed) in (7..10).enumerate() {
+        let want = Tensor::from_slice(&noise::normal(seed, noise::START, 256)).view([4, 8, 8]);
+        assert_eq!(latents["initial"].get(i as i64), want);
+    }
+    // What Diffusers makes of the first (tests/oracle/golden/pipelines.py), whose seed is 7 too.
+    let want = load_all(&golden("sd1").join("expected.safetensors")).unwrap();
+    let apart = (latents["final"].get(0) - want["plain_final"].get(0))
+        .abs()
+        .max()
+        .double_value(&[]);
+    assert!(apart < 1e-3, "{apart}");
+    let names: Vec<String> = files(&work.path("out")).into_keys().collect();
+    assert_eq!(names, ["00000.png", "00001.png", "00002.png"]);
+    let picture = image::open(work.path("out/00000.png")).unwrap().to_rgb8();
+    let level = want["plain_images"].get(0).double_value(&[1, 5, 3]) * 255.0;
+    assert!((f64::from(picture.get_pixel(3, 5)[1]) - level).abs() < 1.0);
+}
+
+#[test]
+fn the_same_command_goes_on_and_another_is_refused() {
+    let work = Work::empty();
+    let model = golden("sd1");
+    let same = || generate(&work, &model, "out").args(["--count", "3"]);
+    same().run().exits(0);
+    let first = files(&work.path("out"));
+    fs::remove_file(work.path("out/00001.png")).unwrap();
+    // Cut off, as by a full disk of a program that does not write atomically.
+    let cut = &first["00002.png"][..200];
+    fs::write(work.path("out/00002.png"), cut).unwrap();
+    same()
+        .run()
+        .exits(2)
+        .complains(&["00002.png", "not made by this command", "--out"]);
+    fs::remove_file(work.path("out/00002.png")).unwrap();
+    same().run().exits(0);
+    assert!(files(&work.path("out")) == first, "resumed pictures differ");
+    generate(&work, &model, "out")
+        .args(["--count", "3", "--seed", "1"])
+        .run()
+        .exits(2)
+        .complains(&["00000.png", "not made by this command"]);
+    assert!(files(&work.path("out")) == first);
+}
+
+#[test]
+fn prompts_are_made_one_after_the_other_and_a_long_one_is_warned_of() {
+    let work = Work::empty();
+    let long = "a photo of ".repeat(20);
+    let ran = generate(&work, &golden("xl"), "out")
+        .args(["--prompt", &long, "--count", "2"])
+        .run()
+        .exits(0);
+    assert!(ran.stderr.contains("cut: \"a photo of a photo"), "{ran}");
+    assert_eq!(files(&work.path("out")).len(), 4);
+}
+
+#[test]
+fn unclip_asks_for_image_embeddings_of_its_width() {
+    let work = Work::empty();
+    let run = |more: &[&str]| generate(&work, &golden("unclip"), "out").args(more).run();
+    run(&[])
+        .exits(2)
+        .complains(&["image embeddings of 6 numbers", "--image-embeds FILE"]);
+    let write = |name: &str, d: usize| {
+        let matrix = Array2::from_shape_fn((2, d), |(i, j)| (i + j) as f32 / 3.0);
+        write_safetensors(&work.path(name), "embeddings", matrix.view(), &[]).unwrap();
+    };
+    write("five.safetensors", 5);
+    write("six.safetensors", 6);
+    run(&["--image-embeds", "five.safetensors"])
+        .exits(3)
+        .complains(&["have 5 numbers", "takes 6"]);
+    run(&["--image-embeds", "six.safetensors", "--noise-level", "1000"])
+        .exits(2)
+        .complains(&["noise_level is 1000", "0 to 999"]);
+    run(&["--image-embeds", "six.safetensors", "--noise-level", "9"]).exits(0);
+    let made = files(&work.path("out"));
+    assert_eq!(made.len(), 2);
+    assert!(made["00000.png"] != made["00001.png"], "one per embedding");
+    generate(&work, &golden("sd1"), "other")
+        .args(["--image-embeds", "six.safetensors"])
+        .run()
+        .exits(3)
+        .complains(&["have 6 numbers", "takes none"]);
+}
+
+#[test]
+fn half_precision_takes_the_fp16_files_and_shards_are_joined() {
+    let work = Work::empty();
+    let model = work.path("model");
+    copy(&golden("sd1"), &model);
+    generate(&work, &golden("sd1"), "plain").run().exits(0);
+    let plain = files(&work.path("plain"));
+    let unet = model.join("unet/diffusion_pytorch_model.safetensors");
+    let tensors = load_all(&unet).unwrap();
+
+    // Two shards and their index, in place of the one file.
+    let mut shards = [tensors.iter().collect::<Vec<_>>(), Vec::new()];
+    shards[1] = shards[0].split_off(20);
+    let mut index = serde_json::json!({"metadata": {}, "weight_map": {}});
+    for (i, shard) in shards.iter().enumerate() {
+        let name = format!("diffusion_pytorch_model-0000{}-of-00002.safetensors", i + 1);
+        let all = shard
+            .iter()
+            .map(|(name, tensor)| ((*name).clone(), tensor.shallow_clone()))
+            .collect();
+        save(&unet.with_file_name(&name), &all, Kind::Float).unwrap();
+        for (tensor, _) in shard {
+            index["weight_map"][tensor.as_str()] = name.clone().into();
+        }
+    }
+    fs::remove_file(&unet).unwrap();
+    let path = unet.with_file_name("diffusion_pytorch_model.safetensors.index.json");
+    fs::write(&path, index.to_string()).unwrap();
+    let pixels = |out: &str| image::open(work.path(out).join("00000.png")).unwrap();
+    generate(&work, &model, "sharded").run().exits(0);
+    assert_eq!(pixels("sharded"), pixels("plain"));
+    // Other files, another model as far as a resumed run can know.
+    assert!(files(&work.path("sharded")) != plain);
+
+    // A variant of one part only, with weights that can be told apart.
+    let zeros = tensors
+        .iter()
+        .map(|(name, t)| (name.clone(), t.zeros_like()))
+        .collect();
+    let fp16 = unet.with_file_name("diffusion_pytorch_model.fp16.safetensors");
+    save(&fp16, &zeros, Kind::Half).unwrap();
+    let ran = generate(&work, &model, "variant")
+        .args(["--variant", "fp16"])
+        .run()
+        .exits(0);
+    assert!(
+        ran.stderr
+            .contains("no variant fp16 of vae, text_encoder: the plain weights are used"),
+        "{ran}"
+    );
+    assert!(pixels("variant") != pixels("plain"));
+    generate(&work, &model, "still plain").run().exits(0);
+    assert_eq!(pixels("still plain"), pixels("plain"));
+    generate(&work, &model, "half")
+        .args(["--dtype", "bf16"])
+        .run()
+        .exits(0);
+    assert!(pixels("half") != pixels("plain"));
+    generate(&work, &model, "none")
+        .args(["--variant", "ema"])
+        .run()
+        .exits(2)
+        .complains(&["variant is ema", "model"]);
+    fs::write(
+        &path,
+        r#"{"weight_map": {"conv_in.bias": "../unet.safetensors"}}"#,
+    )
+    .unwrap();
+    generate(&work, &model, "hostile")
+        .run()
+        .exits(3)
+        .complains(&["index.json", "../unet.safetensors"]);
+}
+
+#[test]
+fn what_is_no_text_to_image_model_is_refused_by_name() {
+    let work = Work::empty();
+    let model = work.path("model");
+    copy(&golden("xl"), &model);
+    let edit = |file: &str, from: &str, to: &str, says: &[&str]| {
+        let path = model.join(file);
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{file}: {text}");
+        fs::write(&path, text.replace(from, to)).unwrap();
+        let ran = generate(&work, &model, "out").run().exits(3);
+        ran.complains(says);
+        fs::write(&path, text).unwrap();
+    };
+    let index = "model_index.json";
+    let unet = "unet/config.json";
+    edit(
+        index,
+        "StableDiffusionXLPipeline",
+        "FluxPipeline",
+        &[
+            "model_index.json",
+            "FluxPipeline",
+            "StableDiffusionPipeline,",
+        ],
+    );
+    edit(
+        index,
+        "\"AutoencoderKL\"",
+        "\"AutoencoderTiny\"",
+        &["vae is AutoencoderTiny", "expected AutoencoderKL"],
+    );
+    edit(
+        unet,
+        "\"in_channels\": 4",
+        "\"in_channels\": 9",
+        &["takes 9 and gives 4 channels but vae has 4", "inpainting"],
+    );
+    edit(
+        unet,
+        "\"CrossAttnDownBlock2D\"",
+        "\"AttnDownBlock2D\"",
+        &[
+            "AttnDownBlock2D",
+            "one of DownBlock2D, CrossAttnDownBlock2D",
+        ],
+    );
+    edit(
+        unet,
+        "\"text_time\"",
+        "\"text_image\"",
+        &["addition_embed_type is \"text_image\"", "text_time"],
+    );
+    edit(
+        unet,
+        "\"cross_attention_dim\": 20",
+        "\"cross_attention_dim\": 24",
+        &["text encoders give 20", "unet takes 24"],
+    );
+    edit(
+        "scheduler/scheduler_config.json",
+        "EulerDiscreteScheduler",
+        "FlowMatchEulerDiscreteScheduler",
+        &["FlowMatchEulerDiscreteScheduler", "ddim, ddpm, pndm, euler"],
+    );
+    edit(
+        "text_encoder_2/config.json",
+        "\"projection_dim\": 6",
+        "\"projection_dim\": 5",
+        &["pooled caption of 5", "unet takes 6"],
+    );
+    let weights = model.join("vae/diffusion_pytorch_model.safetensors");
+    fs::rename(&weights, model.join("vae/diffusion_pytorch_model.bin")).unwrap();
+    generate(&work, &model, "out").run().exits(3).complains(&[
+        "diffusion_pytorch_model.bin",
+        "a pickle, which can run code",
+    ]);
+    assert!(!work.path("out").exists());
+}
+
+#[test]
+fn what_the_safety_checker_objects_to_is_black() {
+    let work = Work::empty();
+    let model = work.path("model");
+    copy(&golden("sd1"), &model);
+    let checker = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/clip/safety_checker");
+    copy(&checker, &model.join("safety_checker"));
+    let size = |n: i64| serde_json::json!({"height": n, "width": n});
+    let config: serde_json::Value =
+        serde_json::from_slice(&fs::read(checker.join("config.json")).unwrap()).unwrap();
+    let side = config["vision_config"]["image_size"].as_i64().unwrap();
+    let processor = serde_json::json!({
+        "image_processor_type": "CLIPImageProcessor", "do_resize": true, "do_center_crop": true,
+        "size": {"shortest_edge": side}, "crop_size": size(side), "resample": 3,
+        "do_normalize": true, "do_rescale": true,
+    });
+    fs::create_dir_all(model.join("feature_extractor")).unwrap();
+    fs::write(
+        model.join("feature_extractor/preprocessor_config.json"),
+        processor.to_string(),
+    )
+    .unwrap();
+    // Thresholds that every picture, or none, is beyond.
+    let path = model.join("safety_checker/model.safetensors");
+    let mut tensors = load_all(&path).unwrap();
+    for (threshold, out, black) in [(-2.0, "strict", true), (2.0, "lenient", false)] {
+        let same = Tensor::full([17], threshold, (Kind::Float, Device::Cpu));
+        tensors.insert("concept_embeds_weights".to_owned(), same);
+        save(&path, &tensors, Kind::Float).unwrap();
+        let ran = generate(&work, &model, out).run().exits(0);
+        let picture = image::open(work.path(out).join("00000.png"))
+            .unwrap()
+            .to_rgb8();
+        assert_eq!(picture.pixels().all(|p| p.0 == [0; 3]), black, "{out}");
+        assert_eq!(
+            ran.stderr.contains("safety checker objects"),
+            black,
+            "{ran}"
+        );
+    }
+    let same = Tensor::full([17], -2.0, (Kind::Float, Device::Cpu));
+    tensors.insert("concept_embeds_weights".to_owned(), same);
+    save(&path, &tensors, Kind::Float).unwrap();
+    generate(&work, &model, "off")
+        .args(["--no-safety-checker"])
+        .run()
+        .exits(0);
+    let picture = image::open(work.path("off/00000.png")).unwrap().to_rgb8();
+    assert!(picture.pixels().any(|p| p.0 != [0; 3]));
+}
+
+#[test]
+fn the_worlds_model_draws_and_writes_how() {
+    let work = Work::empty();
+    let model = weights("diffusion");
+    generate(&work, &model, "out")
+        .args(["--negative", "a hat", "--seed", "3"])
+        .run()
+        .exits(0);
+    let png = fs::read(work.path("out/00000.png")).unwrap();
+    let text = String::from_utf8_lossy(&png);
+    for part in [
+        "a photo of an old woman on grass",
+        "Negative prompt: a hat",
+        "Seed: 3",
+        "trainedAlgorithmicMedia",
+    ] {
+        assert!(text.contains(part), "no {part:?}");
+    }
+}
