@@ -53,13 +53,15 @@
 //! - 1 step at `linspace` is an error, except for `dpm++`, `unipc` and `lcm`: there it means
 //!   timestep 0, where no noise is left to remove.
 //! - Zero SNR with epsilon is an error for `ddim`, `ddpm` and `lcm`: the first step divides by 0.
-//! - Runge-Kutta start-up of `pndm` below 4 steps is an error; Python fails in the middle.
-//! - More steps of `lcm` than `original_inference_steps` are an error in both.
+//! - Runge-Kutta start-up of `pndm` below 4 steps, and more steps of `lcm` than
+//!   `original_inference_steps`, are errors in both.
 //! - `unipc` above order 1 without `lower_order_final` is an error where the last noise level is 0;
 //!   Python gives NaN. With `bh1` or `predict_x0` false its last step to 0 is NaN in Python and the
 //!   limit here.
 //! - `trailing` always makes as many calls as steps asked for; `numpy.arange` yields one more, at
 //!   timestep −1, for 62 of the step counts up to 1000 (61, 103, 121, …).
+//! - Where a difference under a root is negative by rounding, Python gives NaN and we take 0: `ddim`
+//!   at eta 1 and zero SNR, `euler-ancestral` after a long step.
 //! - Where the first two timesteps are equal (`dpm++` and `unipc` at many steps), Python begins at
 //!   the second unless `set_begin_index` was called; we begin at the first.
 //! - Settings that change the image and are not implemented are errors, not ignored.
@@ -166,9 +168,10 @@ pub trait Scheduler: Send {
 ///   [`SchedulerError::MissingClass`] or [`SchedulerError::UnknownClass`] if there is no name and
 ///   the folder's class is absent or not one of ours.
 /// - [`SchedulerError::ZeroSteps`], [`SchedulerError::TooManySteps`],
-///   [`SchedulerError::LinspaceOneStep`], [`SchedulerError::FewRungeKuttaSteps`],
-///   [`SchedulerError::TimestepOutOfRange`], [`SchedulerError::Degenerate`] if `steps` does not
-///   fit the configuration, [`SchedulerError::Eta`] if `eta` does not fit the scheduler.
+///   [`SchedulerError::TooManyConsistencySteps`], [`SchedulerError::LinspaceOneStep`],
+///   [`SchedulerError::FewRungeKuttaSteps`], [`SchedulerError::TimestepOutOfRange`],
+///   [`SchedulerError::Degenerate`] if `steps` does not fit the configuration,
+///   [`SchedulerError::Eta`] if `eta` does not fit the scheduler.
 /// - [`SchedulerError::UnknownValue`], [`SchedulerError::BadValue`],
 ///   [`SchedulerError::Unsupported`] at the first key that the class reads and we cannot honour.
 pub fn build(

@@ -37,7 +37,10 @@ LAST_STEP_TO_SIGMA_MIN = {"final_sigmas_type": "sigma_min"}
 def product(**values):
     """A dictionary for every combination, with a label of its values."""
     for combination in itertools.product(*values.values()):
-        yield " ".join(map(str, combination)), dict(zip(values, combination))
+        keys = dict(zip(values, combination))
+        # Of flags only UniPC's `predict_x0` is among them.
+        words = [("clean" if v else "noise") if isinstance(v, bool) else str(v) for v in combination]
+        yield "order " + " ".join(words), keys
 
 
 def variants(name):
