@@ -312,7 +312,7 @@ mod command {
                     "captions.txt",
                 ],
                 3,
-                "CLIP folder x does not exist",
+                "there is no folder x",
             ),
             (
                 &[

@@ -8,13 +8,14 @@ use ndarray::{Array2, Axis};
 use rayon::prelude::*;
 
 use super::exit::{ExitStatus, InputError, UsageError};
-use super::options;
 use super::stop::Stop;
 use super::ui::Ui;
+use super::{models, options};
 use crate::dataset;
 use crate::embed::clip::ClipEncoder;
 use crate::embed::resize::Kernel;
 use crate::embed::{EmbedError, ImageEncoder as _, TextEncoder as _};
+use crate::hub::Want;
 use crate::io;
 use crate::io::IoError;
 use crate::io::image::{Exif, read_rgb};
@@ -28,8 +29,8 @@ use crate::io::matrix::write_safetensors;
 /// Example: `hardlight embed --clip clip-vit-b32 --images photos --out photos.safetensors`
 #[derive(Debug, clap::Args)]
 pub(super) struct EmbedCommand {
-    /// CLIP or `SigLIP`: a folder of Transformers or `open_clip`.
-    #[arg(long, value_name = "DIR")]
+    /// CLIP or `SigLIP`: a folder of Transformers or `open_clip`, or the id of one on the hub.
+    #[arg(long, value_name = "DIR|ID")]
     clip: PathBuf,
 
     /// Images: every image file below this folder, in bytewise order of their paths.
@@ -153,7 +154,8 @@ impl EmbedCommand {
             Orientation::Apply => Exif::Apply,
             Orientation::Ignore => Exif::Ignore,
         };
-        let encoder = ClipEncoder::open(&clip, device, kind)?
+        let dir = models::locate(&clip, &Want::Clip, ui, stop)?;
+        let encoder = ClipEncoder::open(&dir, device, kind)?
             .with_kernel(kernel)
             .with_batch(usize::from(batch));
         ui.info(format_args!("{work} with {}", clip.display()));
