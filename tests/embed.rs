@@ -312,7 +312,7 @@ mod command {
                     "captions.txt",
                 ],
                 3,
-                "there is no folder x",
+                "CLIP folder x does not exist",
             ),
             (
                 &[
