@@ -38,7 +38,7 @@ pub(super) struct RunOptions {
     #[arg(long, value_name = "DIR")]
     classifier: Option<PathBuf>,
 
-    /// CLIP: a Transformers `CLIPModel` folder, or the id of one on the hub.
+    /// CLIP or `SigLIP`: a folder of Transformers or `open_clip`, or the id of one on the hub.
     #[arg(long, value_name = "DIR|ID")]
     clip: Option<PathBuf>,
 
