@@ -141,6 +141,28 @@ fn an_existing_folder_wins_and_other_texts_stay_paths() {
 }
 
 #[test]
+fn the_hub_is_asked_once_whether_there_is_more_than_what_is_needed() {
+    let scene = Scene::new();
+    scene.fetch(PLAIN).unwrap();
+    // As Python may have left it: a file that changes what the tokenizer does is on the hub alone.
+    fs::remove_dir_all(scene.repo().join(".no_exist")).unwrap();
+    let name = "tokenizer/special_tokens_map.json";
+    let bytes = br#"{"pad_token": "!"}"#.to_vec();
+    let mut state = scene.server.state();
+    state
+        .repo(NAME)
+        .files
+        .insert(name.to_owned(), bytes.clone());
+    drop(state);
+    for requests in [2, 0] {
+        scene.forget();
+        let path = scene.resolve(NAME, PLAIN).unwrap();
+        assert_eq!(fs::read(path.join(name)).unwrap(), bytes);
+        assert_eq!(scene.server.state().seen.len(), requests);
+    }
+}
+
+#[test]
 fn a_model_that_is_there_needs_no_notes() {
     let scene = Scene::new();
     // Nothing can be written below a file.

@@ -211,6 +211,24 @@ fn a_list_without_hashes_is_filled_from_the_files_headers() {
 }
 
 #[test]
+fn a_model_that_was_renamed_is_found_with_the_token() {
+    let mut scene = Scene::new();
+    scene.env.token = Token::new("hf_right");
+    {
+        let mut state = scene.server.state();
+        state.renamed = Some(("org/old", NAME));
+        let repo = state.repo(NAME);
+        repo.token = Some("hf_right".to_owned());
+        repo.plain_list = true;
+    }
+    let path = scene
+        .fetch_as("org/old", PLAIN, &mut Seer::default())
+        .unwrap();
+    assert_eq!(fs::read(path.join(UNET)).unwrap(), scene.unet());
+    assert!(scene.env.cache.join("models--org--old").is_dir());
+}
+
+#[test]
 fn a_dry_run_fetches_no_weights() {
     let scene = Scene::new();
     let id = Id::parse(NAME).unwrap();

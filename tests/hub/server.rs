@@ -62,6 +62,8 @@ pub(crate) struct State {
     pub(crate) wrong: BTreeMap<String, Vec<u8>>,
     /// Whether ranges are passed over.
     pub(crate) no_ranges: bool,
+    /// Old names and new.
+    pub(crate) renamed: Option<(&'static str, &'static str)>,
     cdn: Option<SocketAddr>,
 }
 
@@ -151,7 +153,7 @@ fn serve(state: &Mutex<State>, stream: &TcpStream, cdn: bool) -> std::io::Result
         // A redirect has no body to spoil.
         let trouble = all
             .find(|(end, _)| seen.path.ends_with(*end))
-            .filter(|_| seen.method == "GET" && answer.status != 302)
+            .filter(|_| seen.method == "GET" && !matches!(answer.status, 302 | 307))
             .and_then(|(_, list)| list.pop_front());
         (answer, trouble)
     };
@@ -209,6 +211,14 @@ fn answer(state: &State, seen: &Seen) -> Answer {
     if seen.cdn {
         let (name, file) = path.split_once("/blob/").unwrap();
         return content(state, seen, &state.repos[name].files[file], String::new());
+    }
+    if let Some((old, new)) = state.renamed.filter(|(old, _)| path.contains(old)) {
+        let to = path.replace(old, new);
+        return Answer {
+            status: 307,
+            head: format!("Location: /{to}\r\n"),
+            body: Vec::new(),
+        };
     }
     let open = |repo: &Repo| {
         let bearer = repo.token.as_ref().map(|token| format!("Bearer {token}"));
