@@ -4,6 +4,7 @@
 //! - `peer`: the `diffusers` crate, on weights drawn here.
 //! - `precision`: bfloat16 and float16 against float32.
 //! - `checkpoint`: what does not fit is reported, all at once.
+//! - `lora`: adapters merged at load, against Diffusers and PEFT (`tests/oracle/golden/lora.py`).
 
 #![cfg(feature = "torch")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic")]
@@ -11,6 +12,7 @@
 mod models {
     mod checkpoint;
     mod golden;
+    mod lora;
     mod peer;
     mod precision;
 

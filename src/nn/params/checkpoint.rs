@@ -30,6 +30,8 @@ pub struct Checkpoint {
     shards: Vec<Shard>,
     /// Shard and place of every tensor.
     tensors: BTreeMap<String, (usize, TensorInfo)>,
+    /// Free text of the headers.
+    notes: BTreeMap<String, String>,
 }
 
 impl std::fmt::Debug for Checkpoint {
@@ -64,6 +66,7 @@ impl Checkpoint {
             path: path.to_path_buf(),
             shards: Vec::new(),
             tensors: BTreeMap::new(),
+            notes: BTreeMap::new(),
         };
         for file in files {
             this.add(file)?;
@@ -100,6 +103,9 @@ impl Checkpoint {
                 });
             }
         }
+        let notes = metadata.metadata().iter().flatten();
+        self.notes
+            .extend(notes.map(|(key, text)| (key.clone(), text.clone())));
         self.shards.push(Shard {
             path,
             map,
@@ -131,6 +137,11 @@ impl Checkpoint {
         self.tensors.get(name).map(|(_, info)| dims(&info.shape))
     }
 
+    /// What a header's free text says under `key`.
+    pub fn note(&self, key: &str) -> Option<&str> {
+        self.notes.get(key).map(String::as_str)
+    }
+
     /// A tensor as `kind` on `device`; `None` if there is none of this name.
     ///
     /// # Errors
@@ -143,23 +154,40 @@ impl Checkpoint {
         kind: Kind,
         device: Device,
     ) -> Result<Option<Tensor>, ParamsError> {
+        self.read(name, float, kind, device)
+    }
+
+    /// The one number of a tensor with one element, which may also be whole; `None` if there is no
+    /// such tensor.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::take`].
+    pub fn number(&self, name: &str) -> Result<Option<f64>, ParamsError> {
+        if self.shape(name).is_none_or(|s| s.iter().any(|&n| n != 1)) {
+            return Ok(None);
+        }
+        let kind = |dtype| float(dtype).or_else(|| whole(dtype));
+        let tensor = self.read(name, kind, Kind::Double, Device::Cpu)?;
+        Ok(tensor.map(|number| number.double_value(&vec![0; number.dim()])))
+    }
+
+    fn read(
+        &self,
+        name: &str,
+        known: impl Fn(Dtype) -> Option<Kind>,
+        kind: Kind,
+        device: Device,
+    ) -> Result<Option<Tensor>, ParamsError> {
         let Some((shard, info)) = self.tensors.get(name) else {
             return Ok(None);
         };
         let shard = &self.shards[*shard];
-        let from = match info.dtype {
-            Dtype::F32 => Kind::Float,
-            Dtype::F16 => Kind::Half,
-            Dtype::BF16 => Kind::BFloat16,
-            Dtype::F64 => Kind::Double,
-            other => {
-                return Err(ParamsError::Dtype {
-                    path: shard.path.clone(),
-                    name: name.to_owned(),
-                    dtype: format!("{other:?}"),
-                });
-            }
-        };
+        let from = known(info.dtype).ok_or_else(|| ParamsError::Dtype {
+            path: shard.path.clone(),
+            name: name.to_owned(),
+            dtype: format!("{:?}", info.dtype),
+        })?;
         let (start, end) = info.data_offsets;
         let bytes = &shard.map[shard.data + start..shard.data + end];
         Tensor::f_from_data_size(bytes, &dims(&info.shape), from)
@@ -211,6 +239,24 @@ fn map_file(file: &File) -> std::io::Result<Mmap> {
 /// Whether the bytes start like a pickle (protocol 2 or later) or like the zip `torch.save` writes.
 fn is_pickle(bytes: &[u8]) -> bool {
     bytes.starts_with(b"PK\x03\x04") || matches!(bytes, [0x80, 2..=5, ..])
+}
+
+fn float(dtype: Dtype) -> Option<Kind> {
+    match dtype {
+        Dtype::F32 => Some(Kind::Float),
+        Dtype::F16 => Some(Kind::Half),
+        Dtype::BF16 => Some(Kind::BFloat16),
+        Dtype::F64 => Some(Kind::Double),
+        _ => None,
+    }
+}
+
+fn whole(dtype: Dtype) -> Option<Kind> {
+    match dtype {
+        Dtype::I64 => Some(Kind::Int64),
+        Dtype::I32 => Some(Kind::Int),
+        _ => None,
+    }
 }
 
 fn dims(shape: &[usize]) -> Vec<i64> {
