@@ -1,11 +1,10 @@
 //! `lora_adapter_metadata`: the `LoraConfig` of PEFT that Diffusers writes into the header.
 
-use std::path::Path;
-
 use regex::Regex;
 use serde_json::{Map, Value};
 
 use super::{Component, LoraError};
+use crate::nn::params::Checkpoint;
 
 /// Header key of the configs.
 const KEY: &str = "lora_adapter_metadata";
@@ -44,23 +43,22 @@ pub(super) struct Config {
     rank_stabilised: bool,
 }
 
-/// The configs in a header's `text`: a network's entries begin with its name, or, where the keys do
-/// not (`bare`), stand alone.
+/// A network's config in the header of an adapter: its entries begin with the network's name, or,
+/// where the file's keys do not (`bare`), stand alone.
 pub(super) fn read(
-    path: &Path,
-    note: impl Fn(&str) -> Option<String>,
+    file: &Checkpoint,
     component: Component,
     bare: bool,
 ) -> Result<Option<Config>, LoraError> {
     let wrong = |reason: String| LoraError::Metadata {
-        path: path.to_path_buf(),
+        path: file.path().to_path_buf(),
         reason,
     };
-    let Some(text) = note(KEY) else {
+    let Some(text) = file.note(KEY) else {
         return Ok(None);
     };
     let all: Map<String, Value> =
-        serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        serde_json::from_str(text).map_err(|error| wrong(error.to_string()))?;
     let prefix = if bare {
         String::new()
     } else {
@@ -155,7 +153,7 @@ fn patterns(entries: &Map<String, Value>, key: &str) -> Result<Vec<(Regex, f64)>
     list.iter()
         .map(|(pattern, value)| {
             let whole = Regex::new(&format!(r"^(?:.*\.)?(?:{pattern})$"))
-                .map_err(|_| format!("{key}: {pattern:?} is not a pattern that is understood"))?;
+                .map_err(|error| format!("{key}: {pattern:?} is not understood: {error}"))?;
             Ok((whole, positive(key, value)?))
         })
         .collect()

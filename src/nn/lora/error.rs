@@ -1,5 +1,6 @@
 //! What can be wrong with an adapter.
 
+use std::fmt::{self, Display};
 use std::path::PathBuf;
 
 use super::Component;
@@ -89,24 +90,12 @@ pub enum LoraError {
     },
 
     /// The change has another shape than the weight.
-    #[error(
-        "{}: {key} has shapes {down:?} (down) and {up:?} (up), which do not fit {weight} {shape:?}: is it \
-         made for another model?",
-        path.display()
-    )]
+    #[error("{}: {misfit}: is it made for another model?", path.display())]
     Shape {
         /// The adapter.
         path: PathBuf,
-        /// What both keys begin with.
-        key: String,
-        /// Shape of the first matrix.
-        down: Vec<i64>,
-        /// Shape of the second.
-        up: Vec<i64>,
-        /// The weight.
-        weight: String,
-        /// Its shape.
-        shape: Vec<i64>,
+        /// What does not fit what.
+        misfit: Box<Misfit>,
     },
 
     /// A number is NaN or infinite.
@@ -171,4 +160,35 @@ pub enum LoraError {
         /// What the keys begin with.
         keys: Vec<String>,
     },
+}
+
+/// A change of another shape than the weight.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misfit {
+    /// What both keys begin with.
+    pub key: String,
+    /// Shape of the first matrix.
+    pub down: Vec<i64>,
+    /// Shape of the second.
+    pub up: Vec<i64>,
+    /// The weight.
+    pub weight: String,
+    /// Its shape.
+    pub shape: Vec<i64>,
+}
+
+impl Display for Misfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            key,
+            down,
+            up,
+            weight,
+            shape,
+        } = self;
+        write!(
+            f,
+            "{key} has shapes {down:?} (down) and {up:?} (up), which do not fit {weight} {shape:?}"
+        )
+    }
 }

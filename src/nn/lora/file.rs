@@ -57,10 +57,9 @@ impl Adapter {
     /// - [`LoraError::Metadata`] for what the header asks for and is not implemented.
     /// - [`LoraError::Scale`] if `scale` is not finite.
     pub fn open(path: &Path, scale: f64) -> Result<Self, LoraError> {
-        let path_buf = || path.to_path_buf();
         if !scale.is_finite() {
             return Err(LoraError::Scale {
-                path: path_buf(),
+                path: path.to_path_buf(),
                 scale,
             });
         }
@@ -73,9 +72,8 @@ impl Adapter {
             .collect::<Result<_, _>>()?;
         let layers = once(layers);
         let mut configs = BTreeMap::new();
-        let note = |key: &str| file.note(key).map(str::to_owned);
         for component in components(&layers) {
-            if let Some(config) = config::read(path, note, component, bare)? {
+            if let Some(config) = config::read(&file, component, bare)? {
                 configs.insert(component, config);
             }
         }
@@ -84,7 +82,7 @@ impl Adapter {
             .find(|layer| layer.alpha.is_some() && configs.contains_key(&layer.component));
         if let Some(layer) = both {
             return Err(LoraError::Metadata {
-                path: path_buf(),
+                path: path.to_path_buf(),
                 reason: format!("{}.alpha says the same in another place", layer.stem),
             });
         }

@@ -8,7 +8,7 @@ use tch::{Kind, TchError, Tensor};
 
 use super::file::Layer;
 use super::names::Names;
-use super::{Adapter, Component, LoraError};
+use super::{Adapter, Component, LoraError, Misfit};
 use crate::nn::params::{Checkpoint, Params, ParamsError, Patch};
 
 /// Refuses adapters that change a network which the model does not have.
@@ -122,11 +122,13 @@ impl Merged {
             if !fits(&down, &up, shape) {
                 return Err(LoraError::Shape {
                     path: path(),
-                    key: layer.stem.clone(),
-                    down,
-                    up,
-                    weight: weight.to_owned(),
-                    shape: shape.to_vec(),
+                    misfit: Box::new(Misfit {
+                        key: layer.stem.clone(),
+                        down,
+                        up,
+                        weight: weight.to_owned(),
+                        shape: shape.to_vec(),
+                    }),
                 });
             }
             let ratio = match (adapter.configs.get(&component), layer.alpha) {

@@ -35,7 +35,7 @@ mod names;
 
 use std::fmt::{self, Display};
 
-pub use self::error::LoraError;
+pub use self::error::{LoraError, Misfit};
 pub use self::file::Adapter;
 pub use self::merge::{check, patch, patched};
 

@@ -27,7 +27,7 @@ impl Names {
                 weights.insert(underscored(layer), (name.to_owned(), shape));
             }
         }
-        let resnets = (0..)
+        let resnets = (0..weights.len())
             .take_while(|i| weights.contains_key(&format!("down_blocks_0_resnets_{i}_conv1")))
             .count();
         Self {
