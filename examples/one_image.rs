@@ -69,14 +69,15 @@ fn main() -> anyhow::Result<()> {
         args.steps
     );
 
-    let caption = pipeline.encode(&args.caption);
+    let caption = pipeline.encode(&args.caption)?;
     if caption.truncated {
         println!("the caption is too long for the model: its end is not seen");
     }
-    let unconditional = pipeline.encode(&args.negative);
+    let unconditional = pipeline.encode_negative(&args.negative)?;
     let request = ImageRequest {
         caption: &caption,
         seed: args.seed,
+        embedding: None,
     };
     let started = Instant::now();
     let outcome = pipeline.sample(&[request], &unconditional, &sampling, &|| false)?;

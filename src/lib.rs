@@ -9,7 +9,7 @@
 //! space ([`direction`]); captions are scored against that direction ([`caption`]); Stable Diffusion
 //! draws from the hardest ([`diffusion`], [`generate`]); the pictures are judged ([`filter`]) and
 //! noted ([`run`]); what is kept goes into an augmented training table ([`manifest`]) and onto
-//! contact sheets ([`preview`]). [`world`] is a drawn data set with a planted failure, on which all
+//! contact sheets ([`preview`]). Models come from folders or from the Hugging Face hub ([`hub`]). [`world`] is a drawn data set with a planted failure, on which all
 //! of it can be watched.
 //!
 //! Every room is a folder; imports point left or down in the picture, and `tests/layering.rs` holds
@@ -31,6 +31,7 @@ pub mod direction;
 pub mod embed;
 pub mod filter;
 pub mod generate;
+pub mod hub;
 pub mod io;
 pub mod manifest;
 pub mod nn;

@@ -351,10 +351,13 @@ mod models {
         let work = Work::with_world();
         let command = work.on_world("detect", "out");
         let ran = command.args(["--clip", "no/clip"]).run().exits(3);
-        ran.complains(&["CLIP folder no/clip does not exist"]);
+        ran.complains(&["there is no folder no/clip", "HF_HUB_OFFLINE"]);
         let command = work.on_world("run", "out").clip();
         let ran = command.args(["--model", "no/model"]).run().exits(3);
-        ran.complains(&["model folder no/model does not exist"]);
+        ran.complains(&["there is no folder no/model", "HF_HUB_OFFLINE"]);
+        let command = work.on_world("run", "out").clip();
+        let ran = command.args(["--model", "nothing"]).run().exits(3);
+        ran.complains(&["model folder nothing does not exist"]);
         assert_nothing_made(&work);
     }
 

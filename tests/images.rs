@@ -41,13 +41,14 @@ fn sampling(scheduler: &str, batch: usize) -> Sampling {
 
 /// Samples (caption, seed) pairs in one call.
 fn sample(pipeline: &Pipeline, pairs: &[(usize, u64)], sampling: &Sampling) -> Vec<RgbImage> {
-    let encoded = CAPTIONS.map(|caption| pipeline.encode(caption));
-    let unconditional = pipeline.encode("");
+    let encoded = CAPTIONS.map(|caption| pipeline.encode(caption).unwrap());
+    let unconditional = pipeline.encode_negative("").unwrap();
     let requests: Vec<ImageRequest<'_>> = pairs
         .iter()
         .map(|&(caption, seed)| ImageRequest {
             caption: &encoded[caption],
             seed,
+            embedding: None,
         })
         .collect();
     match pipeline
@@ -128,7 +129,7 @@ fn captions_and_images_are_embedded_alike_alone_and_among_others() {
 #[test]
 fn a_stop_between_steps_is_obeyed() {
     let pipeline = pipeline();
-    let caption = pipeline.encode(CAPTIONS[0]);
+    let caption = pipeline.encode(CAPTIONS[0]).unwrap();
     let calls = std::cell::Cell::new(0);
     let stop = || {
         calls.set(calls.get() + 1);
@@ -137,6 +138,7 @@ fn a_stop_between_steps_is_obeyed() {
     let request = [ImageRequest {
         caption: &caption,
         seed: 1,
+        embedding: None,
     }];
     let outcome = pipeline
         .sample(&request, &caption, &sampling("dpm++", 1), &stop)

@@ -8,8 +8,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each room may import, besides itself.
-const ALLOWED: [(&str, &[&str]); 16] = [
+const ALLOWED: [(&str, &[&str]); 17] = [
     ("io", &[]),
+    ("hub", &["io"]),
     ("dataset", &["io"]),
     ("nn", &["io"]),
     ("embed", &["io", "dataset", "nn"]),
@@ -56,6 +57,7 @@ const ALLOWED: [(&str, &[&str]); 16] = [
         "cli",
         &[
             "io",
+            "hub",
             "dataset",
             "nn",
             "embed",
@@ -77,7 +79,7 @@ const ALLOWED: [(&str, &[&str]); 16] = [
 /// Files and folders in which `tch` may be named.
 const TORCH: [&str; 8] = [
     "nn/",
-    "embed/clip.rs",
+    "embed/clip",
     "embed/mod.rs",
     "diffusion/",
     "generate/stable_diffusion.rs",

@@ -1,9 +1,11 @@
 //! Our networks against the reference implementations, on the same weights.
 //!
-//! - `golden`: Transformers and Diffusers in Python (`tests/oracle/golden/{clip,vae,unet}.py`).
+//! - `golden`: Diffusers in Python (`tests/oracle/golden/{vae,unet}.py`).
+//! - `clip`: Transformers, `open_clip` and Diffusers in Python (`tests/oracle/golden/clip.py`).
 //! - `peer`: the `diffusers` crate, on weights drawn here.
 //! - `precision`: bfloat16 and float16 against float32.
 //! - `checkpoint`: what does not fit is reported, all at once.
+//! - `hostile`: files made to crash or to take all memory are refused.
 //! - `lora`: adapters merged at load, against Diffusers and PEFT (`tests/oracle/golden/lora.py`).
 
 #![cfg(feature = "torch")]
@@ -11,7 +13,9 @@
 
 mod models {
     mod checkpoint;
+    mod clip;
     mod golden;
+    mod hostile;
     mod lora;
     mod peer;
     mod precision;

@@ -112,8 +112,11 @@ fn trajectories_equal_diffusers() {
         let start = case["start"].as_u64().unwrap() as usize;
         let label = format!("{name}, {steps} steps from {start}, {}", case["config"]);
         let eta = case["eta"].as_f64().unwrap();
-        let mut scheduler = schedulers::build(Some(name), &config, steps, eta)
+        // The folder of a known model must choose by itself.
+        let chosen = case.get("folder").is_none().then_some(name);
+        let mut scheduler = schedulers::build(chosen, &config, steps, eta)
             .unwrap_or_else(|error| panic!("{label}: {error}"));
+        assert_eq!(scheduler.name(), name, "{label}");
         covered.push(scheduler.name());
 
         let (times, expected) = (scheduler.timesteps(), floats(&case["timesteps"]));
@@ -185,24 +188,35 @@ fn the_folder_chooses_when_no_name_is_given() {
 
 #[test]
 fn an_unknown_name_lists_the_known_ones() {
-    let error = refusal(Some("unipc"), &sd15(), 20, 0.0);
+    let error = refusal(Some("tcd"), &sd15(), 20, 0.0);
     assert!(matches!(error, SchedulerError::UnknownScheduler { .. }));
     assert_eq!(
         error.to_string(),
-        "unknown scheduler `unipc`: known are ddim, ddpm, pndm, euler, euler-ancestral, dpm++, \
-         heun, lms"
+        "unknown scheduler `tcd`: known are ddim, ddpm, pndm, euler, euler-ancestral, dpm++, \
+         heun, lms, lcm, unipc"
     );
 }
 
 #[test]
 fn a_folder_of_another_class_needs_a_name() {
-    let unipc = SchedulerConfig::parse("s.json", r#"{"_class_name": "UniPCMultistepScheduler"}"#);
-    let unipc = unipc.unwrap();
-    assert!(matches!(
-        refusal(None, &unipc, 20, 0.0),
-        SchedulerError::UnknownClass { .. }
-    ));
-    assert!(schedulers::build(Some("dpm++"), &unipc, 20, 0.0).is_ok());
+    for class in [
+        "DEISMultistepScheduler",
+        "SASolverScheduler",
+        "KDPM2DiscreteScheduler",
+        "TCDScheduler",
+        "EDMEulerScheduler",
+        "FlowMatchEulerDiscreteScheduler",
+    ] {
+        let json = format!(r#"{{"_class_name": "{class}"}}"#);
+        let config = SchedulerConfig::parse("s.json", &json).unwrap();
+        let error = refusal(None, &config, 20, 0.0);
+        assert!(
+            matches!(error, SchedulerError::UnknownClass { .. }),
+            "{error}"
+        );
+        assert!(error.to_string().ends_with(&NAMES.join(", ")), "{error}");
+        assert!(schedulers::build(Some("dpm++"), &config, 20, 0.0).is_ok());
+    }
     let nameless = SchedulerConfig::parse("s.json", "{}").unwrap();
     assert!(matches!(
         refusal(None, &nameless, 20, 0.0),
@@ -233,6 +247,12 @@ fn unknown_words_list_the_known_ones() {
             "algorithm_type",
         ),
         ("dpm++", r#""solver_type": "rk4""#, "solver_type"),
+        ("unipc", r#""solver_type": "bh3""#, "solver_type"),
+        (
+            "unipc",
+            r#""prediction_type": "flow_prediction""#,
+            "prediction_type",
+        ),
         (
             "euler",
             r#""final_sigmas_type": "one""#,
@@ -272,7 +292,14 @@ fn settings_without_code_are_refused_only_where_they_are_read() {
     );
     assert!(schedulers::build(Some("euler"), &thresholding, 20, 0.0).is_ok());
     for (name, more) in [
-        ("lms", r#""use_beta_sigmas": true"#),
+        ("unipc", r#""use_flow_sigmas": true"#),
+        ("unipc", r#""use_dynamic_shifting": true"#),
+        ("unipc", r#""solver_p": {}"#),
+        ("unipc", r#""shift_terminal": 0.1"#),
+        ("unipc", r#""lower_order_final": false"#),
+        ("unipc", r#""thresholding": true"#),
+        ("lcm", r#""thresholding": true"#),
+        ("lcm", r#""rescale_betas_zero_snr": true"#),
         ("dpm++", r#""use_lu_lambdas": true"#),
         ("dpm++", r#""use_flow_sigmas": true"#),
         ("dpm++", r#""variance_type": "learned_range""#),
@@ -302,6 +329,15 @@ fn values_out_of_range_are_refused() {
         ("ddim", r#"{"steps_offset": 1000}"#),
         ("ddim", r#"{"clip_sample_range": 0}"#),
         ("dpm++", r#"{"solver_order": 4}"#),
+        ("unipc", r#"{"solver_order": 4}"#),
+        ("unipc", r#"{"disable_corrector": [-1]}"#),
+        ("unipc", r#"{"disable_corrector": 0}"#),
+        ("lcm", r#"{"original_inference_steps": 1001}"#),
+        ("lcm", r#"{"timestep_scaling": 0}"#),
+        (
+            "lms",
+            r#"{"use_karras_sigmas": true, "use_beta_sigmas": true}"#,
+        ),
         ("euler", r#"{"use_karras_sigmas": true, "sigma_min": -1}"#),
         (
             "euler",
@@ -335,6 +371,13 @@ fn steps_that_cannot_be_made_are_refused() {
     assert!(matches!(
         refusal(Some("euler"), &sd15(), 1, 0.0),
         SchedulerError::LinspaceOneStep
+    ));
+    assert!(matches!(
+        refusal(Some("lcm"), &sd15(), 51, 0.0),
+        SchedulerError::TooManyConsistencySteps {
+            steps: 51,
+            distilled: 50
+        }
     ));
     assert!(matches!(
         refusal(Some("ddpm"), &sd15(), 1000, 0.0),
@@ -378,7 +421,15 @@ fn eta_belongs_to_ddim() {
 #[test]
 fn trailing_makes_as_many_calls_as_steps() {
     let trailing = with(r#""timestep_spacing": "trailing""#);
-    for name in ["ddim", "ddpm", "euler", "euler-ancestral", "dpm++", "lms"] {
+    for name in [
+        "ddim",
+        "ddpm",
+        "euler",
+        "euler-ancestral",
+        "dpm++",
+        "lms",
+        "unipc",
+    ] {
         for steps in [61, 103, 121, 1000] {
             let scheduler = schedulers::build(Some(name), &trailing, steps, 0.0).unwrap();
             let times = scheduler.timesteps();
@@ -394,7 +445,9 @@ fn trailing_makes_as_many_calls_as_steps() {
 #[test]
 fn every_step_count_can_be_built_and_stays_in_range() {
     for spacing in ["leading", "trailing", "linspace"] {
-        let config = with(&format!(r#""timestep_spacing": "{spacing}""#));
+        let config = with(&format!(
+            r#""timestep_spacing": "{spacing}", "original_inference_steps": 500"#
+        ));
         for name in NAMES {
             for steps in (2..60).chain([99, 100, 333, 499]) {
                 let scheduler = schedulers::build(Some(name), &config, steps, 0.0)

@@ -3,8 +3,8 @@
 use hardlight::io;
 use hardlight::nn::clip::bpe;
 use hardlight::nn::clip::config::{Activation, ClipConfig, TextConfig, VisionConfig};
+use hardlight::nn::clip::model::Clip;
 use hardlight::nn::clip::tokenizer::Tokenizer;
-use hardlight::nn::clip::towers::Clip;
 use hardlight::nn::params::{self, Params};
 use hardlight::nn::train::{AdamW, one_cycle};
 use hardlight::world::caption::{caption, caption_corpus, sample_mention};
@@ -48,6 +48,7 @@ fn config(vocabulary: usize, eos: u32) -> ClipConfig {
             num_channels: 3,
             hidden_act: Activation::QuickGelu,
             layer_norm_eps: 1e-5,
+            projection_dim: 64,
         },
     }
 }
@@ -165,12 +166,11 @@ fn json(config: &ClipConfig, tokenizer: &Tokenizer) -> anyhow::Result<serde_json
     }
     for (key, id) in [
         ("bos_token_id", tokenizer.bos_id()),
-        ("eos_token_id", tokenizer.eos_id()),
-        ("pad_token_id", tokenizer.pad_id()),
+        ("eos_token_id", Some(tokenizer.eos_id())),
+        ("pad_token_id", Some(tokenizer.pad_id())),
     ] {
         json["text_config"][key] = id.into();
     }
-    json["vision_config"]["projection_dim"] = config.projection_dim.into();
     json["logit_scale_init_value"] = 2.6593.into();
     Ok(json)
 }

@@ -44,18 +44,19 @@ pub(crate) fn judge(job: &Job) -> anyhow::Result<()> {
         batch: 10,
         ..Sampling::default()
     };
-    let unconditional = pipeline.encode("");
+    let unconditional = pipeline.encode_negative("")?;
     let mut sheet = RgbImage::new(16 * 64, CAPTIONS.len() as u32 * 64);
     let mut report = BTreeMap::new();
     let mut all = 0;
     for (row, (caption, wanted)) in CAPTIONS.iter().enumerate() {
-        let encoded = pipeline.encode(caption);
+        let encoded = pipeline.encode(caption)?;
         let mut images = Vec::new();
         for start in (0..EACH).step_by(sampling.batch) {
             let requests: Vec<ImageRequest<'_>> = (start..start + sampling.batch as u64)
                 .map(|seed| ImageRequest {
                     caption: &encoded,
                     seed,
+                    embedding: None,
                 })
                 .collect();
             if let Outcome::Done(sampled) =

@@ -11,8 +11,10 @@ use crate::direction::persist::PersistError;
 use crate::direction::{DirectionError, WhitenError};
 use crate::embed::EmbedError;
 use crate::generate::GenerateError;
+use crate::hub::HubError;
 use crate::io::IoError;
 use crate::manifest::ManifestError;
+use crate::nn::params::ParamsError;
 use crate::preview::PreviewError;
 use crate::run::cache::CacheError;
 use crate::run::engine::EngineError;
@@ -69,6 +71,9 @@ pub(super) fn of(error: &anyhow::Error) -> ExitStatus {
     if is_disk(error) {
         return ExitStatus::Disk;
     }
+    if let Some(error) = error.downcast_ref::<HubError>() {
+        return of_hub(error);
+    }
     let usage = error.is::<UsageError>()
         || error.is::<SettingsError>()
         || error.is::<DirectionError>()
@@ -89,6 +94,7 @@ pub(super) fn of(error: &anyhow::Error) -> ExitStatus {
         || error.is::<CaptionError>()
         || error.is::<ClassifierError>()
         || error.is::<DatasetError>()
+        || error.is::<ParamsError>()
         || error.is::<PipelineError>()
         || error.is::<PersistError>()
         || error.is::<WhitenError>()
@@ -110,10 +116,23 @@ pub(super) fn of(error: &anyhow::Error) -> ExitStatus {
     }
 }
 
+/// A model that could not be had; a network that fails says nothing about what was asked for.
+fn of_hub(error: &HubError) -> ExitStatus {
+    match error {
+        HubError::Stopped => ExitStatus::Stopped,
+        HubError::BadId { .. } | HubError::Setting { .. } | HubError::Token => ExitStatus::Usage,
+        error if error.is_network() => ExitStatus::Failure,
+        _ => ExitStatus::BadInput,
+    }
+}
+
 fn is_disk(error: &anyhow::Error) -> bool {
     error
-        .downcast_ref::<IoError>()
-        .is_some_and(IoError::is_disk)
+        .downcast_ref::<HubError>()
+        .is_some_and(HubError::is_disk)
+        || error
+            .downcast_ref::<IoError>()
+            .is_some_and(IoError::is_disk)
         || error
             .downcast_ref::<FolderError>()
             .is_some_and(FolderError::is_disk)
@@ -129,6 +148,7 @@ fn is_disk(error: &anyhow::Error) -> bool {
         || error
             .downcast_ref::<ManifestError>()
             .is_some_and(ManifestError::is_disk)
+        || matches!(error.downcast_ref(), Some(ParamsError::Io(io)) if io.is_disk())
         || matches!(error.downcast_ref(), Some(PersistError::Io(io)) if io.is_disk())
         || matches!(error.downcast_ref(), Some(PreviewError::Io(io)) if io.is_disk())
         || matches!(error.downcast_ref(), Some(TableError::Io(io)) if io.is_disk())

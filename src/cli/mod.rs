@@ -7,8 +7,12 @@
 
 mod demo;
 mod doctor;
+mod embed;
 mod exit;
+mod fetch;
+mod generate;
 mod init;
+mod models;
 mod options;
 mod preview;
 mod run;
@@ -45,6 +49,9 @@ enum Command {
     Run(run::RunCommand),
     Detect(run::DetectCommand),
     Captions(run::CaptionsCommand),
+    Generate(generate::GenerateCommand),
+    Fetch(fetch::FetchCommand),
+    Embed(embed::EmbedCommand),
     Init(init::InitCommand),
     Preview(preview::PreviewCommand),
     Verify(verify::VerifyCommand),
@@ -67,17 +74,23 @@ pub fn main() -> ExitCode {
         Command::Run(command) => command.run(&mut ui, &stop),
         Command::Detect(command) => command.run(&mut ui, &stop),
         Command::Captions(command) => command.run(&mut ui, &stop),
+        Command::Generate(command) => command.run(&mut ui, &stop),
+        Command::Fetch(command) => command.run(&mut ui, &stop),
+        Command::Embed(command) => command.run(&mut ui, &stop),
         Command::Init(command) => command.run(&mut ui),
         Command::Preview(command) => command.run(&mut ui),
         Command::Verify(command) => command.run(&mut ui),
-        Command::Doctor(command) => Ok(command.run(&mut ui)),
+        Command::Doctor(command) => command.run(&mut ui),
     };
     match result {
         Ok(ExitStatus::Stopped) => stop.status().into(),
         Ok(status) => status.into(),
         Err(error) => {
             ui.error(&error);
-            exit::of(&error).into()
+            match exit::of(&error) {
+                ExitStatus::Stopped => stop.status().into(),
+                status => status.into(),
+            }
         }
     }
 }

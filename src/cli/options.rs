@@ -1,6 +1,6 @@
 //! The flags that override settings, and what `auto` means for devices.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tch::{Cuda, Device, Kind};
 
@@ -38,8 +38,8 @@ pub(super) struct RunOptions {
     #[arg(long, value_name = "DIR")]
     classifier: Option<PathBuf>,
 
-    /// CLIP: a Transformers `CLIPModel` folder.
-    #[arg(long, value_name = "DIR")]
+    /// CLIP: a Transformers `CLIPModel` folder, or the id of one on the hub.
+    #[arg(long, value_name = "DIR|ID")]
     clip: Option<PathBuf>,
 
     /// Where directions live: `clip`, `classifier`, or a .npy or .safetensors matrix [default: clip if given].
@@ -54,8 +54,8 @@ pub(super) struct RunOptions {
     #[arg(long, value_name = "N")]
     captions_per_class: Option<usize>,
 
-    /// Stable Diffusion: a Diffusers pipeline folder.
-    #[arg(long, value_name = "DIR")]
+    /// Stable Diffusion: a Diffusers pipeline folder, or the id of one on the hub.
+    #[arg(long, value_name = "DIR|ID")]
     model: Option<PathBuf>,
 
     /// Images to keep per failure mode [default: 50].
@@ -78,7 +78,8 @@ pub(super) struct RunOptions {
     #[arg(long, value_name = "X")]
     guidance: Option<f64>,
 
-    /// ddim, ddpm, pndm, euler, euler-ancestral, dpm++, heun or lms [default: the folder's own].
+    /// ddim, ddpm, pndm, euler, euler-ancestral, dpm++, heun, lms, lcm or unipc [default: the
+    /// folder's own].
     #[arg(long, value_name = "NAME")]
     scheduler: Option<String>,
 
@@ -166,8 +167,16 @@ impl RunOptions {
     }
 }
 
-/// The device and number type that settings ask for.
-pub(super) fn device(settings: &Settings) -> Result<(Device, Kind), UsageError> {
+/// The last part of a model's path, as files name the model.
+pub(super) fn name_of(model: &Path) -> String {
+    model
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default()
+}
+
+/// The device and number type that these words ask for.
+pub(super) fn device(device: &str, dtype: &str) -> Result<(Device, Kind), UsageError> {
     let cuda = |index: usize| {
         let count = Cuda::device_count().max(0) as usize;
         if Cuda::is_available() && index < count {
@@ -179,8 +188,7 @@ pub(super) fn device(settings: &Settings) -> Result<(Device, Kind), UsageError> 
             )))
         }
     };
-    let text = settings.generate.device.as_str();
-    let device = match text {
+    let device = match device {
         "auto" if Cuda::is_available() => Device::Cuda(0),
         "auto" | "cpu" => Device::Cpu,
         "cuda" => cuda(0)?,
@@ -193,7 +201,7 @@ pub(super) fn device(settings: &Settings) -> Result<(Device, Kind), UsageError> 
             }
         },
     };
-    let kind = match settings.generate.dtype.as_str() {
+    let kind = match dtype {
         "auto" if device.is_cuda() => Kind::Half,
         "auto" | "fp32" => Kind::Float,
         "fp16" => Kind::Half,

@@ -73,11 +73,11 @@ pub(super) fn work(
     ui: &mut Ui,
     stop: &Stop,
 ) -> anyhow::Result<Ended> {
-    let (device, kind) = options::device(settings)?;
+    let (device, kind) = options::device(&settings.generate.device, &settings.generate.dtype)?;
     if until >= Until::Captions {
         captions::check(&settings.captions.grammar)?;
     }
-    let mut inputs = inputs::open(settings, until, device, kind, ui)?;
+    let mut inputs = inputs::open(settings, until, device, kind, ui, stop)?;
     let identity = inputs.identity(settings, device, kind);
     let claim = match place {
         Place::At { out, force_new } => RunFolder::claim(&out, force_new)?,

@@ -11,9 +11,12 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{DecimalBytes, ProgressBar, ProgressStyle};
 
 use crate::io::IoError;
+
+/// The unit that is shown as kB, MB and GB.
+const BYTES: &str = "bytes";
 
 /// A line of progress at most this often, where there is no terminal to redraw.
 const PLAIN_EVERY: Duration = Duration::from_secs(5);
@@ -102,10 +105,21 @@ impl Ui {
 
     /// Begins a stage of `total` units.
     pub(super) fn stage(&mut self, name: &str, total: usize, unit: &'static str) -> Stage {
+        let template = "{prefix:>22} [{bar:30}] {pos}/{len} {per_sec} ETA {eta} {msg}";
+        self.begin(name, total, unit, template)
+    }
+
+    /// Begins to fetch `total` bytes.
+    pub(super) fn bytes(&mut self, name: &str, total: u64) -> Stage {
+        let template = "{prefix:>22} [{bar:30}] {decimal_bytes}/{decimal_total_bytes} \
+                        {decimal_bytes_per_sec} ETA {eta} {msg}";
+        self.begin(name, total as usize, BYTES, template)
+    }
+
+    fn begin(&mut self, name: &str, total: usize, unit: &'static str, template: &str) -> Stage {
         self.note(format_args!("{name}: {total} {unit}"));
         let bar = (self.terminal && !self.quiet).then(|| {
             let bar = ProgressBar::new(total as u64);
-            let template = "{prefix:>22} [{bar:30}] {pos}/{len} {per_sec} ETA {eta} {msg}";
             if let Ok(style) = ProgressStyle::with_template(template) {
                 bar.set_style(style.progress_chars("=> "));
             }
@@ -152,6 +166,12 @@ impl Stage {
             let rate = done.saturating_sub(first) as f64 / self.started.elapsed().as_secs_f64();
             let left = self.total.saturating_sub(done) as f64 / rate.max(1e-9);
             let (name, unit, total) = (&self.name, self.unit, self.total);
+            if unit == BYTES {
+                let [done, total] = [done, total].map(|bytes| DecimalBytes(bytes as u64));
+                let rate = DecimalBytes(rate as u64);
+                eprintln!("{name}: {done}/{total}, {rate}/s, ETA {left:.0} s {message}");
+                return;
+            }
             eprintln!("{name}: {done}/{total} {unit}, {rate:.1}/s, ETA {left:.0} s {message}");
         }
     }
@@ -162,6 +182,13 @@ impl Stage {
         if let Some(bar) = &self.bar {
             bar.set_position(done as u64);
             bar.reset_eta();
+        }
+    }
+
+    /// Ends a stage that did not come to its end.
+    pub(super) fn abandon(self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
         }
     }
 

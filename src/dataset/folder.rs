@@ -70,6 +70,25 @@ pub fn read_folder(root: &Path, passed: &mut Vec<Passed>) -> Result<Dataset, Dat
     dataset(root, found)
 }
 
+/// Every image below a folder, by its path below it with `/`, in bytewise order; entries that are
+/// not used are added to `passed`, in path order.
+///
+/// # Errors
+///
+/// A missing folder, one that cannot be listed, and names that are not UTF-8.
+pub fn images_below(root: &Path, passed: &mut Vec<Passed>) -> Result<Vec<String>, DatasetError> {
+    check_folder(root)?;
+    let mut walk = Walk {
+        passed,
+        found: Vec::new(),
+    };
+    let mut paths = Vec::new();
+    walk.below(root, "", |path| paths.push(path))?;
+    paths.sort();
+    passed.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(paths)
+}
+
 /// An image of the folder.
 struct Found {
     path: String,
@@ -115,20 +134,7 @@ fn split_folders(
     root: &Path,
     walk: &mut Walk<'_>,
 ) -> Result<BTreeMap<Split, String>, DatasetError> {
-    match fs::metadata(root) {
-        Ok(kind) if kind.is_dir() => {}
-        Ok(_) => {
-            let path = root.to_owned();
-            return Err(DatasetError::NotAFolder { path });
-        }
-        Err(source) => {
-            let path = root.to_owned();
-            return Err(match source.kind() {
-                std::io::ErrorKind::NotFound => DatasetError::MissingFolder { path },
-                _ => DatasetError::List { path, source },
-            });
-        }
-    }
+    check_folder(root)?;
     let mut splits = BTreeMap::new();
     let mut folders = Vec::new();
     for entry in list(root)? {
@@ -160,6 +166,18 @@ fn split_folders(
         });
     }
     Ok(splits)
+}
+
+fn check_folder(root: &Path) -> Result<(), DatasetError> {
+    let path = root.to_owned();
+    match fs::metadata(root) {
+        Ok(kind) if kind.is_dir() => Ok(()),
+        Ok(_) => Err(DatasetError::NotAFolder { path }),
+        Err(source) if source.kind() == std::io::ErrorKind::NotFound => {
+            Err(DatasetError::MissingFolder { path })
+        }
+        Err(source) => Err(DatasetError::List { path, source }),
+    }
 }
 
 const LOOP: &str = "is a link to a folder it lies in";
@@ -209,27 +227,42 @@ impl Walk<'_> {
             self.pass(entry.path.clone(), LOOP);
             return Ok(());
         }
-        let before = self.found.len();
-        // Folders still to list, with their path below the root. Depth costs no stack.
-        let mut todo = vec![(entry.path.clone(), relative.to_owned())];
-        while let Some((folder, relative)) = todo.pop() {
-            for below in list(&folder)? {
-                let relative = format!("{relative}/{}", below.name);
-                match below.kind {
-                    Kind::Folder => todo.push((below.path, relative)),
-                    Kind::Link => self.pass(below.path, "is a link to a folder"),
-                    Kind::Image => self.found.push(Found {
-                        path: relative,
-                        class: entry.name.clone(),
-                        split,
-                    }),
-                    Kind::Other(reason) => self.pass(below.path, reason),
-                }
-            }
-        }
-        if self.found.len() == before {
+        let mut paths = Vec::new();
+        self.below(&entry.path, &format!("{relative}/"), |path| {
+            paths.push(path);
+        })?;
+        if paths.is_empty() {
             let path = entry.path.clone();
             return Err(DatasetError::EmptyClass { path });
+        }
+        let found = |path| Found {
+            path,
+            class: entry.name.clone(),
+            split,
+        };
+        self.found.extend(paths.into_iter().map(found));
+        Ok(())
+    }
+
+    /// Gives the images below a folder; their paths begin with `prefix`.
+    fn below(
+        &mut self,
+        folder: &Path,
+        prefix: &str,
+        mut give: impl FnMut(String),
+    ) -> Result<(), DatasetError> {
+        // Folders still to list, with what the paths in them begin with. Depth costs no stack.
+        let mut todo = vec![(folder.to_owned(), prefix.to_owned())];
+        while let Some((folder, prefix)) = todo.pop() {
+            for entry in list(&folder)? {
+                let path = format!("{prefix}{}", entry.name);
+                match entry.kind {
+                    Kind::Folder => todo.push((entry.path, format!("{path}/"))),
+                    Kind::Link => self.pass(entry.path, "is a link to a folder"),
+                    Kind::Image => give(path),
+                    Kind::Other(reason) => self.pass(entry.path, reason),
+                }
+            }
         }
         Ok(())
     }

@@ -20,7 +20,7 @@ mod records;
 pub mod table;
 
 pub use error::DatasetError;
-pub use folder::{Passed, read_folder};
+pub use folder::{Passed, images_below, read_folder};
 pub use predictions::{Joined, join_predictions};
 pub use table::{TableOptions, read_table};
 

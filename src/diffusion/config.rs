@@ -89,6 +89,42 @@ pub enum PerLevel {
     Each(Vec<i64>),
 }
 
+impl PerLevel {
+    fn at(&self, level: usize) -> i64 {
+        match self {
+            Self::One(number) => *number,
+            Self::Each(each) => each.get(level).copied().unwrap_or(1),
+        }
+    }
+}
+
+/// Numbers of size and crop: height and width of the original, top and left of the crop, height and
+/// width of the target.
+pub(super) const SIZE_NUMBERS: i64 = 6;
+
+/// No layer of a known model is wider; a hostile file must not allocate without bound.
+const MAX_WIDTH: i64 = 65_536;
+/// No level of a known model has as many blocks.
+const MAX_LAYERS: i64 = 256;
+/// No known model has as many levels; every one halves the sides.
+const MAX_LEVELS: usize = 16;
+
+/// What is added to the time embedding besides a caption's states (`addition_embed_type`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AdditionEmbed {
+    /// A pooled caption and six numbers of size and crop: SDXL (Podell et al. 2023, section 2.2).
+    #[serde(rename = "text_time")]
+    TextTime,
+}
+
+/// How class labels enter the time embedding (`class_embed_type`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ClassEmbed {
+    /// A vector through two linear layers: Stable unCLIP's image embedding.
+    #[serde(rename = "projection")]
+    Projection,
+}
+
 /// `unet/config.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -126,6 +162,19 @@ pub struct UnetConfig {
     pub num_attention_heads: Option<PerLevel>,
     /// Linear layers around the transformers (SD 2.x) instead of 1 × 1 convolutions (SD 1.x).
     pub use_linear_projection: bool,
+    /// Blocks of a level's transformers; the middle has as many as the lowest level.
+    pub transformer_layers_per_block: PerLevel,
+    /// What else is added to the time embedding.
+    pub addition_embed_type: Option<AdditionEmbed>,
+    /// Width of the waves of each number of size and crop (`text_time`).
+    pub addition_time_embed_dim: Option<i64>,
+    /// How class labels enter.
+    pub class_embed_type: Option<ClassEmbed>,
+    /// Width of the vector that `text_time` or `projection` takes.
+    pub projection_class_embeddings_input_dim: Option<i64>,
+    /// Width of the waves of the guidance scale, in models distilled to take it as an input (Luo et
+    /// al. 2023, section 4.1).
+    pub time_cond_proj_dim: Option<i64>,
 }
 
 impl Default for UnetConfig {
@@ -148,6 +197,12 @@ impl Default for UnetConfig {
             attention_head_dim: PerLevel::One(8),
             num_attention_heads: None,
             use_linear_projection: false,
+            transformer_layers_per_block: PerLevel::One(1),
+            addition_embed_type: None,
+            addition_time_embed_dim: None,
+            class_embed_type: None,
+            projection_class_embeddings_input_dim: None,
+            time_cond_proj_dim: None,
         }
     }
 }
@@ -168,10 +223,11 @@ impl UnetConfig {
             ("mid_block_scale_factor", vec![1.into(), 1.0.into()]),
             ("only_cross_attention", vec![false.into()]),
             ("dual_cross_attention", vec![false.into()]),
-            ("transformer_layers_per_block", vec![1.into()]),
-            ("class_embed_type", vec![Value::Null]),
+            ("reverse_transformer_layers_per_block", vec![Value::Null]),
+            ("class_embed_type", vec!["projection".into()]),
             ("num_class_embeds", vec![Value::Null]),
-            ("addition_embed_type", vec![Value::Null]),
+            ("class_embeddings_concat", vec![false.into()]),
+            ("addition_embed_type", vec!["text_time".into()]),
             ("encoder_hid_dim", vec![Value::Null]),
             ("encoder_hid_dim_type", vec![Value::Null]),
             ("resnet_time_scale_shift", vec!["default".into()]),
@@ -181,7 +237,6 @@ impl UnetConfig {
             ("time_embedding_dim", vec![Value::Null]),
             ("time_embedding_act_fn", vec![Value::Null]),
             ("timestep_post_act", vec![Value::Null]),
-            ("time_cond_proj_dim", vec![Value::Null]),
             ("conv_in_kernel", vec![3.into()]),
             ("conv_out_kernel", vec![3.into()]),
             ("attention_type", vec!["default".into()]),
@@ -205,42 +260,81 @@ impl UnetConfig {
     }
 
     fn check(&self, path: &Path) -> Result<(), ConfigError> {
-        let levels = self.block_out_channels.len();
+        let levels = check_channels(path, &self.block_out_channels)?;
+        check_sizes(
+            path,
+            &[
+                ("sample_size", self.sample_size, MAX_WIDTH),
+                ("in_channels", self.in_channels, MAX_WIDTH),
+                ("out_channels", self.out_channels, MAX_WIDTH),
+                ("cross_attention_dim", self.cross_attention_dim, MAX_WIDTH),
+                ("layers_per_block", self.layers_per_block, MAX_LAYERS),
+            ],
+        )?;
+        for (key, numbers, most) in [
+            (
+                "attention_head_dim",
+                Some(&self.attention_head_dim),
+                MAX_WIDTH,
+            ),
+            (
+                "num_attention_heads",
+                self.num_attention_heads.as_ref(),
+                MAX_WIDTH,
+            ),
+            (
+                "transformer_layers_per_block",
+                Some(&self.transformer_layers_per_block),
+                MAX_LAYERS,
+            ),
+        ] {
+            for level in 0..levels {
+                let number = numbers.map_or(1, |numbers| numbers.at(level));
+                check_sizes(path, &[(key, number, most)])?;
+            }
+        }
         let unsupported = |key: &str, found: String, expected: String| ConfigError::Unsupported {
             path: path.to_path_buf(),
             key: key.to_owned(),
             found,
             expected,
         };
+        // The convolutions that halve keep the sides whole with 1, and pad one side with 0.
+        if !(0..=1).contains(&self.downsample_padding) {
+            let found = self.downsample_padding.to_string();
+            return Err(unsupported(
+                "downsample_padding",
+                found,
+                "0 or 1".to_owned(),
+            ));
+        }
         let counts = [
             ("down_block_types", self.down_block_types.len()),
             ("up_block_types", self.up_block_types.len()),
         ];
         for (key, count) in counts {
-            if count != levels || levels == 0 {
+            if count != levels {
                 let expected = format!("one entry a level of block_out_channels ({levels})");
                 return Err(unsupported(key, format!("{count} long"), expected));
             }
         }
-        for heads in [
-            Some(&self.attention_head_dim),
-            self.num_attention_heads.as_ref(),
+        let layers = &self.transformer_layers_per_block;
+        for (key, numbers) in [
+            ("attention_head_dim", Some(&self.attention_head_dim)),
+            ("num_attention_heads", self.num_attention_heads.as_ref()),
+            ("transformer_layers_per_block", Some(layers)),
         ] {
-            if let Some(PerLevel::Each(each)) = heads
+            if let Some(PerLevel::Each(each)) = numbers
                 && each.len() != levels
             {
                 let expected = format!("a number, or {levels} numbers");
-                return Err(unsupported(
-                    "attention_head_dim",
-                    format!("{each:?}"),
-                    expected,
-                ));
+                return Err(unsupported(key, format!("{each:?}"), expected));
             }
         }
+        self.check_conditions(&unsupported)?;
         for (level, &channels) in self.block_out_channels.iter().enumerate() {
             let (groups, heads) = (self.norm_num_groups, self.heads(level));
-            if groups < 1 || heads < 1 || channels < 1 || channels % groups + channels % heads != 0
-            {
+            if groups < 1 || channels % groups != 0 || channels % heads != 0 {
                 let expected =
                     format!("multiples of norm_num_groups ({groups}) and of the heads ({heads})");
                 return Err(unsupported(
@@ -253,16 +347,62 @@ impl UnetConfig {
         Ok(())
     }
 
+    /// Whether the extra inputs have the widths that they need.
+    fn check_conditions(
+        &self,
+        unsupported: &dyn Fn(&str, String, String) -> ConfigError,
+    ) -> Result<(), ConfigError> {
+        let width = self.projection_class_embeddings_input_dim;
+        let added = self.addition_embed_type.is_some() || self.class_embed_type.is_some();
+        if added && !width.is_some_and(|w| (1..=MAX_WIDTH).contains(&w)) {
+            return Err(unsupported(
+                "projection_class_embeddings_input_dim",
+                format!("{width:?}"),
+                format!("the width of the vector taken, at most {MAX_WIDTH}"),
+            ));
+        }
+        if self.addition_embed_type.is_some() {
+            let waves = self.addition_time_embed_dim.unwrap_or(0);
+            // Six numbers, and a pooled caption of what is left.
+            if !(2..=MAX_WIDTH).contains(&waves) || waves % 2 != 0 || self.pooled_width() < 1 {
+                return Err(unsupported(
+                    "addition_time_embed_dim",
+                    format!("{waves}"),
+                    "an even number below a sixth of projection_class_embeddings_input_dim"
+                        .to_owned(),
+                ));
+            }
+        }
+        if let Some(waves) = self.time_cond_proj_dim
+            && !(4..=MAX_WIDTH).contains(&waves)
+        {
+            let expected = format!("a number from 4 to {MAX_WIDTH}");
+            return Err(unsupported(
+                "time_cond_proj_dim",
+                waves.to_string(),
+                expected,
+            ));
+        }
+        Ok(())
+    }
+
     /// Attention heads at a level (0: the highest resolution).
-    pub(super) fn heads(&self, level: usize) -> i64 {
-        match self
-            .num_attention_heads
+    pub fn heads(&self, level: usize) -> i64 {
+        self.num_attention_heads
             .as_ref()
             .unwrap_or(&self.attention_head_dim)
-        {
-            PerLevel::One(heads) => *heads,
-            PerLevel::Each(each) => each.get(level).copied().unwrap_or(1),
-        }
+            .at(level)
+    }
+
+    /// Blocks of a transformer at a level.
+    pub(super) fn transformer_layers(&self, level: usize) -> i64 {
+        self.transformer_layers_per_block.at(level)
+    }
+
+    /// Width of the pooled caption that `text_time` takes beside six numbers' waves.
+    pub(super) fn pooled_width(&self) -> i64 {
+        self.projection_class_embeddings_input_dim.unwrap_or(0)
+            - SIZE_NUMBERS * self.addition_time_embed_dim.unwrap_or(0)
     }
 }
 
@@ -284,6 +424,8 @@ pub struct VaeConfig {
     pub norm_num_groups: i64,
     /// Latents are multiplied by this before diffusion.
     pub scaling_factor: f64,
+    /// Whether float16 is too narrow for its activations. SDXL's pipeline heeds it, others do not.
+    pub force_upcast: bool,
     /// Whether the older and newer checkpoints' 1 × 1 convolution after the encoder is there.
     pub use_quant_conv: bool,
     /// The same before the decoder.
@@ -300,6 +442,7 @@ impl Default for VaeConfig {
             latent_channels: 4,
             norm_num_groups: 32,
             scaling_factor: 0.18215,
+            force_upcast: true,
             use_quant_conv: true,
             use_post_quant_conv: true,
         }
@@ -328,9 +471,27 @@ impl VaeConfig {
             path: path.to_path_buf(),
             source,
         })?;
+        check_channels(path, &config.block_out_channels)?;
+        check_sizes(
+            path,
+            &[
+                ("in_channels", config.in_channels, MAX_WIDTH),
+                ("out_channels", config.out_channels, MAX_WIDTH),
+                ("latent_channels", config.latent_channels, MAX_WIDTH),
+                ("layers_per_block", config.layers_per_block, MAX_LAYERS),
+            ],
+        )?;
+        if !(config.scaling_factor.is_finite() && config.scaling_factor > 0.0) {
+            return Err(ConfigError::Unsupported {
+                path: path.to_path_buf(),
+                key: "scaling_factor".to_owned(),
+                found: config.scaling_factor.to_string(),
+                expected: "a positive number".to_owned(),
+            });
+        }
         let groups = config.norm_num_groups;
-        let divides = |c: &i64| groups > 0 && *c > 0 && c % groups == 0;
-        if config.block_out_channels.is_empty() || !config.block_out_channels.iter().all(divides) {
+        let divides = |c: &i64| groups > 0 && c % groups == 0;
+        if !config.block_out_channels.iter().all(divides) {
             return Err(ConfigError::Unsupported {
                 path: path.to_path_buf(),
                 key: "block_out_channels".to_owned(),
@@ -345,6 +506,38 @@ impl VaeConfig {
     pub fn factor(&self) -> i64 {
         1 << (self.block_out_channels.len() - 1)
     }
+}
+
+/// Refuses sizes that are not positive or absurd: (key, value, largest).
+fn check_sizes(path: &Path, sizes: &[(&str, i64, i64)]) -> Result<(), ConfigError> {
+    for &(key, found, most) in sizes {
+        if !(1..=most).contains(&found) {
+            return Err(ConfigError::Unsupported {
+                path: path.to_path_buf(),
+                key: key.to_owned(),
+                found: found.to_string(),
+                expected: format!("a whole number from 1 to {most}"),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The number of levels, none of them too wide.
+fn check_channels(path: &Path, channels: &[i64]) -> Result<usize, ConfigError> {
+    let key = "block_out_channels";
+    if !(1..=MAX_LEVELS).contains(&channels.len()) {
+        return Err(ConfigError::Unsupported {
+            path: path.to_path_buf(),
+            key: key.to_owned(),
+            found: format!("{} long", channels.len()),
+            expected: format!("1 to {MAX_LEVELS} numbers"),
+        });
+    }
+    for &width in channels {
+        check_sizes(path, &[(key, width, MAX_WIDTH)])?;
+    }
+    Ok(channels.len())
 }
 
 fn refuse_others(

@@ -50,6 +50,16 @@ pub enum EmbedError {
     #[error(transparent)]
     Preprocess(#[from] preprocess::PreprocessError),
 
+    /// The encoder's folder holds no config.
+    #[error(
+        "{} holds neither config.json nor open_clip_config.json: is it a CLIP folder?",
+        dir.display()
+    )]
+    NoConfig {
+        /// The folder.
+        dir: PathBuf,
+    },
+
     /// The model's config was refused.
     #[error("{} does not describe a CLIP model", path.display())]
     Config {
@@ -58,6 +68,60 @@ pub enum EmbedError {
         /// What the JSON reader said.
         #[source]
         source: serde_json::Error,
+    },
+
+    /// `open_clip`'s config was refused.
+    #[cfg(feature = "torch")]
+    #[error("{} does not describe a CLIP model", path.display())]
+    OpenClip {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        #[source]
+        source: crate::nn::clip::open_clip::OpenClipError,
+    },
+
+    /// The config is of another family of models.
+    #[error("{}: model_type is {found:?}, expected \"clip\" or \"siglip\"", path.display())]
+    ModelType {
+        /// The file.
+        path: PathBuf,
+        /// What it says.
+        found: String,
+    },
+
+    /// Tokenizer and text tower are not of the same model.
+    #[error(
+        "the tokenizer has {tokens} tokens, the text tower knows {known} ({}): take both from the \
+         same model",
+        path.display()
+    )]
+    Vocabulary {
+        /// The config with the tower's number.
+        path: PathBuf,
+        /// The tokenizer's.
+        tokens: usize,
+        /// The tower's.
+        known: i64,
+    },
+
+    /// Preprocessing and image tower are not of the same model.
+    #[error(
+        "preprocessing makes 3 x {height} x {width}, the image tower takes {channels} x {side} x \
+         {side} ({}): take both from the same model",
+        path.display()
+    )]
+    ImageSize {
+        /// The config with the tower's size.
+        path: PathBuf,
+        /// Pixels.
+        height: usize,
+        /// Pixels.
+        width: usize,
+        /// The tower's, in pixels.
+        side: i64,
+        /// The tower's colour channels.
+        channels: i64,
     },
 
     /// The model's weights were refused.

@@ -22,7 +22,7 @@ impl StableDiffusion {
     /// [`GenerateError::Pipeline`].
     pub fn new(pipeline: Pipeline, sampling: Sampling) -> Result<Self, GenerateError> {
         pipeline.check(&sampling)?;
-        let unconditional = pipeline.encode(&sampling.negative_prompt);
+        let unconditional = pipeline.encode_negative(&sampling.negative_prompt)?;
         Ok(Self {
             pipeline,
             sampling,
@@ -49,7 +49,7 @@ impl ImageGenerator for StableDiffusion {
     ) -> Result<Option<Vec<Picture>>, GenerateError> {
         for attempt in attempts {
             if !self.captions.contains_key(&attempt.caption) {
-                let encoded = self.pipeline.encode(&attempt.caption);
+                let encoded = self.pipeline.encode(&attempt.caption)?;
                 self.captions.insert(attempt.caption.clone(), encoded);
             }
         }
@@ -60,6 +60,7 @@ impl ImageGenerator for StableDiffusion {
                 Some(ImageRequest {
                     caption,
                     seed: attempt.seed,
+                    embedding: None,
                 })
             })
             .collect();

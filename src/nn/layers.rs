@@ -30,6 +30,12 @@ impl Linear {
         Self { weight, bias }
     }
 
+    /// Of a weight `[outputs, inputs]` and a bias `[outputs]` that a checkpoint keeps in another
+    /// form, such as several layers in one matrix.
+    pub fn from_tensors(weight: Tensor, bias: Option<Tensor>) -> Self {
+        Self { weight, bias }
+    }
+
     /// # Shapes
     ///
     /// `[.., inputs]` to `[.., outputs]`.

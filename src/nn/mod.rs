@@ -7,6 +7,7 @@
 //!   `scaled_dot_product_attention`.
 //! - [`lora`]: low-rank adapters, merged into a checkpoint's weights while they are loaded.
 //! - [`clip`]: CLIP's tokenizer, text tower and image tower.
+//! - [`siglip`]: the towers of `SigLIP`.
 //!
 //! May import: `io`.
 
@@ -19,5 +20,7 @@ pub mod layers;
 pub mod lora;
 #[cfg(feature = "torch")]
 pub mod params;
+#[cfg(feature = "torch")]
+pub mod siglip;
 #[cfg(feature = "torch")]
 pub mod train;

@@ -243,6 +243,8 @@ enum Source {
 struct Loading {
     file: Checkpoint,
     kind: Kind,
+    /// Whether tensors are looked at only: zeros stand for all of them.
+    inspect: bool,
     patch: Option<Rc<dyn Patch>>,
     /// Names that the patch changes.
     targets: BTreeSet<String>,
@@ -266,7 +268,12 @@ impl Loading {
                 Ok(None)
             }
         };
-        let zeros = || Tensor::zeros(shape, (self.kind, device));
+        // One number, whatever shape a hostile config asks for; no network works with what
+        // [`Params::finish`] refuses.
+        let zeros = || {
+            let zero = Tensor::zeros([0_i64; 0], (self.kind, device));
+            zero.f_expand(shape, false).unwrap_or(zero)
+        };
         match taken {
             Ok(tensor) => tensor.unwrap_or_else(zeros),
             Err(error) => {
@@ -278,6 +285,9 @@ impl Loading {
     }
 
     fn load(&self, name: &str, device: Device) -> Result<Option<Tensor>, ParamsError> {
+        if self.inspect {
+            return self.file.kind(name).map(|_| None);
+        }
         let Some(patch) = self.patch.as_ref().filter(|_| self.targets.contains(name)) else {
             return self.file.take(name, self.kind, device);
         };
@@ -321,9 +331,24 @@ impl Params {
     ///
     /// As [`Checkpoint::open`].
     pub fn open(path: &Path, kind: Kind, device: Device) -> Result<Self, ParamsError> {
+        Self::read(path, kind, device, false)
+    }
+
+    /// As [`Self::open`], but no tensor is read: a network built on it is of zeros that hold no
+    /// memory, and serves to learn from [`Self::finish`] what does not fit.
+    ///
+    /// # Errors
+    ///
+    /// As [`Checkpoint::open`].
+    pub fn inspect(path: &Path) -> Result<Self, ParamsError> {
+        Self::read(path, Kind::Float, Device::Cpu, true)
+    }
+
+    fn read(path: &Path, kind: Kind, device: Device, inspect: bool) -> Result<Self, ParamsError> {
         let loading = Loading {
             file: Checkpoint::open(path)?,
             kind,
+            inspect,
             patch: None,
             targets: BTreeSet::new(),
             report: Mismatch::default(),

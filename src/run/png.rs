@@ -203,6 +203,8 @@ fn sampler(scheduler: &str) -> &str {
         "dpm++" => "DPM++ 2M",
         "heun" => "Heun",
         "lms" => "LMS",
+        "lcm" => "LCM",
+        "unipc" => "UniPC",
         other => other,
     }
 }
@@ -286,6 +288,22 @@ pub fn encode_png(image: &RgbImage, marks: Option<&Marks>) -> Result<Vec<u8>, En
     writer.write_image_data(image).map_err(failed)?;
     writer.finish().map_err(failed)?;
     Ok(bytes)
+}
+
+/// The `hardlight` JSON of a PNG that [`encode_png`] made; none in any other file.
+pub fn hardlight_text(png: &[u8]) -> Option<Value> {
+    let mut reader = png::Decoder::new(std::io::Cursor::new(png))
+        .read_info()
+        .ok()?;
+    // A file that was cut has no whole picture, whatever its texts say.
+    let mut pixels = vec![0; reader.output_buffer_size()?];
+    reader.next_frame(&mut pixels).ok()?;
+    let text = reader
+        .info()
+        .utf8_text
+        .iter()
+        .find(|t| t.keyword == "hardlight")?;
+    serde_json::from_str(&text.get_text().ok()?).ok()
 }
 
 /// Encodes an image as a JPEG of quality 95.

@@ -126,6 +126,7 @@ impl Work {
         command
             .args(args)
             .current_dir(self.root())
+            .env("HF_HUB_OFFLINE", "1")
             .env("OMP_NUM_THREADS", "1")
             .env("RAYON_NUM_THREADS", "2")
             .stdin(Stdio::null());
@@ -150,6 +151,11 @@ pub(crate) struct Hardlight {
 impl Hardlight {
     pub(crate) fn args<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
         self.command.args(args);
+        self
+    }
+
+    pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
         self
     }
 
@@ -225,6 +231,13 @@ impl Running {
             );
             thread::sleep(LOOK_EVERY);
         }
+    }
+
+    /// Waits until a text stands in its messages; fails if the command ends before.
+    pub(crate) fn until_it_says(&mut self, text: &str) {
+        let stderr = self.streams.path().join("stderr");
+        let said = || fs::read_to_string(&stderr).is_ok_and(|all| all.contains(text));
+        self.until(text, said);
     }
 
     /// Kills it, and waits until it is gone.

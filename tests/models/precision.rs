@@ -4,7 +4,7 @@ use hardlight::diffusion::config::{UnetConfig, VaeConfig};
 use hardlight::diffusion::unet::Unet;
 use hardlight::diffusion::vae::Vae;
 use hardlight::nn::clip::config::ClipConfig;
-use hardlight::nn::clip::towers::Clip;
+use hardlight::nn::clip::model::Clip;
 use tch::{Kind, Tensor};
 
 use super::{WEIGHTS, apart, expected, golden, open};

@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../.."
 . tests/oracle/setup.sh
 
 # Files that hold helpers only.
-helpers=" weights.py "
+helpers=" noise.py weights.py "
 if [ $# -eq 0 ]; then
     set -- tests/oracle/golden/*.py
 fi

@@ -14,6 +14,13 @@ pub(crate) fn case() -> PathBuf {
         .expect("run me through tests/oracle/run.sh, which sets HARDLIGHT_ORACLE_CASE")
 }
 
+/// The name of the case: the folder's, after that of the suite.
+pub(crate) fn name() -> String {
+    let folder = case();
+    let name = folder.file_name().unwrap().to_str().unwrap();
+    name.split_once('-').unwrap().1.to_owned()
+}
+
 /// What is compared: the component, its configuration, and the element type it computed in.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Row<'a> {

@@ -138,6 +138,7 @@ pub(in crate::cli) fn sampling(settings: &Settings) -> Sampling {
         width: g.width,
         height: g.height,
         batch: g.batch,
+        ..Sampling::default()
     }
 }
 

@@ -11,12 +11,16 @@ use tch::{Device, Kind};
 use super::generate::sampling;
 use crate::classifier::Cnn;
 use crate::cli::exit::{InputError, UsageError};
+use crate::cli::models;
+use crate::cli::options;
 use crate::cli::session::Until;
+use crate::cli::stop::Stop;
 use crate::cli::ui::Ui;
 use crate::dataset::{self, Dataset, Split, TableOptions};
 use crate::diffusion::pipeline::Pipeline;
 use crate::embed::ImageEncoder;
 use crate::embed::clip::ClipEncoder;
+use crate::hub::Want;
 use crate::io;
 use crate::io::image::Exif;
 use crate::run::features::ClassifierFeatures;
@@ -46,13 +50,14 @@ pub(in crate::cli) enum Space {
     Matrix(PathBuf),
 }
 
-/// Opens and checks every input; nothing is written.
+/// Opens and checks every input; nothing is written but the hub's cache.
 pub(in crate::cli) fn open(
     settings: &Settings,
     until: Until,
     device: Device,
     kind: Kind,
     ui: &mut Ui,
+    stop: &Stop,
 ) -> anyhow::Result<Inputs> {
     let space = match settings.embed.space.as_str() {
         // CLIP's space has captions in it; a classifier's own is the next best.
@@ -107,20 +112,21 @@ pub(in crate::cli) fn open(
     }
     let clip = match &settings.embed.clip {
         // CLIP must give the same numbers wherever it runs: fp32 unless the GPU is asked to hurry.
-        Some(dir) => Some(ClipEncoder::open(
-            dir,
+        Some(given) => Some(ClipEncoder::open(
+            &models::locate(given, &Want::Clip, ui, stop)?,
             device,
             if device.is_cuda() { kind } else { Kind::Float },
         )?),
         None => None,
     };
     let pipeline = match &settings.generate.model {
-        Some(dir) if until >= Until::Manifest => {
+        Some(given) if until >= Until::Manifest => {
             if clip.is_none() {
                 let text = "images are made from captions, and captions need --clip DIR";
                 return Err(UsageError(text.to_owned()).into());
             }
-            let pipeline = Pipeline::open(dir, device, kind)?;
+            let dir = models::locate(given, &models::pipeline(kind), ui, stop)?;
+            let pipeline = Pipeline::open(&dir, device, kind)?;
             pipeline.check(&sampling(settings))?;
             Some(pipeline)
         }
@@ -130,8 +136,7 @@ pub(in crate::cli) fn open(
         .generate
         .model
         .as_deref()
-        .and_then(Path::file_name)
-        .map(|name| name.to_string_lossy().into_owned())
+        .map(options::name_of)
         .unwrap_or_default();
     let exif = if settings.data.exif {
         Exif::Apply

@@ -5,33 +5,33 @@ use super::{
     class::Class,
     settings::{Betas, Prediction, Settings, Spacing},
 };
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 /// `ᾱ_t = Π (1 − β)` up to every training timestep: the share of the clean image's variance.
+///
+/// torch computes it in `f32`, as in Diffusers: where a sampler subtracts nearly equal numbers, the
+/// last bit of `ᾱ` shows in the image.
 #[derive(Debug, Clone)]
 pub(super) struct Alphas {
     cumprod: Vec<f64>,
 }
 
 impl Alphas {
-    /// Rounds to `f32` where Diffusers does: at small `t` the difference `1 − ᾱ_t` shows it.
     pub(super) fn new(settings: &Settings) -> Self {
-        let mut alphas: Vec<f32> = betas(&settings.betas, settings.train)
-            .into_iter()
-            .map(|beta| 1.0 - beta as f32)
-            .collect();
+        let mut alphas = 1.0 - betas(&settings.betas, settings.train);
         if settings.zero_snr {
             alphas = with_zero_terminal_snr(&cumprod(&alphas));
         }
-        let mut cumprod = cumprod(&alphas);
-        let has_sigmas = !matches!(settings.class, Class::Ddim | Class::Ddpm | Class::Pndm);
+        let mut cumprod = numbers(&cumprod(&alphas));
+        let has_sigmas = !matches!(
+            settings.class,
+            Class::Ddim | Class::Ddpm | Class::Pndm | Class::Lcm
+        );
         if let (true, true, Some(last)) = (settings.zero_snr, has_sigmas, cumprod.last_mut()) {
             // "Close to 0 without being 0 so first sigma is not inf" (Diffusers): f16's smallest.
-            *last = f32::powi(2.0, -24);
+            *last = f64::powi(2.0, -24);
         }
-        Self {
-            cumprod: cumprod.into_iter().map(f64::from).collect(),
-        }
+        Self { cumprod }
     }
 
     /// `ᾱ_t`. `timestep` must be a whole number within the training range.
@@ -41,65 +41,62 @@ impl Alphas {
 
     /// `σ_t = √((1 − ᾱ_t)/ᾱ_t)` of every training timestep, increasing.
     pub(super) fn sigmas(&self) -> Vec<f64> {
-        self.cumprod
-            .iter()
-            .map(|alpha| f64::from(((1.0 - alpha) / alpha).sqrt() as f32))
-            .collect()
+        let cumprod = Tensor::from_slice(&self.cumprod).to_kind(Kind::Float);
+        let noise: Tensor = 1.0 - &cumprod;
+        numbers(&(noise / cumprod).sqrt())
     }
 }
 
-fn betas(betas: &Betas, train: usize) -> Vec<f64> {
+fn betas(betas: &Betas, train: usize) -> Tensor {
+    let even = |start: f64, end: f64| {
+        Tensor::linspace(start, end, train as i64, (Kind::Float, Device::Cpu))
+    };
     match betas {
-        Betas::Linear { start, end } => linspace(*start, *end, train),
-        Betas::ScaledLinear { start, end } => linspace(start.sqrt(), end.sqrt(), train)
-            .into_iter()
-            .map(|root| f64::from(root as f32 * root as f32))
-            .collect(),
-        Betas::SquaredCosine => (0..train)
-            .map(|i| {
-                let bar = |i: usize| {
-                    let time = i as f64 / train as f64;
-                    ((time + 0.008) / 1.008 * std::f64::consts::FRAC_PI_2)
-                        .cos()
-                        .powi(2)
-                };
-                (1.0 - bar(i + 1) / bar(i)).min(0.999)
-            })
-            .collect(),
-        Betas::Trained(betas) => betas.clone(),
+        Betas::Linear { start, end } => even(*start, *end),
+        Betas::ScaledLinear { start, end } => even(start.sqrt(), end.sqrt()).square(),
+        Betas::SquaredCosine => {
+            let bar = |i: usize| {
+                let time = i as f64 / train as f64;
+                ((time + 0.008) / 1.008 * std::f64::consts::FRAC_PI_2)
+                    .cos()
+                    .powi(2)
+            };
+            let betas: Vec<f64> = (0..train)
+                .map(|i| (1.0 - bar(i + 1) / bar(i)).min(0.999))
+                .collect();
+            Tensor::from_slice(&betas).to_kind(Kind::Float)
+        }
+        Betas::Trained(betas) => Tensor::from_slice(betas).to_kind(Kind::Float),
     }
 }
 
-fn cumprod(alphas: &[f32]) -> Vec<f32> {
-    let mut product = 1.0_f64;
-    alphas
-        .iter()
-        .map(|alpha| {
-            product *= f64::from(*alpha);
-            product as f32
-        })
-        .collect()
+fn cumprod(alphas: &Tensor) -> Tensor {
+    alphas.cumprod(0, Kind::Float)
+}
+
+/// torch's square root, which is not always the nearest `f32`.
+pub(super) fn root(x: f32) -> f32 {
+    Tensor::from(x).sqrt().double_value(&[]) as f32
+}
+
+fn numbers(of: &Tensor) -> Vec<f64> {
+    let mut out = vec![0.0; of.numel()];
+    of.to_kind(Kind::Double).copy_data(&mut out, of.numel());
+    out
 }
 
 /// `1 − β` after moving `√ᾱ` linearly so that it ends at 0 and starts where it did.
 ///
 /// Source: Lin et al. 2024, algorithm 1 (<https://arxiv.org/abs/2305.08891>).
-fn with_zero_terminal_snr(cumprod: &[f32]) -> Vec<f32> {
-    let roots: Vec<f32> = cumprod.iter().map(|alpha| alpha.sqrt()).collect();
-    let (Some(&first), Some(&last)) = (roots.first(), roots.last()) else {
-        return Vec::new();
-    };
-    let scale = first / (first - last);
-    let bars: Vec<f32> = roots
-        .iter()
-        .map(|root| ((root - last) * scale).powi(2))
-        .collect();
-    let ratios = bars.windows(2).map(|pair| pair[1] / pair[0]);
+fn with_zero_terminal_snr(cumprod: &Tensor) -> Tensor {
+    let roots = cumprod.sqrt();
+    let (first, last) = (roots.get(0), roots.get(-1));
+    let bars = ((&roots - &last) * (&first / (&first - &last))).square();
+    let count = bars.size()[0];
+    let ratios = bars.narrow(0, 1, count - 1) / bars.narrow(0, 0, count - 1);
+    let alphas = Tensor::cat(&[bars.narrow(0, 0, 1), ratios], 0);
     // Diffusers goes through β = 1 − α, which rounds once more.
-    std::iter::once(bars[0])
-        .chain(ratios)
-        .map(|alpha| 1.0 - (1.0 - alpha))
-        .collect()
+    1.0 - (1.0 - alphas)
 }
 
 /// `count` numbers from `start` to `end`, both included, as `numpy.linspace` gives them.

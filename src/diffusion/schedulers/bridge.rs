@@ -218,18 +218,29 @@ mod tests {
     }
 
     #[test]
-    fn stable_diffusion_runs_on_the_crate_where_it_agrees() {
-        for class in [
-            Class::Ddim,
-            Class::Pndm,
-            Class::Euler,
-            Class::Heun,
-            Class::Lms,
-        ] {
-            assert!(crate_serves(class, "", 20, 0.0), "{class:?}");
-        }
-        for class in [Class::Ddpm, Class::EulerAncestral, Class::DpmSolver] {
-            assert!(!crate_serves(class, "", 20, 0.0), "{class:?}");
+    fn the_table_in_the_module_docs_says_whose_code_runs() {
+        let docs = include_str!("mod.rs");
+        for name in super::super::NAMES {
+            let class = Class::named(name).unwrap();
+            let start = format!("//! | `{name}` | `{}` |", class.of());
+            let row = docs.lines().find_map(|line| line.strip_prefix(&start));
+            let cells: Vec<&str> = row.unwrap().trim_end_matches('|').split('|').collect();
+            let spacings = ["leading", "trailing", "linspace"];
+            assert_eq!(cells.len(), spacings.len(), "{name}");
+            for (cell, spacing) in cells.into_iter().zip(spacings) {
+                for prediction in ["epsilon", "v_prediction"] {
+                    let more = format!(
+                        r#", "timestep_spacing": "{spacing}", "prediction_type": "{prediction}""#
+                    );
+                    let documented = match cell.trim() {
+                        "crate" => true,
+                        "ours" => false,
+                        other => panic!("{name}: {other}"),
+                    };
+                    let serves = crate_serves(class, &more, 20, 0.0);
+                    assert_eq!(serves, documented, "{name}, {spacing}");
+                }
+            }
         }
     }
 

@@ -1,8 +1,8 @@
-//! The eight algorithms, by the name a user types and by the name of their Diffusers class.
+//! The algorithms, by the name a user types and by the name of their Diffusers class.
 
 use super::{NAMES, SchedulerError};
 
-/// One of the eight algorithms.
+/// One of the algorithms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Class {
     Ddim,
@@ -13,11 +13,13 @@ pub(super) enum Class {
     DpmSolver,
     Heun,
     Lms,
+    Lcm,
+    UniPc,
 }
 
 impl Class {
     /// In the order of [`NAMES`], with the name of the class in Diffusers.
-    const ALL: [(Self, &'static str); 8] = [
+    const ALL: [(Self, &'static str); 10] = [
         (Self::Ddim, "DDIMScheduler"),
         (Self::Ddpm, "DDPMScheduler"),
         (Self::Pndm, "PNDMScheduler"),
@@ -26,6 +28,8 @@ impl Class {
         (Self::DpmSolver, "DPMSolverMultistepScheduler"),
         (Self::Heun, "HeunDiscreteScheduler"),
         (Self::Lms, "LMSDiscreteScheduler"),
+        (Self::Lcm, "LCMScheduler"),
+        (Self::UniPc, "UniPCMultistepScheduler"),
     ];
 
     pub(super) fn named(name: &str) -> Result<Self, SchedulerError> {

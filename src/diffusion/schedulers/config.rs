@@ -11,18 +11,23 @@ use serde_json::{Map, Value};
 /// | Keys | Read by |
 /// |---|---|
 /// | `num_train_timesteps`, `beta_start`, `beta_end`, `beta_schedule`, `trained_betas`, `prediction_type`, `timestep_spacing`, `steps_offset` | all |
-/// | `clip_sample`, `clip_sample_range` | ddim, ddpm, heun |
+/// | `clip_sample`, `clip_sample_range` | ddim, ddpm, heun, lcm |
 /// | `set_alpha_to_one` | ddim, pndm |
-/// | `thresholding` (only `false`) | ddim, ddpm, dpm++ |
-/// | `rescale_betas_zero_snr` | ddim, ddpm, euler, euler-ancestral, dpm++ |
+/// | `thresholding` (only `false`) | ddim, ddpm, dpm++, lcm, unipc |
+/// | `rescale_betas_zero_snr` | ddim, ddpm, euler, euler-ancestral, dpm++, lcm, unipc |
 /// | `skip_prk_steps` | pndm |
 /// | `variance_type` | ddpm (`fixed_small`, `fixed_small_log`, `fixed_large`), dpm++ (only `null`) |
-/// | `use_karras_sigmas`, `use_exponential_sigmas`, `use_beta_sigmas` (only `false`) | euler, heun, lms, dpm++ |
-/// | `sigma_min`, `sigma_max` | euler, heun, dpm++, with the two above |
-/// | `final_sigmas_type` | euler, dpm++ |
+/// | `use_karras_sigmas`, `use_exponential_sigmas`, `use_beta_sigmas` | euler, heun, lms, dpm++, unipc |
+/// | `sigma_min`, `sigma_max` | euler, heun, dpm++, unipc, lms (not `karras`), with the three above |
+/// | `final_sigmas_type` | euler, dpm++, unipc |
 /// | `interpolation_type` (`linear`), `timestep_type` (`discrete`) | euler |
-/// | `solver_order`, `solver_type`, `algorithm_type`, `lower_order_final`, `euler_at_final`, `lambda_min_clipped` | dpm++ |
-/// | `use_lu_lambdas`, `use_flow_sigmas` (only `false`) | dpm++ |
+/// | `solver_order`, `solver_type`, `lower_order_final` | dpm++, unipc |
+/// | `algorithm_type`, `euler_at_final`, `lambda_min_clipped` | dpm++ |
+/// | `predict_x0`, `disable_corrector` | unipc |
+/// | `use_lu_lambdas` (only `false`) | dpm++ |
+/// | `use_flow_sigmas` (only `false`) | dpm++, unipc |
+/// | `use_dynamic_shifting` (only `false`), `solver_p`, `shift_terminal` (only `null`) | unipc |
+/// | `original_inference_steps`, `timestep_scaling` | lcm |
 ///
 /// An absent key has the default of the class that reads it, as in Diffusers; other keys are
 /// ignored, as in Diffusers.
@@ -72,6 +77,15 @@ impl SchedulerConfig {
             file: file.to_owned(),
             values,
         })
+    }
+
+    /// Timesteps of the training, `num_train_timesteps`.
+    ///
+    /// # Errors
+    ///
+    /// [`SchedulerError::BadValue`].
+    pub fn train_timesteps(&self) -> Result<usize, SchedulerError> {
+        super::settings::train_timesteps(self)
     }
 
     /// The class that the file was written for.

@@ -7,7 +7,7 @@
 
 use super::{
     Scheduler, SchedulerError,
-    alphas::{self, Alphas, clean_and_noise, clipped, f32},
+    alphas::{self, Alphas, clean_and_noise, clipped, f32, root},
     settings::{Prediction, Settings},
 };
 use tch::Tensor;
@@ -41,6 +41,18 @@ impl Ddim {
             eta: settings.eta,
         })
     }
+}
+
+/// How much noise to add, `σ`, and how much of the predicted noise remains, `√(1 − ᾱ_s − σ²)`.
+///
+/// Computed as in Diffusers: at eta 1 and zero SNR nothing remains but the root of a rounding error
+/// (NaN there where the error is negative, 0 here).
+fn deviations(alpha: f64, alpha_next: f64, eta: f64) -> (f64, f64) {
+    let (alpha, alpha_next) = (alpha as f32, alpha_next as f32);
+    let variance = (1.0 - alpha_next) / (1.0 - alpha) * (1.0 - alpha / alpha_next);
+    let deviation = eta as f32 * root(variance.max(0.0));
+    let remaining = root((1.0 - alpha_next - deviation.powi(2)).max(0.0));
+    (deviation.into(), remaining.into())
 }
 
 impl Scheduler for Ddim {
@@ -78,9 +90,7 @@ impl Scheduler for Ddim {
         let (output, sample) = (f32(model_output), f32(sample));
         let (clean, epsilon) = clean_and_noise(self.prediction, &output, &sample, alpha);
         let clean = clipped(clean, self.clip);
-        let variance = (1.0 - alpha_next) / (1.0 - alpha) * (1.0 - alpha / alpha_next);
-        let deviation = self.eta * variance.max(0.0).sqrt();
-        let remaining = (1.0 - alpha_next - deviation.powi(2)).max(0.0).sqrt();
+        let (deviation, remaining) = deviations(alpha, alpha_next, self.eta);
         let next = clean * alpha_next.sqrt() + epsilon * remaining;
         if deviation > 0.0 {
             next + f32(&noise(call)) * deviation

@@ -10,9 +10,10 @@
 
 use super::{
     Scheduler, SchedulerError,
-    alphas::{Alphas, clean_and_noise, f32, in_range, leading, linspace, trailing},
-    settings::{Betas, Dpm, DpmSolverType, Prediction, Settings, SigmaSpacing, Spacing},
-    sigmas::{interpolate, respaced, with_final},
+    alphas::{clean_and_noise, f32},
+    lambdas::LambdaGrid,
+    settings::{Prediction, Settings},
+    solvers::{Dpm, DpmSolverType},
 };
 use std::collections::VecDeque;
 use tch::Tensor;
@@ -21,62 +22,17 @@ use tch::Tensor;
 const MANY_STEPS: usize = 15;
 
 pub(super) struct DpmSolver {
-    timesteps: Vec<f64>,
-    /// One more than `timesteps`.
-    sigmas: Vec<f64>,
+    grid: LambdaGrid,
     prediction: Prediction,
     options: Dpm,
     /// Predicted clean samples, newest first.
     clean: VecDeque<Tensor>,
 }
 
-/// Signal, noise and half log signal-to-noise ratio at a noise level.
-#[derive(Clone, Copy)]
-struct Level {
-    alpha: f64,
-    sigma: f64,
-    lambda: f64,
-}
-
-impl Level {
-    fn new(ratio: f64) -> Self {
-        let alpha = 1.0 / ratio.hypot(1.0);
-        let sigma = ratio * alpha;
-        Self {
-            alpha,
-            sigma,
-            lambda: -ratio.ln(),
-        }
-    }
-}
-
 impl DpmSolver {
     pub(super) fn new(settings: &Settings) -> Result<Self, SchedulerError> {
-        let all = Alphas::new(settings).sigmas();
-        let times = timesteps(settings, &all)?;
-        let (sigmas, mut times) = if settings.sigma_spacing == SigmaSpacing::Timesteps {
-            let sigmas = times.iter().map(|time| interpolate(&all, *time)).collect();
-            (sigmas, times)
-        } else {
-            let decreasing = all.iter().rev().copied().collect();
-            respaced(settings, decreasing, times, &all)
-        };
-        if settings.sigma_spacing == SigmaSpacing::Karras && settings.betas != Betas::SquaredCosine
-        {
-            for time in &mut times {
-                *time = time.round_ties_even();
-            }
-        }
-        let sigmas = with_final(settings, &all, sigmas);
-        // The last step may have no length (a final level equal to the smallest); no other may.
-        let before_last = &sigmas[..sigmas.len() - 1];
-        if before_last.windows(2).any(|pair| pair[0] <= pair[1]) {
-            let steps = settings.steps;
-            return Err(SchedulerError::Degenerate { steps });
-        }
         Ok(Self {
-            timesteps: times.into_iter().map(f64::trunc).collect(),
-            sigmas,
+            grid: LambdaGrid::new(settings)?,
             prediction: settings.prediction,
             options: settings.dpm,
             clean: VecDeque::with_capacity(settings.dpm.order + 1),
@@ -85,9 +41,9 @@ impl DpmSolver {
 
     /// The order of the step at `call`, given how many predictions there are.
     fn order(&self, call: usize) -> usize {
-        let steps = self.timesteps.len();
+        let steps = self.grid.timesteps.len();
         let few = self.options.lower_order_final && steps < MANY_STEPS;
-        let ends_at_zero = self.sigmas[steps] == 0.0;
+        let ends_at_zero = self.grid.sigmas[steps] == 0.0;
         let cap = if call + 1 == steps && (self.options.euler_at_final || few || ends_at_zero) {
             1
         } else if call + 2 == steps && few {
@@ -100,7 +56,7 @@ impl DpmSolver {
 
     /// The mean of the next sample and the deviation of the noise to add.
     fn advance(&self, sample: &Tensor, call: usize) -> (Tensor, f64) {
-        let level = |index: usize| Level::new(self.sigmas[index]);
+        let level = |index| self.grid.level(index);
         let (here, next) = (level(call), level(call + 1));
         let h = next.lambda - here.lambda;
         if h <= 0.0 {
@@ -148,37 +104,13 @@ impl DpmSolver {
     }
 }
 
-/// Whole timesteps, decreasing; the range is cut where `lambda_min_clipped` says.
-fn timesteps(settings: &Settings, all: &[f64]) -> Result<Vec<f64>, SchedulerError> {
-    let (train, steps) = (settings.train, settings.steps);
-    // λ = −ln σ decreases with time, so the timesteps left out are the last ones.
-    let end = all.partition_point(|sigma| -sigma.ln() >= settings.dpm.lambda_min);
-    if end < 2 {
-        return Err(SchedulerError::Degenerate { steps });
-    }
-    let times = match settings.spacing {
-        Spacing::Linspace => linspace(0.0, (end - 1) as f64, steps + 1)
-            .into_iter()
-            .skip(1)
-            .rev()
-            .map(f64::round_ties_even)
-            .collect(),
-        Spacing::Leading => {
-            let ratio = end / (steps + 1);
-            leading(ratio, steps, settings.offset + ratio)
-        }
-        Spacing::Trailing => trailing(end, train as f64 / steps as f64, steps),
-    };
-    in_range(times, settings)
-}
-
 impl Scheduler for DpmSolver {
     fn name(&self) -> &'static str {
         "dpm++"
     }
 
     fn timesteps(&self) -> &[f64] {
-        &self.timesteps
+        &self.grid.timesteps
     }
 
     fn init_noise_sigma(&self) -> f64 {
@@ -197,7 +129,7 @@ impl Scheduler for DpmSolver {
         noise: &mut dyn FnMut(usize) -> Tensor,
     ) -> Tensor {
         let (output, sample) = (f32(model_output), f32(sample));
-        let alpha_bar = Level::new(self.sigmas[call]).alpha.powi(2);
+        let alpha_bar = self.grid.level(call).alpha.powi(2);
         let (clean, _) = clean_and_noise(self.prediction, &output, &sample, alpha_bar);
         self.clean.push_front(clean);
         self.clean.truncate(self.options.order);
@@ -210,7 +142,7 @@ impl Scheduler for DpmSolver {
     }
 
     fn add_noise(&self, original: &Tensor, noise: &Tensor, call: usize) -> Tensor {
-        let level = Level::new(self.sigmas[call]);
+        let level = self.grid.level(call);
         f32(original) * level.alpha + f32(noise) * level.sigma
     }
 }

@@ -107,9 +107,20 @@ pub enum SchedulerError {
         train: usize,
     },
 
+    /// More steps than timesteps that a latent consistency model was distilled on.
+    #[error(
+        "{steps} steps, but a consistency model was distilled on {distilled} timesteps (`original_inference_steps`): ask for fewer"
+    )]
+    TooManyConsistencySteps {
+        /// Steps asked for.
+        steps: usize,
+        /// `original_inference_steps`.
+        distilled: usize,
+    },
+
     /// `linspace` puts a single step at timestep 0.
     #[error(
-        "1 step at `timestep_spacing` linspace starts at timestep 0, where no noise is left to remove: ask for 2 or more, or choose dpm++"
+        "1 step at `timestep_spacing` linspace starts at timestep 0, where no noise is left to remove: ask for 2 or more, or choose dpm++ or unipc"
     )]
     LinspaceOneStep,
 

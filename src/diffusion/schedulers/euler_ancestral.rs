@@ -7,7 +7,7 @@
 
 use super::{
     Scheduler, SchedulerError,
-    alphas::f32,
+    alphas::{f32, root},
     settings::{Prediction, Settings},
     sigmas::{SigmaGrid, clean},
 };
@@ -25,6 +25,17 @@ impl EulerAncestral {
             prediction: settings.prediction,
         })
     }
+}
+
+/// `σ_up` and `σ_down`.
+///
+/// Computed as in Diffusers: after a long step nearly nothing remains of `σ_{i+1}² − σ_up²` but
+/// rounding (NaN there where it is negative, 0 here).
+fn deviations(sigma: f64, next: f64) -> (f64, f64) {
+    let (from, to) = ((sigma as f32).powi(2), (next as f32).powi(2));
+    let up = root((to * (from - to) / from).max(0.0));
+    let down = root((to - up.powi(2)).max(0.0));
+    (up.into(), down.into())
 }
 
 impl Scheduler for EulerAncestral {
@@ -52,9 +63,7 @@ impl Scheduler for EulerAncestral {
         noise: &mut dyn FnMut(usize) -> Tensor,
     ) -> Tensor {
         let (sigma, next) = (self.grid.sigmas[call], self.grid.sigmas[call + 1]);
-        // Levels decrease, so neither root is of a negative number.
-        let up = next * (1.0 - (next / sigma).powi(2)).max(0.0).sqrt();
-        let down = next * (next / sigma);
+        let (up, down) = deviations(sigma, next);
         let (output, sample) = (f32(model_output), f32(sample));
         let clean = clean(self.prediction, &output, &sample, sigma);
         let derivative = (&sample - clean) / sigma;

@@ -14,19 +14,30 @@
 //! # Who computes
 //!
 //! Where the `diffusers` crate 0.3.1 computes what Diffusers 0.42 does, its code runs behind the
-//! trait; everywhere else ours does. "Plain betas" are `linear` or `scaled_linear`, without
-//! `trained_betas` and without `rescale_betas_zero_snr` (where the class reads it).
+//! trait; everywhere else ours does. With the settings of Stable Diffusion 1 and 2 and the
+//! deterministic form of a scheduler (a test in `bridge.rs` holds this table):
 //!
-//! | Name | Diffusers class | The crate's for | Ours for |
-//! |---|---|---|---|
-//! | `ddim` | `DDIMScheduler` | plain betas, `leading`, eta 0, no clipping, `set_alpha_to_one` false | the rest |
-//! | `ddpm` | `DDPMScheduler` | never (it draws noise) | all |
-//! | `pndm` | `PNDMScheduler` | plain betas, `leading`, `skip_prk_steps`, 2 steps or more (1 panics there) | the rest |
-//! | `euler` | `EulerDiscreteScheduler` | plain betas, `linspace`, plain sigmas ending in 0, epsilon or v | the rest |
-//! | `euler-ancestral` | `EulerAncestralDiscreteScheduler` | never (it draws noise) | all |
-//! | `dpm++` | `DPMSolverMultistepScheduler` | never (its timesteps and last step differ) | all |
-//! | `heun` | `HeunDiscreteScheduler` | as `euler`, and no clipping | the rest |
-//! | `lms` | `LMSDiscreteScheduler` | as `euler` | the rest |
+//! | Name | Diffusers class | `leading` | `trailing` | `linspace` |
+//! |---|---|---|---|---|
+//! | `ddim` | `DDIMScheduler` | crate | ours | ours |
+//! | `ddpm` | `DDPMScheduler` | ours | ours | ours |
+//! | `pndm` | `PNDMScheduler` | crate | ours | ours |
+//! | `euler` | `EulerDiscreteScheduler` | ours | ours | crate |
+//! | `euler-ancestral` | `EulerAncestralDiscreteScheduler` | ours | ours | ours |
+//! | `dpm++` | `DPMSolverMultistepScheduler` | ours | ours | ours |
+//! | `heun` | `HeunDiscreteScheduler` | ours | ours | crate |
+//! | `lms` | `LMSDiscreteScheduler` | ours | ours | crate |
+//! | `lcm` | `LCMScheduler` | ours | ours | ours |
+//! | `unipc` | `UniPCMultistepScheduler` | ours | ours | ours |
+//!
+//! Ours also serves a row of the crate's where a setting is beyond it: betas that are neither
+//! `linear` nor `scaled_linear` or are rescaled to zero SNR; any clipping; noise levels other than
+//! those at the timesteps, or not ending in 0; for `ddim` an eta above 0 or `set_alpha_to_one`; for
+//! `pndm` Runge-Kutta start-up or 1 step (which panics there); for the rest the prediction type
+//! `sample`. `ddpm` and `euler-ancestral` draw noise by themselves in the crate; its `dpm++` has
+//! other timesteps and another last step; it has no `lcm` or `unipc`.
+//!
+//! `dpm++` adds noise where the folder's `algorithm_type` is `sde-dpmsolver++`.
 //!
 //! # Noise
 //!
@@ -36,10 +47,21 @@
 //!
 //! # Where we differ from Diffusers 0.42
 //!
-//! - 1 step at `linspace` is an error, except for `dpm++`: there it means timestep 0, where no
-//!   noise is left to remove.
+//! `tests/oracle/full/schedulers.py` compares every combination that both sides have. Left out, and
+//! why:
+//!
+//! - 1 step at `linspace` is an error, except for `dpm++`, `unipc` and `lcm`: there it means
+//!   timestep 0, where no noise is left to remove.
+//! - Zero SNR with epsilon is an error for `ddim`, `ddpm` and `lcm`: the first step divides by 0.
+//! - Runge-Kutta start-up of `pndm` below 4 steps is an error; Python fails in the middle.
+//! - More steps of `lcm` than `original_inference_steps` are an error in both.
+//! - `unipc` above order 1 without `lower_order_final` is an error where the last noise level is 0;
+//!   Python gives NaN. With `bh1` or `predict_x0` false its last step to 0 is NaN in Python and the
+//!   limit here.
 //! - `trailing` always makes as many calls as steps asked for; `numpy.arange` yields one more, at
 //!   timestep −1, for 62 of the step counts up to 1000 (61, 103, 121, …).
+//! - Where the first two timesteps are equal (`dpm++` and `unipc` at many steps), Python begins at
+//!   the second unless `set_begin_index` was called; we begin at the first.
 //! - Settings that change the image and are not implemented are errors, not ignored.
 //! - A timestep outside the training range is an error; Python clamps it or raises `IndexError`.
 //!
@@ -57,10 +79,14 @@ mod error;
 mod euler;
 mod euler_ancestral;
 mod heun;
+mod lambdas;
+mod lcm;
 mod lms;
 mod pndm;
 mod settings;
 mod sigmas;
+mod solvers;
+mod unipc;
 
 pub use config::SchedulerConfig;
 pub use error::SchedulerError;
@@ -79,6 +105,8 @@ pub const NAMES: &[&str] = &[
     "dpm++",
     "heun",
     "lms",
+    "lcm",
+    "unipc",
 ];
 
 /// One sampling trajectory: its timesteps, and how to move from one to the next.
@@ -166,5 +194,7 @@ pub fn build(
         Class::DpmSolver => Box::new(dpm_solver_multistep::DpmSolver::new(&settings)?),
         Class::Heun => Box::new(heun::Heun::new(&settings)?),
         Class::Lms => Box::new(lms::Lms::new(&settings)?),
+        Class::Lcm => Box::new(lcm::Lcm::new(&settings)?),
+        Class::UniPc => Box::new(unipc::UniPc::new(&settings)?),
     })
 }

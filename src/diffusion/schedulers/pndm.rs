@@ -9,7 +9,7 @@
 
 use super::{
     Scheduler, SchedulerError,
-    alphas::{self, Alphas, f32},
+    alphas::{self, Alphas, f32, root},
     settings::{Prediction, Settings},
 };
 use tch::Tensor;
@@ -129,19 +129,22 @@ impl Pndm {
 
     /// Equation 9: from `time` to `next` along one prediction.
     fn transfer(&self, sample: &Tensor, time: f64, next: f64, output: &Tensor) -> Tensor {
-        let alpha = self.alphas.at(time);
         let alpha_next = if next >= 0.0 {
             self.alphas.at(next)
         } else {
             self.final_alpha
         };
+        // At late timesteps the two terms below nearly cancel, so that their rounding shows: the
+        // operations are those of Diffusers, in `f32` and in its order.
+        let (alpha, alpha_next) = (self.alphas.at(time) as f32, alpha_next as f32);
         let (beta, beta_next) = (1.0 - alpha, 1.0 - alpha_next);
         let epsilon = match self.prediction {
-            Prediction::V => output * alpha.sqrt() + sample * beta.sqrt(),
+            Prediction::V => output * f64::from(root(alpha)) + sample * f64::from(root(beta)),
             Prediction::Epsilon | Prediction::Sample => output.shallow_clone(),
         };
-        let divisor = alpha * beta_next.sqrt() + (alpha * beta * alpha_next).sqrt();
-        sample * (alpha_next / alpha).sqrt() - epsilon * ((alpha_next - alpha) / divisor)
+        let divisor = alpha * root(beta_next) + root(alpha * beta * alpha_next);
+        sample * f64::from(root(alpha_next / alpha))
+            - epsilon * f64::from(alpha_next - alpha) / f64::from(divisor)
     }
 }
 

@@ -3,7 +3,11 @@
 //! Defaults are those of the `__init__` signatures in Diffusers 0.42.1
 //! (`src/diffusers/schedulers/scheduling_*.py`).
 
-use super::{SchedulerConfig, SchedulerError, class::Class};
+use super::{
+    SchedulerConfig, SchedulerError,
+    class::Class,
+    solvers::{Consistency, Dpm, UniPc},
+};
 
 /// The largest `num_train_timesteps` taken: a hostile file must not allocate without bound.
 const MAX_TRAIN_TIMESTEPS: usize = 1_000_000;
@@ -50,6 +54,8 @@ pub(super) enum SigmaSpacing {
     Timesteps,
     Karras,
     Exponential,
+    /// At quantiles of the beta distribution with both parameters 0.6.
+    Beta,
 }
 
 /// The noise level after the last step.
@@ -57,26 +63,6 @@ pub(super) enum SigmaSpacing {
 pub(super) enum FinalSigma {
     Zero,
     Min,
-}
-
-/// Settings that only DPM-Solver++ has.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Dpm {
-    pub(super) order: usize,
-    /// Adds noise at every step (`sde-dpmsolver++`).
-    pub(super) stochastic: bool,
-    pub(super) solver: DpmSolverType,
-    pub(super) lower_order_final: bool,
-    pub(super) euler_at_final: bool,
-    /// Noise levels whose half log signal-to-noise ratio is below this are left out.
-    pub(super) lambda_min: f64,
-}
-
-/// The form of DPM-Solver++'s second-order step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum DpmSolverType {
-    Midpoint,
-    Heun,
 }
 
 /// Checked settings of one scheduler; a field that its class does not read has a neutral value.
@@ -102,6 +88,8 @@ pub(super) struct Settings {
     pub(super) sigma_max: Option<f64>,
     pub(super) final_sigma: FinalSigma,
     pub(super) dpm: Dpm,
+    pub(super) unipc: UniPc,
+    pub(super) consistency: Consistency,
 }
 
 impl Settings {
@@ -112,12 +100,7 @@ impl Settings {
         steps: usize,
         eta: f64,
     ) -> Result<Self, SchedulerError> {
-        let train = config.count(
-            "num_train_timesteps",
-            1000,
-            "a whole number from 2 to 1000000",
-            2..=MAX_TRAIN_TIMESTEPS,
-        )?;
+        let train = train_timesteps(config)?;
         if steps == 0 {
             return Err(SchedulerError::ZeroSteps);
         }
@@ -129,12 +112,17 @@ impl Settings {
             return Err(SchedulerError::Eta { eta, name });
         }
         let spacing = spacing(class, config)?;
-        if steps == 1 && spacing == Spacing::Linspace && class != Class::DpmSolver {
+        let puts_one_step_at_0 = !matches!(class, Class::DpmSolver | Class::UniPc | Class::Lcm);
+        if steps == 1 && spacing == Spacing::Linspace && puts_one_step_at_0 {
             return Err(SchedulerError::LinspaceOneStep);
         }
         let prediction = prediction(class, config)?;
         let (sigma_spacing, sigma_min, sigma_max) = sigma_spacing(class, config)?;
-        if matches!(class, Class::Ddim | Class::Ddpm | Class::DpmSolver) {
+        let final_sigma = final_sigma(class, config)?;
+        if matches!(
+            class,
+            Class::Ddim | Class::Ddpm | Class::DpmSolver | Class::Lcm | Class::UniPc
+        ) {
             config.refuse_flag("thresholding", class)?;
         }
         Ok(Self {
@@ -163,15 +151,27 @@ impl Settings {
             sigma_spacing,
             sigma_min,
             sigma_max,
-            final_sigma: final_sigma(class, config)?,
-            dpm: dpm(class, config)?,
+            final_sigma,
+            dpm: Dpm::read(class, config)?,
+            unipc: UniPc::read(class, config, final_sigma)?,
+            consistency: Consistency::read(class, config, steps, train)?,
         })
     }
 }
 
+pub(super) fn train_timesteps(config: &SchedulerConfig) -> Result<usize, SchedulerError> {
+    config.count(
+        "num_train_timesteps",
+        1000,
+        "a whole number from 2 to 1000000",
+        2..=MAX_TRAIN_TIMESTEPS,
+    )
+}
+
 fn spacing(class: Class, config: &SchedulerConfig) -> Result<Spacing, SchedulerError> {
     let default = match class {
-        Class::Ddim | Class::Ddpm | Class::Pndm => Spacing::Leading,
+        // Diffusers reads the word for LCM too, and looks at it no further.
+        Class::Ddim | Class::Ddpm | Class::Pndm | Class::Lcm => Spacing::Leading,
         _ => Spacing::Linspace,
     };
     config.choice(
@@ -204,7 +204,7 @@ fn betas(class: Class, config: &SchedulerConfig, train: usize) -> Result<Betas, 
     const BETA: &str = "a number between 0 and 1";
     let is_beta = |beta: f64| beta > 0.0 && beta < 1.0;
     let (start, end) = match class {
-        Class::Heun => (0.00085, 0.012),
+        Class::Heun | Class::Lcm => (0.00085, 0.012),
         _ => (0.0001, 0.02),
     };
     let start = config.number("beta_start", start, BETA, is_beta)?;
@@ -228,11 +228,14 @@ fn betas(class: Class, config: &SchedulerConfig, train: usize) -> Result<Betas, 
     }
     let words = ["linear", "scaled_linear", "squaredcos_cap_v2"];
     let known = [(words[0], 0), (words[1], 1), (words[2], 2)];
-    Ok(match config.choice("beta_schedule", class, 0, &known)? {
-        0 => Betas::Linear { start, end },
-        1 => Betas::ScaledLinear { start, end },
-        _ => Betas::SquaredCosine,
-    })
+    let default = usize::from(class == Class::Lcm);
+    Ok(
+        match config.choice("beta_schedule", class, default, &known)? {
+            0 => Betas::Linear { start, end },
+            1 => Betas::ScaledLinear { start, end },
+            _ => Betas::SquaredCosine,
+        },
+    )
 }
 
 fn zero_snr(
@@ -244,7 +247,7 @@ fn zero_snr(
     match class {
         Class::Pndm | Class::Heun | Class::Lms => Ok(false),
         // Pure noise holds no clean sample: x₀ = (x − ε)/0.
-        Class::Ddim | Class::Ddpm
+        Class::Ddim | Class::Ddpm | Class::Lcm
             if prediction == Prediction::Epsilon && config.flag(KEY, false)? =>
         {
             Err(config.unsupported(KEY, class, "false unless the model predicts v"))
@@ -256,7 +259,7 @@ fn zero_snr(
 fn clip(class: Class, config: &SchedulerConfig) -> Result<Option<f64>, SchedulerError> {
     let clips = match class {
         Class::Ddim | Class::Ddpm => config.flag("clip_sample", true)?,
-        Class::Heun => config.flag("clip_sample", false)?,
+        Class::Heun | Class::Lcm => config.flag("clip_sample", false)?,
         _ => false,
     };
     if !clips {
@@ -301,24 +304,26 @@ fn sigma_spacing(class: Class, config: &SchedulerConfig) -> Result<Spread, Sched
     const POSITIVE: &str = "a positive number";
     if !matches!(
         class,
-        Class::Euler | Class::Heun | Class::Lms | Class::DpmSolver
+        Class::Euler | Class::Heun | Class::Lms | Class::DpmSolver | Class::UniPc
     ) {
         return Ok((SigmaSpacing::Timesteps, None, None));
     }
-    config.refuse_flag("use_beta_sigmas", class)?;
-    let karras = config.flag("use_karras_sigmas", false)?;
-    let exponential = config.flag("use_exponential_sigmas", false)?;
-    let spacing = match (karras, exponential) {
-        (true, true) => {
-            return Err(config.bad("use_karras_sigmas", "only one of the `use_…_sigmas` true"));
+    let mut chosen = SigmaSpacing::Timesteps;
+    for (key, spacing) in [
+        ("use_karras_sigmas", SigmaSpacing::Karras),
+        ("use_exponential_sigmas", SigmaSpacing::Exponential),
+        ("use_beta_sigmas", SigmaSpacing::Beta),
+    ] {
+        if config.flag(key, false)? {
+            if chosen != SigmaSpacing::Timesteps {
+                return Err(config.bad(key, "only one of the `use_…_sigmas` true"));
+            }
+            chosen = spacing;
         }
-        (true, false) => SigmaSpacing::Karras,
-        (false, true) => SigmaSpacing::Exponential,
-        (false, false) => SigmaSpacing::Timesteps,
-    };
-    // Diffusers' LMS reads the two bounds with exponential spacing only.
-    if class == Class::Lms && spacing == SigmaSpacing::Karras {
-        return Ok((spacing, None, None));
+    }
+    // Diffusers' LMS does not read the two bounds with Karras' spacing.
+    if class == Class::Lms && chosen == SigmaSpacing::Karras {
+        return Ok((chosen, None, None));
     }
     let bound = |key| match config.optional_number(key)? {
         Some(sigma) if !(sigma > 0.0 && sigma.is_finite()) => Err(config.bad(key, POSITIVE)),
@@ -330,7 +335,7 @@ fn sigma_spacing(class: Class, config: &SchedulerConfig) -> Result<Spread, Sched
     {
         return Err(config.bad("sigma_min", "less than `sigma_max`"));
     }
-    Ok((spacing, min, max))
+    Ok((chosen, min, max))
 }
 
 fn final_sigma(class: Class, config: &SchedulerConfig) -> Result<FinalSigma, SchedulerError> {
@@ -338,7 +343,7 @@ fn final_sigma(class: Class, config: &SchedulerConfig) -> Result<FinalSigma, Sch
         config.choice("interpolation_type", class, (), &[("linear", ())])?;
         config.choice("timestep_type", class, (), &[("discrete", ())])?;
     }
-    if !matches!(class, Class::Euler | Class::DpmSolver) {
+    if !matches!(class, Class::Euler | Class::DpmSolver | Class::UniPc) {
         return Ok(FinalSigma::Zero);
     }
     config.choice(
@@ -347,50 +352,4 @@ fn final_sigma(class: Class, config: &SchedulerConfig) -> Result<FinalSigma, Sch
         FinalSigma::Zero,
         &[("zero", FinalSigma::Zero), ("sigma_min", FinalSigma::Min)],
     )
-}
-
-fn dpm(class: Class, config: &SchedulerConfig) -> Result<Dpm, SchedulerError> {
-    if class != Class::DpmSolver {
-        return Ok(Dpm {
-            order: 2,
-            stochastic: false,
-            solver: DpmSolverType::Midpoint,
-            lower_order_final: true,
-            euler_at_final: false,
-            lambda_min: f64::NEG_INFINITY,
-        });
-    }
-    config.refuse_flag("use_lu_lambdas", class)?;
-    config.refuse_flag("use_flow_sigmas", class)?;
-    Ok(Dpm {
-        order: config.count("solver_order", 2, "1, 2 or 3", 1..=3)?,
-        stochastic: config.choice(
-            "algorithm_type",
-            class,
-            false,
-            &[
-                ("dpmsolver++", false),
-                ("sde-dpmsolver++", true),
-                ("deis", false), // what Diffusers makes of a DEIS scheduler's file
-            ],
-        )?,
-        solver: config.choice(
-            "solver_type",
-            class,
-            DpmSolverType::Midpoint,
-            &[
-                ("midpoint", DpmSolverType::Midpoint),
-                ("heun", DpmSolverType::Heun),
-                // What Diffusers makes of the files of DEIS and UniPC.
-                ("logrho", DpmSolverType::Midpoint),
-                ("bh1", DpmSolverType::Midpoint),
-                ("bh2", DpmSolverType::Midpoint),
-            ],
-        )?,
-        lower_order_final: config.flag("lower_order_final", true)?,
-        euler_at_final: config.flag("euler_at_final", false)?,
-        lambda_min: config
-            .optional_number("lambda_min_clipped")?
-            .unwrap_or(f64::NEG_INFINITY),
-    })
 }

@@ -55,7 +55,7 @@ pub(super) fn interpolate(all: &[f64], time: f64) -> f64 {
     all[below] + (all[above] - all[below]) * (time - below as f64)
 }
 
-/// Noise levels moved to Karras' or exponential spacing, and the timesteps where they occur.
+/// Noise levels moved to Karras', exponential or beta spacing, and the timesteps where they occur.
 ///
 /// `range` gives the largest (first) and smallest (last) level.
 pub(super) fn respaced(
@@ -81,6 +81,10 @@ pub(super) fn respaced(
             .into_iter()
             .map(f64::exp)
             .collect(),
+        SigmaSpacing::Beta => linspace(0.0, 1.0, count)
+            .into_iter()
+            .map(|ramp| min + beta_quantile(1.0 - ramp) * (max - min))
+            .collect(),
     };
     let times = sigmas.iter().map(|sigma| time_of(*sigma, all)).collect();
     (sigmas, times)
@@ -99,6 +103,39 @@ fn time_of(sigma: f64, all: &[f64]) -> f64 {
     let (low, high) = (log(below), log(below + 1));
     let weight = ((low - sigma) / (low - high)).clamp(0.0, 1.0);
     below as f64 + weight
+}
+
+/// Quantile of the beta distribution with both parameters 0.6: Lee et al. 2024
+/// (<https://arxiv.org/abs/2407.12173>).
+fn beta_quantile(share: f64) -> f64 {
+    if share > 0.5 {
+        return 1.0 - beta_quantile(1.0 - share); // symmetric about one half
+    }
+    let total = 2.0 * beta_mass(0.5);
+    let (mut low, mut high) = (0.0, 0.5);
+    // Halving 60 times leaves less than `f64` can tell apart.
+    for _ in 0..60 {
+        let middle = 0.5 * (low + high);
+        if beta_mass(middle) < share * total {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    low
+}
+
+/// `∫ u^{a−1}·(1 − u)^{a−1} du` from 0 to `x ≤ 0.5` with `a` = 0.6, by the binomial series.
+fn beta_mass(x: f64) -> f64 {
+    const A: f64 = 0.6;
+    let mut coefficient = 1.0;
+    let mut sum = 0.0;
+    for n in 0..60 {
+        let n = f64::from(n);
+        sum += coefficient / (A + n);
+        coefficient *= (n + 1.0 - A) / (n + 1.0) * x;
+    }
+    sum * x.powf(A)
 }
 
 /// The levels of a run rounded to `f32` as in Diffusers, with the one after the last step.
@@ -124,5 +161,27 @@ pub(super) fn clean(
         Prediction::Epsilon => sample - output * sigma,
         Prediction::V => output * (-sigma / sigma.hypot(1.0)) + sample / (sigma.powi(2) + 1.0),
         Prediction::Sample => output.shallow_clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beta_quantiles_are_scipys() {
+        // scipy.stats.beta.ppf(p, 0.6, 0.6)
+        for (share, expected) in [
+            (0.0, 0.0),
+            (0.01, 0.0008612388215429059),
+            (0.3, 0.23401700387523572),
+            (0.5, 0.5),
+            (0.75, 0.824319621347305),
+            (0.999, 0.9999814412614826),
+            (1.0, 1.0),
+        ] {
+            let got = beta_quantile(share);
+            assert!((got - expected).abs() < 1e-12, "{share}: {got}");
+        }
     }
 }

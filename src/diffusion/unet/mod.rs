@@ -1,25 +1,78 @@
 //! The noise predictor, `UNet2DConditionModel` (Rombach et al. 2022, section 3.2).
 //!
 //! Block types `DownBlock2D`, `CrossAttnDownBlock2D`, `UNetMidBlock2DCrossAttn`, `UpBlock2D` and
-//! `CrossAttnUpBlock2D`: all that SD 1.x and 2.x use.
+//! `CrossAttnUpBlock2D`: all that SD 1.x, 2.x and XL use. Besides the timestep and a caption's states
+//! it takes what its config asks for ([`Conditions`]).
 
 mod blocks;
 
 use tch::{Kind, Tensor};
 
 use self::blocks::{Down, Mid, Up};
-use super::config::UnetConfig;
+use super::config::{SIZE_NUMBERS, UnetConfig};
 use super::resnet::ResnetShape;
 use super::transformer::TransformerShape;
 use crate::nn::layers::{Conv2d, GroupNorm, Linear};
 use crate::nn::params::Scope;
 
+/// Two linear layers with `SiLU` between them (diffusers `TimestepEmbedding`).
+#[derive(Debug)]
+struct Embedding {
+    first: Linear,
+    second: Linear,
+}
+
+impl Embedding {
+    fn new(scope: &Scope, inputs: i64, outputs: i64) -> Self {
+        Self {
+            first: Linear::new(&scope.at("linear_1"), inputs, outputs, true),
+            second: Linear::new(&scope.at("linear_2"), outputs, outputs, true),
+        }
+    }
+
+    fn forward(&self, xs: &Tensor) -> Tensor {
+        self.second.forward(&self.first.forward(xs).silu())
+    }
+}
+
+/// What a [`Unet`] is told besides latents and timestep. What its config does not ask for is not
+/// looked at.
+///
+/// # Shapes
+///
+/// `n` as the latents'; every tensor has the latents' element type, but `sizes`, which is float32.
+#[derive(Debug, Clone, Copy)]
+pub struct Conditions<'a> {
+    /// `[n, l, cross_attention_dim]`: the caption's states.
+    pub context: &'a Tensor,
+    /// `text_time`: the pooled caption `[n, pooled]`, and `[n, 6]`: height and width of the original,
+    /// top and left of the crop, height and width of the target, px.
+    pub text_time: Option<(&'a Tensor, &'a Tensor)>,
+    /// `projection`: `[n, projection_class_embeddings_input_dim]`.
+    pub class: Option<&'a Tensor>,
+    /// The guidance scale, where `time_cond_proj_dim` makes it an input.
+    pub guidance: Option<f64>,
+}
+
+impl<'a> From<&'a Tensor> for Conditions<'a> {
+    fn from(context: &'a Tensor) -> Self {
+        Self {
+            context,
+            text_time: None,
+            class: None,
+            guidance: None,
+        }
+    }
+}
+
 /// Predicts the noise (or velocity) in latents at a timestep, given a caption.
 #[derive(Debug)]
 pub struct Unet {
     conv_in: Conv2d,
-    time1: Linear,
-    time2: Linear,
+    time: Embedding,
+    guidance: Option<Linear>,
+    added: Option<Embedding>,
+    class: Option<Embedding>,
     down: Vec<Down>,
     mid: Mid,
     up: Vec<Up>,
@@ -45,7 +98,7 @@ impl Unet {
                 channels: channels[level],
                 heads: config.heads(level),
                 context: config.cross_attention_dim,
-                layers: 1,
+                layers: config.transformer_layers(level),
                 groups: config.norm_num_groups,
                 linear_projection: config.use_linear_projection,
             })
@@ -93,18 +146,18 @@ impl Unet {
             .collect();
         Self {
             conv_in: Conv2d::new(&scope.at("conv_in"), config.in_channels, first, 3, 1, 1),
-            time1: Linear::new(
-                &scope.at("time_embedding.linear_1"),
-                first,
-                time_width,
-                true,
-            ),
-            time2: Linear::new(
-                &scope.at("time_embedding.linear_2"),
-                time_width,
-                time_width,
-                true,
-            ),
+            time: Embedding::new(&scope.at("time_embedding"), first, time_width),
+            guidance: config.time_cond_proj_dim.map(|waves| {
+                Linear::new(&scope.at("time_embedding.cond_proj"), waves, first, false)
+            }),
+            added: config
+                .addition_embed_type
+                .and(config.projection_class_embeddings_input_dim)
+                .map(|width| Embedding::new(&scope.at("add_embedding"), width, time_width)),
+            class: config
+                .class_embed_type
+                .and(config.projection_class_embeddings_input_dim)
+                .map(|width| Embedding::new(&scope.at("class_embedding"), width, time_width)),
             down,
             mid,
             up,
@@ -126,18 +179,17 @@ impl Unet {
 
     /// # Shapes
     ///
-    /// `latents` `[n, in_channels, h, w]`, `timesteps` `[n]` (float32), `context`
-    /// `[n, l, cross_attention_dim]`; the result is `[n, out_channels, h, w]`. The result has the
-    /// element type of `latents`, which `context` must share.
-    pub fn forward(&self, latents: &Tensor, timesteps: &Tensor, context: &Tensor) -> Tensor {
-        let waves = sinusoids(
-            timesteps,
-            self.config.block_out_channels[0],
-            self.config.flip_sin_to_cos,
-            self.config.freq_shift,
-        )
-        .to_kind(latents.kind());
-        let time = self.time2.forward(&self.time1.forward(&waves).silu());
+    /// `latents` `[n, in_channels, h, w]`, `timesteps` `[n]` (float32); the result is
+    /// `[n, out_channels, h, w]` of the latents' element type.
+    pub fn forward<'a>(
+        &self,
+        latents: &Tensor,
+        timesteps: &Tensor,
+        conditions: impl Into<Conditions<'a>>,
+    ) -> Tensor {
+        let conditions = conditions.into();
+        let context = conditions.context;
+        let time = self.embed_time(timesteps, conditions, latents.kind());
         // Every residual block applies SiLU to the time embedding first: done once here.
         let time = time.silu();
 
@@ -152,11 +204,51 @@ impl Unet {
         }
         self.conv_out.forward(&self.norm_out.forward(&xs).silu_())
     }
+
+    /// The timestep, and what is added to it, as `[n, 4 · channels]`.
+    fn embed_time(&self, timesteps: &Tensor, conditions: Conditions<'_>, kind: Kind) -> Tensor {
+        let UnetConfig {
+            block_out_channels,
+            flip_sin_to_cos: flip,
+            freq_shift: shift,
+            ..
+        } = &self.config;
+        let mut waves = sinusoids(timesteps, block_out_channels[0], *flip, *shift).to_kind(kind);
+        if let (Some(project), Some(scale)) = (&self.guidance, conditions.guidance) {
+            let width = self.config.time_cond_proj_dim.unwrap_or(0);
+            let features = guidance_waves(scale, width).to_device(waves.device());
+            waves = waves + project.forward(&features.to_kind(kind));
+        }
+        let mut time = self.time.forward(&waves);
+        if let (Some(embedding), Some(class)) = (&self.class, conditions.class) {
+            time = time + embedding.forward(class);
+        }
+        if let (Some(embedding), Some((pooled, sizes))) = (&self.added, conditions.text_time) {
+            let width = self.config.addition_time_embed_dim.unwrap_or(0);
+            let sizes = sinusoids(&sizes.flatten(0, -1), width, *flip, *shift)
+                .view([-1, SIZE_NUMBERS * width])
+                .to_kind(kind);
+            time = time + embedding.forward(&Tensor::cat(&[pooled, &sizes], -1));
+        }
+        time
+    }
+}
+
+/// Waves of a guidance scale `w`, `[1, width]`: those of a timestep 1000 (w − 1), spread to the last
+/// frequency (diffusers `get_guidance_scale_embedding`).
+fn guidance_waves(scale: f64, width: i64) -> Tensor {
+    let time = Tensor::from_slice(&[(scale - 1.0) * 1000.0]).to_kind(Kind::Float);
+    let waves = sinusoids(&time, width, false, 1.0);
+    if width % 2 == 0 {
+        waves
+    } else {
+        waves.constant_pad_nd([0, 1])
+    }
 }
 
 /// Sinusoidal timestep features (Vaswani et al. 2017, section 3.5; diffusers
 /// `get_timestep_embedding`), `[n]` to `[n, width]`.
-fn sinusoids(timesteps: &Tensor, width: i64, flip: bool, shift: f64) -> Tensor {
+pub(super) fn sinusoids(timesteps: &Tensor, width: i64, flip: bool, shift: f64) -> Tensor {
     let half = width / 2;
     let exponent = Tensor::arange(half, (Kind::Float, timesteps.device()))
         * (-(10_000_f64.ln()) / (half as f64 - shift));

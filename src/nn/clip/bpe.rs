@@ -199,7 +199,7 @@ mod tests {
             encoded.ids
         );
         assert!(!encoded.truncated);
-        assert_eq!(encoded.ids[0], tokenizer.bos_id());
+        assert_eq!(Some(encoded.ids[0]), tokenizer.bos_id());
         assert_eq!(encoded.ids[7..], [tokenizer.eos_id(); 5]);
     }
 

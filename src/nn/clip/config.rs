@@ -1,9 +1,11 @@
 //! CLIP's `config.json`, as Transformers writes it.
 //!
 //! Absent keys have the defaults of Transformers 5 (`configuration_clip.py`), as there: some of its
-//! versions leave out what is at its default, the end token among it.
+//! versions leave out what is at its default, the end token among it. Sizes no network can have are
+//! refused while reading, by key.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The activation between the two layers of a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +15,9 @@ pub enum Activation {
     QuickGelu,
     /// The exact Gaussian error linear unit, in `LAION`'s weights.
     Gelu,
+    /// Its approximation by a hyperbolic tangent, in `SigLIP`.
+    #[serde(rename = "gelu_pytorch_tanh", alias = "gelu_new")]
+    GeluTanh,
 }
 
 impl Activation {
@@ -20,13 +25,69 @@ impl Activation {
         match self {
             Self::QuickGelu => xs * (xs * 1.702).sigmoid(),
             Self::Gelu => xs.gelu("none"),
+            Self::GeluTanh => xs.gelu("tanh"),
         }
     }
 }
 
+/// A size in a config that no network can have.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{key} is {found}, expected {expected}")]
+pub struct SizeError {
+    /// The key.
+    pub key: &'static str,
+    /// Its value.
+    pub found: String,
+    /// What it may be.
+    pub expected: String,
+}
+
+/// Beyond this a size is a damaged file, not a network; the largest tables of tokens have 2¹⁸ rows.
+pub(super) const MAX_SIZE: i64 = 1 << 20;
+
+/// Refuses sizes that are not positive or absurd.
+pub(in crate::nn) fn check_sizes(sizes: &[(&'static str, i64)]) -> Result<(), SizeError> {
+    match sizes.iter().find(|(_, n)| !(1..=MAX_SIZE).contains(n)) {
+        None => Ok(()),
+        Some(&(key, found)) => Err(SizeError {
+            key,
+            found: found.to_string(),
+            expected: format!("a whole number from 1 to {MAX_SIZE}"),
+        }),
+    }
+}
+
+/// Refuses a width that cannot be split among the heads.
+pub(in crate::nn) fn check_heads(
+    key: &'static str,
+    width: i64,
+    heads: i64,
+) -> Result<(), SizeError> {
+    if width % heads == 0 {
+        return Ok(());
+    }
+    Err(SizeError {
+        key,
+        found: width.to_string(),
+        expected: format!("a multiple of the {heads} attention heads"),
+    })
+}
+
+/// Refuses patches that do not fit into the image.
+pub(in crate::nn) fn check_patches(image: i64, patch: i64) -> Result<(), SizeError> {
+    if patch <= image {
+        return Ok(());
+    }
+    Err(SizeError {
+        key: "patch_size",
+        found: patch.to_string(),
+        expected: format!("at most image_size ({image})"),
+    })
+}
+
 /// The text tower (`CLIPTextConfig`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, remote = "Self")]
 pub struct TextConfig {
     /// Number of tokens.
     pub vocab_size: i64,
@@ -67,9 +128,43 @@ impl Default for TextConfig {
     }
 }
 
+impl TextConfig {
+    /// Refuses sizes that no tower can have.
+    ///
+    /// # Errors
+    ///
+    /// [`SizeError`] with the key.
+    pub fn check(&self) -> Result<(), SizeError> {
+        check_sizes(&[
+            ("vocab_size", self.vocab_size),
+            ("hidden_size", self.hidden_size),
+            ("intermediate_size", self.intermediate_size),
+            ("num_hidden_layers", self.num_hidden_layers),
+            ("num_attention_heads", self.num_attention_heads),
+            ("max_position_embeddings", self.max_position_embeddings),
+            ("projection_dim", self.projection_dim),
+        ])?;
+        check_heads("hidden_size", self.hidden_size, self.num_attention_heads)
+    }
+}
+
+impl<'de> Deserialize<'de> for TextConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let config = Self::deserialize(deserializer)?;
+        config.check().map_err(D::Error::custom)?;
+        Ok(config)
+    }
+}
+
+impl Serialize for TextConfig {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
+    }
+}
+
 /// The image tower (`CLIPVisionConfig`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, remote = "Self")]
 pub struct VisionConfig {
     /// Width of the residual stream.
     pub hidden_size: i64,
@@ -89,6 +184,8 @@ pub struct VisionConfig {
     pub hidden_act: Activation,
     /// Added to the variance in every layer norm.
     pub layer_norm_eps: f64,
+    /// Width of the shared space, where this config stands alone.
+    pub projection_dim: i64,
 }
 
 impl Default for VisionConfig {
@@ -103,13 +200,50 @@ impl Default for VisionConfig {
             num_channels: 3,
             hidden_act: Activation::QuickGelu,
             layer_norm_eps: 1e-5,
+            projection_dim: 512,
         }
+    }
+}
+
+impl VisionConfig {
+    /// Refuses sizes that no tower can have.
+    ///
+    /// # Errors
+    ///
+    /// [`SizeError`] with the key.
+    pub fn check(&self) -> Result<(), SizeError> {
+        check_sizes(&[
+            ("hidden_size", self.hidden_size),
+            ("intermediate_size", self.intermediate_size),
+            ("num_hidden_layers", self.num_hidden_layers),
+            ("num_attention_heads", self.num_attention_heads),
+            ("image_size", self.image_size),
+            ("patch_size", self.patch_size),
+            ("num_channels", self.num_channels),
+            ("projection_dim", self.projection_dim),
+        ])?;
+        check_heads("hidden_size", self.hidden_size, self.num_attention_heads)?;
+        check_patches(self.image_size, self.patch_size)
+    }
+}
+
+impl<'de> Deserialize<'de> for VisionConfig {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let config = Self::deserialize(deserializer)?;
+        config.check().map_err(D::Error::custom)?;
+        Ok(config)
+    }
+}
+
+impl Serialize for VisionConfig {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Self::serialize(self, serializer)
     }
 }
 
 /// Both towers and the width of the space they share (`CLIPConfig`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(from = "Written")]
 pub struct ClipConfig {
     /// Width of the shared space.
     pub projection_dim: i64,
@@ -125,6 +259,46 @@ impl Default for ClipConfig {
             projection_dim: 512,
             text_config: TextConfig::default(),
             vision_config: VisionConfig::default(),
+        }
+    }
+}
+
+/// A `CLIPConfig` as files have it.
+#[derive(Deserialize)]
+struct Written {
+    #[serde(default = "default_projection", deserialize_with = "size")]
+    projection_dim: i64,
+    text_config: Option<TextConfig>,
+    vision_config: Option<VisionConfig>,
+    text_config_dict: Option<TextConfig>,
+    vision_config_dict: Option<VisionConfig>,
+}
+
+fn default_projection() -> i64 {
+    ClipConfig::default().projection_dim
+}
+
+fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    let size = i64::deserialize(deserializer)?;
+    check_sizes(&[("projection_dim", size)]).map_err(D::Error::custom)?;
+    Ok(size)
+}
+
+impl From<Written> for ClipConfig {
+    fn from(written: Written) -> Self {
+        // Old files have both. Transformers lets every key of the older one win, also those it
+        // leaves out, with their defaults (`CLIPConfig.__post_init__`).
+        let Written {
+            projection_dim,
+            text_config,
+            vision_config,
+            text_config_dict,
+            vision_config_dict,
+        } = written;
+        Self {
+            projection_dim,
+            text_config: text_config_dict.or(text_config).unwrap_or_default(),
+            vision_config: vision_config_dict.or(vision_config).unwrap_or_default(),
         }
     }
 }

@@ -1,14 +1,23 @@
 //! CLIP (Radford et al. 2021, <https://arxiv.org/abs/2103.00020>): tokenizer, text and image tower.
 //!
 //! - [`tokenizer`]: captions to token ids; [`bpe`] trains a vocabulary for a small world.
-//! - [`config`]: `config.json` as Transformers writes it.
-//! - [`towers`]: the two towers and the model that holds both.
+//! - [`config`]: `config.json` as Transformers writes it; [`open_clip`]: as `open_clip` does.
+//! - [`towers`]: the two towers; [`model`]: both with their projections, or one alone.
+//! - [`safety`]: the checker that Stable Diffusion folders carry.
 //!
 //! May import: `io`.
 
+#[cfg(feature = "torch")]
+pub(in crate::nn) mod block;
 pub mod bpe;
 #[cfg(feature = "torch")]
 pub mod config;
+#[cfg(feature = "torch")]
+pub mod model;
+#[cfg(feature = "torch")]
+pub mod open_clip;
+#[cfg(feature = "torch")]
+pub mod safety;
 pub mod tokenizer;
 #[cfg(feature = "torch")]
 pub mod towers;

@@ -1,26 +1,37 @@
-//! CLIP's tokenizer: byte-level BPE over lower-cased words, as `transformers.CLIPTokenizer` does it.
+//! The tokenizers of the CLIP family: captions to token ids, as the library that trained or ships
+//! the model does it.
+//!
+//! | folder, told by | reference | in |
+//! | --- | --- | --- |
+//! | any other (Transformers' and Diffusers' CLIP) | `transformers.CLIPTokenizer` | [`words`] |
+//! | `open_clip_config.json` without `config.json` | `open_clip.get_tokenizer("local-dir:…")` | [`open_clip`] |
+//! | `tokenizer_class` or `model_type` of `SigLIP` | `transformers.SiglipTokenizer` | [`siglip`] |
 //!
 //! ```text
-//! caption ─▶ special tokens cut out ─▶ NFC, lower case ─▶ words ─▶ byte symbols ─▶ merges ─▶ ids
+//! caption ─▶ cleaned ─▶ pieces of the vocabulary ─▶ [begin] ids end, cut or padded to the context
 //! ```
 //!
-//! The ids stand between a begin and an end token, padded or cut to the context; a cut caption
-//! keeps its end token, because CLIP reads the embedding there.
+//! A cut caption keeps its end token, because the model reads the embedding there.
 //!
-//! Source: `tokenization_clip.py` of Transformers 5.23 and the tokenizers library under it; the
-//! split expression is that of <https://github.com/openai/CLIP> `clip/simple_tokenizer.py`.
+//! May import: `io`.
 
+mod clean;
 mod files;
 mod merging;
+mod open_clip;
+mod pieces;
+mod proto;
+mod references;
+mod siglip;
+mod words;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
 
-use regex::Regex;
-use unicode_normalization::UnicodeNormalization as _;
-
-use self::merging::Merges;
+use self::open_clip::OpenClip;
+use self::siglip::Siglip;
+use self::words::Words;
+pub(super) use self::words::{byte_symbols, normalised, split};
 use crate::io::IoError;
 
 /// The token that begins a caption.
@@ -60,7 +71,26 @@ pub enum TokenizerError {
         source: serde_json::Error,
     },
 
-    /// A key is missing, of the wrong type, or of a kind of tokenizer other than CLIP's.
+    /// `SigLIP`'s vocabulary is not there.
+    #[error(
+        "{} holds no spiece.model, which SigLIP's tokenizer is read from: copy it from the model's repository",
+        dir.display()
+    )]
+    NoPieces {
+        /// The folder.
+        dir: PathBuf,
+    },
+
+    /// A `spiece.model` is damaged, or a kind of model other than `SigLIP`'s.
+    #[error("{}: {what}", path.display())]
+    Pieces {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
+
+    /// A key is missing, of the wrong type, or of a kind of tokenizer that is not read.
     #[error("{}: {key} must be {expected}", path.display())]
     Key {
         /// The file.
@@ -107,43 +137,48 @@ pub struct Encoding {
     pub truncated: bool,
 }
 
-/// A CLIP tokenizer.
+/// A tokenizer of the CLIP family.
 #[derive(Debug, Clone)]
 pub struct Tokenizer {
-    /// Id of every byte, within a word and at its end; bytes without a token have the unknown id.
-    bytes: Box<[[u32; 2]; 256]>,
-    merges: Merges,
-    /// Tokens that are found in a caption before it is split into words.
-    added: Vec<Added>,
-    bos: u32,
+    model: Model,
+    bos: Option<u32>,
     eos: u32,
     pad: u32,
     vocab_size: usize,
     context: usize,
 }
 
-/// A token that is found as it stands, such as `<|endoftext|>`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Added {
-    content: String,
-    id: u32,
-    /// Whether it is looked for after lower-casing rather than before.
-    normalized: bool,
+/// How a caption is cut into tokens.
+#[derive(Debug, Clone)]
+enum Model {
+    Clip(Words),
+    OpenClip(OpenClip),
+    Siglip(Siglip),
 }
 
 impl Tokenizer {
-    /// Reads `tokenizer.json`, or else `vocab.json` with `merges.txt`; the special tokens and the
-    /// context from `tokenizer_config.json` and `special_tokens_map.json` where they are.
+    /// Reads the files of a folder; which ones, its kind decides (see the module's table).
+    ///
+    /// CLIP: `tokenizer.json`, or else `vocab.json` with `merges.txt`; special tokens and context
+    /// from `tokenizer_config.json` and `special_tokens_map.json` where they are. `open_clip`: the
+    /// same vocabulary files (it ships CLIP's vocabulary within itself, hardlight does not), the
+    /// rest from `open_clip_config.json`. `SigLIP`: `spiece.model` and `tokenizer_config.json`.
     ///
     /// # Errors
     ///
     /// [`TokenizerError`], naming the file and the key or line.
     pub fn from_dir(dir: &Path) -> Result<Self, TokenizerError> {
-        files::read(dir)
+        if dir.join("open_clip_config.json").is_file() && !dir.join("config.json").is_file() {
+            open_clip::read(dir)
+        } else if siglip::is_kind_of(dir)? {
+            siglip::read(dir)
+        } else {
+            files::read(dir)
+        }
     }
 
-    /// A tokenizer from tokens with their ids and merges in order of rank, with CLIP's own special
-    /// tokens and the end token as padding.
+    /// A CLIP tokenizer from tokens with their ids and merges in order of rank, with CLIP's own
+    /// special tokens and the end token as padding.
     ///
     /// # Errors
     ///
@@ -176,65 +211,26 @@ impl Tokenizer {
 
     /// Token ids of a caption.
     pub fn encode(&self, text: &str) -> Encoding {
-        let mut ids = vec![self.bos];
-        for raw in self.cut(text, false) {
-            match raw {
-                Piece::Added(id) => ids.push(id),
-                Piece::Text(text) => self.encode_text(text, &mut ids),
-            }
+        let mut ids: Vec<u32> = self.bos.into_iter().collect();
+        match &self.model {
+            Model::Clip(words) => words.encode(text, &mut ids),
+            Model::OpenClip(open_clip) => open_clip.encode(text, &mut ids),
+            Model::Siglip(siglip) => siglip.encode(text, &mut ids),
         }
-        let truncated = ids.len() + 1 > self.context;
+        // SigLIP's adds no end token to one that is written out in the caption.
+        let ends =
+            |ids: &[u32]| matches!(self.model, Model::Siglip(_)) && ids.last() == Some(&self.eos);
+        let truncated = ids.len() + usize::from(!ends(&ids)) > self.context;
         ids.truncate(self.context - 1);
-        ids.push(self.eos);
+        if !ends(&ids) {
+            ids.push(self.eos);
+        }
         let len = ids.len();
         ids.resize(self.context, self.pad);
         Encoding {
             ids,
             len,
             truncated,
-        }
-    }
-
-    fn encode_text(&self, text: &str, ids: &mut Vec<u32>) {
-        let text = normalised(text);
-        for piece in self.cut(&text, true) {
-            match piece {
-                Piece::Added(id) => ids.push(id),
-                Piece::Text(text) => {
-                    for word in split(text) {
-                        ids.extend(self.word(word));
-                    }
-                }
-            }
-        }
-    }
-
-    fn word(&self, word: &str) -> Vec<u32> {
-        let last = word.len().saturating_sub(1);
-        let symbols = word
-            .bytes()
-            .enumerate()
-            .map(|(i, byte)| self.bytes[usize::from(byte)][usize::from(i == last)]);
-        merging::merge_all(symbols.collect(), &self.merges)
-    }
-
-    /// Cuts the added tokens out of a text: the leftmost first, of several there the longest.
-    fn cut<'a>(&self, mut text: &'a str, normalized: bool) -> Vec<Piece<'a>> {
-        let mut pieces = Vec::new();
-        loop {
-            let next = self
-                .added
-                .iter()
-                .filter(|added| added.normalized == normalized)
-                .filter_map(|added| Some((text.find(&added.content)?, added)))
-                .min_by_key(|(at, added)| (*at, usize::MAX - added.content.len()));
-            let Some((at, added)) = next else {
-                pieces.push(Piece::Text(text));
-                return pieces;
-            };
-            pieces.push(Piece::Text(&text[..at]));
-            pieces.push(Piece::Added(added.id));
-            text = &text[at + added.content.len()..];
         }
     }
 
@@ -248,8 +244,8 @@ impl Tokenizer {
         self.vocab_size
     }
 
-    /// The id that begins a caption.
-    pub fn bos_id(&self) -> u32 {
+    /// The id that begins a caption; `SigLIP`'s have none.
+    pub fn bos_id(&self) -> Option<u32> {
         self.bos
     }
 
@@ -262,59 +258,6 @@ impl Tokenizer {
     pub fn pad_id(&self) -> u32 {
         self.pad
     }
-}
-
-enum Piece<'a> {
-    Added(u32),
-    Text(&'a str),
-}
-
-/// NFC and lower case. White space needs no care: words never hold any.
-pub(super) fn normalised(text: &str) -> String {
-    // Character by character, as the reference does: `str::to_lowercase` would turn the sigma at
-    // the end of a word into another letter.
-    text.nfc().flat_map(char::to_lowercase).collect()
-}
-
-/// The words of a normalised text.
-pub(super) fn split(text: &str) -> Vec<&str> {
-    static PATTERN: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(concat!(
-            r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d",
-            r"|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
-        ))
-        .expect("the expression is constant and tested")
-    });
-    let mut words = Vec::new();
-    for word in PATTERN.find_iter(text).map(|found| found.as_str()) {
-        // The reference splits every word again by GPT-2's expression. That leaves words as they
-        // are but for the names of special tokens, which got here because they were in capitals.
-        match word
-            .strip_prefix("<|")
-            .and_then(|rest| rest.strip_suffix("|>"))
-        {
-            Some(name) if !name.is_empty() => words.extend(["<|", name, "|>"]),
-            _ => words.push(word),
-        }
-    }
-    words
-}
-
-/// The printable character that stands for each byte (GPT-2's `bytes_to_unicode`).
-pub(super) fn byte_symbols() -> [char; 256] {
-    let mut table = ['\0'; 256];
-    let mut next = 256_u32;
-    for byte in 0..=255_u8 {
-        table[usize::from(byte)] = match byte {
-            b'!'..=b'~' | 0xA1..=0xAC | 0xAE..=0xFF => char::from(byte),
-            _ => {
-                let symbol = char::from_u32(next).unwrap_or(char::REPLACEMENT_CHARACTER);
-                next += 1;
-                symbol
-            }
-        };
-    }
-    table
 }
 
 #[cfg(test)]

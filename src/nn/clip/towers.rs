@@ -1,59 +1,12 @@
-//! CLIP's two transformers (Radford et al. 2021, section 2.4), with the names Transformers gives
-//! their parameters.
+//! CLIP's two transformers (Radford et al. 2021, section 2.4), with the names that Transformers or
+//! `open_clip` gives their parameters.
 
 use tch::{Device, Kind, Tensor};
 
-use super::config::{Activation, ClipConfig, TextConfig, VisionConfig};
-use crate::nn::attention::attend;
-use crate::nn::layers::{Conv2d, LayerNorm, Linear};
+use super::block::{Block, Shape};
+use super::config::{TextConfig, VisionConfig};
+use crate::nn::layers::{Conv2d, LayerNorm};
 use crate::nn::params::{Init, Scope};
-
-/// One pre-norm transformer block.
-#[derive(Debug)]
-struct Block {
-    norm1: LayerNorm,
-    query: Linear,
-    key: Linear,
-    value: Linear,
-    out: Linear,
-    norm2: LayerNorm,
-    fc1: Linear,
-    fc2: Linear,
-    heads: i64,
-    activation: Activation,
-}
-
-impl Block {
-    fn new(scope: &Scope, width: i64, inner: i64, heads: i64, eps: f64, act: Activation) -> Self {
-        let attn = scope.at("self_attn");
-        Self {
-            norm1: LayerNorm::new(&scope.at("layer_norm1"), width, eps),
-            query: Linear::new(&attn.at("q_proj"), width, width, true),
-            key: Linear::new(&attn.at("k_proj"), width, width, true),
-            value: Linear::new(&attn.at("v_proj"), width, width, true),
-            out: Linear::new(&attn.at("out_proj"), width, width, true),
-            norm2: LayerNorm::new(&scope.at("layer_norm2"), width, eps),
-            fc1: Linear::new(&scope.at("mlp.fc1"), width, inner, true),
-            fc2: Linear::new(&scope.at("mlp.fc2"), inner, width, true),
-            heads,
-            activation: act,
-        }
-    }
-
-    fn forward(&self, xs: &Tensor, mask: Option<&Tensor>) -> Tensor {
-        let ys = self.norm1.forward(xs);
-        let (q, k, v) = (
-            self.query.forward(&ys),
-            self.key.forward(&ys),
-            self.value.forward(&ys),
-        );
-        let xs = xs + self.out.forward(&attend(&q, &k, &v, self.heads, mask));
-        let ys = self
-            .activation
-            .apply(&self.fc1.forward(&self.norm2.forward(&xs)));
-        xs + self.fc2.forward(&ys)
-    }
-}
 
 /// The text tower (`text_model` in a checkpoint), without the projection.
 #[derive(Debug)]
@@ -74,37 +27,76 @@ pub struct TextOutput {
     pub pooled: Tensor,
 }
 
+/// What the text tower gives, and what it had on the way.
+#[derive(Debug)]
+pub struct TextStates {
+    /// As [`TextTower::forward`] gives it.
+    pub output: TextOutput,
+    /// `[n, l, width]` each: the embedded tokens, then what every block made of them, without the
+    /// last layer norm (Transformers' `hidden_states`).
+    pub states: Vec<Tensor>,
+}
+
+impl TextStates {
+    /// What came out of the tower before its last `blocks` blocks; none if it has fewer.
+    ///
+    /// SDXL attends to `before_last(clip_skip + 1)` of both its encoders (`hidden_states[-2]` by
+    /// default), as it is. Stable Diffusion with a `clip_skip` attends to `before_last(clip_skip)`
+    /// after [`TextTower::normalise`].
+    pub fn before_last(&self, blocks: usize) -> Option<&Tensor> {
+        let at = self.states.len().checked_sub(blocks + 1)?;
+        self.states.get(at)
+    }
+}
+
+fn text_shape(config: &TextConfig) -> Shape {
+    Shape {
+        width: config.hidden_size,
+        inner: config.intermediate_size,
+        heads: config.num_attention_heads,
+        eps: config.layer_norm_eps,
+        activation: config.hidden_act,
+    }
+}
+
 impl TextTower {
     /// Takes the parameters below `scope` (`text_model`).
     pub fn new(scope: &Scope, config: &TextConfig) -> Self {
         let width = config.hidden_size;
         let emb = scope.at("embeddings");
-        let init = Init::Normal(0.02);
-        let tokens = emb
-            .at("token_embedding")
-            .param("weight", &[config.vocab_size, width], init);
+        let tokens = tokens(&emb, config);
         let shape = [config.max_position_embeddings, width];
         let positions = emb
             .at("position_embedding")
             .param("weight", &shape, Init::Normal(0.01));
-        let blocks = (0..config.num_hidden_layers)
-            .map(|i| {
-                Block::new(
-                    &scope.at(format_args!("encoder.layers.{i}")),
-                    width,
-                    config.intermediate_size,
-                    config.num_attention_heads,
-                    config.layer_norm_eps,
-                    config.hidden_act,
-                )
-            })
-            .collect();
+        let blocks = Block::all(
+            &scope.at("encoder.layers"),
+            config.num_hidden_layers,
+            text_shape(config),
+        );
         let norm = LayerNorm::new(&scope.at("final_layer_norm"), width, config.layer_norm_eps);
         Self {
             tokens,
             positions,
             blocks,
             norm,
+            eos: config.eos_token_id,
+        }
+    }
+
+    /// Takes the parameters of `open_clip`'s text tower below `scope`, the root of its `CLIP`.
+    pub(super) fn open_clip(scope: &Scope, config: &TextConfig) -> Self {
+        let width = config.hidden_size;
+        let shape = [config.max_position_embeddings, width];
+        Self {
+            tokens: tokens(scope, config),
+            positions: scope.param("positional_embedding", &shape, Init::Normal(0.01)),
+            blocks: Block::all_open_clip(
+                &scope.at("transformer.resblocks"),
+                config.num_hidden_layers,
+                text_shape(config),
+            ),
+            norm: LayerNorm::new(&scope.at("ln_final"), width, config.layer_norm_eps),
             eos: config.eos_token_id,
         }
     }
@@ -127,17 +119,47 @@ impl TextTower {
 
     /// As [`Self::forward`], computing in `kind`.
     pub fn forward_as(&self, ids: &Tensor, kind: Kind) -> TextOutput {
-        let length = ids.size()[1];
-        let xs = Tensor::embedding(&self.tokens, ids, -1, false, false)
-            + self.positions.narrow(0, 0, length);
-        let mut xs = xs.to_kind(kind);
-        let mask = causal_mask(length, kind, ids.device());
+        let mask = causal_mask(ids, kind);
+        let mut xs = self.embed(ids, kind);
         for block in &self.blocks {
             xs = block.forward(&xs, Some(&mask));
         }
-        let hidden = self.norm.forward(&xs);
+        self.finish(ids, &xs)
+    }
+
+    /// As [`Self::forward`], keeping what every block gave.
+    pub fn forward_all(&self, ids: &Tensor) -> TextStates {
+        let kind = self.tokens.kind();
+        let mask = causal_mask(ids, kind);
+        let mut xs = self.embed(ids, kind);
+        let mut states = vec![xs.shallow_clone()];
+        for block in &self.blocks {
+            xs = block.forward(&xs, Some(&mask));
+            states.push(xs.shallow_clone());
+        }
+        let output = self.finish(ids, &xs);
+        TextStates { output, states }
+    }
+
+    /// The last layer norm, for a state that was taken before it.
+    ///
+    /// # Shapes
+    ///
+    /// `[.., width]` to the same.
+    pub fn normalise(&self, state: &Tensor) -> Tensor {
+        self.norm.forward(state)
+    }
+
+    fn embed(&self, ids: &Tensor, kind: Kind) -> Tensor {
+        let xs = Tensor::embedding(&self.tokens, ids, -1, false, false)
+            + self.positions.narrow(0, 0, ids.size()[1]);
+        xs.to_kind(kind)
+    }
+
+    fn finish(&self, ids: &Tensor, state: &Tensor) -> TextOutput {
+        let hidden = self.norm.forward(state);
         // Old configs say 2 where the end token has the largest id (transformers,
-        // `CLIPTextTransformer.forward`).
+        // `CLIPTextModel.forward`).
         let ends = if self.eos == 2 {
             ids.argmax(-1, false)
         } else {
@@ -150,7 +172,15 @@ impl TextTower {
     }
 }
 
-fn causal_mask(length: i64, kind: Kind, device: Device) -> Tensor {
+fn tokens(scope: &Scope, config: &TextConfig) -> Tensor {
+    let shape = [config.vocab_size, config.hidden_size];
+    scope
+        .at("token_embedding")
+        .param("weight", &shape, Init::Normal(0.02))
+}
+
+fn causal_mask(ids: &Tensor, kind: Kind) -> Tensor {
+    let (length, device): (i64, Device) = (ids.size()[1], ids.device());
     Tensor::full([length, length], f64::NEG_INFINITY, (kind, device)).triu(1)
 }
 
@@ -165,46 +195,62 @@ pub struct VisionTower {
     norm_out: LayerNorm,
 }
 
+fn vision_shape(config: &VisionConfig) -> Shape {
+    Shape {
+        width: config.hidden_size,
+        inner: config.intermediate_size,
+        heads: config.num_attention_heads,
+        eps: config.layer_norm_eps,
+        activation: config.hidden_act,
+    }
+}
+
 impl VisionTower {
     /// Takes the parameters below `scope` (`vision_model`).
     pub fn new(scope: &Scope, config: &VisionConfig) -> Self {
-        let width = config.hidden_size;
+        let (width, eps) = (config.hidden_size, config.layer_norm_eps);
         let emb = scope.at("embeddings");
-        let side = config.image_size / config.patch_size;
-        let patches = Conv2d::without_bias(
-            &emb.at("patch_embedding"),
-            config.num_channels,
-            width,
-            config.patch_size,
-            config.patch_size,
-            0,
-        );
+        let patches = patches(&emb.at("patch_embedding"), config);
         let class = emb.param("class_embedding", &[width], Init::Normal(0.02));
         let positions = emb.at("position_embedding").param(
             "weight",
-            &[side * side + 1, width],
+            &positions_shape(config),
             Init::Normal(0.02),
         );
-        let blocks = (0..config.num_hidden_layers)
-            .map(|i| {
-                Block::new(
-                    &scope.at(format_args!("encoder.layers.{i}")),
-                    width,
-                    config.intermediate_size,
-                    config.num_attention_heads,
-                    config.layer_norm_eps,
-                    config.hidden_act,
-                )
-            })
-            .collect();
+        let blocks = Block::all(
+            &scope.at("encoder.layers"),
+            config.num_hidden_layers,
+            vision_shape(config),
+        );
         Self {
             class,
             patches,
             positions,
             // Spelled so in every checkpoint.
-            norm_in: LayerNorm::new(&scope.at("pre_layrnorm"), width, config.layer_norm_eps),
+            norm_in: LayerNorm::new(&scope.at("pre_layrnorm"), width, eps),
             blocks,
-            norm_out: LayerNorm::new(&scope.at("post_layernorm"), width, config.layer_norm_eps),
+            norm_out: LayerNorm::new(&scope.at("post_layernorm"), width, eps),
+        }
+    }
+
+    /// Takes the parameters of `open_clip`'s `VisionTransformer` below `scope` (`visual`).
+    pub(super) fn open_clip(scope: &Scope, config: &VisionConfig) -> Self {
+        let (width, eps) = (config.hidden_size, config.layer_norm_eps);
+        Self {
+            class: scope.param("class_embedding", &[width], Init::Normal(0.02)),
+            patches: patches(&scope.at("conv1"), config),
+            positions: scope.param(
+                "positional_embedding",
+                &positions_shape(config),
+                Init::Normal(0.02),
+            ),
+            norm_in: LayerNorm::new(&scope.at("ln_pre"), width, eps),
+            blocks: Block::all_open_clip(
+                &scope.at("transformer.resblocks"),
+                config.num_hidden_layers,
+                vision_shape(config),
+            ),
+            norm_out: LayerNorm::new(&scope.at("ln_post"), width, eps),
         }
     }
 
@@ -226,58 +272,13 @@ impl VisionTower {
     }
 }
 
-/// Both towers and their projections into the shared space (`CLIPModel`).
-#[derive(Debug)]
-pub struct Clip {
-    text: TextTower,
-    vision: VisionTower,
-    text_projection: Linear,
-    visual_projection: Linear,
-    logit_scale: Tensor,
+fn patches(scope: &Scope, config: &VisionConfig) -> Conv2d {
+    let (channels, width, side) = (config.num_channels, config.hidden_size, config.patch_size);
+    Conv2d::without_bias(scope, channels, width, side, side, 0)
 }
 
-impl Clip {
-    /// Takes all parameters of a `CLIPModel`.
-    pub fn new(scope: &Scope, config: &ClipConfig) -> Self {
-        let d = config.projection_dim;
-        let (text, vision) = (&config.text_config, &config.vision_config);
-        let project = |name, width| Linear::new(&scope.at(name), width, d, false);
-        Self {
-            text: TextTower::new(&scope.at("text_model"), text),
-            vision: VisionTower::new(&scope.at("vision_model"), vision),
-            text_projection: project("text_projection", text.hidden_size),
-            visual_projection: project("visual_projection", vision.hidden_size),
-            // ln(1 / 0.07), the paper's initial temperature (section 2.5).
-            logit_scale: scope.param("logit_scale", &[], Init::Const(2.6593)),
-        }
-    }
-
-    /// Caption embeddings before normalisation.
-    ///
-    /// # Shapes
-    ///
-    /// `ids` int64 `[n, l]`; the result is `[n, projection_dim]`.
-    pub fn embed_text(&self, ids: &Tensor) -> Tensor {
-        self.text_projection.forward(&self.text.forward(ids).pooled)
-    }
-
-    /// As [`Self::embed_text`], computing in `kind` whatever the parameters' element type.
-    pub fn embed_text_as(&self, ids: &Tensor, kind: Kind) -> Tensor {
-        self.text_projection
-            .forward(&self.text.forward_as(ids, kind).pooled)
-    }
-
-    /// Image embeddings before normalisation.
-    ///
-    /// # Shapes
-    ///
-    /// `pixels` `[n, 3, side, side]`, normalised; the result is `[n, projection_dim]`.
-    pub fn embed_images(&self, pixels: &Tensor) -> Tensor {
-        self.visual_projection.forward(&self.vision.forward(pixels))
-    }
-
-    /// The learned logarithm of the inverse temperature.
-    pub fn logit_scale(&self) -> &Tensor {
-        &self.logit_scale
-    }
+/// A position for every patch, and one for the class token before them.
+fn positions_shape(config: &VisionConfig) -> [i64; 2] {
+    let side = config.image_size / config.patch_size;
+    [side * side + 1, config.hidden_size]
 }

@@ -2,15 +2,17 @@
 //!
 //! The header is read once; a tensor's bytes are touched only when it is taken. The format's reader
 //! refuses headers over 100 MB, offsets that overlap, leave holes or run past the end, and shapes
-//! whose size overflows.
+//! whose size overflows; a name given twice is refused here.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Formatter;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
-use safetensors::tensor::{Dtype, SafeTensors, TensorInfo};
-use serde::Deserialize;
+use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorInfo};
+use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer as _};
 use tch::{Device, Kind, Tensor};
 
 use super::ParamsError;
@@ -35,7 +37,7 @@ pub struct Checkpoint {
 }
 
 impl std::fmt::Debug for Checkpoint {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+    fn fmt(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Checkpoint")
             .field("path", &self.path)
             .field("tensors", &self.tensors.len())
@@ -92,6 +94,10 @@ impl Checkpoint {
                 path: path.clone(),
                 source,
             })?;
+        check_names(&map[8..8 + header]).map_err(|source| ParamsError::Format {
+            path: path.clone(),
+            source: SafeTensorError::InvalidHeaderDeserialization(source),
+        })?;
         let shard = self.shards.len();
         for (name, info) in metadata.tensors() {
             let entry = (shard, info.clone());
@@ -142,6 +148,32 @@ impl Checkpoint {
         self.notes.get(key).map(String::as_str)
     }
 
+    /// The element type of a tensor; `None` if there is none of this name.
+    ///
+    /// # Errors
+    ///
+    /// [`ParamsError::Dtype`] if its elements are not floats.
+    pub fn kind(&self, name: &str) -> Result<Option<Kind>, ParamsError> {
+        self.kind_among(float, name)
+    }
+
+    fn kind_among(
+        &self,
+        known: impl Fn(Dtype) -> Option<Kind>,
+        name: &str,
+    ) -> Result<Option<Kind>, ParamsError> {
+        let Some((shard, info)) = self.tensors.get(name) else {
+            return Ok(None);
+        };
+        known(info.dtype)
+            .map(Some)
+            .ok_or_else(|| ParamsError::Dtype {
+                path: self.shards[*shard].path.clone(),
+                name: name.to_owned(),
+                dtype: format!("{:?}", info.dtype),
+            })
+    }
+
     /// A tensor as `kind` on `device`; `None` if there is none of this name.
     ///
     /// # Errors
@@ -154,7 +186,7 @@ impl Checkpoint {
         kind: Kind,
         device: Device,
     ) -> Result<Option<Tensor>, ParamsError> {
-        self.read(name, float, kind, device)
+        self.read(name, self.kind(name)?, kind, device)
     }
 
     /// The one number of a tensor with one element, which may also be whole; `None` if there is no
@@ -167,27 +199,22 @@ impl Checkpoint {
         if self.shape(name).is_none_or(|s| s.iter().any(|&n| n != 1)) {
             return Ok(None);
         }
-        let kind = |dtype| float(dtype).or_else(|| whole(dtype));
-        let tensor = self.read(name, kind, Kind::Double, Device::Cpu)?;
+        let from = self.kind_among(|dtype| float(dtype).or_else(|| whole(dtype)), name)?;
+        let tensor = self.read(name, from, Kind::Double, Device::Cpu)?;
         Ok(tensor.map(|number| number.double_value(&vec![0; number.dim()])))
     }
 
     fn read(
         &self,
         name: &str,
-        known: impl Fn(Dtype) -> Option<Kind>,
+        from: Option<Kind>,
         kind: Kind,
         device: Device,
     ) -> Result<Option<Tensor>, ParamsError> {
-        let Some((shard, info)) = self.tensors.get(name) else {
+        let (Some((shard, info)), Some(from)) = (self.tensors.get(name), from) else {
             return Ok(None);
         };
         let shard = &self.shards[*shard];
-        let from = known(info.dtype).ok_or_else(|| ParamsError::Dtype {
-            path: shard.path.clone(),
-            name: name.to_owned(),
-            dtype: format!("{:?}", info.dtype),
-        })?;
         let (start, end) = info.data_offsets;
         let bytes = &shard.map[shard.data + start..shard.data + end];
         Tensor::f_from_data_size(bytes, &dims(&info.shape), from)
@@ -226,6 +253,29 @@ pub(super) fn indexed(path: &Path) -> Result<Vec<PathBuf>, ParamsError> {
             Ok(dir.join(name))
         })
         .collect()
+}
+
+/// Refuses a header that gives a name twice. The format forbids it; its reader takes the last.
+fn check_names(header: &[u8]) -> serde_json::Result<()> {
+    struct Unrepeated;
+    impl<'de> Visitor<'de> for Unrepeated {
+        type Value = ();
+
+        fn expecting(&self, f: &mut Formatter<'_>) -> std::fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+            let mut seen = BTreeSet::new();
+            while let Some((name, _)) = map.next_entry::<String, IgnoredAny>()? {
+                if let Some(name) = seen.replace(name) {
+                    return Err(A::Error::custom(format!("{name:?} stands there twice")));
+                }
+            }
+            Ok(())
+        }
+    }
+    serde_json::Deserializer::from_slice(header).deserialize_map(Unrepeated)
 }
 
 /// Maps a checkpoint into memory, so that a 5 GB file is never held twice.

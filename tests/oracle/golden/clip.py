@@ -1,17 +1,33 @@
-"""Golden CLIP towers for tests/models.rs, by Transformers.
+"""Golden CLIP and SigLIP towers for tests/models.rs, by Transformers, open_clip and Diffusers.
 
     .venv-oracle/bin/python tests/oracle/golden/clip.py
 
-Folders under tests/golden/clip as save_pretrained writes them (the weights of CLIPModel in float16,
-those of CLIPTextModel in float32), and beside the weights expected.safetensors with inputs and
-outputs in float32. Made with transformers 5.23.0, torch 2.11.0.
+Folders under tests/golden/clip as the libraries write them (the weights in float16, but those of
+CLIPTextModel in float32), and beside the weights expected.safetensors with inputs and outputs in
+float32. Made with transformers 5.23.0, open_clip 3.3.0, diffusers 0.42.1, torch 2.11.0.
 """
 
 import json
+import shutil
 
+import open_clip
 import torch
 import transformers
-from transformers import CLIPConfig, CLIPModel, CLIPTextConfig, CLIPTextModel
+from diffusers.pipelines.stable_diffusion import StableDiffusionSafetyChecker, safety_checker
+from safetensors.torch import save_file
+from transformers import (
+    CLIPConfig,
+    CLIPModel,
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+    CLIPVisionConfig,
+    CLIPVisionModelWithProjection,
+    SiglipConfig,
+    SiglipModel,
+    SiglipTextConfig,
+    SiglipVisionConfig,
+)
 
 from weights import GOLDEN, save, save_expected, scale_well
 
@@ -38,16 +54,25 @@ def text_config(activation, end, eps, **more):
     } | more
 
 
-def towers(name, seed, activation, end, eps):
-    vision = {
+def vision_config(activation, eps, **more):
+    return {
         "hidden_size": 24, "intermediate_size": 36, "num_hidden_layers": 2, "num_attention_heads": 3,
         "image_size": 12, "patch_size": 4, "hidden_act": activation, "layer_norm_eps": eps,
-    }
+    } | more
+
+
+def some_pixels(seed):
+    return torch.randn((3, 3, 12, 12), generator=torch.Generator().manual_seed(seed))
+
+
+def towers(name, seed, activation, end, eps):
     config = CLIPConfig(
-        text_config=text_config(activation, end, eps), vision_config=vision, projection_dim=20
+        text_config=text_config(activation, end, eps),
+        vision_config=vision_config(activation, eps),
+        projection_dim=20,
     )
     model = save(scale_well(CLIPModel(config), seed).half(), name)
-    pixels = torch.randn((3, 3, 12, 12), generator=torch.Generator().manual_seed(seed + 1))
+    pixels = some_pixels(seed + 1)
     with torch.no_grad():
         text = model.text_model(IDS)
         images = model.vision_model(pixels)
@@ -71,11 +96,124 @@ def text_encoder(name, seed):
     save_expected(name, ids=IDS, hidden=out.last_hidden_state, pooled=out.pooler_output)
 
 
+def text_with_projection(name, seed):
+    """SDXL's second text encoder."""
+    config = CLIPTextConfig(
+        **text_config("gelu", 2, 1e-5, hidden_size=12, num_hidden_layers=3, projection_dim=14)
+    )
+    model = save(scale_well(CLIPTextModelWithProjection(config), seed).half(), name)
+    with torch.no_grad():
+        out = model(IDS, output_hidden_states=True)
+    states = {f"state_{i}": state for i, state in enumerate(out.hidden_states)}
+    save_expected(
+        name, ids=IDS, hidden=out.last_hidden_state, text_embeds=out.text_embeds, **states
+    )
+
+
+def vision_with_projection(name, seed):
+    """The image encoder of Stable unCLIP."""
+    config = CLIPVisionConfig(**vision_config("quick_gelu", 1e-5, projection_dim=14))
+    model = save(scale_well(CLIPVisionModelWithProjection(config), seed).half(), name)
+    pixels = some_pixels(seed + 1)
+    with torch.no_grad():
+        save_expected(name, pixels=pixels, image_embeds=model(pixels).image_embeds)
+
+
+def open_clip_towers(name, seed, quick_gelu):
+    """A CLIP in open_clip's own names and with its own config."""
+    config = {
+        "embed_dim": 20, "quick_gelu": quick_gelu,
+        "vision_cfg": {
+            "image_size": 12, "layers": 2, "width": 24, "head_width": 8, "patch_size": 4, "mlp_ratio": 1.55,
+        },
+        "text_cfg": {
+            "context_length": CONTEXT, "vocab_size": VOCABULARY, "width": 16, "heads": 2, "layers": 2,
+        },
+    }
+    if not quick_gelu:
+        del config["quick_gelu"]
+    model = scale_well(open_clip.CLIP(**config), seed)
+    with torch.no_grad():
+        # Tables, though they are plain parameters.
+        for table in (model.positional_embedding, model.visual.positional_embedding):
+            table.mul_(table.shape[1] ** 0.5)
+    folder = GOLDEN / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    preprocess = {"mean": [0.5] * 3, "std": [0.25] * 3}
+    text = json.dumps({"model_cfg": config, "preprocess_cfg": preprocess}, indent=2)
+    (folder / "open_clip_config.json").write_text(text + "\n")
+    weights = {key: value.half().contiguous() for key, value in model.state_dict().items()}
+    save_file(weights, folder / "open_clip_model.safetensors")
+    model.load_state_dict({key: value.float() for key, value in weights.items()})
+    pixels = some_pixels(seed + 1)
+    with torch.no_grad():
+        save_expected(
+            name,
+            ids=IDS,
+            pixels=pixels,
+            text_embeds=model.encode_text(IDS),
+            image_embeds=model.encode_image(pixels),
+        )
+
+
+def siglip(name, seed):
+    text = text_config("gelu_pytorch_tanh", END, 1e-6, projection_size=24)
+    config = SiglipConfig(text_config=text, vision_config=vision_config("gelu_pytorch_tanh", 1e-6))
+    model = scale_well(SiglipModel(config), seed)
+    with torch.no_grad():
+        model.vision_model.head.probe.mul_(24**0.5)
+    model = save(model.half(), name)
+    pixels = some_pixels(seed + 1)
+    with torch.no_grad():
+        save_expected(
+            name,
+            ids=IDS,
+            pixels=pixels,
+            text_embeds=model.get_text_features(IDS).pooler_output,
+            image_embeds=model.get_image_features(pixels).pooler_output,
+        )
+
+
+def safety(name, seed):
+    """The safety checker. Of six images the first is flagged for special care alone, the next two
+    are not, though the second is as near to a concept; the others are left to chance."""
+    config = CLIPConfig(vision_config=vision_config("quick_gelu", 1e-5), projection_dim=20)
+    model = scale_well(StableDiffusionSafetyChecker(config), seed)
+    pixels = torch.cat([some_pixels(seed + 1), some_pixels(seed + 2)])
+    with torch.no_grad():
+        embeds = model.visual_projection(model.vision_model(pixels).pooler_output)
+        special = safety_checker.cosine_distance(embeds, model.special_care_embeds)
+        concepts = safety_checker.cosine_distance(embeds, model.concept_embeds)
+        model.special_care_embeds_weights.fill_(0.9)
+        near = int((special[0] - special[1]).argmax())
+        model.special_care_embeds_weights[near] = special[:2, near].mean()
+        nearest = concepts[:3].max(dim=0)
+        thresholds = nearest.values + 0.02
+        for image in range(2):
+            concept = int((nearest.indices == image).int().argmax())
+            thresholds[concept] = nearest.values[concept] + 0.005
+        model.concept_embeds_weights.copy_(thresholds)
+    model = save(model.half(), name)
+    # The checker throws its scores away; they all pass through `round`.
+    scores = []
+    safety_checker.round = lambda *args: scores.append(round(*args)) or scores[-1]
+    _, flags = model(pixels, [torch.ones(1) for _ in pixels])
+    del safety_checker.round
+    assert flags[:3] == [True, False, False] and any(flags[3:]), flags
+    scores = torch.tensor([float(score) for score in scores]).view(len(pixels), 3 + 17)
+    save_expected(name, pixels=pixels, flags=torch.tensor(flags), scores=scores)
+
+
 def defaults():
     """What absent keys of a config mean."""
     text, vision = CLIPTextConfig().to_dict(), transformers.CLIPVisionConfig().to_dict()
     out = {"projection_dim": CLIPConfig().projection_dim, "text_config": text, "vision_config": vision}
     (GOLDEN / "clip" / "defaults.json").write_text(json.dumps(out, indent=1, sort_keys=True) + "\n")
+    text, vision = SiglipTextConfig().to_dict(), SiglipVisionConfig().to_dict()
+    out = {"text_config": text, "vision_config": vision}
+    path = GOLDEN / "clip" / "siglip_defaults.json"
+    path.write_text(json.dumps(out, indent=1, sort_keys=True) + "\n")
 
 
 def main():
@@ -84,6 +222,12 @@ def main():
     # LAION's: gelu, and the end token by its id. The epsilon shows where it is not used.
     towers("clip/gelu", 2, "gelu", end=END, eps=1e-3)
     text_encoder("clip/text_encoder", 3)
+    text_with_projection("clip/text_with_projection", 4)
+    vision_with_projection("clip/vision_with_projection", 5)
+    open_clip_towers("clip/open_clip", 6, quick_gelu=False)
+    open_clip_towers("clip/open_clip_quick", 7, quick_gelu=True)
+    siglip("clip/siglip", 8)
+    safety("clip/safety_checker", 9)
     defaults()
 
 

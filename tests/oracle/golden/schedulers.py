@@ -26,6 +26,8 @@ CLASSES = {
     "dpm++": ("dpmsolver_multistep", "DPMSolverMultistepScheduler"),
     "heun": ("heun_discrete", "HeunDiscreteScheduler"),
     "lms": ("lms_discrete", "LMSDiscreteScheduler"),
+    "lcm": ("lcm", "LCMScheduler"),
+    "unipc": ("unipc_multistep", "UniPCMultistepScheduler"),
 }
 
 # stable-diffusion-v1-5/stable-diffusion-v1-5, scheduler/scheduler_config.json
@@ -64,6 +66,34 @@ TURBO = {
     "trained_betas": None,
     "use_karras_sigmas": False,
 }
+# stabilityai/stable-diffusion-xl-base-1.0, scheduler/scheduler_config.json
+SDXL = TURBO | {"_diffusers_version": "0.19.0.dev0", "timestep_spacing": "leading"}
+# stabilityai/sdxl-turbo, scheduler/scheduler_config.json
+SDXL_TURBO = TURBO | {"_class_name": "EulerAncestralDiscreteScheduler"}
+# What LCMScheduler writes for a model distilled from SD 1.5.
+LCM = SD15 | {
+    "_class_name": "LCMScheduler",
+    "_diffusers_version": "0.22.0.dev0",
+    "clip_sample_range": 1.0,
+    "dynamic_thresholding_ratio": 0.995,
+    "original_inference_steps": 50,
+    "prediction_type": "epsilon",
+    "rescale_betas_zero_snr": False,
+    "sample_max_value": 1.0,
+    "set_alpha_to_one": True,
+    "thresholding": False,
+    "timestep_scaling": 10.0,
+    "timestep_spacing": "leading",
+}
+FOLDERS = {
+    "pndm": SD15,
+    "ddim": SD21,
+    "euler": SDXL,
+    "euler-ancestral": SDXL_TURBO,
+    "lcm": LCM,
+    "dpm++": SD15 | {"_class_name": "DPMSolverMultistepScheduler", "algorithm_type": "dpmsolver++"},
+    "unipc": SD15 | {"_class_name": "UniPCMultistepScheduler", "solver_type": "bh2", "solver_p": None},
+}
 
 SHAPE = (1, 4, 2, 2)
 GENERATOR = torch.Generator().manual_seed(20)
@@ -72,32 +102,43 @@ NOISE = [torch.randn(SHAPE, generator=GENERATOR) for _ in range(24)]
 
 
 def numbers(tensor):
-    return [float(f"{value:.8g}") for value in tensor.flatten().tolist()]
+    return [float(f"{value:.7g}") for value in tensor.flatten().tolist()]
 
 
-def run(name, config, steps, eta=0.0, start=0):
+def trajectory(name, config, steps, eta=0.0, start=0, initial=INITIAL, noise=NOISE):
+    """The scheduler, and the sample after every call from `start` on.
+
+    The last of `noise` is what an image-to-image start gets; call `c` draws number `c % len(noise)`.
+    """
     module, class_name = CLASSES[name]
     module = importlib.import_module(f"diffusers.schedulers.scheduling_{module}")
     call = 0
-    module.randn_tensor = lambda *_, **__: NOISE[call % len(NOISE)]
+    module.randn_tensor = lambda *_, **__: noise[call % len(noise)]
     scheduler = getattr(module, class_name).from_config(config)
     scheduler.set_timesteps(steps)
     times = scheduler.timesteps
+    if hasattr(scheduler, "set_begin_index"):
+        # Otherwise a run whose first two timesteps are equal would begin at the second.
+        scheduler.set_begin_index(start)
     if start:
-        if hasattr(scheduler, "set_begin_index"):
-            scheduler.set_begin_index(start)
-        x = scheduler.add_noise(INITIAL, NOISE[-1], times[start : start + 1])
+        x = scheduler.add_noise(initial, noise[-1], times[start : start + 1])
     else:
-        x = INITIAL * scheduler.init_noise_sigma
-    keep = {start, (start + len(times)) // 2, len(times) - 1}
+        x = initial * scheduler.init_noise_sigma
     samples = []
     for call in range(start, len(times)):
         seen = scheduler.scale_model_input(x, times[call])
         output = torch.tanh(0.3 * seen + 0.001 * times[call].float())
         extra = {"eta": eta} if eta else {}
         x = scheduler.step(output, times[call], x, return_dict=False, **extra)[0]
-        if call in keep:
-            samples.append([call, numbers(x)])
+        samples.append(x)
+    return scheduler, samples
+
+
+def run(name, config, steps, eta=0.0, start=0):
+    scheduler, all_samples = trajectory(name, config, steps, eta, start)
+    times = scheduler.timesteps
+    keep = {start, (start + len(times)) // 2, len(times) - 1}
+    samples = [[call, numbers(all_samples[call - start])] for call in sorted(keep)]
     assert all(torch.isfinite(torch.tensor(sample)).all() for _, sample in samples), (name, config, steps)
     return {
         "scheduler": name,
@@ -115,8 +156,10 @@ def cases():
     for name in CLASSES:
         for steps in (1, 4, 20):
             for spacing in ("leading", "trailing", "linspace"):
-                if steps == 1 and spacing == "linspace" and name != "dpm++":
+                if steps == 1 and spacing == "linspace" and name not in ("dpm++", "unipc", "lcm"):
                     continue  # timestep 0: refused
+                if name == "lcm" and spacing != "leading":
+                    continue  # which it ignores
                 for config in (SD15, SD21):
                     yield run(name, config | {"timestep_spacing": spacing}, steps)
         # The folders as they are: spacing is the class's default.
@@ -132,7 +175,8 @@ def cases():
         yield run(name, SD21 | zero, 6)
         if name not in ("pndm", "euler-ancestral"):
             yield run(name, SD15 | {"prediction_type": "sample"}, 5)
-        if name in ("euler", "heun", "lms", "dpm++"):
+        if name in ("euler", "heun", "lms", "dpm++", "unipc"):
+            yield run(name, SD15 | {"use_beta_sigmas": True}, 8)
             for spread in ("karras", "exponential"):
                 yield run(name, SD15 | {f"use_{spread}_sigmas": True}, 8)
                 yield run(name, SD21 | {f"use_{spread}_sigmas": True, "timestep_spacing": "leading"}, 8)
@@ -163,6 +207,20 @@ def cases():
     clipped = {"beta_schedule": "squaredcos_cap_v2", "lambda_min_clipped": -5.1}
     for spacing in ("leading", "trailing", "linspace"):
         yield run("dpm++", SD15 | clipped | {"timestep_spacing": spacing}, 8)
+    for steps in (1, 4):
+        for name, config in FOLDERS.items():
+            yield run(name, config, steps) | {"folder": True}
+    yield run("euler", TURBO, 1)
+    yield run("lcm", SD15 | {"original_inference_steps": 20, "timestep_scaling": 0.01}, 7)
+    yield run("lcm", SD15 | clip, 3)
+    for order in (1, 2, 3):
+        for solver in ("bh1", "bh2"):
+            for clean in (True, False):
+                settings = {"solver_order": order, "solver_type": solver, "predict_x0": clean}
+                yield run("unipc", SD15 | settings | {"final_sigmas_type": "sigma_min"}, 6)
+    yield run("unipc", SD15 | {"solver_order": 3, "disable_corrector": [0, 2]}, 6)
+    yield run("unipc", SD21 | {"use_karras_sigmas": True, "final_sigmas_type": "sigma_min", "sigma_min": 0.1}, 6)
+    yield run("unipc", SD15 | more, 6)
 
 
 def main():

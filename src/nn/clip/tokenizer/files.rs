@@ -10,41 +10,46 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::merging::Merges;
-use super::{
-    Added, BOS, DEFAULT_CONTEXT, END_OF_WORD, EOS, Tokenizer, TokenizerError, byte_symbols,
-};
+use super::words::{Added, Words, byte_symbols};
+use super::{BOS, DEFAULT_CONTEXT, END_OF_WORD, EOS, Model, Tokenizer, TokenizerError};
 use crate::io;
 
 /// Transformers writes 1e30 for "not said"; no text tower is longer than this.
 const MAX_CONTEXT: u64 = 100_000;
 
-pub(super) fn read(dir: &Path) -> Result<Tokenizer, TokenizerError> {
+/// Tokens, merges and the added tokens of `tokenizer.json`, or else of `vocab.json` with
+/// `merges.txt`.
+pub(super) fn parts(dir: &Path) -> Result<Parts, TokenizerError> {
     let whole = dir.join("tokenizer.json");
     let (vocab_path, merges_path) = (dir.join("vocab.json"), dir.join("merges.txt"));
-    let mut added = Vec::new();
-    let mut parts = if whole.is_file() {
+    if whole.is_file() {
         let value = json(&whole)?;
         let model = model(&whole, &value)?;
-        added = added_list(&whole, &value)?;
+        let added = added_list(&whole, &value)?;
         let vocab = vocabulary(&whole, &model["vocab"], "model.vocab")?;
         let merges = merges_json(&whole, &model["merges"])?;
-        Parts::new(whole, vocab, merges)
+        let mut parts = Parts::new(whole, vocab, merges);
+        parts.added = added;
+        Ok(parts)
     } else if vocab_path.is_file() && merges_path.is_file() {
         let vocab = vocabulary(&vocab_path, &json(&vocab_path)?, "the file")?;
         let merges = merges_text(&merges_path, &io::read_to_string(&merges_path)?)?;
         let mut parts = Parts::new(vocab_path, vocab, merges);
         parts.merges_path = merges_path;
-        parts
+        Ok(parts)
     } else {
-        return Err(TokenizerError::NoVocabulary {
+        Err(TokenizerError::NoVocabulary {
             dir: dir.to_path_buf(),
-        });
-    };
+        })
+    }
+}
 
+pub(super) fn read(dir: &Path) -> Result<Tokenizer, TokenizerError> {
+    let mut parts = parts(dir)?;
     let config_path = dir.join("tokenizer_config.json");
     let config = optional_json(&config_path)?;
     let map = if config.get("added_tokens_decoder").is_some() {
-        added = added_decoder(&config_path, &config)?;
+        parts.added = added_decoder(&config_path, &config)?;
         Value::Null
     } else {
         let path = dir.join("added_tokens.json");
@@ -59,11 +64,10 @@ pub(super) fn read(dir: &Path) -> Result<Tokenizer, TokenizerError> {
                 })
                 .collect();
             tokens.sort_by_key(|added| added.id);
-            added.extend(tokens);
+            parts.added.extend(tokens);
         }
         optional_json(&dir.join("special_tokens_map.json"))?
     };
-    parts.added = added;
     for special in &mut parts.special {
         let found = [&map, &config].into_iter().find_map(|file| {
             // A string, or an object with the string under `content`.
@@ -77,12 +81,18 @@ pub(super) fn read(dir: &Path) -> Result<Tokenizer, TokenizerError> {
             special.normalized = normalized;
         }
     }
-    let context = config
-        .get("model_max_length")
+    Ok(parts
+        .build()?
+        .with_context(context(&config, "model_max_length", DEFAULT_CONTEXT)))
+}
+
+/// The context that a config names, or else the default.
+pub(super) fn context(config: &Value, key: &str, default: usize) -> usize {
+    config
+        .get(key)
         .and_then(Value::as_u64)
         .filter(|n| (2..=MAX_CONTEXT).contains(n))
-        .map_or(DEFAULT_CONTEXT, |n| n as usize);
-    Ok(parts.build()?.with_context(context))
+        .map_or(default, |n| n as usize)
 }
 
 /// What a tokenizer is built from.
@@ -132,6 +142,12 @@ impl Parts {
         }
     }
 
+    /// Without the tokens that are found as they stand, but for the special ones.
+    pub(super) fn without_added(mut self) -> Self {
+        self.added.clear();
+        self
+    }
+
     pub(super) fn build(mut self) -> Result<Tokenizer, TokenizerError> {
         for added in &self.added {
             self.vocab.entry(added.content.clone()).or_insert(added.id);
@@ -172,10 +188,12 @@ impl Parts {
         self.added.retain(|added| !added.content.is_empty());
         let [eos, bos, unknown, pad] = ids;
         Ok(Tokenizer {
-            bytes: byte_ids(&self.vocab, unknown),
-            merges: merge_ids(&self.merges_path, &self.vocab, self.merges)?,
-            added: self.added,
-            bos,
+            model: Model::Clip(Words {
+                bytes: byte_ids(&self.vocab, unknown),
+                merges: merge_ids(&self.merges_path, &self.vocab, self.merges)?,
+                added: self.added,
+            }),
+            bos: Some(bos),
             eos,
             pad,
             vocab_size: self.vocab.values().max().map_or(0, |&id| id as usize + 1),
@@ -220,14 +238,14 @@ fn merge_ids(
     Ok(ids)
 }
 
-fn json(path: &Path) -> Result<Value, TokenizerError> {
+pub(super) fn json(path: &Path) -> Result<Value, TokenizerError> {
     serde_json::from_str(&io::read_to_string(path)?).map_err(|source| TokenizerError::Json {
         path: path.to_path_buf(),
         source,
     })
 }
 
-fn optional_json(path: &Path) -> Result<Value, TokenizerError> {
+pub(super) fn optional_json(path: &Path) -> Result<Value, TokenizerError> {
     if path.is_file() {
         json(path)
     } else {
@@ -274,7 +292,7 @@ fn added_list(path: &Path, value: &Value) -> Result<Vec<Added>, TokenizerError> 
 }
 
 /// `added_tokens_decoder` of a `tokenizer_config.json`, by id.
-fn added_decoder(path: &Path, config: &Value) -> Result<Vec<Added>, TokenizerError> {
+pub(super) fn added_decoder(path: &Path, config: &Value) -> Result<Vec<Added>, TokenizerError> {
     let key = "added_tokens_decoder";
     let wrong = |key: String| key_error(path, key, "an object of ids and tokens with content");
     let object = config[key]
@@ -303,7 +321,7 @@ fn token_id(value: &Value) -> Option<u32> {
     value.as_u64().and_then(|id| u32::try_from(id).ok())
 }
 
-fn key_error(path: &Path, key: String, expected: &'static str) -> TokenizerError {
+pub(super) fn key_error(path: &Path, key: String, expected: &'static str) -> TokenizerError {
     TokenizerError::Key {
         path: path.to_path_buf(),
         key,

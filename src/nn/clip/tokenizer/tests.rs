@@ -50,7 +50,7 @@ fn ids_are_those_of_transformers() {
         let tokenizer = Tokenizer::from_dir(dir.path()).unwrap();
         for (key, ours) in [
             ("context", tokenizer.context()),
-            ("bos", tokenizer.bos_id() as usize),
+            ("bos", tokenizer.bos_id().unwrap() as usize),
             ("eos", tokenizer.eos_id() as usize),
             ("pad", tokenizer.pad_id() as usize),
             ("size", tokenizer.vocab_size()),

@@ -1,0 +1,214 @@
+//! A folder: what it is, what its parts hold, and what is wrong with it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+use tch::{Device, Kind};
+
+use super::machine::{dtype, kernel};
+use crate::classifier::Cnn;
+use crate::diffusion::config::{self, UnetConfig, VaeConfig};
+use crate::diffusion::pipeline::Pipeline;
+use crate::embed::preprocess::Preprocess;
+use crate::manifest::verify;
+use crate::nn::clip::config::{ClipConfig, TextConfig};
+use crate::nn::clip::model::Clip;
+use crate::nn::clip::tokenizer::Tokenizer;
+use crate::nn::params::{Checkpoint, Params, weights};
+use crate::run::folder::Layout;
+
+/// The health of a folder.
+#[derive(Debug, Serialize)]
+pub(super) struct Folder {
+    path: PathBuf,
+    /// A Diffusers class, `CLIPModel`, `open_clip`, `hardlight-cnn` or `run`.
+    what: String,
+    pub(super) sound: bool,
+    pub(super) problems: Vec<String>,
+    /// What the weights of each part hold.
+    pub(super) parts: Map<String, Value>,
+    /// The kernel that attention takes for every kind of head.
+    pub(super) attention: Vec<Value>,
+}
+
+/// What heads are asked about: the device and what it computes in.
+#[derive(Clone, Copy)]
+pub(super) struct Place {
+    pub(super) device: Device,
+    pub(super) kind: Kind,
+}
+
+impl Folder {
+    pub(super) fn look(path: &Path, place: Place) -> Self {
+        let mut this = Self {
+            path: path.to_path_buf(),
+            what: "unknown".to_owned(),
+            sound: false,
+            problems: Vec::new(),
+            parts: Map::new(),
+            attention: Vec::new(),
+        };
+        if let Err(error) = this.diagnose(path, place) {
+            this.complain(&error);
+        }
+        this.sound = this.problems.is_empty();
+        this
+    }
+
+    /// A line about the whole.
+    pub(super) fn title(&self) -> String {
+        let state = if self.sound { "sound" } else { "not sound" };
+        format!("{}: {}, {state}", self.path.display(), self.what)
+    }
+
+    fn complain(&mut self, error: &anyhow::Error) {
+        let problem = format!("{error:#}");
+        if !self.problems.contains(&problem) {
+            self.problems.push(problem);
+        }
+    }
+
+    fn diagnose(&mut self, dir: &Path, place: Place) -> anyhow::Result<()> {
+        let has = |name: &str| dir.join(name).is_file();
+        if !dir.is_dir() {
+            bail!("there is no such folder");
+        }
+        if has("model_index.json") {
+            return self.pipeline(dir, place);
+        }
+        if has("run.json") {
+            "run".clone_into(&mut self.what);
+            let report = verify::run(&Layout::new(dir))?;
+            let problems = report.problems.iter();
+            self.problems
+                .extend(problems.map(|p| format!("{}: {}", p.what, p.problem)));
+            return Ok(());
+        }
+        if has("open_clip_config.json") {
+            "open_clip".clone_into(&mut self.what);
+            return self.part(dir, "weights", "open_clip_model", place);
+        }
+        if !has("config.json") {
+            bail!(
+                "it holds no model_index.json (a pipeline), config.json (CLIP or a classifier), \
+                 open_clip_config.json or run.json; a lone .ckpt is a pickle, which can run code \
+                 when it is read: save the model as a folder with `safe_serialization=True`"
+            );
+        }
+        let raw: Value = config::read(&dir.join("config.json"))?;
+        match raw["model_type"].as_str().unwrap_or("nothing") {
+            "hardlight-cnn" => {
+                "hardlight-cnn".clone_into(&mut self.what);
+                self.part(dir, "weights", "model", place)?;
+                // Far below a megabyte.
+                Cnn::read(dir, Device::Cpu)?;
+                Ok(())
+            }
+            "clip" => self.clip(dir, place),
+            other => bail!("config.json: model_type is {other}: expected clip or hardlight-cnn"),
+        }
+    }
+
+    fn clip(&mut self, dir: &Path, place: Place) -> anyhow::Result<()> {
+        "CLIPModel".clone_into(&mut self.what);
+        self.part(dir, "weights", "model", place)?;
+        let config: ClipConfig = config::read(&dir.join("config.json"))?;
+        Preprocess::from_dir(dir)?;
+        Tokenizer::from_dir(dir)?;
+        let found = weights::find(dir, "model", None, place.kind)?;
+        let params = Params::inspect(&found.path)?;
+        Clip::new(&params.root(), &config);
+        params.finish()?;
+        self.text("text", &config.text_config, place);
+        let vision = &config.vision_config;
+        let width = vision.hidden_size / vision.num_attention_heads;
+        self.heads("image", width, false, place);
+        Ok(())
+    }
+
+    fn pipeline(&mut self, dir: &Path, place: Place) -> anyhow::Result<()> {
+        let index: Value = config::read(&dir.join("model_index.json"))?;
+        let class = index["_class_name"].as_str().unwrap_or("nothing");
+        class.clone_into(&mut self.what);
+        for (part, stem) in [
+            ("unet", "diffusion_pytorch_model"),
+            ("vae", "diffusion_pytorch_model"),
+            ("text_encoder", "model"),
+            ("text_encoder_2", "model"),
+            ("image_normalizer", "diffusion_pytorch_model"),
+        ] {
+            if dir.join(part).is_dir()
+                && let Err(error) = self.part(dir, part, stem, place)
+            {
+                self.complain(&error);
+            }
+        }
+        Pipeline::inspect(dir, place.kind)?;
+
+        let unet = UnetConfig::read(&dir.join("unet/config.json"))?;
+        for (level, channels) in unet.block_out_channels.iter().enumerate() {
+            self.heads("unet", channels / unet.heads(level), false, place);
+        }
+        let vae = VaeConfig::read(&dir.join("vae/config.json"))?;
+        let width = vae.block_out_channels.last().copied().unwrap_or(1);
+        // As the pipeline does it.
+        let upcast = class.contains("XL") && place.kind == Kind::Half && vae.force_upcast;
+        let kind = if upcast { Kind::Float } else { place.kind };
+        self.heads("vae", width, false, Place { kind, ..place });
+        for part in ["text_encoder", "text_encoder_2"] {
+            let path = dir.join(part).join("config.json");
+            if path.is_file() {
+                self.text(part, &config::read(&path)?, place);
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes what the weights `stem` of a part hold, from their header.
+    fn part(&mut self, dir: &Path, name: &str, stem: &str, place: Place) -> anyhow::Result<()> {
+        let below = dir.join(name);
+        let dir = if below.is_dir() { &below } else { dir };
+        let found = weights::find(dir, stem, None, place.kind)?;
+        let checkpoint = Checkpoint::open(&found.path)?;
+        let (mut bytes, mut parameters) = (0, 0);
+        for file in weights::files(&found)? {
+            bytes += fs::metadata(file)?.len();
+        }
+        let mut dtypes: BTreeMap<String, usize> = BTreeMap::new();
+        for (_, dtype, shape) in checkpoint.tensors() {
+            *dtypes.entry(format!("{dtype:?}")).or_default() += 1;
+            parameters += shape.into_iter().fold(1, i64::saturating_mul);
+        }
+        let part = json!({
+            "file": found.path.file_name().map(|name| name.to_string_lossy()),
+            "variant": found.variant,
+            "bytes": bytes,
+            "parameters": parameters,
+            "tensors": dtypes,
+        });
+        self.parts.insert(name.to_owned(), part);
+        Ok(())
+    }
+
+    fn text(&mut self, part: &str, config: &TextConfig, place: Place) {
+        let width = config.hidden_size / config.num_attention_heads;
+        self.heads(part, width, true, place);
+    }
+
+    fn heads(&mut self, part: &str, head_dim: i64, masked: bool, place: Place) {
+        let heads = json!({
+            "part": part,
+            "head_dim": head_dim,
+            "masked": masked,
+            "dtype": dtype(place.kind),
+            "kernel": kernel(head_dim, masked, place.kind, place.device),
+        });
+        if !self.attention.contains(&heads) {
+            self.attention.push(heads);
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! `hardlight fetch`: a model from the hub into the cache.
+
+use clap::ValueEnum;
+use tch::Cuda;
+
+use super::exit::ExitStatus;
+use super::models::watched;
+use super::stop::Stop;
+use super::ui::Ui;
+use crate::hub::{self, Id, Want};
+
+/// Fetch a model from the Hugging Face hub, no more files than needed, and print its folder.
+///
+/// The folder is in the cache that Python shares (`HF_HOME`, `HF_HUB_CACHE`); `HF_TOKEN`,
+/// `HF_ENDPOINT` and `HF_HUB_OFFLINE` are obeyed. A broken download goes on where it broke. Wherever
+/// hardlight takes a model's folder it takes an id, too, and fetches by itself what is not there.
+///
+/// Example: `hardlight fetch stabilityai/sd-turbo --dtype fp16`
+#[derive(Debug, clap::Args)]
+pub(super) struct FetchCommand {
+    /// org/name, org/name@revision, or org/name:file.safetensors for one LoRA of several.
+    #[arg(value_name = "ID")]
+    id: String,
+
+    /// Branch, tag or commit [default: main].
+    #[arg(long, value_name = "R")]
+    revision: Option<String>,
+
+    /// Which weights to prefer; auto is fp16 if there is a GPU, else fp32.
+    #[arg(long, value_enum, value_name = "TYPE", default_value = "auto")]
+    dtype: Dtype,
+
+    /// What the model must be [default: told by the repository's files].
+    #[arg(long, value_enum, value_name = "KIND")]
+    only: Option<Kind>,
+
+    /// Fetch the pipeline's safety checker, too.
+    #[arg(long)]
+    safety_checker: bool,
+
+    /// Print which files are needed, their sizes and whether they are cached; fetch no weights.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Dtype {
+    Auto,
+    Fp32,
+    Fp16,
+    Bf16,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Kind {
+    Pipeline,
+    Clip,
+    Lora,
+}
+
+impl FetchCommand {
+    pub(super) fn run(self, ui: &mut Ui, stop: &Stop) -> anyhow::Result<ExitStatus> {
+        let Self {
+            id,
+            revision,
+            dtype,
+            only,
+            safety_checker: safety,
+            dry_run,
+        } = self;
+        let mut id = Id::parse(&id)?;
+        if let Some(revision) = &revision {
+            id = id.at(revision)?;
+        }
+        let half = match dtype {
+            Dtype::Auto => Cuda::is_available(),
+            Dtype::Fp32 => false,
+            Dtype::Fp16 | Dtype::Bf16 => true,
+        };
+        let want = match only {
+            Some(Kind::Pipeline) => Want::Pipeline { half, safety },
+            Some(Kind::Clip) => Want::Clip,
+            Some(Kind::Lora) => Want::Lora,
+            None => Want::Any { half, safety },
+        };
+        if dry_run {
+            let files = watched(ui, stop, |env, watch| hub::list(&id, &want, env, watch))?;
+            for file in &files {
+                let cached = if file.cached { "cached" } else { "" };
+                ui.say(format_args!("{:>13}  {cached:6}  {}", file.size, file.name));
+            }
+        } else {
+            let path = watched(ui, stop, |env, watch| hub::fetch(&id, &want, env, watch))?;
+            ui.say(path.display());
+        }
+        Ok(ExitStatus::Success)
+    }
+}

@@ -1,0 +1,89 @@
+//! From what the user names as a model, a folder or a hub id, to where it lies.
+
+use std::path::{Path, PathBuf};
+
+use tch::Kind;
+
+use super::stop::Stop;
+use super::ui::{Stage, Ui};
+use crate::hub::{self, Env, HubError, Progress, Want, Watch};
+
+/// The folder (of a LoRA: the file) that a setting or flag means; a hub id is fetched unless the
+/// cache has it.
+///
+/// # Errors
+///
+/// [`HubError`].
+pub(super) fn locate(
+    given: &Path,
+    want: &Want,
+    ui: &mut Ui,
+    stop: &Stop,
+) -> Result<PathBuf, HubError> {
+    if given.exists() {
+        return Ok(given.to_path_buf());
+    }
+    watched(ui, stop, |env, watch| hub::resolve(given, want, env, watch))
+}
+
+/// A pipeline for this element type.
+pub(super) fn pipeline(kind: Kind) -> Want {
+    Want::Pipeline {
+        half: kind != Kind::Float,
+        safety: false,
+    }
+}
+
+/// Does something with the hub, with progress on the terminal.
+pub(super) fn watched<T>(
+    ui: &mut Ui,
+    stop: &Stop,
+    work: impl FnOnce(&Env, &mut dyn Watch) -> Result<T, HubError>,
+) -> Result<T, HubError> {
+    let env = Env::from_process()?;
+    let mut shown = Shown {
+        progress: env.progress,
+        stage: None,
+        ui,
+        stop,
+    };
+    let result = work(&env, &mut shown);
+    let Shown { stage, ui, .. } = shown;
+    match stage {
+        Some(stage) if result.is_ok() => drop(stage.end(ui)),
+        Some(stage) => stage.abandon(),
+        None => {}
+    }
+    result
+}
+
+/// A fetch as the terminal shows it.
+struct Shown<'a> {
+    progress: bool,
+    stage: Option<Stage>,
+    ui: &'a mut Ui,
+    stop: &'a Stop,
+}
+
+impl Watch for Shown<'_> {
+    fn progress(&mut self, at: Progress<'_>) {
+        if !self.progress {
+            return;
+        }
+        let stage = self.stage.get_or_insert_with(|| {
+            let mut stage = self.ui.bytes("fetching", at.total);
+            // Those of an earlier attempt took no time now.
+            stage.resume_from(at.done as usize);
+            stage
+        });
+        stage.set(at.done as usize, at.file);
+    }
+
+    fn warn(&mut self, text: &str) {
+        self.ui.warn(text);
+    }
+
+    fn stopped(&self) -> bool {
+        self.stop.asked()
+    }
+}

@@ -1,0 +1,411 @@
+//! A Diffusers pipeline folder, opened: captions in, pictures out.
+//!
+//! | Folder's class | Models |
+//! |---|---|
+//! | `StableDiffusionPipeline`, `LatentConsistencyModelPipeline` | SD 1.x, 2.x, SD-Turbo, their fine-tunes; distilled ones that take the guidance scale as an input |
+//! | `StableDiffusionXLPipeline` | SDXL 1.0, SDXL-Turbo |
+//! | `StableUnCLIPImg2ImgPipeline` | Stable unCLIP 2.1: conditioned on a CLIP image embedding too |
+//!
+//! - [`open`](Pipeline::open): configs checked, then weights; `captions`: text encoders;
+//!   `image_condition`: an image embedding as a condition; `sample`: the loop.
+//!
+//! An image depends on the model, its caption, its seed and the settings, never on its neighbours:
+//! captions are encoded one by one, noise is keyed by seed and step ([`super::noise`]), and a short
+//! batch is padded to the full batch's shape, because libtorch may sum in another order at another
+//! shape.
+
+mod captions;
+mod image_condition;
+mod open;
+mod sample;
+
+use std::path::PathBuf;
+
+use image::RgbImage;
+use serde::{Deserialize, Serialize};
+use tch::{Device, Kind, Tensor};
+
+use self::captions::CaptionEncoder;
+use self::image_condition::ImageCondition;
+pub use self::open::OpenOptions;
+use super::config::ConfigError;
+use super::noise;
+use super::schedulers::{self, SchedulerConfig, SchedulerError};
+use super::unet::Unet;
+use super::vae::Vae;
+use crate::io;
+use crate::nn::clip::tokenizer::TokenizerError;
+use crate::nn::params::ParamsError;
+
+/// Why a pipeline folder could not be opened or sampled from.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PipelineError {
+    /// The folder does not exist.
+    #[error("model folder {} does not exist", dir.display())]
+    Missing {
+        /// The folder.
+        dir: PathBuf,
+    },
+
+    /// The folder, or a part of it, is of a class that is not known.
+    #[error("{}: {key} is {found}: expected {expected}", path.display())]
+    Class {
+        /// `model_index.json`.
+        path: PathBuf,
+        /// The key.
+        key: String,
+        /// What it says.
+        found: String,
+        /// What is known.
+        expected: String,
+    },
+
+    /// UNet and VAE do not belong together.
+    #[error(
+        "{}: unet takes {inputs} and gives {outputs} channels but vae has {latent}: only text-to-image \
+         models are read, not inpainting or depth models",
+        dir.display()
+    )]
+    Channels {
+        /// The folder.
+        dir: PathBuf,
+        /// `in_channels` of the UNet.
+        inputs: i64,
+        /// `out_channels` of the UNet.
+        outputs: i64,
+        /// `latent_channels` of the VAE.
+        latent: i64,
+    },
+
+    /// The text encoders' pooled caption does not fit the UNet.
+    #[error(
+        "{}: text_encoder_2 gives a pooled caption of {pooled} numbers but unet takes {unet}: the \
+         parts are of different models",
+        dir.display()
+    )]
+    PooledWidth {
+        /// The folder.
+        dir: PathBuf,
+        /// `projection_dim` of the second text encoder.
+        pooled: i64,
+        /// What the UNet's config leaves for it.
+        unet: i64,
+    },
+
+    /// The image condition's parts do not fit the UNet.
+    #[error(
+        "{}: image_normalizer is for embeddings of {embedding} numbers but unet takes a condition of \
+         {unet}, which should be twice as many",
+        dir.display()
+    )]
+    ImageWidth {
+        /// The folder.
+        dir: PathBuf,
+        /// `embedding_dim` of the normaliser.
+        embedding: i64,
+        /// What the UNet takes.
+        unet: i64,
+    },
+
+    /// A request lacks the image embedding that the model is conditioned on, or has one of another
+    /// width.
+    #[error("this model is conditioned on image embeddings of {expected} numbers, got {got}")]
+    Embedding {
+        /// Numbers given, 0 for none.
+        got: usize,
+        /// Numbers that it takes; 0 if it takes no embedding.
+        expected: usize,
+    },
+
+    /// The text encoder and the UNet do not belong together.
+    #[error(
+        "{}: the text encoders give {text} numbers a token but unet takes {unet}: the parts are of \
+         different models",
+        dir.display()
+    )]
+    TextWidth {
+        /// The folder.
+        dir: PathBuf,
+        /// Width of the text encoders together.
+        text: i64,
+        /// `cross_attention_dim` of the UNet.
+        unet: i64,
+    },
+
+    /// The tokenizer's ids do not fit the text encoder.
+    #[error("{}: the tokenizer has {tokens} tokens but its text encoder knows {known}", dir.display())]
+    Vocabulary {
+        /// The folder.
+        dir: PathBuf,
+        /// Tokens of the tokenizer.
+        tokens: usize,
+        /// `vocab_size` of the text encoder.
+        known: i64,
+    },
+
+    /// A setting makes no sense for this model.
+    #[error("{name} is {value}: expected {expected}")]
+    Setting {
+        /// The setting.
+        name: &'static str,
+        /// Its value.
+        value: String,
+        /// What is allowed.
+        expected: String,
+    },
+
+    /// A file could not be read.
+    #[error(transparent)]
+    Io(#[from] io::IoError),
+    /// A config was refused.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Weights were refused.
+    #[error(transparent)]
+    Params(#[from] ParamsError),
+    /// The tokenizer was refused.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    /// The scheduler was refused.
+    #[error(transparent)]
+    Scheduler(#[from] SchedulerError),
+
+    /// libtorch failed while it sampled.
+    #[error("sampling failed; with too little memory, try a smaller --batch")]
+    Torch(#[from] tch::TchError),
+}
+
+/// Settings of sampling; together with model, caption and seed they determine an image.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sampling {
+    /// Denoising steps.
+    pub steps: usize,
+    /// Classifier-free guidance scale; 1 or less turns it off.
+    pub guidance: f64,
+    /// Scheduler by name; none means the folder's own.
+    pub scheduler: Option<String>,
+    /// DDIM's η.
+    pub eta: f64,
+    /// What the image should not show; empty means nothing in particular.
+    pub negative_prompt: String,
+    /// Width, px; none means what the model was trained on.
+    pub width: Option<u32>,
+    /// Height, px; none means what the model was trained on.
+    pub height: Option<u32>,
+    /// Images sampled at once.
+    pub batch: usize,
+    /// How much noise an image embedding gets before it conditions the model (Stable unCLIP), as a
+    /// timestep; more gives more variety.
+    pub noise_level: usize,
+}
+
+impl Default for Sampling {
+    fn default() -> Self {
+        Self {
+            steps: 25,
+            guidance: 7.5,
+            scheduler: None,
+            eta: 0.0,
+            negative_prompt: String::new(),
+            width: None,
+            height: None,
+            batch: 8,
+            noise_level: 0,
+        }
+    }
+}
+
+/// A caption as the UNet attends to it.
+#[derive(Debug)]
+pub struct EncodedCaption {
+    /// `[1, l, width]`.
+    hidden: Tensor,
+    /// `[1, pooled]`, for models that take it.
+    pooled: Option<Tensor>,
+    /// Whether the caption was longer than the tokenizer's context.
+    pub truncated: bool,
+}
+
+/// One image to make.
+#[derive(Debug, Clone, Copy)]
+pub struct ImageRequest<'a> {
+    /// Its caption.
+    pub caption: &'a EncodedCaption,
+    /// Its seed.
+    pub seed: u64,
+    /// A CLIP image embedding before normalisation, for models conditioned on one
+    /// ([`Pipeline::embedding_width`]).
+    pub embedding: Option<&'a [f32]>,
+}
+
+/// One image made.
+#[derive(Debug)]
+pub struct Sampled {
+    /// The pixels.
+    pub image: RgbImage,
+    /// Whether every pixel was a finite number before rounding.
+    pub finite: bool,
+    /// `[channels, h, w]`, float32 on the CPU: the final latents, before the division by the VAE's
+    /// scaling factor.
+    pub latents: Tensor,
+}
+
+/// What became of a batch.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The images, in the order of the requests.
+    Done(Vec<Sampled>),
+    /// The caller asked to stop between two steps.
+    Stopped,
+}
+
+/// A model of Stable Diffusion's kind, ready to sample.
+#[derive(Debug)]
+pub struct Pipeline {
+    class: String,
+    unet: Unet,
+    vae: Vae,
+    /// What the VAE computes in: float32 where float16 is too narrow for it.
+    vae_kind: Kind,
+    captions: CaptionEncoder,
+    image: Option<ImageCondition>,
+    scheduler: SchedulerConfig,
+    device: Device,
+    kind: Kind,
+    fingerprint: String,
+    notes: Vec<String>,
+}
+
+impl Pipeline {
+    /// A hash of the configs, weights and adapters.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    /// The folder's class, as `model_index.json` names it.
+    pub fn class(&self) -> &str {
+        &self.class
+    }
+
+    /// What a user should know about how it was opened, such as a variant that a part lacks.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Width of the image embedding that every request must bring; none for models conditioned on
+    /// captions alone.
+    pub fn embedding_width(&self) -> Option<usize> {
+        self.image.as_ref().map(ImageCondition::width)
+    }
+
+    /// Width and height of the images that these settings give, px.
+    ///
+    /// # Errors
+    ///
+    /// [`PipelineError::Setting`] if a side is no multiple of what the UNet and VAE can halve.
+    pub fn size(&self, sampling: &Sampling) -> Result<(u32, u32), PipelineError> {
+        let factor = self.vae.config().factor();
+        let native = (self.unet.config().sample_size * factor) as u32;
+        // The latents are halved at every level of the UNet but the last; odd sizes work (as in
+        // Diffusers), so only whole latents are asked for.
+        let side = |name, given: Option<u32>| {
+            let value = given.unwrap_or(native);
+            if value == 0 || i64::from(value) % factor != 0 {
+                let expected = format!("a positive multiple of {factor} px");
+                return Err(PipelineError::Setting {
+                    name,
+                    value: value.to_string(),
+                    expected,
+                });
+            }
+            Ok(value)
+        };
+        Ok((
+            side("width", sampling.width)?,
+            side("height", sampling.height)?,
+        ))
+    }
+
+    /// Checks settings without sampling, and names the scheduler that will serve.
+    ///
+    /// # Errors
+    ///
+    /// [`PipelineError::Setting`] or [`PipelineError::Scheduler`].
+    pub fn check(&self, sampling: &Sampling) -> Result<String, PipelineError> {
+        self.size(sampling)?;
+        if sampling.batch == 0 {
+            return Err(PipelineError::Setting {
+                name: "batch",
+                value: "0".to_owned(),
+                expected: "at least 1".to_owned(),
+            });
+        }
+        if !sampling.guidance.is_finite() {
+            return Err(PipelineError::Setting {
+                name: "guidance",
+                value: sampling.guidance.to_string(),
+                expected: "a finite number".to_owned(),
+            });
+        }
+        if let Some(image) = &self.image {
+            image.check(sampling.noise_level)?;
+        }
+        Ok(self.scheduler(sampling)?.name().to_owned())
+    }
+
+    fn scheduler(
+        &self,
+        sampling: &Sampling,
+    ) -> Result<Box<dyn schedulers::Scheduler>, PipelineError> {
+        let name = sampling.scheduler.as_deref();
+        Ok(schedulers::build(
+            name,
+            &self.scheduler,
+            sampling.steps,
+            sampling.eta,
+        )?)
+    }
+
+    /// Encodes a caption, alone, so that its states never depend on other captions.
+    ///
+    /// # Errors
+    ///
+    /// [`PipelineError::Torch`].
+    pub fn encode(&self, caption: &str) -> Result<EncodedCaption, PipelineError> {
+        self.captions.encode(caption, self.device)
+    }
+
+    /// Encodes what images should not show; where the model was trained so, nothing is zeros.
+    ///
+    /// # Errors
+    ///
+    /// [`PipelineError::Torch`].
+    pub fn encode_negative(&self, text: &str) -> Result<EncodedCaption, PipelineError> {
+        self.captions.encode_negative(text, self.device)
+    }
+
+    /// `[channels, h, w]`: the unit normal noise that an image of this seed starts from, before any
+    /// scaling by the scheduler.
+    ///
+    /// # Errors
+    ///
+    /// [`PipelineError::Setting`] as [`Self::size`].
+    pub fn initial_latents(&self, seed: u64, sampling: &Sampling) -> Result<Tensor, PipelineError> {
+        let shape = self.latent_shape(sampling)?;
+        let numbers = shape.iter().product::<i64>() as usize;
+        let values = noise::normal(seed, noise::START, numbers);
+        Ok(Tensor::f_from_slice(&values)?.f_view(shape)?)
+    }
+
+    fn latent_shape(&self, sampling: &Sampling) -> Result<[i64; 3], PipelineError> {
+        let (width, height) = self.size(sampling)?;
+        let factor = self.vae.config().factor();
+        Ok([
+            self.unet.config().in_channels,
+            i64::from(height) / factor,
+            i64::from(width) / factor,
+        ])
+    }
+}

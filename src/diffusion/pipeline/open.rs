@@ -1,0 +1,369 @@
+//! A pipeline folder, from its configs to its weights. Every config is checked before any weight is
+//! read.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use tch::{Device, Kind};
+
+use super::captions::{self, CaptionEncoder};
+use super::image_condition::ImageCondition;
+use super::{Pipeline, PipelineError, Sampling};
+use crate::diffusion::config::{
+    self, AdditionEmbed, ClassEmbed, ConfigError, UnetConfig, VaeConfig,
+};
+use crate::diffusion::schedulers::SchedulerConfig;
+use crate::diffusion::unet::Unet;
+use crate::diffusion::vae::Vae;
+use crate::io;
+use crate::nn::clip::config::TextConfig;
+use crate::nn::clip::model::TextModelWithProjection;
+use crate::nn::clip::towers::TextTower;
+use crate::nn::params::{Params, weights};
+
+/// Name of a Diffusers model's weights, without extension.
+pub(super) const WEIGHTS: &str = "diffusion_pytorch_model";
+/// Name of a Transformers model's weights, without extension.
+const TEXT_WEIGHTS: &str = "model";
+
+/// How a folder is opened.
+#[derive(Debug, Clone)]
+pub struct OpenOptions {
+    /// Where it computes.
+    pub device: Device,
+    /// What it computes in.
+    pub kind: Kind,
+    /// Which files are taken where there are several, such as `fp16`; none means what fits `kind`.
+    pub variant: Option<String>,
+    /// Whether weights are only looked at; see [`Pipeline::inspect`].
+    inspect: bool,
+}
+
+impl OpenOptions {
+    /// What fits `kind`, and nothing more.
+    pub fn new(device: Device, kind: Kind) -> Self {
+        Self {
+            device,
+            kind,
+            variant: None,
+            inspect: false,
+        }
+    }
+}
+
+/// What kind of pipeline a folder holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Family {
+    /// One text encoder.
+    Sd,
+    /// Two, and sizes.
+    Xl,
+    /// One, and an image embedding.
+    UnClip,
+}
+
+const FAMILIES: [(&str, Family); 4] = [
+    ("StableDiffusionPipeline", Family::Sd),
+    ("LatentConsistencyModelPipeline", Family::Sd),
+    ("StableDiffusionXLPipeline", Family::Xl),
+    ("StableUnCLIPImg2ImgPipeline", Family::UnClip),
+];
+
+/// `model_index.json`.
+struct Index {
+    path: PathBuf,
+    value: Value,
+}
+
+impl Index {
+    fn family(&self) -> Result<(Family, String), PipelineError> {
+        let class = self.value["_class_name"].as_str().unwrap_or("nothing");
+        let known = FAMILIES.iter().find(|(name, _)| *name == class);
+        let Some((name, family)) = known else {
+            let names: Vec<_> = FAMILIES.iter().map(|(name, _)| *name).collect();
+            return Err(self.wrong("_class_name", format!("{class:?}"), names.join(", ")));
+        };
+        Ok((*family, (*name).to_owned()))
+    }
+
+    /// Refuses a part that is there but of another class; what Diffusers writes is
+    /// `"unet": ["diffusers", "UNet2DConditionModel"]`.
+    fn check(&self, part: &str, class: &str) -> Result<(), PipelineError> {
+        let entry = &self.value[part];
+        // Folders put together by hand may leave parts out of the index.
+        if entry.is_null() && self.value.get(part).is_none() || entry[1] == class {
+            return Ok(());
+        }
+        let found = entry[1].as_str().unwrap_or("null").to_owned();
+        Err(self.wrong(part, found, class.to_owned()))
+    }
+
+    fn wrong(&self, key: &str, found: String, expected: String) -> PipelineError {
+        PipelineError::Class {
+            path: self.path.clone(),
+            key: key.to_owned(),
+            found,
+            expected,
+        }
+    }
+}
+
+/// Opens parts, and remembers which files that took.
+struct Parts<'a> {
+    dir: &'a Path,
+    options: &'a OpenOptions,
+    files: Vec<String>,
+    /// Parts that lack the variant asked for.
+    without_variant: Vec<&'a str>,
+    with_variant: bool,
+}
+
+impl<'a> Parts<'a> {
+    /// Builds a network from the weights of a part.
+    fn build<T>(
+        &mut self,
+        part: &'a str,
+        stem: &str,
+        kind: Kind,
+        build: impl FnOnce(&crate::nn::params::Scope) -> T,
+    ) -> Result<T, PipelineError> {
+        let OpenOptions {
+            device, variant, ..
+        } = self.options;
+        let folder = self.dir.join(part);
+        // Half precision is looked for by what the pipeline computes in, not by what one part does.
+        let found = weights::find(&folder, stem, variant.as_deref(), self.options.kind)?;
+        if found.variant == *variant {
+            self.with_variant = true;
+        } else if variant.is_some() {
+            self.without_variant.push(part);
+        }
+        self.files.push(format!("{part}/config.json"));
+        for file in weights::files(&found)? {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            self.files.push(format!("{part}/{name}"));
+        }
+        let params = if self.options.inspect {
+            Params::inspect(&found.path)?
+        } else {
+            Params::open(&found.path, kind, *device)?
+        };
+        let network = build(&params.root());
+        params.finish()?;
+        Ok(network)
+    }
+
+    /// Diffusers' rule: a variant may be absent from some parts, not from all.
+    fn check_variant(&self) -> Result<Option<String>, PipelineError> {
+        let Some(variant) = &self.options.variant else {
+            return Ok(None);
+        };
+        if !self.with_variant {
+            return Err(PipelineError::Setting {
+                name: "variant",
+                value: variant.clone(),
+                expected: format!("one that {} has", self.dir.display()),
+            });
+        }
+        let without = self.without_variant.join(", ");
+        Ok((!without.is_empty())
+            .then(|| format!("no variant {variant} of {without}: the plain weights are used")))
+    }
+}
+
+impl Pipeline {
+    /// Opens a folder as it stands; see [`Self::open_with`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open_with`].
+    pub fn open(dir: &Path, device: Device, kind: Kind) -> Result<Self, PipelineError> {
+        Self::open_with(dir, &OpenOptions::new(device, kind))
+    }
+
+    /// Whether [`Self::open_with`] would open a folder, and its scheduler and size would serve:
+    /// looks at configs, tokenizers, names, shapes and element types of all weights, without reading
+    /// or hashing a weight.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open_with`] and [`Self::check`].
+    pub fn inspect(dir: &Path, kind: Kind) -> Result<(), PipelineError> {
+        let options = OpenOptions {
+            inspect: true,
+            ..OpenOptions::new(Device::Cpu, kind)
+        };
+        Self::open_with(dir, &options)?
+            .check(&Sampling::default())
+            .map(|_| ())
+    }
+
+    /// Opens a folder with `model_index.json` and its parts.
+    ///
+    /// # Errors
+    ///
+    /// [`PipelineError`]: all configs are checked before any weight is read.
+    pub fn open_with(dir: &Path, options: &OpenOptions) -> Result<Self, PipelineError> {
+        if !dir.is_dir() {
+            return Err(PipelineError::Missing {
+                dir: dir.to_path_buf(),
+            });
+        }
+        let path = dir.join("model_index.json");
+        let index = Index {
+            value: config::read(&path)?,
+            path,
+        };
+        let (family, class) = index.family()?;
+        index.check("unet", "UNet2DConditionModel")?;
+        index.check("vae", "AutoencoderKL")?;
+        index.check("text_encoder", "CLIPTextModel")?;
+        let unet_config = UnetConfig::read(&dir.join("unet/config.json"))?;
+        let vae_config = VaeConfig::read(&dir.join("vae/config.json"))?;
+        check_channels(dir, &unet_config, &vae_config)?;
+        check_conditions(dir, family, &unet_config)?;
+        let text_config = |part: &str| -> Result<TextConfig, PipelineError> {
+            let path = dir.join(part).join("config.json");
+            let config: TextConfig = config::read(&path)?;
+            config.check().map_err(|source| ConfigError::Unsupported {
+                path,
+                key: source.key.to_owned(),
+                found: source.found,
+                expected: source.expected,
+            })?;
+            Ok(config)
+        };
+        let first = text_config("text_encoder")?;
+        let tokenizer = captions::tokenizer(dir, "tokenizer", &first)?;
+        let second = if family == Family::Xl {
+            index.check("text_encoder_2", "CLIPTextModelWithProjection")?;
+            let config = text_config("text_encoder_2")?;
+            let tokenizer = captions::tokenizer(dir, "tokenizer_2", &config)?;
+            Some((config, tokenizer))
+        } else {
+            None
+        };
+        check_widths(dir, &unet_config, &first, second.as_ref().map(|s| &s.0))?;
+        let path = dir.join("scheduler/scheduler_config.json");
+        let scheduler =
+            SchedulerConfig::parse(&path.display().to_string(), &io::read_to_string(&path)?)?;
+        let image = match (family, unet_config.projection_class_embeddings_input_dim) {
+            (Family::UnClip, Some(width)) => Some(ImageCondition::open(dir, width)?),
+            _ => None,
+        };
+
+        let mut parts = Parts {
+            dir,
+            options,
+            files: Vec::new(),
+            without_variant: Vec::new(),
+            with_variant: false,
+        };
+        let kind = options.kind;
+        // Float16 ends at 65,504, which the activations of SDXL's VAE exceed.
+        let vae_kind = match (family, kind) {
+            (Family::Xl, Kind::Half) if vae_config.force_upcast => Kind::Float,
+            _ => kind,
+        };
+        let unet = parts.build("unet", WEIGHTS, kind, |s| Unet::new(s, &unet_config))?;
+        let vae = parts.build("vae", WEIGHTS, vae_kind, |s| Vae::new(s, &vae_config))?;
+        let tower = parts.build("text_encoder", TEXT_WEIGHTS, kind, |s| {
+            TextTower::standalone(s, &first)
+        })?;
+        let captions = match second {
+            None => CaptionEncoder::One { tokenizer, tower },
+            Some((config, tokenizer_2)) => CaptionEncoder::Two {
+                tokenizers: [tokenizer, tokenizer_2],
+                first: tower,
+                second: parts.build("text_encoder_2", TEXT_WEIGHTS, kind, |s| {
+                    TextModelWithProjection::new(s, &config)
+                })?,
+                zeros_for_empty: index.value["force_zeros_for_empty_prompt"]
+                    .as_bool()
+                    .unwrap_or(true),
+            },
+        };
+        let notes = parts.check_variant()?.into_iter().collect();
+        let mut files = parts.files;
+        files.push("scheduler/scheduler_config.json".to_owned());
+        if image.is_some() {
+            files.push("image_noising_scheduler/scheduler_config.json".to_owned());
+        }
+        let files: Vec<&str> = files.iter().map(String::as_str).collect();
+        Ok(Self {
+            class,
+            unet,
+            vae,
+            vae_kind,
+            captions,
+            image,
+            scheduler,
+            device: options.device,
+            kind,
+            fingerprint: if options.inspect {
+                String::new()
+            } else {
+                io::fingerprint(dir, &files)?
+            },
+            notes,
+        })
+    }
+}
+
+fn check_channels(dir: &Path, unet: &UnetConfig, vae: &VaeConfig) -> Result<(), PipelineError> {
+    let latent = vae.latent_channels;
+    if unet.in_channels == latent && unet.out_channels == latent {
+        return Ok(());
+    }
+    Err(PipelineError::Channels {
+        dir: dir.to_path_buf(),
+        inputs: unet.in_channels,
+        outputs: unet.out_channels,
+        latent,
+    })
+}
+
+/// Whether the UNet asks for what this family gives.
+fn check_conditions(dir: &Path, family: Family, unet: &UnetConfig) -> Result<(), PipelineError> {
+    let wants = match family {
+        Family::Sd => (None, None),
+        Family::Xl => (Some(AdditionEmbed::TextTime), None),
+        Family::UnClip => (None, Some(ClassEmbed::Projection)),
+    };
+    let asks = (unet.addition_embed_type, unet.class_embed_type);
+    if asks == wants {
+        return Ok(());
+    }
+    Err(PipelineError::Class {
+        path: dir.join("unet/config.json"),
+        key: "addition_embed_type, class_embed_type".to_owned(),
+        found: format!("{asks:?}"),
+        expected: format!("{wants:?} in a pipeline of this class"),
+    })
+}
+
+fn check_widths(
+    dir: &Path,
+    unet: &UnetConfig,
+    first: &TextConfig,
+    second: Option<&TextConfig>,
+) -> Result<(), PipelineError> {
+    let text = first.hidden_size + second.map_or(0, |s| s.hidden_size);
+    if text != unet.cross_attention_dim {
+        return Err(PipelineError::TextWidth {
+            dir: dir.to_path_buf(),
+            text,
+            unet: unet.cross_attention_dim,
+        });
+    }
+    match second {
+        Some(second) if second.projection_dim != unet.pooled_width() => {
+            Err(PipelineError::PooledWidth {
+                dir: dir.to_path_buf(),
+                pooled: second.projection_dim,
+                unet: unet.pooled_width(),
+            })
+        }
+        _ => Ok(()),
+    }
+}

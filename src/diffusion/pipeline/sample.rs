@@ -1,0 +1,240 @@
+//! The sampling loop.
+
+use image::RgbImage;
+use tch::{Device, Kind, Tensor};
+
+use super::{EncodedCaption, ImageRequest, Outcome, Pipeline, PipelineError, Sampled, Sampling};
+use crate::diffusion::noise;
+use crate::diffusion::unet::Conditions;
+
+/// What the UNet is told at every step, for the whole batch; with guidance the unconditional half
+/// comes first.
+struct Told {
+    context: Tensor,
+    text_time: Option<(Tensor, Tensor)>,
+    class: Option<Tensor>,
+    /// The guidance scale as an input.
+    guidance: Option<f64>,
+    /// Whether there is an unconditional half.
+    guided: bool,
+}
+
+impl Pipeline {
+    /// Samples at most `sampling.batch` images.
+    ///
+    /// `unconditional` is the encoded negative prompt. Between steps `stop` is asked whether to go
+    /// on.
+    ///
+    /// # Errors
+    ///
+    /// [`PipelineError`] for settings that do not fit, or when libtorch fails.
+    pub fn sample(
+        &self,
+        requests: &[ImageRequest<'_>],
+        unconditional: &EncodedCaption,
+        sampling: &Sampling,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Outcome, PipelineError> {
+        let _guard = tch::no_grad_guard();
+        let Some(last) = requests.last() else {
+            return Ok(Outcome::Done(Vec::new()));
+        };
+        if requests.len() > sampling.batch {
+            return Err(PipelineError::Setting {
+                name: "batch",
+                value: sampling.batch.to_string(),
+                expected: format!("at least the {} images asked for at once", requests.len()),
+            });
+        }
+        let [channels, height, width] = self.latent_shape(sampling)?;
+        let shape = [1, channels, height, width];
+        let numbers = shape.iter().product::<i64>() as usize;
+        // Repeating the last request keeps the batch's shape; its copies are thrown away.
+        let padded: Vec<ImageRequest<'_>> = requests
+            .iter()
+            .chain(std::iter::repeat(last))
+            .take(sampling.batch)
+            .copied()
+            .collect();
+        let noise_at = |step: u64| -> Result<Tensor, tch::TchError> {
+            let each: Vec<Tensor> = padded
+                .iter()
+                .map(|r| Tensor::from_slice(&noise::normal(r.seed, step, numbers)).view(shape))
+                .collect();
+            Tensor::f_cat(&each, 0)?.f_to_device(self.device)
+        };
+        let told = self.told(&padded, unconditional, sampling)?;
+
+        let mut scheduler = self.scheduler(sampling)?;
+        let timesteps = scheduler.timesteps().to_vec();
+        let mut xs = noise_at(noise::START)? * scheduler.init_noise_sigma();
+        for (call, &timestep) in timesteps.iter().enumerate() {
+            if stop() {
+                return Ok(Outcome::Stopped);
+            }
+            let input = scheduler.scale_model_input(&xs, call).to_kind(self.kind);
+            let output = self.predict(&input, timestep, &told, sampling.guidance)?;
+            let mut failed = None;
+            xs = scheduler.step(&output, call, &xs, &mut |call| {
+                noise_at(call as u64).unwrap_or_else(|error| {
+                    failed = Some(error);
+                    Tensor::zeros_like(&output)
+                })
+            });
+            if let Some(error) = failed {
+                return Err(error.into());
+            }
+        }
+        self.pictures(&xs, requests.len()).map(Outcome::Done)
+    }
+
+    /// The model's output at one timestep, guided, as float32.
+    fn predict(
+        &self,
+        input: &Tensor,
+        timestep: f64,
+        told: &Told,
+        guidance: f64,
+    ) -> Result<Tensor, PipelineError> {
+        let input = if told.guided {
+            Tensor::f_cat(&[input, input], 0)?
+        } else {
+            input.shallow_clone()
+        };
+        let times = Tensor::full([input.size()[0]], timestep, (Kind::Float, self.device));
+        let conditions = Conditions {
+            context: &told.context,
+            text_time: told
+                .text_time
+                .as_ref()
+                .map(|(pooled, sizes)| (pooled, sizes)),
+            class: told.class.as_ref(),
+            guidance: told.guidance,
+        };
+        let output = self
+            .unet
+            .forward(&input, &times, conditions)
+            .to_kind(Kind::Float);
+        Ok(if told.guided {
+            let halves = output.chunk(2, 0);
+            &halves[0] + (&halves[1] - &halves[0]) * guidance
+        } else {
+            output
+        })
+    }
+
+    fn told(
+        &self,
+        padded: &[ImageRequest<'_>],
+        unconditional: &EncodedCaption,
+        sampling: &Sampling,
+    ) -> Result<Told, PipelineError> {
+        let config = self.unet.config();
+        let distilled = config.time_cond_proj_dim.is_some();
+        let guided = sampling.guidance > 1.0 && !distilled;
+        let count = padded.len() as i64;
+        // The unconditional half, where there is one, before the conditional one.
+        let both = |unconditional: &Tensor, conditional: Tensor| -> Result<Tensor, tch::TchError> {
+            if !guided {
+                return Ok(conditional);
+            }
+            let mut shape = vec![-1; unconditional.dim()];
+            shape[0] = count;
+            let unconditional = unconditional.f_expand(&shape, false)?;
+            Tensor::f_cat(&[unconditional, conditional], 0)
+        };
+        let hidden: Vec<&Tensor> = padded.iter().map(|r| &r.caption.hidden).collect();
+        let context = both(&unconditional.hidden, Tensor::f_cat(&hidden, 0)?)?;
+
+        let pooled: Option<Vec<&Tensor>> =
+            padded.iter().map(|r| r.caption.pooled.as_ref()).collect();
+        let text_time = match (pooled, &unconditional.pooled) {
+            (Some(pooled), Some(negative)) => {
+                let (width, height) = self.size(sampling)?;
+                let (width, height) = (width as f32, height as f32);
+                // The original is as large as the target, and nothing is cropped.
+                let sizes = Tensor::from_slice(&[height, width, 0.0, 0.0, height, width])
+                    .unsqueeze(0)
+                    .to_device(self.device);
+                let pooled = both(negative, Tensor::f_cat(&pooled, 0)?)?;
+                let sizes = sizes.repeat([pooled.size()[0], 1]);
+                Some((pooled, sizes))
+            }
+            _ => None,
+        };
+
+        let expected = self.embedding_width().unwrap_or(0);
+        if let Some(wrong) = padded
+            .iter()
+            .map(|r| r.embedding.map_or(0, <[f32]>::len))
+            .find(|&got| got != expected)
+        {
+            return Err(PipelineError::Embedding {
+                got: wrong,
+                expected,
+            });
+        }
+        let class = match &self.image {
+            Some(image) => {
+                let rows: Vec<Tensor> = padded
+                    .iter()
+                    .map(|r| {
+                        let embedding = r.embedding.unwrap_or_default();
+                        image.condition(embedding, r.seed, sampling.noise_level)
+                    })
+                    .collect::<Result<_, _>>()?;
+                let rows = Tensor::f_cat(&rows, 0)?.f_to_device(self.device)?;
+                let rows = rows.f_to_kind(self.kind)?;
+                Some(both(&rows.narrow(0, 0, 1).zeros_like(), rows)?)
+            }
+            None => None,
+        };
+        Ok(Told {
+            context,
+            text_time,
+            class,
+            guidance: distilled.then_some(sampling.guidance),
+            guided,
+        })
+    }
+
+    /// Decodes the first `n` latents.
+    fn pictures(&self, latents: &Tensor, n: usize) -> Result<Vec<Sampled>, PipelineError> {
+        let scaled = (latents / self.vae.config().scaling_factor).to_kind(self.vae_kind);
+        let pixels = self
+            .vae
+            .decode(&scaled)
+            .to_kind(Kind::Float)
+            .f_to_device(Device::Cpu)?;
+        let latents = latents.f_to_kind(Kind::Float)?.f_to_device(Device::Cpu)?;
+        Ok(to_images(&pixels, &latents, n)?)
+    }
+}
+
+/// The first `n` of `[batch, 3, h, w]` in −1…1 as bytes, rounded as Diffusers' `VaeImageProcessor`
+/// rounds.
+fn to_images(pixels: &Tensor, latents: &Tensor, n: usize) -> Result<Vec<Sampled>, tch::TchError> {
+    let size = pixels.size();
+    let (height, width) = (size[2] as u32, size[3] as u32);
+    let count = (size[2] * size[3] * 3) as usize;
+    (0..n as i64)
+        .map(|i| {
+            let one = pixels.f_select(0, i)?;
+            let finite = one.f_isfinite()?.f_all()?.int64_value(&[]) == 1;
+            let bytes = ((one.f_nan_to_num(0.0, 0.0, 0.0)? * 0.5 + 0.5).f_clamp(0.0, 1.0)? * 255.0)
+                .f_round()?
+                .f_permute([1, 2, 0])?
+                .f_to_kind(Kind::Uint8)?
+                .f_contiguous()?;
+            let mut raw = vec![0_u8; count];
+            bytes.f_copy_data_u8(&mut raw, count)?;
+            let image = RgbImage::from_raw(width, height, raw)
+                .unwrap_or_else(|| RgbImage::new(width, height));
+            Ok(Sampled {
+                image,
+                finite,
+                latents: latents.f_select(0, i)?.f_contiguous()?,
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,202 @@
+//! Which kind of CLIP folder it is, and the network in it.
+//!
+//! ```text
+//! config.json             model.safetensors            model_type clip or siglip
+//! open_clip_config.json   open_clip_model.safetensors  open_clip's own names
+//! ```
+//!
+//! LAION's repositories hold both: then Transformers' files count, and `open_clip`'s where
+//! Transformers' weights were not fetched.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use tch::{Device, Kind, Tensor};
+
+use crate::embed::EmbedError;
+use crate::io;
+use crate::nn::clip::config::ClipConfig;
+use crate::nn::clip::model::Clip;
+use crate::nn::clip::open_clip;
+use crate::nn::params::Params;
+use crate::nn::params::weights::{self, Found};
+use crate::nn::siglip::{Siglip, SiglipConfig};
+
+const CONFIG: &str = "config.json";
+const OPEN_CLIP_CONFIG: &str = "open_clip_config.json";
+
+/// What determines an embedding besides config and weights; absent files count as absent.
+const OTHERS: [&str; 7] = [
+    "preprocessor_config.json",
+    "tokenizer.json",
+    "vocab.json",
+    "merges.txt",
+    "spiece.model",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+];
+
+/// The two towers.
+#[derive(Debug)]
+pub(super) enum Network {
+    Clip(Clip),
+    Siglip(Siglip),
+}
+
+impl Network {
+    pub(super) fn embed_text(&self, ids: &Tensor) -> Tensor {
+        match self {
+            Self::Clip(clip) => clip.embed_text(ids),
+            Self::Siglip(siglip) => siglip.embed_text(ids),
+        }
+    }
+
+    pub(super) fn embed_images(&self, pixels: &Tensor) -> Tensor {
+        match self {
+            Self::Clip(clip) => clip.embed_images(pixels),
+            Self::Siglip(siglip) => siglip.embed_images(pixels),
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Config {
+    Clip(ClipConfig),
+    OpenClip(ClipConfig),
+    Siglip(SiglipConfig),
+}
+
+/// What a folder says of its network, before any weight is read.
+#[derive(Debug)]
+pub(super) struct Folder {
+    config: Config,
+    /// The config's file.
+    pub(super) path: PathBuf,
+    weights: Found,
+}
+
+/// What its network takes and gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Sizes {
+    /// Side of an image, px.
+    pub(super) side: i64,
+    /// Colour channels of an image.
+    pub(super) channels: i64,
+    /// Tokens per caption at most.
+    pub(super) context: i64,
+    /// Tokens known.
+    pub(super) vocabulary: i64,
+    /// Width of an embedding.
+    pub(super) dim: i64,
+}
+
+impl Folder {
+    /// Finds out what a folder holds.
+    pub(super) fn read(dir: &Path, kind: Kind) -> Result<Self, EmbedError> {
+        let (config, own) = (dir.join(CONFIG), dir.join(OPEN_CLIP_CONFIG));
+        let transformers = weights::find(dir, "model", None, kind);
+        let open_clip = weights::find(dir, "open_clip_model", None, kind);
+        match (config.is_file(), own.is_file(), transformers, open_clip) {
+            (true, _, Ok(weights), _) => Ok(Self {
+                config: transformers_config(&config)?,
+                path: config,
+                weights,
+            }),
+            (_, true, _, Ok(weights)) => Ok(Self {
+                config: open_clip_config(&own)?,
+                path: own,
+                weights,
+            }),
+            (true, _, Err(error), _) => {
+                // Of another family, the folder may well have no such weights.
+                transformers_config(&config)?;
+                Err(error.into())
+            }
+            (false, true, _, Err(error)) => Err(error.into()),
+            (false, false, ..) => Err(EmbedError::NoConfig {
+                dir: dir.to_path_buf(),
+            }),
+        }
+    }
+
+    pub(super) fn sizes(&self) -> Sizes {
+        match &self.config {
+            Config::Clip(config) | Config::OpenClip(config) => Sizes {
+                side: config.vision_config.image_size,
+                channels: config.vision_config.num_channels,
+                context: config.text_config.max_position_embeddings,
+                vocabulary: config.text_config.vocab_size,
+                dim: config.projection_dim,
+            },
+            Config::Siglip(config) => Sizes {
+                side: config.vision_config.image_size,
+                channels: config.vision_config.num_channels,
+                context: config.text_config.max_position_embeddings,
+                vocabulary: config.text_config.vocab_size,
+                dim: config.dim(),
+            },
+        }
+    }
+
+    /// Loads the network.
+    pub(super) fn network(&self, device: Device, kind: Kind) -> Result<Network, EmbedError> {
+        let params = Params::open(&self.weights.path, kind, device)?;
+        let root = params.root();
+        let network = match &self.config {
+            Config::Clip(config) => Network::Clip(Clip::new(&root, config)),
+            Config::OpenClip(config) => Network::Clip(Clip::open_clip(&root, config)),
+            Config::Siglip(config) => Network::Siglip(Siglip::new(&root, config)),
+        };
+        params.finish()?;
+        Ok(network)
+    }
+
+    /// A hash of the files used; shards lie beside their index.
+    pub(super) fn fingerprint(&self, dir: &Path) -> Result<String, EmbedError> {
+        let mut names = Vec::new();
+        for path in [self.path.clone()]
+            .into_iter()
+            .chain(weights::files(&self.weights)?)
+        {
+            let name = path.strip_prefix(dir).unwrap_or(&path);
+            names.push(name.to_string_lossy().into_owned());
+        }
+        let names: Vec<&str> = names.iter().map(String::as_str).chain(OTHERS).collect();
+        Ok(io::fingerprint(dir, &names)?)
+    }
+}
+
+fn transformers_config(path: &Path) -> Result<Config, EmbedError> {
+    #[derive(Deserialize)]
+    struct Typed {
+        model_type: Option<String>,
+    }
+
+    let text = io::read_to_string(path)?;
+    let typed: Typed = parse(path, &text)?;
+    match typed.model_type.as_deref() {
+        None | Some("clip") => Ok(Config::Clip(parse(path, &text)?)),
+        Some("siglip") => Ok(Config::Siglip(parse(path, &text)?)),
+        Some(other) => Err(EmbedError::ModelType {
+            found: other.to_owned(),
+            path: path.to_path_buf(),
+        }),
+    }
+}
+
+fn open_clip_config(path: &Path) -> Result<Config, EmbedError> {
+    let text = io::read_to_string(path)?;
+    let config = open_clip::parse(&text).map_err(|source| EmbedError::OpenClip {
+        path: path.to_path_buf(),
+        source,
+    })?;
+    Ok(Config::OpenClip(config))
+}
+
+fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, EmbedError> {
+    serde_json::from_str(text).map_err(|source| EmbedError::Config {
+        path: path.to_path_buf(),
+        source,
+    })
+}

@@ -1,0 +1,83 @@
+"""Whole pipelines from the same starting latents: the embedded world and small random models.
+
+    .venv-oracle/bin/python tests/oracle/full/pipelines.py CASE FOLDER
+
+The folder gets case.json (which model, how it is sampled) and expected.safetensors with the final
+latents and the image. Starting latents are hardlight's own noise (tests/oracle/golden/noise.py).
+"""
+
+import json
+import pathlib
+import sys
+
+import numpy as np
+import torch
+from diffusers import DiffusionPipeline
+from diffusers.pipelines.stable_diffusion import pipeline_stable_unclip_img2img
+
+import common
+
+ROOT = pathlib.Path(__file__).parents[3]
+sys.path.insert(0, str(ROOT / "tests/oracle/golden"))
+import noise  # noqa: E402
+
+SEEDS = [3, 4]
+WORLD = "weights/world/diffusion"
+FACE = "a photo of an old woman with glasses and grey hair on a blue background"
+
+
+def pipeline(model, prompt, negative=None, scheduler=None, **settings):
+    def write(folder):
+        pipe = DiffusionPipeline.from_pretrained(ROOT / model, torch_dtype=torch.float32)
+        pipe.set_progress_bar_config(disable=True)
+        config = pipe.unet.config
+        side = config.sample_size
+        latents = torch.tensor(np.stack(
+            [noise.normal(seed, noise.START, (config.in_channels, side, side)) for seed in SEEDS]))
+        case = dict(model=model, prompt=prompt, negative=negative or "", seeds=SEEDS, **settings)
+        arguments = dict(prompt=[prompt] * 2, negative_prompt=negative and [negative] * 2,
+                         num_inference_steps=settings["steps"],
+                         guidance_scale=settings["guidance"])
+        if "image_normalizer" in pipe.components:
+            width = pipe.image_normalizer.config.embedding_dim
+            generator = torch.Generator().manual_seed(9)
+            embeds = torch.randn((2, width), generator=generator)
+            arguments |= dict(image_embeds=embeds, noise_level=settings["noise_level"])
+            case["image_embeds"] = embeds.tolist()
+            pipeline_stable_unclip_img2img.randn_tensor = lambda shape, **_: torch.tensor(
+                np.stack([noise.normal(seed, noise.EMBEDDING, shape[1:]) for seed in SEEDS]))
+        if scheduler:
+            name, kind, changes = scheduler
+            case["scheduler"] = name
+            import diffusers
+
+            pipe.scheduler = getattr(diffusers, kind).from_config(pipe.scheduler.config, **changes)
+        final = pipe(**arguments, latents=latents.clone(), output_type="latent").images
+        images = pipe(**arguments, latents=latents.clone(), output_type="pt").images
+        (folder / "case.json").write_text(json.dumps(case))
+        common.save_tensors(folder / "expected.safetensors", final=final, images=images)
+
+    return write
+
+
+def golden(name, **settings):
+    return pipeline(f"tests/golden/pipelines/{name}", "a photo of an old woman on grass", **settings)
+
+
+if __name__ == "__main__":
+    common.main({
+        "world": pipeline(WORLD, FACE, steps=20, guidance=7.5),
+        "world-negative": pipeline(WORLD, FACE, "a hat", steps=10, guidance=4.0),
+        "world-ddim": pipeline(WORLD, FACE, steps=20, guidance=7.5,
+                              scheduler=("ddim", "DDIMScheduler", {})),
+        "world-unipc": pipeline(WORLD, FACE, steps=20, guidance=7.5,
+                                scheduler=("unipc", "UniPCMultistepScheduler", {})),
+        "world-euler": pipeline(WORLD, FACE, steps=20, guidance=7.5,
+                                scheduler=("euler", "EulerDiscreteScheduler", {})),
+        "world-unguided": pipeline(WORLD, FACE, steps=20, guidance=0.0),
+        "sd1": golden("sd1", steps=20, guidance=7.5),
+        "sd2": golden("sd2", steps=20, guidance=7.5, negative="a dog"),
+        "xl": golden("xl", steps=20, guidance=5.0),
+        "xl-negative": golden("xl", steps=20, guidance=5.0, negative="a dog"),
+        "unclip": golden("unclip", steps=20, guidance=10.0, noise_level=100),
+    })

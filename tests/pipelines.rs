@@ -1,0 +1,126 @@
+//! Whole pipelines against Diffusers: the same folder, the same starting latents, the same image
+//! (`tests/oracle/golden/pipelines.py`).
+
+#![cfg(feature = "torch")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests may panic")]
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use hardlight::diffusion::pipeline::{ImageRequest, Outcome, Pipeline, Sampled, Sampling};
+use hardlight::nn::params::load_all;
+use tch::{Device, Kind, Tensor};
+
+const PROMPT: &str = "a photo of an old woman on grass";
+const NEGATIVE: &str = "a dog, snow";
+/// As in the script: both sides draw the same noise from them.
+const SEEDS: [u64; 2] = [7, 123_456_789];
+
+/// `max|a − b|/max|b|` allowed of float32 latents after four steps.
+const LATENTS: f64 = 1e-4;
+/// Mean difference of pixels in 0…1; ours are whole levels, which alone are ¼ level off on average.
+const PIXELS: f64 = 0.5 / 255.0;
+
+fn folder(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden/pipelines")
+        .join(name)
+}
+
+fn sample(pipeline: &Pipeline, negative: &str, want: &BTreeMap<String, Tensor>) -> Vec<Sampled> {
+    let sampling = Sampling {
+        steps: 4,
+        guidance: 3.0,
+        negative_prompt: negative.to_owned(),
+        batch: 2,
+        noise_level: 300,
+        ..Sampling::default()
+    };
+    let caption = pipeline.encode(PROMPT).unwrap();
+    let unconditional = pipeline.encode_negative(negative).unwrap();
+    let embeddings: Option<Vec<Vec<f32>>> = want
+        .get("image_embeds")
+        .map(|all| Vec::<Vec<f32>>::try_from(all).unwrap());
+    let requests: Vec<ImageRequest<'_>> = (0..2)
+        .map(|i| ImageRequest {
+            caption: &caption,
+            seed: SEEDS[i],
+            embedding: embeddings.as_ref().map(|all| all[i].as_slice()),
+        })
+        .collect();
+    for (i, seed) in SEEDS.into_iter().enumerate() {
+        let ours = pipeline.initial_latents(seed, &sampling).unwrap();
+        // Box and Muller's transform in two mathematical libraries.
+        let apart = apart(&ours, &want["initial"].get(i as i64));
+        assert!(apart < 1e-6, "starting latents are {apart} apart");
+    }
+    match pipeline
+        .sample(&requests, &unconditional, &sampling, &|| false)
+        .unwrap()
+    {
+        Outcome::Done(images) => images,
+        Outcome::Stopped => panic!("nobody asked to stop"),
+    }
+}
+
+fn apart(a: &Tensor, b: &Tensor) -> f64 {
+    assert_eq!(a.size(), b.size());
+    (a - b).abs().max().double_value(&[]) / b.abs().max().double_value(&[])
+}
+
+/// Mean difference from `[3, h, w]` in 0…1.
+fn pixels_apart(ours: &Sampled, want: &Tensor) -> f64 {
+    let (w, h) = (
+        i64::from(ours.image.width()),
+        i64::from(ours.image.height()),
+    );
+    let ours = Tensor::from_slice(ours.image.as_raw())
+        .view([h, w, 3])
+        .permute([2, 0, 1])
+        .to_kind(Kind::Float)
+        / 255.0;
+    assert_eq!(ours.size(), want.size());
+    (ours - want).abs().mean(Kind::Double).double_value(&[])
+}
+
+fn assert_same_images(name: &str) {
+    let pipeline = Pipeline::open(&folder(name), Device::Cpu, Kind::Float).unwrap();
+    let want = load_all(&folder(name).join("expected.safetensors")).unwrap();
+    let mut negative_matters = 0.0_f64;
+    for (key, negative) in [("plain", ""), ("negative", NEGATIVE)] {
+        let images = sample(&pipeline, negative, &want);
+        for (i, ours) in (0..).zip(&images) {
+            let what = format!("{name}, {key}, image {i}");
+            let apart = apart(&ours.latents, &want[&format!("{key}_final")].get(i));
+            assert!(apart <= LATENTS, "{what}: latents are {apart:.2e} apart");
+            let apart = pixels_apart(ours, &want[&format!("{key}_images")].get(i));
+            assert!(apart <= PIXELS, "{what}: pixels are {apart:.2e} apart");
+            let other = pixels_apart(ours, &want["plain_images"].get(i));
+            negative_matters = negative_matters.max(other);
+        }
+    }
+    assert!(
+        negative_matters > 2.0 * PIXELS,
+        "{name}: the negative prompt changes nothing"
+    );
+}
+
+#[test]
+fn sd1_makes_the_images_of_diffusers() {
+    assert_same_images("sd1");
+}
+
+#[test]
+fn sd2_with_v_prediction_and_zero_snr_makes_the_images_of_diffusers() {
+    assert_same_images("sd2");
+}
+
+#[test]
+fn sdxl_makes_the_images_of_diffusers() {
+    assert_same_images("xl");
+}
+
+#[test]
+fn stable_unclip_makes_the_images_of_diffusers() {
+    assert_same_images("unclip");
+}
