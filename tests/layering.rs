@@ -77,10 +77,11 @@ const ALLOWED: [(&str, &[&str]); 17] = [
 ];
 
 /// Files and folders in which `tch` may be named.
-const TORCH: [&str; 8] = [
+const TORCH: [&str; 9] = [
     "nn/",
     "embed/clip",
     "embed/mod.rs",
+    "embed/safety.rs",
     "diffusion/",
     "generate/stable_diffusion.rs",
     "classifier/",

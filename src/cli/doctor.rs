@@ -11,7 +11,6 @@ use self::folder::{Folder, Place};
 use super::exit::ExitStatus;
 use super::options;
 use super::ui::Ui;
-use crate::run::settings::Settings;
 
 /// Print libtorch, devices and what would be used; with folders, whether they are sound.
 ///
@@ -37,7 +36,7 @@ pub(super) struct DoctorCommand {
 impl DoctorCommand {
     pub(super) fn run(self, ui: &mut Ui) -> anyhow::Result<ExitStatus> {
         let Self { folders, json } = self;
-        let (device, kind) = options::device(&Settings::default())?;
+        let (device, kind) = options::device("auto", "auto")?;
         let machine = machine::look(device, kind);
         let place = Place { device, kind };
         let folders: Vec<Folder> = folders.iter().map(|dir| Folder::look(dir, place)).collect();

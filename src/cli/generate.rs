@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use image::RgbImage;
 use serde_json::{Value, json};
 use tch::{Kind, Tensor};
 
@@ -13,6 +14,7 @@ use super::{models, options};
 use crate::diffusion::pipeline::{
     EncodedCaption, ImageRequest, OpenOptions, Outcome, Pipeline, Sampled, Sampling,
 };
+use crate::embed::safety::Safety;
 use crate::io;
 use crate::nn::params;
 use crate::run::png::{self, DigitalSource, Marks, Parameters};
@@ -85,6 +87,10 @@ pub(super) struct GenerateCommand {
     #[arg(long, value_name = "NAME")]
     variant: Option<String>,
 
+    /// Do not ask the model's safety checker, which turns what it objects to black.
+    #[arg(long)]
+    no_safety_checker: bool,
+
     /// auto, cpu, cuda or cuda:N.
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     device: String,
@@ -120,15 +126,19 @@ impl GenerateCommand {
         if self.count == 0 {
             return Err(UsageError("--count is 0: nothing to do".to_owned()).into());
         }
-        let open = OpenOptions {
-            variant: self.variant.clone(),
-            ..OpenOptions::new(device, kind)
-        };
-        let dir = models::locate(&self.model, &models::pipeline(kind), ui, stop)?;
+        let mut open = OpenOptions::new(device, kind);
+        open.variant.clone_from(&self.variant);
+        let want = models::pipeline(kind, !self.no_safety_checker);
+        let dir = models::locate(&self.model, &want, ui, stop)?;
         let pipeline = Pipeline::open_with(&dir, &open)?;
         for note in pipeline.notes() {
             ui.warn(note);
         }
+        let safety = if self.no_safety_checker {
+            None
+        } else {
+            Safety::open(&dir, device, kind)?
+        };
         let scheduler = pipeline.check(&sampling)?;
         let wanted = self.wanted(&pipeline, &sampling, &scheduler, &embeds)?;
         let mut missing = Vec::new();
@@ -192,6 +202,7 @@ impl GenerateCommand {
                         one.path.display()
                     ));
                 }
+                let image = self.shown(safety.as_ref(), image, &one.path, ui)?;
                 let bytes = png::encode_png(&image, Some(&one.marks))?;
                 io::write_atomic(&one.path, &bytes)?;
                 if self.save_latents.is_some() {
@@ -211,6 +222,27 @@ impl GenerateCommand {
         } else {
             ExitStatus::Incomplete
         })
+    }
+
+    /// The picture, or black where the model's safety checker objects, as in Diffusers.
+    fn shown(
+        &self,
+        safety: Option<&Safety>,
+        image: RgbImage,
+        path: &Path,
+        ui: &mut Ui,
+    ) -> anyhow::Result<RgbImage> {
+        let Some(safety) = safety else {
+            return Ok(image);
+        };
+        if !safety.flags(std::slice::from_ref(&image))?.contains(&true) {
+            return Ok(image);
+        }
+        ui.warn(format_args!(
+            "{} is black: the model's safety checker objects (--no-safety-checker turns it off)",
+            path.display()
+        ));
+        Ok(RgbImage::new(image.width(), image.height()))
     }
 
     fn sampling(&self) -> Sampling {
@@ -300,6 +332,7 @@ impl GenerateCommand {
                         "height": height,
                         "batch": self.batch,
                         "dtype": self.dtype,
+                        "safety_checker": !self.no_safety_checker,
                         "embedding": embedding.map(hash),
                         "noise_level": self.noise_level,
                     });

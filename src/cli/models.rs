@@ -26,11 +26,11 @@ pub(super) fn locate(
     watched(ui, stop, |env, watch| hub::resolve(given, want, env, watch))
 }
 
-/// A pipeline for this element type.
-pub(super) fn pipeline(kind: Kind) -> Want {
+/// A pipeline for this element type, with its safety checker or without.
+pub(super) fn pipeline(kind: Kind, safety: bool) -> Want {
     Want::Pipeline {
         half: kind != Kind::Float,
-        safety: false,
+        safety,
     }
 }
 

@@ -10,6 +10,8 @@
 pub mod clip;
 pub mod preprocess;
 pub mod resize;
+#[cfg(feature = "torch")]
+pub mod safety;
 
 use std::path::PathBuf;
 
@@ -135,6 +137,11 @@ pub enum EmbedError {
         /// What it said.
         reason: String,
     },
+
+    /// A safety checker was refused or failed.
+    #[cfg(feature = "torch")]
+    #[error(transparent)]
+    Safety(#[from] crate::nn::clip::safety::SafetyError),
 
     /// The tokenizer was refused.
     #[error(transparent)]

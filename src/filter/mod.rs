@@ -1,7 +1,7 @@
 //! Which generated images are kept, and why the others are not.
 //!
-//! Tests run in a fixed order and the first that fails gives the reason: [`blank`] (blank, constant
-//! or non-finite pixels), [`alignment`] (on the failure side of the direction, at or above the
+//! Tests run in a fixed order and the first that fails gives the reason: the model's safety checker,
+//! [`blank`] (blank, constant or non-finite pixels), [`alignment`] (on the failure side of the direction, at or above the
 //! calibrated threshold), [`class`] (still its own class, by zero-shot CLIP; the failing classifier
 //! itself must not judge labels). All scores are kept whatever the verdict.
 //!
@@ -26,6 +26,8 @@ use self::class::ClassTest;
 pub enum Reason {
     /// A pixel or an embedding is not a finite number.
     NonFinite,
+    /// The model's safety checker objects.
+    Safety,
     /// The pixels hardly differ.
     Blank,
     /// Its alignment is below the threshold: an easy image.
@@ -39,6 +41,7 @@ impl Reason {
     pub fn name(self) -> &'static str {
         match self {
             Self::NonFinite => "non-finite",
+            Self::Safety => "safety",
             Self::Blank => "blank",
             Self::Alignment => "alignment",
             Self::Class => "class",
@@ -63,6 +66,15 @@ pub struct Scores {
     pub class_margin: f64,
 }
 
+/// What an image's maker knows about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Maker {
+    /// Whether the sampler's pixels were finite before they were rounded.
+    pub finite: bool,
+    /// Whether the model's safety checker objects.
+    pub flagged: bool,
+}
+
 /// The outcome of all tests for one image.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Verdict {
@@ -84,13 +96,13 @@ pub struct Judge {
 }
 
 impl Judge {
-    /// Judges an image by its pixels and its embedding.
+    /// Judges an image by what its maker knows, its pixels and its embedding.
     ///
     /// # Shapes and units
     ///
-    /// `finite` tells whether the sampler's pixels were finite before they were rounded;
     /// `embedding` is `[d]`, before normalisation.
-    pub fn judge(&self, image: &RgbImage, finite: bool, embedding: ArrayView1<'_, f32>) -> Verdict {
+    pub fn judge(&self, image: &RgbImage, maker: Maker, embedding: ArrayView1<'_, f32>) -> Verdict {
+        let Maker { finite, flagged } = maker;
         let fail = |reason| Verdict {
             scores: None,
             reason: Some(reason),
@@ -107,7 +119,9 @@ impl Judge {
             class_similarity,
             class_margin,
         });
-        let reason = if blank::is_blank(image, self.min_deviation) {
+        let reason = if flagged {
+            Some(Reason::Safety)
+        } else if blank::is_blank(image, self.min_deviation) {
             Some(Reason::Blank)
         } else if !self.alignment.passes(alignment) {
             Some(Reason::Alignment)

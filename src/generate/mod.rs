@@ -21,6 +21,9 @@ pub enum GenerateError {
     #[cfg(feature = "torch")]
     #[error(transparent)]
     Pipeline(#[from] crate::diffusion::pipeline::PipelineError),
+    /// The safety checker failed.
+    #[error(transparent)]
+    Embed(#[from] crate::embed::EmbedError),
     /// A generator other than Stable Diffusion failed.
     #[error("the generator failed: {reason}")]
     Other {
@@ -36,6 +39,8 @@ pub struct Picture {
     pub image: RgbImage,
     /// Whether every pixel was a finite number before rounding.
     pub finite: bool,
+    /// Whether the model's safety checker objects.
+    pub flagged: bool,
 }
 
 /// Turns attempts into pictures.

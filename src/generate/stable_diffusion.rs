@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Attempt, GenerateError, ImageGenerator, Picture};
 use crate::diffusion::pipeline::{EncodedCaption, ImageRequest, Outcome, Pipeline, Sampling};
+use crate::embed::safety::Safety;
 
 /// A pipeline with its settings; every caption is encoded once.
 #[derive(Debug)]
@@ -12,15 +13,20 @@ pub struct StableDiffusion {
     sampling: Sampling,
     unconditional: EncodedCaption,
     captions: BTreeMap<String, EncodedCaption>,
+    safety: Option<Safety>,
 }
 
 impl StableDiffusion {
-    /// Checks the settings against the model.
+    /// Checks the settings against the model; with a safety checker every picture is shown to it.
     ///
     /// # Errors
     ///
     /// [`GenerateError::Pipeline`].
-    pub fn new(pipeline: Pipeline, sampling: Sampling) -> Result<Self, GenerateError> {
+    pub fn new(
+        pipeline: Pipeline,
+        sampling: Sampling,
+        safety: Option<Safety>,
+    ) -> Result<Self, GenerateError> {
         pipeline.check(&sampling)?;
         let unconditional = pipeline.encode_negative(&sampling.negative_prompt)?;
         Ok(Self {
@@ -28,6 +34,7 @@ impl StableDiffusion {
             sampling,
             unconditional,
             captions: BTreeMap::new(),
+            safety,
         })
     }
 
@@ -67,18 +74,24 @@ impl ImageGenerator for StableDiffusion {
         let outcome = self
             .pipeline
             .sample(&requests, &self.unconditional, &self.sampling, stop)?;
-        Ok(match outcome {
-            Outcome::Stopped => None,
-            Outcome::Done(sampled) => Some(
-                sampled
-                    .into_iter()
-                    .map(|s| Picture {
-                        image: s.image,
-                        finite: s.finite,
-                    })
-                    .collect(),
-            ),
-        })
+        let Outcome::Done(sampled) = outcome else {
+            return Ok(None);
+        };
+        let mut pictures: Vec<Picture> = sampled
+            .into_iter()
+            .map(|s| Picture {
+                image: s.image,
+                finite: s.finite,
+                flagged: false,
+            })
+            .collect();
+        if let Some(safety) = &self.safety {
+            for picture in &mut pictures {
+                let flags = safety.flags(std::slice::from_ref(&picture.image))?;
+                picture.flagged = flags.contains(&true);
+            }
+        }
+        Ok(Some(pictures))
     }
 
     fn batch(&self) -> usize {

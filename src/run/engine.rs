@@ -19,7 +19,7 @@ use super::ledger::{Decision, Entry, Ledger, LedgerError};
 use super::png::{self, DigitalSource, EncodeError, FileFormat, Marks, Parameters};
 use crate::embed::resize::{Filter, Kernel, resize};
 use crate::embed::{EmbedError, ImageEncoder};
-use crate::filter::{Judge, Reason, Verdict};
+use crate::filter::{Judge, Maker, Reason, Verdict};
 use crate::generate::{Arm, Attempt, GenerateError, ImageGenerator, ModePlan, Picture};
 use crate::io::{self, IoError};
 
@@ -281,7 +281,11 @@ impl Engine<'_> {
                 let images: Vec<RgbImage> = pictures.iter().map(|p| p.image.clone()).collect();
                 let embeddings = self.encoder.encode_images(&images)?;
                 for (row, (attempt, picture)) in missing.iter().zip(pictures).enumerate() {
-                    let verdict = judge.judge(&picture.image, picture.finite, embeddings.row(row));
+                    let maker = Maker {
+                        finite: picture.finite,
+                        flagged: picture.flagged,
+                    };
+                    let verdict = judge.judge(&picture.image, maker, embeddings.row(row));
                     made.insert(attempt.position, (verdict, picture));
                 }
             }
@@ -353,9 +357,9 @@ impl Engine<'_> {
             picture,
         } = made;
         let control = plan.arm != Arm::Hard;
-        let reason = verdict
-            .reason
-            .filter(|r| !control || *r == Reason::NonFinite || *r == Reason::Blank);
+        // Alignment and class are what a control is there to differ in.
+        let aims = |r: &Reason| matches!(r, Reason::Alignment | Reason::Class);
+        let reason = verdict.reason.filter(|r| !(control && aims(r)));
         let status = match (reason, control) {
             (Some(_), _) => REJECTED,
             (None, _) if kept >= plan.quota => SURPLUS,

@@ -150,6 +150,8 @@ pub struct Generate {
     pub quota: usize,
     /// Attempts per failure mode; 0 means ten times the quota.
     pub budget: u64,
+    /// Which weight files are taken, such as `fp16`.
+    pub variant: Option<String>,
     /// Denoising steps.
     pub steps: usize,
     /// Guidance scale.
@@ -182,6 +184,7 @@ impl Default for Generate {
             model: None,
             quota: 50,
             budget: 0,
+            variant: None,
             steps: 25,
             guidance: 7.5,
             scheduler: None,
@@ -219,6 +222,8 @@ pub struct Filter {
     pub class_margin: f64,
     /// Smallest deviation that is not blank, in levels of 255.
     pub min_deviation: f64,
+    /// Whether the model folder's safety checker is asked, where it has one.
+    pub safety: bool,
     /// Rejected images to keep per failure mode.
     pub keep_rejected: usize,
     /// Whether images are written at the data set's size and encoding.
@@ -231,6 +236,7 @@ impl Default for Filter {
             min_alignment: None,
             class_margin: 0.0,
             min_deviation: 2.0,
+            safety: true,
             keep_rejected: 12,
             match_dataset: false,
         }

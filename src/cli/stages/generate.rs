@@ -66,7 +66,7 @@ pub(in crate::cli) fn generate(
         model: inputs.pipeline_name.clone(),
         run_id: context.run_id.clone(),
     };
-    let mut generator = StableDiffusion::new(pipeline, sampling)?;
+    let mut generator = StableDiffusion::new(pipeline, sampling, inputs.safety.take())?;
     context
         .ui
         .note(format_args!("batches of {}", generator.batch()));

@@ -17,9 +17,10 @@ use crate::cli::session::Until;
 use crate::cli::stop::Stop;
 use crate::cli::ui::Ui;
 use crate::dataset::{self, Dataset, Split, TableOptions};
-use crate::diffusion::pipeline::Pipeline;
+use crate::diffusion::pipeline::{OpenOptions, Pipeline};
 use crate::embed::ImageEncoder;
 use crate::embed::clip::ClipEncoder;
+use crate::embed::safety::Safety;
 use crate::hub::Want;
 use crate::io;
 use crate::io::image::Exif;
@@ -32,6 +33,8 @@ pub(in crate::cli) struct Inputs {
     pub(in crate::cli) classifier: Option<ClassifierFeatures>,
     pub(in crate::cli) clip: Option<ClipEncoder>,
     pub(in crate::cli) pipeline: Option<Pipeline>,
+    /// The model's safety checker, where it has one and it is wanted.
+    pub(in crate::cli) safety: Option<Safety>,
     pub(in crate::cli) pipeline_name: String,
     pub(in crate::cli) space: Space,
     /// The user's own embeddings, a row an example; there if the space is a matrix.
@@ -119,15 +122,33 @@ pub(in crate::cli) fn open(
         )?),
         None => None,
     };
+    let mut safety = None;
     let pipeline = match &settings.generate.model {
         Some(given) if until >= Until::Manifest => {
             if clip.is_none() {
                 let text = "images are made from captions, and captions need --clip DIR";
                 return Err(UsageError(text.to_owned()).into());
             }
-            let dir = models::locate(given, &models::pipeline(kind), ui, stop)?;
-            let pipeline = Pipeline::open(&dir, device, kind)?;
+            let want = models::pipeline(kind, settings.filter.safety);
+            let dir = models::locate(given, &want, ui, stop)?;
+            let mut options = OpenOptions::new(device, kind);
+            options.variant.clone_from(&settings.generate.variant);
+            let pipeline = Pipeline::open_with(&dir, &options)?;
+            for note in pipeline.notes() {
+                ui.warn(note);
+            }
+            if pipeline.embedding_width().is_some() {
+                let text = format!(
+                    "{} is conditioned on image embeddings, and a run has captions alone: take a \
+                     text-to-image model",
+                    given.display()
+                );
+                return Err(InputError(text).into());
+            }
             pipeline.check(&sampling(settings))?;
+            if settings.filter.safety {
+                safety = Safety::open(&dir, device, kind)?;
+            }
             Some(pipeline)
         }
         _ => None,
@@ -150,6 +171,7 @@ pub(in crate::cli) fn open(
         classifier,
         clip,
         pipeline,
+        safety,
         pipeline_name,
         space,
         own,
@@ -290,6 +312,7 @@ impl Inputs {
             "clip": self.clip.as_ref().map(ImageEncoder::fingerprint),
             "classifier": self.classifier.as_ref().map(ImageEncoder::fingerprint),
             "diffusion": self.pipeline.as_ref().map(Pipeline::fingerprint),
+            "safety": self.safety.as_ref().map(Safety::fingerprint),
             "embeddings": matrix,
         });
         value
