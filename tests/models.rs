@@ -6,6 +6,7 @@
 //! - `precision`: bfloat16 and float16 against float32.
 //! - `checkpoint`: what does not fit is reported, all at once.
 //! - `hostile`: files made to crash or to take all memory are refused.
+//! - `lora`: adapters merged at load, against Diffusers and PEFT (`tests/oracle/golden/lora.py`).
 
 #![cfg(feature = "torch")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic")]
@@ -15,6 +16,7 @@ mod models {
     mod clip;
     mod golden;
     mod hostile;
+    mod lora;
     mod peer;
     mod precision;
 

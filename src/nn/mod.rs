@@ -5,6 +5,7 @@
 //! - [`layers`]: linear, convolution and normalisation layers whose names are checkpoint keys.
 //! - [`attention`]: the attention every tower and UNet here shares, through
 //!   `scaled_dot_product_attention`.
+//! - [`lora`]: low-rank adapters, merged into a checkpoint's weights while they are loaded.
 //! - [`clip`]: CLIP's tokenizer, text tower and image tower.
 //! - [`siglip`]: the towers of `SigLIP`.
 //!
@@ -15,6 +16,8 @@ pub mod attention;
 pub mod clip;
 #[cfg(feature = "torch")]
 pub mod layers;
+#[cfg(feature = "torch")]
+pub mod lora;
 #[cfg(feature = "torch")]
 pub mod params;
 #[cfg(feature = "torch")]

@@ -198,7 +198,8 @@ impl Display for Mismatch {
 /// Lines of each kind that a message shows; the fields hold all.
 const SHOWN: usize = 20;
 
-fn shortened(names: &[String]) -> String {
+/// The first names of a list that may be long.
+pub(super) fn shortened(names: &[String]) -> String {
     let more = names.len().saturating_sub(SHOWN);
     let shown = names[..names.len() - more].join(", ");
     if more > 0 {
@@ -218,8 +219,8 @@ pub trait Patch {
     ///
     /// # Errors
     ///
-    /// Of libtorch.
-    fn apply(&self, name: &str, weight: &Tensor) -> Result<Tensor, tch::TchError>;
+    /// What stands in the way of reading or computing the change.
+    fn apply(&self, name: &str, weight: &Tensor) -> Result<Tensor, ParamsError>;
 }
 
 /// How a fresh parameter starts.
@@ -295,8 +296,8 @@ impl Loading {
             return Ok(None);
         };
         patch
-            .apply(name, &weight)
-            .and_then(|changed| changed.f_to_kind(self.kind))
+            .apply(name, &weight)?
+            .f_to_kind(self.kind)
             .map(Some)
             .map_err(|source| ParamsError::Torch {
                 name: name.to_owned(),
@@ -430,6 +431,14 @@ impl Params {
         match &mut *self.source.borrow_mut() {
             Source::Fresh(store) => Some(f(store)),
             Source::Checkpoint(_) => None,
+        }
+    }
+
+    /// The checkpoint behind the parameters; `None` for fresh ones.
+    pub fn with_checkpoint<T>(&self, f: impl FnOnce(&Checkpoint) -> T) -> Option<T> {
+        match &*self.source.borrow() {
+            Source::Checkpoint(loading) => Some(f(&loading.file)),
+            Source::Fresh(_) => None,
         }
     }
 

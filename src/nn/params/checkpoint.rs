@@ -32,6 +32,8 @@ pub struct Checkpoint {
     shards: Vec<Shard>,
     /// Shard and place of every tensor.
     tensors: BTreeMap<String, (usize, TensorInfo)>,
+    /// Free text of the headers.
+    notes: BTreeMap<String, String>,
 }
 
 impl std::fmt::Debug for Checkpoint {
@@ -66,6 +68,7 @@ impl Checkpoint {
             path: path.to_path_buf(),
             shards: Vec::new(),
             tensors: BTreeMap::new(),
+            notes: BTreeMap::new(),
         };
         for file in files {
             this.add(file)?;
@@ -107,6 +110,9 @@ impl Checkpoint {
                 });
             }
         }
+        let notes = metadata.metadata().iter().flatten();
+        self.notes
+            .extend(notes.map(|(key, text)| (key.clone(), text.clone())));
         self.shards.push(Shard {
             path,
             map,
@@ -138,26 +144,35 @@ impl Checkpoint {
         self.tensors.get(name).map(|(_, info)| dims(&info.shape))
     }
 
+    /// What a header's free text says under `key`.
+    pub fn note(&self, key: &str) -> Option<&str> {
+        self.notes.get(key).map(String::as_str)
+    }
+
     /// The element type of a tensor; `None` if there is none of this name.
     ///
     /// # Errors
     ///
     /// [`ParamsError::Dtype`] if its elements are not floats.
     pub fn kind(&self, name: &str) -> Result<Option<Kind>, ParamsError> {
+        self.kind_among(float, name)
+    }
+
+    fn kind_among(
+        &self,
+        known: impl Fn(Dtype) -> Option<Kind>,
+        name: &str,
+    ) -> Result<Option<Kind>, ParamsError> {
         let Some((shard, info)) = self.tensors.get(name) else {
             return Ok(None);
         };
-        match info.dtype {
-            Dtype::F32 => Ok(Some(Kind::Float)),
-            Dtype::F16 => Ok(Some(Kind::Half)),
-            Dtype::BF16 => Ok(Some(Kind::BFloat16)),
-            Dtype::F64 => Ok(Some(Kind::Double)),
-            other => Err(ParamsError::Dtype {
+        known(info.dtype)
+            .map(Some)
+            .ok_or_else(|| ParamsError::Dtype {
                 path: self.shards[*shard].path.clone(),
                 name: name.to_owned(),
-                dtype: format!("{other:?}"),
-            }),
-        }
+                dtype: format!("{:?}", info.dtype),
+            })
     }
 
     /// A tensor as `kind` on `device`; `None` if there is none of this name.
@@ -172,7 +187,32 @@ impl Checkpoint {
         kind: Kind,
         device: Device,
     ) -> Result<Option<Tensor>, ParamsError> {
-        let (Some((shard, info)), Some(from)) = (self.tensors.get(name), self.kind(name)?) else {
+        self.read(name, self.kind(name)?, kind, device)
+    }
+
+    /// The one number of a tensor with one element, which may also be whole; `None` if there is no
+    /// such tensor.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::take`].
+    pub fn number(&self, name: &str) -> Result<Option<f64>, ParamsError> {
+        if self.shape(name).is_none_or(|s| s.iter().any(|&n| n != 1)) {
+            return Ok(None);
+        }
+        let from = self.kind_among(|dtype| float(dtype).or_else(|| whole(dtype)), name)?;
+        let tensor = self.read(name, from, Kind::Double, Device::Cpu)?;
+        Ok(tensor.map(|number| number.double_value(&vec![0; number.dim()])))
+    }
+
+    fn read(
+        &self,
+        name: &str,
+        from: Option<Kind>,
+        kind: Kind,
+        device: Device,
+    ) -> Result<Option<Tensor>, ParamsError> {
+        let (Some((shard, info)), Some(from)) = (self.tensors.get(name), from) else {
             return Ok(None);
         };
         let shard = &self.shards[*shard];
@@ -250,6 +290,24 @@ fn map_file(file: &File) -> std::io::Result<Mmap> {
 /// Whether the bytes start like a pickle (protocol 2 or later) or like the zip `torch.save` writes.
 fn is_pickle(bytes: &[u8]) -> bool {
     bytes.starts_with(b"PK\x03\x04") || matches!(bytes, [0x80, 2..=5, ..])
+}
+
+fn float(dtype: Dtype) -> Option<Kind> {
+    match dtype {
+        Dtype::F32 => Some(Kind::Float),
+        Dtype::F16 => Some(Kind::Half),
+        Dtype::BF16 => Some(Kind::BFloat16),
+        Dtype::F64 => Some(Kind::Double),
+        _ => None,
+    }
+}
+
+fn whole(dtype: Dtype) -> Option<Kind> {
+    match dtype {
+        Dtype::I64 => Some(Kind::Int64),
+        Dtype::I32 => Some(Kind::Int),
+        _ => None,
+    }
 }
 
 fn dims(shape: &[usize]) -> Vec<i64> {
