@@ -360,3 +360,48 @@ fn the_worlds_model_draws_and_writes_how() {
         assert!(text.contains(part), "no {part:?}");
     }
 }
+
+#[test]
+fn adapters_count_by_their_scales() {
+    let work = Work::empty();
+    let model = golden("sd1");
+    let unet = load_all(&model.join("unet/diffusion_pytorch_model.safetensors")).unwrap();
+    let layer = "down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q";
+    let shape = unet[&format!("{layer}.weight")].size();
+    let ones = |shape: [i64; 2]| Tensor::ones(shape, (Kind::Float, Device::Cpu));
+    let adapter = |file: &str, layer: &str| {
+        let all = [
+            (format!("unet.{layer}.lora_A.weight"), ones([2, shape[1]])),
+            (format!("unet.{layer}.lora_B.weight"), ones([shape[0], 2])),
+        ];
+        save(&work.path(file), &all.into(), Kind::Float).unwrap();
+    };
+    adapter("a.safetensors", layer);
+    adapter("b.safetensors", &layer.replace("to_q", "to_k"));
+    adapter("other.safetensors", "down_blocks.7.attentions.0.to_q");
+    let picture = |out: &str, adapters: &[&str]| {
+        let args: Vec<&str> = adapters.iter().flat_map(|a| ["--lora", a]).collect();
+        generate(&work, &model, out).args(args).run().exits(0);
+        image::open(work.path(out).join("00000.png")).unwrap()
+    };
+    let plain = picture("plain", &[]);
+    assert_eq!(picture("none", &["a.safetensors:0"]), plain);
+    let a = picture("a", &["a.safetensors"]);
+    assert!(a != plain);
+    assert_eq!(
+        picture("halves", &["a.safetensors:0.5", "a.safetensors:0.5"]),
+        a
+    );
+    let both = picture("both", &["a.safetensors:1", "b.safetensors:-1.5"]);
+    assert!(both != a && both != plain);
+    generate(&work, &model, "wrong")
+        .args(["--lora", "other.safetensors"])
+        .run()
+        .exits(3)
+        .complains(&["other.safetensors", "down_blocks.7.attentions.0.to_q"]);
+    generate(&work, &model, "absent")
+        .args(["--lora", "absent.safetensors"])
+        .run()
+        .exits(3)
+        .complains(&["absent.safetensors"]);
+}

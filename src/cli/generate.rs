@@ -87,6 +87,10 @@ pub(super) struct GenerateCommand {
     #[arg(long, value_name = "NAME")]
     variant: Option<String>,
 
+    /// Low-rank adapter, a .safetensors or its id on the hub, with its scale [default: 1]; may be repeated.
+    #[arg(long, value_name = "FILE|ID[:SCALE]")]
+    lora: Vec<String>,
+
     /// Do not ask the model's safety checker, which turns what it objects to black.
     #[arg(long)]
     no_safety_checker: bool,
@@ -128,6 +132,7 @@ impl GenerateCommand {
         }
         let mut open = OpenOptions::new(device, kind);
         open.variant.clone_from(&self.variant);
+        open.adapters = models::adapters(&self.lora, ui, stop)?;
         let want = models::pipeline(kind, !self.no_safety_checker);
         let dir = models::locate(&self.model, want, ui, stop)?;
         let pipeline = Pipeline::open_with(&dir, &open)?;

@@ -26,6 +26,34 @@ pub(super) fn locate(
     watched(ui, stop, |env, watch| hub::resolve(given, want, env, watch))
 }
 
+/// Adapters as the user writes them, `FILE[:SCALE]` or `ID[:SCALE]`, with their scales (1 if none).
+///
+/// # Errors
+///
+/// [`HubError`].
+pub(super) fn adapters(
+    given: &[String],
+    ui: &mut Ui,
+    stop: &Stop,
+) -> Result<Vec<(PathBuf, f64)>, HubError> {
+    given
+        .iter()
+        .map(|text| {
+            let (name, scale) = scaled(text);
+            Ok((locate(Path::new(name), Want::Lora, ui, stop)?, scale))
+        })
+        .collect()
+}
+
+/// A name and the number after its last colon; an id may have another colon before it.
+fn scaled(text: &str) -> (&str, f64) {
+    let split = text.rsplit_once(':').filter(|_| !Path::new(text).exists());
+    match split.map(|(name, scale)| (name, scale.parse())) {
+        Some((name, Ok(scale))) => (name, scale),
+        _ => (text, 1.0),
+    }
+}
+
 /// A pipeline for this element type, with its safety checker or without.
 pub(super) fn pipeline(kind: Kind, safety: bool) -> Want {
     Want::Pipeline {

@@ -58,6 +58,10 @@ pub(super) struct RunOptions {
     #[arg(long, value_name = "DIR|ID")]
     model: Option<PathBuf>,
 
+    /// Low-rank adapter, a .safetensors or its id on the hub, with its scale [default: 1]; may be repeated.
+    #[arg(long, value_name = "FILE|ID[:SCALE]")]
+    lora: Vec<String>,
+
     /// Images to keep per failure mode [default: 50].
     #[arg(long, value_name = "N")]
     quota: Option<usize>,
@@ -145,6 +149,9 @@ impl RunOptions {
         put(&mut s.captions.per_class, self.captions_per_class);
         let g = &mut s.generate;
         g.model = self.model.or(g.model.take());
+        if !self.lora.is_empty() {
+            g.lora = self.lora;
+        }
         put(&mut g.quota, self.quota);
         put(&mut g.budget, self.budget);
         if let Some(each) = self.images_per_caption {

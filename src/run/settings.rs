@@ -152,6 +152,8 @@ pub struct Generate {
     pub budget: u64,
     /// Which weight files are taken, such as `fp16`.
     pub variant: Option<String>,
+    /// Adapters, `FILE[:SCALE]` each.
+    pub lora: Vec<String>,
     /// Denoising steps.
     pub steps: usize,
     /// Guidance scale.
@@ -185,6 +187,7 @@ impl Default for Generate {
             quota: 50,
             budget: 0,
             variant: None,
+            lora: Vec::new(),
             steps: 25,
             guidance: 7.5,
             scheduler: None,

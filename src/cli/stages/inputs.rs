@@ -133,6 +133,7 @@ pub(in crate::cli) fn open(
             let dir = models::locate(given, want, ui, stop)?;
             let mut options = OpenOptions::new(device, kind);
             options.variant.clone_from(&settings.generate.variant);
+            options.adapters = models::adapters(&settings.generate.lora, ui, stop)?;
             let pipeline = Pipeline::open_with(&dir, &options)?;
             for note in pipeline.notes() {
                 ui.warn(note);

@@ -35,6 +35,7 @@ use super::unet::Unet;
 use super::vae::Vae;
 use crate::io;
 use crate::nn::clip::tokenizer::TokenizerError;
+use crate::nn::lora::LoraError;
 use crate::nn::params::ParamsError;
 
 /// Why a pipeline folder could not be opened or sampled from.
@@ -164,6 +165,9 @@ pub enum PipelineError {
     /// Weights were refused.
     #[error(transparent)]
     Params(#[from] ParamsError),
+    /// An adapter was refused.
+    #[error(transparent)]
+    Lora(#[from] LoraError),
     /// The tokenizer was refused.
     #[error(transparent)]
     Tokenizer(#[from] TokenizerError),

@@ -19,6 +19,7 @@ use crate::io;
 use crate::nn::clip::config::TextConfig;
 use crate::nn::clip::model::TextModelWithProjection;
 use crate::nn::clip::towers::TextTower;
+use crate::nn::lora::{self, Adapter, Component};
 use crate::nn::params::{Params, weights};
 
 /// Name of a Diffusers model's weights, without extension.
@@ -35,6 +36,8 @@ pub struct OpenOptions {
     pub kind: Kind,
     /// Which files are taken where there are several, such as `fp16`; none means what fits `kind`.
     pub variant: Option<String>,
+    /// Adapters merged into the weights, each with its scale.
+    pub adapters: Vec<(PathBuf, f64)>,
     /// Whether weights are only looked at; see [`Pipeline::inspect`].
     pub inspect: bool,
 }
@@ -46,6 +49,7 @@ impl OpenOptions {
             device,
             kind,
             variant: None,
+            adapters: Vec::new(),
             inspect: false,
         }
     }
@@ -112,6 +116,7 @@ impl Index {
 struct Parts<'a> {
     dir: &'a Path,
     options: &'a OpenOptions,
+    adapters: Vec<Adapter>,
     files: Vec<String>,
     /// Parts that lack the variant asked for.
     without_variant: Vec<&'a str>,
@@ -148,6 +153,10 @@ impl<'a> Parts<'a> {
         } else {
             Params::open(&found.path, kind, *device)?
         };
+        let params = match component(part) {
+            Some(component) => lora::patched(params, component, &self.adapters)?,
+            None => params,
+        };
         let network = build(&params.root());
         params.finish()?;
         Ok(network)
@@ -159,10 +168,18 @@ impl<'a> Parts<'a> {
             .push(format!("{scheduler}/scheduler_config.json"));
     }
 
-    /// A hash of all the files that it took; of none where weights are only looked at.
+    /// A hash of all the files that it took, and of every adapter with its scale; of none where
+    /// weights are only looked at.
     fn fingerprint(&self) -> Result<String, io::IoError> {
         let files: Vec<&str> = self.files.iter().map(String::as_str).collect();
-        io::fingerprint(self.dir, if self.options.inspect { &[] } else { &files })
+        let mut text = io::fingerprint(self.dir, if self.options.inspect { &[] } else { &files })?;
+        for (path, scale) in &self.options.adapters {
+            let dir = path.parent().unwrap_or(Path::new(""));
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let adapter = io::fingerprint(dir, &[&name])?;
+            text.push_str(&format!(" {adapter}:{scale}"));
+        }
+        Ok(text)
     }
 
     /// Diffusers' rule: a variant may be absent from some parts, not from all.
@@ -264,9 +281,19 @@ impl Pipeline {
             _ => None,
         };
 
+        let open = |(path, scale): &(PathBuf, f64)| Adapter::open(path, *scale);
+        let adapters: Vec<Adapter> = options
+            .adapters
+            .iter()
+            .map(open)
+            .collect::<Result<_, _>>()?;
+        let mut components = vec![Component::Unet, Component::TextEncoder];
+        components.extend(second.is_some().then_some(Component::TextEncoder2));
+        lora::check(&adapters, &components)?;
         let mut parts = Parts {
             dir,
             options,
+            adapters,
             files: Vec::new(),
             without_variant: Vec::new(),
             with_variant: false,
@@ -313,6 +340,16 @@ impl Pipeline {
             fingerprint: parts.fingerprint()?,
             notes,
         })
+    }
+}
+
+/// The network of a part, as far as adapters change it.
+fn component(part: &str) -> Option<Component> {
+    match part {
+        "unet" => Some(Component::Unet),
+        "text_encoder" => Some(Component::TextEncoder),
+        "text_encoder_2" => Some(Component::TextEncoder2),
+        _ => None,
     }
 }
 
