@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use image::RgbImage;
 use serde_json::{Value, json};
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::exit::{ExitStatus, InputError, UsageError};
 use super::stop::Stop;
@@ -130,20 +130,7 @@ impl GenerateCommand {
         if self.count == 0 {
             return Err(UsageError("--count is 0: nothing to do".to_owned()).into());
         }
-        let mut open = OpenOptions::new(device, kind);
-        open.variant.clone_from(&self.variant);
-        open.adapters = models::adapters(&self.lora, ui, stop)?;
-        let want = models::pipeline(kind, !self.no_safety_checker);
-        let dir = models::locate(&self.model, want, ui, stop)?;
-        let pipeline = Pipeline::open_with(&dir, &open)?;
-        for note in pipeline.notes() {
-            ui.warn(note);
-        }
-        let safety = if self.no_safety_checker {
-            None
-        } else {
-            Safety::open(&dir, device, kind)?
-        };
+        let (pipeline, safety) = self.open(device, kind, ui, stop)?;
         let scheduler = pipeline.check(&sampling)?;
         let wanted = self.wanted(&pipeline, &sampling, &scheduler, &embeds)?;
         let mut missing = Vec::new();
@@ -207,7 +194,7 @@ impl GenerateCommand {
                         one.path.display()
                     ));
                 }
-                let image = self.shown(safety.as_ref(), image, &one.path, ui)?;
+                let image = shown(safety.as_ref(), image, &one.path, ui)?;
                 let bytes = png::encode_png(&image, Some(&one.marks))?;
                 io::write_atomic(&one.path, &bytes)?;
                 if self.save_latents.is_some() {
@@ -229,25 +216,28 @@ impl GenerateCommand {
         })
     }
 
-    /// The picture, or black where the model's safety checker objects, as in Diffusers.
-    fn shown(
+    fn open(
         &self,
-        safety: Option<&Safety>,
-        image: RgbImage,
-        path: &Path,
+        device: Device,
+        kind: Kind,
         ui: &mut Ui,
-    ) -> anyhow::Result<RgbImage> {
-        let Some(safety) = safety else {
-            return Ok(image);
-        };
-        if !safety.flags(std::slice::from_ref(&image))?.contains(&true) {
-            return Ok(image);
+        stop: &Stop,
+    ) -> anyhow::Result<(Pipeline, Option<Safety>)> {
+        let mut open = OpenOptions::new(device, kind);
+        open.variant.clone_from(&self.variant);
+        open.adapters = models::adapters(&self.lora, ui, stop)?;
+        let want = models::pipeline(kind, !self.no_safety_checker);
+        let dir = models::locate(&self.model, want, ui, stop)?;
+        let pipeline = Pipeline::open_with(&dir, &open)?;
+        for note in pipeline.notes() {
+            ui.warn(note);
         }
-        ui.warn(format_args!(
-            "{} is black: the model's safety checker objects (--no-safety-checker turns it off)",
-            path.display()
-        ));
-        Ok(RgbImage::new(image.width(), image.height()))
+        let safety = if self.no_safety_checker {
+            None
+        } else {
+            Safety::open(&dir, device, kind)?
+        };
+        Ok((pipeline, safety))
     }
 
     fn sampling(&self) -> Sampling {
@@ -357,6 +347,26 @@ impl GenerateCommand {
         }
         Ok(wanted)
     }
+}
+
+/// The picture, or black where the model's safety checker objects, as in Diffusers.
+fn shown(
+    safety: Option<&Safety>,
+    image: RgbImage,
+    path: &Path,
+    ui: &mut Ui,
+) -> anyhow::Result<RgbImage> {
+    let Some(safety) = safety else {
+        return Ok(image);
+    };
+    if !safety.flags(std::slice::from_ref(&image))?.contains(&true) {
+        return Ok(image);
+    }
+    ui.warn(format_args!(
+        "{} is black: the model's safety checker objects (--no-safety-checker turns it off)",
+        path.display()
+    ));
+    Ok(RgbImage::new(image.width(), image.height()))
 }
 
 fn hash(row: &[f32]) -> String {

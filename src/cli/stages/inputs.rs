@@ -122,37 +122,16 @@ pub(in crate::cli) fn open(
         )?),
         None => None,
     };
-    let mut safety = None;
-    let pipeline = match &settings.generate.model {
-        Some(given) if until >= Until::Manifest => {
-            if clip.is_none() {
-                let text = "images are made from captions, and captions need --clip DIR";
-                return Err(UsageError(text.to_owned()).into());
-            }
-            let want = models::pipeline(kind, settings.filter.safety);
-            let dir = models::locate(given, want, ui, stop)?;
-            let mut options = OpenOptions::new(device, kind);
-            options.variant.clone_from(&settings.generate.variant);
-            options.adapters = models::adapters(&settings.generate.lora, ui, stop)?;
-            let pipeline = Pipeline::open_with(&dir, &options)?;
-            for note in pipeline.notes() {
-                ui.warn(note);
-            }
-            if pipeline.embedding_width().is_some() {
-                let text = format!(
-                    "{} is conditioned on image embeddings, and a run has captions alone: take a \
-                     text-to-image model",
-                    given.display()
-                );
-                return Err(InputError(text).into());
-            }
-            pipeline.check(&sampling(settings))?;
-            if settings.filter.safety {
-                safety = Safety::open(&dir, device, kind)?;
-            }
-            Some(pipeline)
+    let (pipeline, safety) = match &settings.generate.model {
+        Some(_) if until >= Until::Manifest && clip.is_none() => {
+            let text = "images are made from captions, and captions need --clip DIR";
+            return Err(UsageError(text.to_owned()).into());
         }
-        _ => None,
+        Some(given) if until >= Until::Manifest => {
+            let (pipeline, safety) = open_model(given, settings, device, kind, ui, stop)?;
+            (Some(pipeline), safety)
+        }
+        _ => (None, None),
     };
     let pipeline_name = settings
         .generate
@@ -180,6 +159,41 @@ pub(in crate::cli) fn open(
         sha256,
         data_fingerprint,
     })
+}
+
+/// The diffusion model and, where it is wanted and there, its safety checker.
+fn open_model(
+    given: &Path,
+    settings: &Settings,
+    device: Device,
+    kind: Kind,
+    ui: &mut Ui,
+    stop: &Stop,
+) -> anyhow::Result<(Pipeline, Option<Safety>)> {
+    let want = models::pipeline(kind, settings.filter.safety);
+    let dir = models::locate(given, want, ui, stop)?;
+    let mut options = OpenOptions::new(device, kind);
+    options.variant.clone_from(&settings.generate.variant);
+    options.adapters = models::adapters(&settings.generate.lora, ui, stop)?;
+    let pipeline = Pipeline::open_with(&dir, &options)?;
+    for note in pipeline.notes() {
+        ui.warn(note);
+    }
+    if pipeline.embedding_width().is_some() {
+        let text = format!(
+            "{} is conditioned on image embeddings, and a run has captions alone: take a \
+             text-to-image model",
+            given.display()
+        );
+        return Err(InputError(text).into());
+    }
+    pipeline.check(&sampling(settings))?;
+    let safety = if settings.filter.safety {
+        Safety::open(&dir, device, kind)?
+    } else {
+        None
+    };
+    Ok((pipeline, safety))
 }
 
 /// The user's own embeddings in the order of the examples, joined by id where the file has ids, else

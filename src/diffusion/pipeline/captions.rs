@@ -33,21 +33,26 @@ pub(super) fn tokenizer(
 
 /// The text encoders of a pipeline.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "one a pipeline")]
 pub(super) enum CaptionEncoder {
     /// The last hidden state of one tower.
     One {
         tokenizer: Tokenizer,
         tower: TextTower,
     },
-    /// The last hidden state but one of two towers, side by side, and the second's pooled embedding
-    /// (Podell et al. 2023, section 2.1).
-    Two {
-        tokenizers: [Tokenizer; 2],
-        first: TextTower,
-        second: TextModelWithProjection,
-        /// Whether an empty negative prompt is zeros (`force_zeros_for_empty_prompt`).
-        zeros_for_empty: bool,
-    },
+    /// SDXL's.
+    Two(Box<Two>),
+}
+
+/// The last hidden state but one of two towers, side by side, and the second's pooled embedding
+/// (Podell et al. 2023, section 2.1).
+#[derive(Debug)]
+pub(super) struct Two {
+    pub(super) tokenizers: [Tokenizer; 2],
+    pub(super) first: TextTower,
+    pub(super) second: TextModelWithProjection,
+    /// Whether an empty negative prompt is zeros (`force_zeros_for_empty_prompt`).
+    pub(super) zeros_for_empty: bool,
 }
 
 impl CaptionEncoder {
@@ -72,14 +77,11 @@ impl CaptionEncoder {
                     truncated,
                 })
             }
-            Self::Two {
-                tokenizers: [a, b],
-                first,
-                second,
-                ..
-            } => {
+            Self::Two(two) => {
+                let [a, b] = &two.tokenizers;
                 let ((a, cut_a), (b, cut_b)) = (ids(a)?, ids(b)?);
-                let (first, (second, pooled)) = (first.forward_all(&a), second.forward_all(&b));
+                let first = two.first.forward_all(&a);
+                let (second, pooled) = two.second.forward_all(&b);
                 let hidden = [penultimate(&first), penultimate(&second)];
                 Ok(EncodedCaption {
                     hidden: Tensor::f_cat(&hidden, -1)?,
@@ -98,10 +100,7 @@ impl CaptionEncoder {
     ) -> Result<EncodedCaption, PipelineError> {
         let encoded = self.encode(text, device)?;
         match self {
-            Self::Two {
-                zeros_for_empty: true,
-                ..
-            } if text.is_empty() => Ok(EncodedCaption {
+            Self::Two(two) if two.zeros_for_empty && text.is_empty() => Ok(EncodedCaption {
                 hidden: encoded.hidden.f_zeros_like()?,
                 pooled: match &encoded.pooled {
                     Some(pooled) => Some(pooled.f_zeros_like()?),

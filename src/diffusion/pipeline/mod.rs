@@ -6,7 +6,7 @@
 //! | `StableDiffusionXLPipeline` | SDXL 1.0, SDXL-Turbo |
 //! | `StableUnCLIPImg2ImgPipeline` | Stable unCLIP 2.1: conditioned on a CLIP image embedding too |
 //!
-//! - [`open`](Pipeline::open): configs checked, then weights; `captions`: text encoders;
+//! - [`open`](Pipeline::open): the `folder`'s configs checked, then weights; `captions`: text encoders;
 //!   `image_condition`: an image embedding as a condition; `sample`: the loop.
 //!
 //! An image depends on the model, its caption, its seed and the settings, never on its neighbours:
@@ -15,6 +15,7 @@
 //! shape.
 
 mod captions;
+mod folder;
 mod image_condition;
 mod open;
 mod sample;

@@ -1,22 +1,16 @@
-//! A pipeline folder, from its configs to its weights. Every config is checked before any weight is
-//! read.
+//! A pipeline folder's weights, once its configs are checked ([`super::folder`]).
 
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
 use tch::{Device, Kind};
 
-use super::captions::{self, CaptionEncoder};
+use super::captions::{CaptionEncoder, Two};
+use super::folder::{Configs, Family};
 use super::image_condition::ImageCondition;
 use super::{Pipeline, PipelineError, Sampling};
-use crate::diffusion::config::{
-    self, AdditionEmbed, ClassEmbed, ConfigError, UnetConfig, VaeConfig,
-};
-use crate::diffusion::schedulers::SchedulerConfig;
 use crate::diffusion::unet::Unet;
 use crate::diffusion::vae::Vae;
 use crate::io;
-use crate::nn::clip::config::TextConfig;
 use crate::nn::clip::model::TextModelWithProjection;
 use crate::nn::clip::towers::TextTower;
 use crate::nn::lora::{self, Adapter, Component};
@@ -51,63 +45,6 @@ impl OpenOptions {
             variant: None,
             adapters: Vec::new(),
             inspect: false,
-        }
-    }
-}
-
-/// What kind of pipeline a folder holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Family {
-    /// One text encoder.
-    Sd,
-    /// Two, and sizes.
-    Xl,
-    /// One, and an image embedding.
-    UnClip,
-}
-
-const FAMILIES: [(&str, Family); 4] = [
-    ("StableDiffusionPipeline", Family::Sd),
-    ("LatentConsistencyModelPipeline", Family::Sd),
-    ("StableDiffusionXLPipeline", Family::Xl),
-    ("StableUnCLIPImg2ImgPipeline", Family::UnClip),
-];
-
-/// `model_index.json`.
-struct Index {
-    path: PathBuf,
-    value: Value,
-}
-
-impl Index {
-    fn family(&self) -> Result<(Family, String), PipelineError> {
-        let class = self.value["_class_name"].as_str().unwrap_or("nothing");
-        let known = FAMILIES.iter().find(|(name, _)| *name == class);
-        let Some((name, family)) = known else {
-            let names: Vec<_> = FAMILIES.iter().map(|(name, _)| *name).collect();
-            return Err(self.wrong("_class_name", format!("{class:?}"), names.join(", ")));
-        };
-        Ok((*family, (*name).to_owned()))
-    }
-
-    /// Refuses a part that is there but of another class; what Diffusers writes is
-    /// `"unet": ["diffusers", "UNet2DConditionModel"]`.
-    fn check(&self, part: &str, class: &str) -> Result<(), PipelineError> {
-        let entry = &self.value[part];
-        // Folders put together by hand may leave parts out of the index.
-        if entry.is_null() && self.value.get(part).is_none() || entry[1] == class {
-            return Ok(());
-        }
-        let found = entry[1].as_str().unwrap_or("null").to_owned();
-        Err(self.wrong(part, found, class.to_owned()))
-    }
-
-    fn wrong(&self, key: &str, found: String, expected: String) -> PipelineError {
-        PipelineError::Class {
-            path: self.path.clone(),
-            key: key.to_owned(),
-            found,
-            expected,
         }
     }
 }
@@ -177,7 +114,7 @@ impl<'a> Parts<'a> {
             let dir = path.parent().unwrap_or(Path::new(""));
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             let adapter = io::fingerprint(dir, &[&name])?;
-            text.push_str(&format!(" {adapter}:{scale}"));
+            text = format!("{text} {adapter}:{scale}");
         }
         Ok(text)
     }
@@ -238,44 +175,17 @@ impl Pipeline {
                 dir: dir.to_path_buf(),
             });
         }
-        let path = dir.join("model_index.json");
-        let index = Index {
-            value: config::read(&path)?,
-            path,
-        };
-        let (family, class) = index.family()?;
-        index.check("unet", "UNet2DConditionModel")?;
-        index.check("vae", "AutoencoderKL")?;
-        index.check("text_encoder", "CLIPTextModel")?;
-        let unet_config = UnetConfig::read(&dir.join("unet/config.json"))?;
-        let vae_config = VaeConfig::read(&dir.join("vae/config.json"))?;
-        check_channels(dir, &unet_config, &vae_config)?;
-        check_conditions(dir, family, &unet_config)?;
-        let text_config = |part: &str| -> Result<TextConfig, PipelineError> {
-            let path = dir.join(part).join("config.json");
-            let config: TextConfig = config::read(&path)?;
-            config.check().map_err(|source| ConfigError::Unsupported {
-                path,
-                key: source.key.to_owned(),
-                found: source.found,
-                expected: source.expected,
-            })?;
-            Ok(config)
-        };
-        let first = text_config("text_encoder")?;
-        let tokenizer = captions::tokenizer(dir, "tokenizer", &first)?;
-        let second = if family == Family::Xl {
-            index.check("text_encoder_2", "CLIPTextModelWithProjection")?;
-            let config = text_config("text_encoder_2")?;
-            let tokenizer = captions::tokenizer(dir, "tokenizer_2", &config)?;
-            Some((config, tokenizer))
-        } else {
-            None
-        };
-        check_widths(dir, &unet_config, &first, second.as_ref().map(|s| &s.0))?;
-        let path = dir.join("scheduler/scheduler_config.json");
-        let scheduler =
-            SchedulerConfig::parse(&path.display().to_string(), &io::read_to_string(&path)?)?;
+        let Configs {
+            family,
+            class,
+            unet: unet_config,
+            vae: vae_config,
+            first,
+            tokenizer,
+            second,
+            scheduler,
+            zeros_for_empty,
+        } = Configs::read(dir)?;
         let image = match (family, unet_config.projection_class_embeddings_input_dim) {
             (Family::UnClip, Some(width)) => Some(ImageCondition::open(dir, width)?),
             _ => None,
@@ -311,16 +221,14 @@ impl Pipeline {
         })?;
         let captions = match second {
             None => CaptionEncoder::One { tokenizer, tower },
-            Some((config, tokenizer_2)) => CaptionEncoder::Two {
-                tokenizers: [tokenizer, tokenizer_2],
+            Some((config, second)) => CaptionEncoder::Two(Box::new(Two {
+                tokenizers: [tokenizer, second],
                 first: tower,
                 second: parts.build("text_encoder_2", TEXT_WEIGHTS, kind, |s| {
                     TextModelWithProjection::new(s, &config)
                 })?,
-                zeros_for_empty: index.value["force_zeros_for_empty_prompt"]
-                    .as_bool()
-                    .unwrap_or(true),
-            },
+                zeros_for_empty,
+            })),
         };
         let notes = parts.check_variant()?.into_iter().collect();
         parts.config("scheduler");
@@ -350,63 +258,5 @@ fn component(part: &str) -> Option<Component> {
         "text_encoder" => Some(Component::TextEncoder),
         "text_encoder_2" => Some(Component::TextEncoder2),
         _ => None,
-    }
-}
-
-fn check_channels(dir: &Path, unet: &UnetConfig, vae: &VaeConfig) -> Result<(), PipelineError> {
-    let latent = vae.latent_channels;
-    if unet.in_channels == latent && unet.out_channels == latent {
-        return Ok(());
-    }
-    Err(PipelineError::Channels {
-        dir: dir.to_path_buf(),
-        inputs: unet.in_channels,
-        outputs: unet.out_channels,
-        latent,
-    })
-}
-
-/// Whether the UNet asks for what this family gives.
-fn check_conditions(dir: &Path, family: Family, unet: &UnetConfig) -> Result<(), PipelineError> {
-    let wants = match family {
-        Family::Sd => (None, None),
-        Family::Xl => (Some(AdditionEmbed::TextTime), None),
-        Family::UnClip => (None, Some(ClassEmbed::Projection)),
-    };
-    let asks = (unet.addition_embed_type, unet.class_embed_type);
-    if asks == wants {
-        return Ok(());
-    }
-    Err(PipelineError::Class {
-        path: dir.join("unet/config.json"),
-        key: "addition_embed_type, class_embed_type".to_owned(),
-        found: format!("{asks:?}"),
-        expected: format!("{wants:?} in a pipeline of this class"),
-    })
-}
-
-fn check_widths(
-    dir: &Path,
-    unet: &UnetConfig,
-    first: &TextConfig,
-    second: Option<&TextConfig>,
-) -> Result<(), PipelineError> {
-    let text = first.hidden_size + second.map_or(0, |s| s.hidden_size);
-    if text != unet.cross_attention_dim {
-        return Err(PipelineError::TextWidth {
-            dir: dir.to_path_buf(),
-            text,
-            unet: unet.cross_attention_dim,
-        });
-    }
-    match second {
-        Some(second) if second.projection_dim != unet.pooled_width() => {
-            Err(PipelineError::PooledWidth {
-                dir: dir.to_path_buf(),
-                pooled: second.projection_dim,
-                unet: unet.pooled_width(),
-            })
-        }
-        _ => Ok(()),
     }
 }

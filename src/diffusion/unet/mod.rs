@@ -217,18 +217,18 @@ impl Unet {
         if let (Some(project), Some(scale)) = (&self.guidance, conditions.guidance) {
             let width = self.config.time_cond_proj_dim.unwrap_or(0);
             let features = guidance_waves(scale, width).to_device(waves.device());
-            waves = waves + project.forward(&features.to_kind(kind));
+            waves += project.forward(&features.to_kind(kind));
         }
         let mut time = self.time.forward(&waves);
         if let (Some(embedding), Some(class)) = (&self.class, conditions.class) {
-            time = time + embedding.forward(class);
+            time += embedding.forward(class);
         }
         if let (Some(embedding), Some((pooled, sizes))) = (&self.added, conditions.text_time) {
             let width = self.config.addition_time_embed_dim.unwrap_or(0);
             let sizes = sinusoids(&sizes.flatten(0, -1), width, *flip, *shift)
                 .view([-1, SIZE_NUMBERS * width])
                 .to_kind(kind);
-            time = time + embedding.forward(&Tensor::cat(&[pooled, &sizes], -1));
+            time += embedding.forward(&Tensor::cat(&[pooled, &sizes], -1));
         }
         time
     }
