@@ -210,10 +210,8 @@ impl Planner<'_> {
             self.plan
                 .weights
                 .push("open_clip_model.safetensors".to_owned());
-            for name in TOKENIZER {
-                self.may_take(name.to_owned());
-            }
-            return Ok(());
+            // open_clip has its vocabulary in itself; here it is read from the folder.
+            return self.tokenizer("");
         }
         self.need("config.json".to_owned(), EXPECTED)?;
         let config = self.files.json("config.json")?;

@@ -255,6 +255,10 @@ fn clip_is_taken_as_transformers_saves_it_else_as_open_clip_does() {
     assert_eq!(plan.weights, ["open_clip_model.safetensors"]);
     assert_eq!(plan.small, ["open_clip_config.json", "tokenizer.json"]);
 
+    files.0.remove("tokenizer.json");
+    let error = of(Want::Clip, true, &mut files).unwrap_err();
+    assert!(error.to_string().contains("vocab.json"), "{error}");
+
     files.0.remove("open_clip_model.safetensors");
     let error = of(Want::Clip, true, &mut files).unwrap_err();
     assert!(matches!(error, HubError::Pickle { .. }), "{error}");
