@@ -6,14 +6,17 @@ The folder gets case.json (which model, how it is sampled) and expected.safetens
 latents and the image. Starting latents are hardlight's own noise (tests/oracle/golden/noise.py).
 """
 
+import itertools
 import json
 import pathlib
 import sys
 
+import diffusers
 import numpy as np
 import torch
 from diffusers import DiffusionPipeline
 from diffusers.pipelines.stable_diffusion import pipeline_stable_unclip_img2img
+from diffusers.schedulers import scheduling_euler_ancestral_discrete, scheduling_lcm
 
 import common
 
@@ -47,17 +50,29 @@ def pipeline(model, prompt, negative=None, scheduler=None, **settings):
             pipeline_stable_unclip_img2img.randn_tensor = lambda shape, **_: torch.tensor(
                 np.stack([noise.normal(seed, noise.EMBEDDING, shape[1:]) for seed in SEEDS]))
         if scheduler:
-            name, kind, changes = scheduler
-            case["scheduler"] = name
-            import diffusers
-
-            pipe.scheduler = getattr(diffusers, kind).from_config(pipe.scheduler.config, **changes)
+            case["scheduler"], kind = scheduler
+            pipe.scheduler = getattr(diffusers, kind).from_config(pipe.scheduler.config)
+        replay_noise(latents.shape)
         final = pipe(**arguments, latents=latents.clone(), output_type="latent").images
+        replay_noise(latents.shape)
         images = pipe(**arguments, latents=latents.clone(), output_type="pt").images
         (folder / "case.json").write_text(json.dumps(case))
         common.save_tensors(folder / "expected.safetensors", final=final, images=images)
 
     return write
+
+
+def replay_noise(shape):
+    """Schedulers that add noise get hardlight's, keyed by seed and call."""
+    calls = itertools.count()
+
+    def replayed(size, **_):
+        assert tuple(size) == tuple(shape), size
+        call = next(calls)
+        return torch.tensor(np.stack([noise.normal(seed, call, shape[1:]) for seed in SEEDS]))
+
+    scheduling_lcm.randn_tensor = replayed
+    scheduling_euler_ancestral_discrete.randn_tensor = replayed
 
 
 def golden(name, **settings):
@@ -69,12 +84,19 @@ if __name__ == "__main__":
         "world": pipeline(WORLD, FACE, steps=20, guidance=7.5),
         "world-negative": pipeline(WORLD, FACE, "a hat", steps=10, guidance=4.0),
         "world-ddim": pipeline(WORLD, FACE, steps=20, guidance=7.5,
-                              scheduler=("ddim", "DDIMScheduler", {})),
+                              scheduler=("ddim", "DDIMScheduler")),
         "world-unipc": pipeline(WORLD, FACE, steps=20, guidance=7.5,
-                                scheduler=("unipc", "UniPCMultistepScheduler", {})),
+                                scheduler=("unipc", "UniPCMultistepScheduler")),
         "world-euler": pipeline(WORLD, FACE, steps=20, guidance=7.5,
-                                scheduler=("euler", "EulerDiscreteScheduler", {})),
+                                scheduler=("euler", "EulerDiscreteScheduler")),
         "world-unguided": pipeline(WORLD, FACE, steps=20, guidance=0.0),
+        # As LCM-LoRA and SDXL-Turbo sample, with noise at every step; as SD-Turbo, in one.
+        "world-lcm": pipeline(WORLD, FACE, steps=4, guidance=1.5,
+                              scheduler=("lcm", "LCMScheduler")),
+        "xl-turbo": golden("xl", steps=4, guidance=0.0,
+                           scheduler=("euler-ancestral", "EulerAncestralDiscreteScheduler")),
+        "sd-turbo": golden("sd2", steps=1, guidance=0.0,
+                           scheduler=("euler", "EulerDiscreteScheduler")),
         "sd1": golden("sd1", steps=20, guidance=7.5),
         "sd2": golden("sd2", steps=20, guidance=7.5, negative="a dog"),
         "xl": golden("xl", steps=20, guidance=5.0),
