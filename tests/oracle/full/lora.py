@@ -76,7 +76,7 @@ def sd15(folder):
     timesteps = torch.tensor([759.0])
     ids = torch.randint(0, 49406, (2, 77), generator=generator)
     ids[:, 0], ids[0, 20:], ids[1, 76:] = 49406, 49407, 49407
-    noise = unet(latents, timesteps, context).sample
+    noise, hidden = unet(latents, timesteps, context).sample, text(ids).last_hidden_state
 
     pipe = StableDiffusionPipeline(
         vae=None, tokenizer=None, safety_checker=None, feature_extractor=None, text_encoder=text,
@@ -88,10 +88,11 @@ def sd15(folder):
     pipe.set_adapters(["lcm", "peft"], [1.0, 0.7])
     pipe.fuse_lora(components=["unet", "text_encoder"])
     pipe.unload_lora_weights()
-    merged = unet(latents, timesteps, context).sample
-    shows = float((merged - noise).abs().max() / merged.abs().max())
-    print(f"the adapters change the noise by {shows:.2f}")
-    assert shows > 0.1
+    merged = {"noise": unet(latents, timesteps, context).sample, "hidden": text(ids).last_hidden_state}
+    for before, after in [(noise, merged["noise"]), (hidden, merged["hidden"])]:
+        shows = float((after - before).abs().max() / after.abs().max())
+        print(f"the adapters change the output by {shows:.2f}")
+        assert shows > 0.1
     weights = {f"unet.{name}": unet.get_parameter(name) for name in [
         "down_blocks.0.resnets.0.conv1.weight",
         "down_blocks.1.attentions.0.proj_in.weight",
@@ -100,7 +101,7 @@ def sd15(folder):
     ]}
     save_tensors(
         folder / "expected.safetensors", latents=latents, context=context, timesteps=timesteps,
-        ids=ids.float(), noise=merged, hidden=text(ids).last_hidden_state, **weights,
+        ids=ids.float(), **merged, **weights,
     )
 
 
