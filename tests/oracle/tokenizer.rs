@@ -29,13 +29,20 @@ fn compare() {
     let mut flags = 0;
     for ((caption, ids), length) in captions.iter().zip(ids.chunks(context)).zip(lengths) {
         let ours = tokenizer.encode(caption);
-        let same = ours.ids.iter().map(|&id| i64::from(id)).eq(ids.iter().copied());
+        let same = ours
+            .ids
+            .iter()
+            .map(|&id| i64::from(id))
+            .eq(ids.iter().copied());
         if !same && differ < 20 {
             println!("{caption:?}\n  ours   {:?}\n  theirs {ids:?}", ours.ids);
         }
         let truncated = length > context as i64;
         if same && ours.truncated != truncated && flags < 20 {
-            println!("{caption:?}: {length} tokens, truncated: {}", ours.truncated);
+            println!(
+                "{caption:?}: {length} tokens, truncated: {}",
+                ours.truncated
+            );
         }
         differ += usize::from(!same);
         flags += usize::from(ours.truncated != truncated);

@@ -17,11 +17,13 @@
 
 mod clean;
 mod files;
+mod merge_list;
 mod merging;
 mod open_clip;
 mod pieces;
 mod proto;
 mod references;
+mod rules;
 mod siglip;
 mod words;
 
@@ -192,7 +194,7 @@ impl Tokenizer {
         let merges = merges
             .into_iter()
             .enumerate()
-            .map(|(i, (left, right))| files::Merge {
+            .map(|(i, (left, right))| merge_list::Merge {
                 left,
                 right,
                 place: format!("merge {i}"),
