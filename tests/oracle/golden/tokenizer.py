@@ -9,6 +9,7 @@ vocabulary with other files beside it. The folders under tests/golden/tokenizers
 Made with transformers 5.23.0, tokenizers 0.23.3, open_clip 3.3.0, ftfy 6.3.1, sentencepiece 0.2.3.
 """
 
+import contextlib
 import gzip
 import json
 import pathlib
@@ -96,6 +97,7 @@ REPAIRED = [
     "&#39;s &#x2019;s &#128; &#0; &#7; &#xD800; &#59;", "a\n<b>\n&EACUTE; &amp;", "ĳ ŉ ǅ oﬃce ﬅ ﬂ", "ｶﾞｷﾞ ﾊﾟ １２３ ￥",
     "\x80 \x91x\x92 \x85", "\x1b[31mred\x1b[0m", "\u206a\ufff9\ufffc\x0b\x1c", "a\r\nb\rc\u2028d", "dog 'Ss ſ's 'ſ",
     "<start_of_text> <END_OF_TEXT><end_of_text>", "x\u0345!", "&amp;amp;amp;amp; &amp;amp;amp;", "_under_score_ #hash! (a) 50%",
+    "<i> &amp;amp; &amp;amp;lt; &amp;amp;amp;", "&amp;copyx &amp;amp",
     "</s>", "a </s> dog", "a <unk>  dog</s>", "▁a▁", "dog " * 31 + "</s>", "dog " * 30, "dog " * 31, "dog " * 32, "🦊🦊 dog 🦊", "...", "a\u00a0\u200bdog",
 ]
 
@@ -144,11 +146,13 @@ def siglip_folder(scratch):
     rules.write_text("".join(f"{hexes(a)}\t{hexes(b)}\n" for a, b in pairs))
     corpus = pathlib.Path(scratch, "corpus.txt")
     corpus.write_text("\n".join(c.replace("\n", " ").replace("\0", "") for c in CAPTIONS * 2 + ["a photo of a dog on the grass <b> </b> unk"] * 9))
-    sentencepiece.SentencePieceTrainer.train(
-        input=str(corpus), model_prefix=str(folder / "spiece"), model_type="unigram", vocab_size=300, character_coverage=0.98,
-        normalization_rule_tsv=str(rules), pad_id=0, eos_id=1, unk_id=2, bos_id=-1, hard_vocab_limit=False, minloglevel=2,
-    )
-    (folder / "spiece.vocab").unlink()
+    # The model remembers the names of its files.
+    with contextlib.chdir(scratch):
+        sentencepiece.SentencePieceTrainer.train(
+            input="corpus.txt", model_prefix="spiece", model_type="unigram", vocab_size=300, character_coverage=0.98,
+            normalization_rule_tsv="rules.tsv", pad_id=0, eos_id=1, unk_id=2, bos_id=-1, hard_vocab_limit=False, minloglevel=2,
+        )
+    shutil.copy(pathlib.Path(scratch, "spiece.model"), folder)
     tokenizer = SiglipTokenizer(str(folder / "spiece.model"), model_max_length=32)
     tokenizer.save_pretrained(folder)
     tokenizer = SiglipTokenizer.from_pretrained(folder)
