@@ -3,9 +3,9 @@
 //!
 //! | folder, told by | reference | in |
 //! | --- | --- | --- |
-//! | any other (Transformers' and Diffusers' CLIP) | `transformers.CLIPTokenizer` | [`words`] |
-//! | `open_clip_config.json` without `config.json` | `open_clip.get_tokenizer("local-dir:…")` | [`open_clip`] |
-//! | `tokenizer_class` or `model_type` of `SigLIP` | `transformers.SiglipTokenizer` | [`siglip`] |
+//! | any other (Transformers' and Diffusers' CLIP) | `transformers.CLIPTokenizer` | `words` |
+//! | `open_clip_config.json` without `config.json` | `open_clip.get_tokenizer("local-dir:…")` | `open_clip` |
+//! | `tokenizer_class` or `model_type` of `SigLIP` | `transformers.SiglipTokenizer` | `siglip` |
 //!
 //! ```text
 //! caption ─▶ cleaned ─▶ pieces of the vocabulary ─▶ [begin] ids end, cut or padded to the context
