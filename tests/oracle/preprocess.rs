@@ -28,11 +28,12 @@ struct Picture {
 #[ignore = "needs a folder by tests/oracle/full/preprocess.py"]
 fn compare() {
     let dir = case();
-    let name = dir.file_name().unwrap().to_string_lossy().into_owned();
+    let name = dir.file_name().unwrap().to_string_lossy();
+    let name = name.trim_start_matches("preprocess-");
     if name.ends_with("damaged") {
-        damaged(&dir, &name);
+        damaged(&dir, name);
     } else {
-        pictures(&dir, &name);
+        pictures(&dir, name);
     }
 }
 
