@@ -1,4 +1,5 @@
-//! From a decoded image to the pixels a CLIP tower expects: resize, centre crop, normalise.
+//! From a decoded image to the pixels a CLIP or `SigLIP` tower expects: resize, centre crop,
+//! normalise.
 //!
 //! ```text
 //! u8 [H, W, 3] ──resize──▶ ──crop──▶ u8 [h, w, 3] ──(x·factor − mean)/std──▶ f32 [3, h, w]
@@ -8,8 +9,12 @@
 //! or `open_clip` (`open_clip_config.json`) writes them. A setting that is not understood is an
 //! error: a silently different preprocessing moves every embedding.
 //!
-//! Source: `CLIPImageProcessor` of Transformers 5, `image_transform` of `open_clip` 3; where the
-//! references disagree, see [`Preprocess::with_kernel`].
+//! The image is RGB before it is resized, as `CLIPImageProcessor` and torchvision's `ImageFolder`
+//! make it. (`open_clip`'s transform, given an image of Pillow's that is not, resizes first: a
+//! palette by the nearest pixel, colors weighted by their alpha.)
+//!
+//! Source: `CLIPImageProcessor` and `SiglipImageProcessor` of Transformers 5, `image_transform` of
+//! `open_clip` 3; where the references disagree, see [`Preprocess::with_kernel`].
 
 mod config;
 
@@ -149,8 +154,8 @@ impl Preprocess {
     /// Reads `preprocessor_config.json` or `open_clip_config.json` of a model's folder; of both, the
     /// one of the library it is read by ([`Form`](crate::nn::clip::form::Form)).
     ///
-    /// Missing keys have the defaults of `CLIPImageProcessor` and `open_clip`. The kernel is
-    /// [`Kernel::Pil`].
+    /// Missing keys have the defaults of `CLIPImageProcessor`, `SiglipImageProcessor` or
+    /// `open_clip`. The kernel is [`Kernel::Pil`].
     ///
     /// # Errors
     ///

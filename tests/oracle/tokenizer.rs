@@ -47,7 +47,8 @@ fn compare() {
         differ += usize::from(!same);
         flags += usize::from(ours.truncated != truncated);
     }
-    let name = dir.file_name().unwrap().to_string_lossy().into_owned();
+    let name = dir.file_name().unwrap().to_string_lossy();
+    let name = name.trim_start_matches("tokenizer-");
     let row = Row {
         component: "tokenizer",
         configuration: &format!("{name}, {} captions", captions.len()),

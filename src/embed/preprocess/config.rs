@@ -45,19 +45,51 @@ pub(super) fn read(dir: &Path) -> Result<Preprocess, PreprocessError> {
     })
 }
 
+/// What an image processor does where its config is silent.
+struct Defaults {
+    target: Target,
+    crops: bool,
+    mean: [f32; 3],
+    std: [f32; 3],
+}
+
 /// `CLIPImageProcessor` (older: `CLIPFeatureExtractor`).
+const CLIP: Defaults = Defaults {
+    target: Target::Shortest(SIDE),
+    crops: true,
+    mean: MEAN,
+    std: STD,
+};
+
+/// `SiglipImageProcessor`.
+const SIGLIP: Defaults = Defaults {
+    target: Target::Exact {
+        height: SIDE,
+        width: SIDE,
+    },
+    crops: false,
+    mean: [0.5; 3],
+    std: [0.5; 3],
+};
+
+/// The image processors of Transformers.
 fn transformers(file: &File) -> Result<Preprocess, PreprocessError> {
+    let mut defaults = CLIP;
     for key in ["image_processor_type", "feature_extractor_type"] {
         // Other processors have other defaults for the keys they leave out.
-        if let Some(value) = file.get(key)
-            && !value.as_str().is_some_and(|name| name.starts_with("CLIP"))
-        {
-            return Err(file.wrong(key, "CLIPImageProcessor or CLIPFeatureExtractor"));
+        match file.get(key).map(Value::as_str) {
+            None => {}
+            Some(Some(name)) if name.starts_with("CLIP") => {}
+            Some(Some(name)) if name.starts_with("SiglipImageProcessor") => defaults = SIGLIP,
+            Some(_) => return Err(file.wrong(key, "CLIPImageProcessor or SiglipImageProcessor")),
         }
     }
-    let target = if file.flag("do_resize")? {
+    if file.get("do_pad") == Some(&Value::Bool(true)) {
+        return Err(file.wrong("do_pad", "false"));
+    }
+    let target = if file.flag("do_resize", true)? {
         Some(match file.get("size") {
-            None => Target::Shortest(SIDE),
+            None => defaults.target,
             Some(Value::Number(_)) => Target::Shortest(file.side("size")?),
             Some(Value::Object(size)) if size.contains_key("shortest_edge") => {
                 if size.contains_key("longest_edge") {
@@ -70,7 +102,7 @@ fn transformers(file: &File) -> Result<Preprocess, PreprocessError> {
     } else {
         None
     };
-    let crop = if file.flag("do_center_crop")? {
+    let crop = if file.flag("do_center_crop", defaults.crops)? {
         match file.get("crop_size") {
             None => (SIDE, SIDE),
             Some(_) => file.height_and_width("crop_size")?,
@@ -83,15 +115,15 @@ fn transformers(file: &File) -> Result<Preprocess, PreprocessError> {
             "true, unless size gives height and width, since a tower takes images of one size",
         ));
     };
-    let factor = if file.flag("do_rescale")? {
+    let factor = if file.flag("do_rescale", true)? {
         file.number("rescale_factor", 1.0 / 255.0)?
     } else {
         1.0
     };
-    let normal = if file.flag("do_normalize")? {
+    let normal = if file.flag("do_normalize", true)? {
         (
-            file.triple("image_mean", MEAN)?,
-            file.triple("image_std", STD)?,
+            file.triple("image_mean", defaults.mean)?,
+            file.triple("image_std", defaults.std)?,
         )
     } else {
         ([0.0; 3], [1.0; 3])
@@ -105,7 +137,8 @@ fn transformers(file: &File) -> Result<Preprocess, PreprocessError> {
         filter: file.filter("resample")?,
         kernel: Kernel::Pil,
         centre: Centre::Transformers,
-        values: values(factor, normal),
+        // Scaled in `f64`, stored and normalised in `f32`.
+        values: values(normal, |byte| (f64::from(byte) * factor) as f32),
     })
 }
 
@@ -138,10 +171,9 @@ fn open_clip(file: &File) -> Result<Preprocess, PreprocessError> {
         filter: file.filter("preprocess_cfg.interpolation")?,
         kernel: Kernel::Pil,
         centre: Centre::Torchvision,
-        values: values(
-            1.0 / 255.0,
-            (file.triple("preprocess_cfg.mean", MEAN)?, std),
-        ),
+        values: values((file.triple("preprocess_cfg.mean", MEAN)?, std), |byte| {
+            f32::from(byte) / 255.0
+        }),
     })
 }
 
@@ -149,12 +181,12 @@ fn exact((height, width): (usize, usize)) -> Target {
     Target::Exact { height, width }
 }
 
-/// Transformers' arithmetic with Pillow: scaled in `f64`, stored and normalised in `f32`.
-fn values(factor: f64, (mean, std): ([f32; 3], [f32; 3])) -> Box<[[f32; 256]; 3]> {
+/// The normalised value of every byte.
+fn values((mean, std): ([f32; 3], [f32; 3]), scaled: impl Fn(u8) -> f32) -> Box<[[f32; 256]; 3]> {
     let mut values = Box::new([[0.0; 256]; 3]);
     for (channel, (mean, std)) in values.iter_mut().zip(mean.iter().zip(std)) {
         for (byte, value) in (0_u8..=255).zip(channel) {
-            *value = ((f64::from(byte) * factor) as f32 - mean) / std;
+            *value = (scaled(byte) - mean) / std;
         }
     }
     values
@@ -185,9 +217,9 @@ impl File {
         }
     }
 
-    fn flag(&self, key: &str) -> Result<bool, PreprocessError> {
+    fn flag(&self, key: &str, default: bool) -> Result<bool, PreprocessError> {
         match self.get(key) {
-            None => Ok(true),
+            None => Ok(default),
             Some(value) => value
                 .as_bool()
                 .ok_or_else(|| self.wrong(key, "true or false")),

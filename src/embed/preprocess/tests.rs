@@ -44,11 +44,8 @@ fn transformers_with_pillow_is_matched_to_the_last_bit() {
     assert!(cases.len() >= 25);
     for case in cases {
         let size = |key: &str| case[key].as_u64().unwrap() as u32;
-        let hex = case["image"].as_str().unwrap();
-        let bytes = (0..hex.len() / 2)
-            .map(|i| u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).unwrap())
-            .collect();
-        let image = RgbImage::from_raw(size("width"), size("height"), bytes).unwrap();
+        let image = unhex(&case["image"]);
+        let image = RgbImage::from_raw(size("width"), size("height"), image).unwrap();
         let ours = transformers(&case["config"]).unwrap().apply(&image);
         let shape: Vec<usize> = serde_json::from_value(case["shape"].clone()).unwrap();
         let theirs: Vec<f32> = serde_json::from_value(case["pixels"].clone()).unwrap();
@@ -59,6 +56,33 @@ fn transformers_with_pillow_is_matched_to_the_last_bit() {
             "{}",
             case["config"]
         );
+    }
+}
+
+fn unhex(text: &Value) -> Vec<u8> {
+    let hex = text.as_str().unwrap();
+    (0..hex.len() / 2)
+        .map(|i| u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).unwrap())
+        .collect()
+}
+
+/// Made by `tests/oracle/golden/preprocess.py`.
+#[test]
+fn siglip_and_open_clip_are_matched_to_the_last_bit() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/preprocess.json");
+    let golden: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let cases = golden.as_array().unwrap();
+    assert!(cases.len() >= 30);
+    for case in cases {
+        let size = |key: &str| case[key].as_u64().unwrap() as u32;
+        let image =
+            RgbImage::from_raw(size("width"), size("height"), unhex(&case["image"])).unwrap();
+        let dir = folder(case["file"].as_str().unwrap(), &case["config"].to_string());
+        let ours = Preprocess::from_dir(dir.path()).unwrap().apply(&image);
+        let shape: Vec<usize> = serde_json::from_value(case["shape"].clone()).unwrap();
+        assert_eq!(ours.shape(), shape, "{}", case["config"]);
+        let bytes: Vec<u8> = ours.iter().flat_map(|value| value.to_le_bytes()).collect();
+        assert_eq!(bytes, unhex(&case["pixels"]), "{}", case["config"]);
     }
 }
 
@@ -148,6 +172,34 @@ fn defaults_are_those_of_openai_clip() {
 }
 
 #[test]
+fn defaults_of_siglip_are_its_own() {
+    let bare = transformers(&json!({"image_processor_type": "SiglipImageProcessor"})).unwrap();
+    let square = Target::Exact {
+        height: 224,
+        width: 224,
+    };
+    assert_eq!(
+        (bare.target, bare.output_size()),
+        (Some(square), (224, 224))
+    );
+    assert_eq!((bare.values[1][0], bare.values[1][255]), (-1.0, 1.0));
+}
+
+#[test]
+fn of_two_configs_the_models_own_counts() {
+    let dir = folder(
+        "open_clip_config.json",
+        r#"{"preprocess_cfg": {"size": 8}}"#,
+    );
+    let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+    write("preprocessor_config.json", r#"{"crop_size": 16}"#);
+    let size = || Preprocess::from_dir(dir.path()).unwrap().output_size();
+    assert_eq!(size(), (8, 8));
+    write("config.json", "{}");
+    assert_eq!(size(), (16, 16));
+}
+
+#[test]
 fn the_longer_side_is_truncated() {
     // 224 · 333 / 250 = 298.368 and 224 · 500 / 375 = 298.67: both 298.
     assert_eq!(Target::Shortest(224).size(250, 333), (224, 298));
@@ -176,10 +228,15 @@ fn a_setting_that_is_not_understood_names_its_key() {
     };
     for (config, key) in [
         (
-            json!({"image_processor_type": "SiglipImageProcessor"}),
+            json!({"image_processor_type": "ViTImageProcessor"}),
             "image_processor_type",
         ),
         (json!({"do_center_crop": false}), "do_center_crop"),
+        (json!({"do_pad": true}), "do_pad"),
+        (
+            json!({"image_processor_type": "SiglipImageProcessor", "size": 224}),
+            "do_center_crop",
+        ),
         (json!({"do_resize": "yes"}), "do_resize"),
         (json!({"size": {"shortest_edge": 0}}), "size.shortest_edge"),
         (

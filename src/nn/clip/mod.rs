@@ -1,6 +1,6 @@
 //! CLIP (Radford et al. 2021, <https://arxiv.org/abs/2103.00020>): tokenizer, text and image tower.
 //!
-//! - [`tokenizer`]: captions to token ids; [`bpe`] trains a vocabulary for a small world.
+//! - [`tokenizer`]: captions to token ids; [`bpe`] trains a small vocabulary.
 //! - [`config`]: `config.json` as Transformers writes it; [`open_clip`]: as `open_clip` does.
 //! - [`form`]: which of the two libraries a folder is read by.
 //! - [`towers`]: the two towers; [`model`]: both with their projections, or one alone.

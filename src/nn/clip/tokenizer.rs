@@ -3,9 +3,9 @@
 //!
 //! | folder, told by | reference | in |
 //! | --- | --- | --- |
-//! | any other (Transformers' and Diffusers' CLIP) | `transformers.CLIPTokenizer` | [`words`] |
-//! | `open_clip`'s files, see [`super::form`] | `open_clip.get_tokenizer("local-dir:…")` | [`open_clip`] |
-//! | `tokenizer_class` or `model_type` of `SigLIP` | `transformers.SiglipTokenizer` | [`siglip`] |
+//! | any other (Transformers' and Diffusers' CLIP) | `transformers.CLIPTokenizer` | `words` |
+//! | `open_clip`'s files, see [`super::form`] | `open_clip.get_tokenizer("local-dir:…")` | `open_clip` |
+//! | `tokenizer_class` or `model_type` of `SigLIP` | `transformers.SiglipTokenizer` | `siglip` |
 //!
 //! ```text
 //! caption ─▶ cleaned ─▶ pieces of the vocabulary ─▶ [begin] ids end, cut or padded to the context
@@ -17,11 +17,13 @@
 
 mod clean;
 mod files;
+mod merge_list;
 mod merging;
 mod open_clip;
 mod pieces;
 mod proto;
 mod references;
+mod rules;
 mod siglip;
 mod words;
 
@@ -193,7 +195,7 @@ impl Tokenizer {
         let merges = merges
             .into_iter()
             .enumerate()
-            .map(|(i, (left, right))| files::Merge {
+            .map(|(i, (left, right))| merge_list::Merge {
                 left,
                 right,
                 place: format!("merge {i}"),

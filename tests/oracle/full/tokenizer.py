@@ -58,7 +58,7 @@ def references(rng):
 NAMES = sorted(html.entities.html5)
 
 
-def captions():
+def captions(count=CAPTIONS):
     """Plain captions, and captions with everything that the tokenizers treat in ways of their own."""
     rng = random.Random(20261124)
     common = words()
@@ -81,7 +81,7 @@ def captions():
         return str(rng.randrange(10 ** rng.randrange(1, 8)))
     def cased(w):
         return rng.choice([w, w, w, w.capitalize(), w.upper()])
-    while len(out) < CAPTIONS:
+    while len(out) < count:
         share = rng.choice([0.0, 0.1, 0.3, 0.8])
         length = rng.choice([3, 8, 12, 20, 60, 110])
         text = ""
@@ -163,9 +163,10 @@ def open_clip_model(folder):
               "preprocess_cfg": {"mean": [0.5] * 3, "std": [0.5] * 3}}
     (folder / "open_clip_config.json").write_text(json.dumps(config))
     tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}")
-    texts = captions()
+    texts = captions(CAPTIONS + 100)
     covered = [text for text in texts if ftfy.fix_text(text) == ftfy.fix_text(text, fix_encoding=False)]
     print(f"{len(texts) - len(covered)} of {len(texts)} captions left out: ftfy repairs their encoding")
+    covered = covered[:CAPTIONS]
     lengths = [len(tokenizer.encode(text)) + 2 for text in covered]
     write(folder, covered, tokenizer(covered).tolist(), lengths, 0)
 

@@ -1,18 +1,25 @@
-"""Golden token ids for src/nn/clip/tokenizer.rs, by transformers.CLIPTokenizer.
+"""Golden token ids for src/nn/clip/tokenizer.rs: CLIP's by transformers.CLIPTokenizer, open_clip's by
+open_clip.SimpleTokenizer, SigLIP's by transformers.SiglipTokenizer.
 
     .venv-oracle/bin/python tests/oracle/golden/tokenizer.py
 
 The vocabulary in tests/golden/tokenizer/ is made by src/nn/clip/bpe.rs (its test
 `training_gives_the_committed_vocabulary`, with HARDLIGHT_BLESS=1). Each variant below is that
-vocabulary with other files beside it. Made with transformers 5.23.0, tokenizers 0.23.3.
+vocabulary with other files beside it. The folders under tests/golden/tokenizers are made here.
+Made with transformers 5.23.0, tokenizers 0.23.3, open_clip 3.3.0, ftfy 6.3.1, sentencepiece 0.2.3.
 """
 
+import contextlib
+import gzip
 import json
 import pathlib
 import shutil
 import tempfile
 
-from transformers import CLIPTokenizer
+import open_clip
+import open_clip.tokenizer
+import sentencepiece
+from transformers import CLIPTokenizer, SiglipTokenizer
 
 GOLDEN = pathlib.Path(__file__).parents[2] / "golden"
 BASE = GOLDEN / "tokenizer"
@@ -84,10 +91,82 @@ def encode(folder, saved=None):
     }
 
 
+# What open_clip repairs, and what SigLIP cuts out.
+REPAIRED = [
+    "“curly” ‘quotes’ don’t", "&amp; &AMP; &eacute; &EACUTE; P&EACUTE;REZ &amp;lt;b&amp;gt;", "1 < 2 &amp; &lt;b&gt;", "AT&T this&not that &notit; &copy 3",
+    "&#39;s &#x2019;s &#128; &#0; &#7; &#xD800; &#59;", "a\n<b>\n&EACUTE; &amp;", "ĳ ŉ ǅ oﬃce ﬅ ﬂ", "ｶﾞｷﾞ ﾊﾟ １２３ ￥",
+    "\x80 \x91x\x92 \x85", "\x1b[31mred\x1b[0m", "\u206a\ufff9\ufffc\x0b\x1c", "a\r\nb\rc\u2028d", "dog 'Ss ſ's 'ſ",
+    "<start_of_text> <END_OF_TEXT><end_of_text>", "x\u0345!", "&amp;amp;amp;amp; &amp;amp;amp;", "_under_score_ #hash! (a) 50%",
+    "<i> &amp;amp; &amp;amp;lt; &amp;amp;amp;", "&amp;copyx &amp;amp",
+    "</s>", "a </s> dog", "a <unk>  dog</s>", "▁a▁", "dog " * 31 + "</s>", "dog " * 30, "dog " * 31, "dog " * 32, "🦊🦊 dog 🦊", "...", "a\u00a0\u200bdog",
+]
+
+
+def write(folder, tokenizer, context, pad, encode):
+    """Padded ids, and the length that each caption would have."""
+    captions = CAPTIONS + REPAIRED
+    rows = [{"caption": caption, "length": len(encode(caption)), "ids": [int(id) for id in tokenizer(caption)]} for caption in captions]
+    head = json.dumps({"context": context, "pad": pad})[:-1]
+    lines = ",\n".join(json.dumps(row) for row in rows)
+    (folder / "expected.json").write_text(f'{head}, "rows": [\n{lines}\n]}}\n')
+
+
+def fresh(name):
+    folder = GOLDEN / "tokenizers" / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def open_clip_folder(scratch):
+    """The first merges of the true vocabulary."""
+    folder = fresh("open_clip")
+    with gzip.open(open_clip.tokenizer.default_bpe()) as file:
+        lines = file.read().decode().split("\n")[:201]
+    small = pathlib.Path(scratch, "bpe.txt.gz")
+    with gzip.open(small, "wb") as file:
+        file.write("\n".join(lines).encode())
+    tokenizer = open_clip.SimpleTokenizer(bpe_path=str(small), context_length=32)
+    names = {"<start_of_text>": BOS, "<end_of_text>": EOS}
+    vocab = {names.get(token, token): id for token, id in tokenizer.encoder.items()}
+    (folder / "vocab.json").write_text(json.dumps(vocab))
+    (folder / "merges.txt").write_text("#version: 0.2\n" + "\n".join(lines[1:]) + "\n")
+    config = {"model_cfg": {"embed_dim": 8, "text_cfg": {"context_length": 32, "vocab_size": len(vocab)}}}
+    (folder / "open_clip_config.json").write_text(json.dumps(config))
+    write(folder, lambda text: tokenizer(text)[0], 32, 0, lambda text: [0, *tokenizer.encode(text), 0])
+
+
+def siglip_folder(scratch):
+    """A small model with a few rules, as the true ones take a quarter of a megabyte."""
+    folder = fresh("siglip")
+    rules = pathlib.Path(scratch, "rules.tsv")
+    pairs = [("ﬁ", "fi"), ("ﬂ", "fl"), ("½", "1⁄2"), ("\u00a0", " "), ("\u3000", " "), ("\t", " "), ("\n", " "), ("e\u0301", "é"), ("\u200b", ""), ("Ⅷ", "viii")]
+    pairs += [(chr(0xFEE0 + code), chr(code)) for code in range(0x21, 0x7F)]
+    hexes = lambda text: " ".join(f"{ord(c):X}" for c in text)
+    rules.write_text("".join(f"{hexes(a)}\t{hexes(b)}\n" for a, b in pairs))
+    corpus = pathlib.Path(scratch, "corpus.txt")
+    corpus.write_text("\n".join(c.replace("\n", " ").replace("\0", "") for c in CAPTIONS * 2 + ["a photo of a dog on the grass <b> </b> unk"] * 9))
+    # The model remembers the names of its files.
+    with contextlib.chdir(scratch):
+        sentencepiece.SentencePieceTrainer.train(
+            input="corpus.txt", model_prefix="spiece", model_type="unigram", vocab_size=300, character_coverage=0.98,
+            normalization_rule_tsv="rules.tsv", pad_id=0, eos_id=1, unk_id=2, bos_id=-1, hard_vocab_limit=False, minloglevel=2,
+        )
+    shutil.copy(pathlib.Path(scratch, "spiece.model"), folder)
+    tokenizer = SiglipTokenizer(str(folder / "spiece.model"), model_max_length=32)
+    tokenizer.save_pretrained(folder)
+    tokenizer = SiglipTokenizer.from_pretrained(folder)
+    encode = lambda text: tokenizer(text)["input_ids"]
+    padded = lambda text: tokenizer(text, padding="max_length", truncation=True, max_length=32)["input_ids"]
+    write(folder, padded, 32, tokenizer.pad_token_id, encode)
+
+
 def main():
     vocab_size = len(json.loads((BASE / "vocab.json").read_text()))
     out = []
     with tempfile.TemporaryDirectory() as scratch:
+        open_clip_folder(scratch)
+        siglip_folder(scratch)
         saved = pathlib.Path(scratch, "saved")
         for i, (name, files) in enumerate(variants(vocab_size)):
             folder = pathlib.Path(scratch, str(i))

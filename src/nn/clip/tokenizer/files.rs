@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::merging::Merges;
+use super::merge_list::{self, Merge};
 use super::words::{Added, Words, byte_symbols};
 use super::{BOS, DEFAULT_CONTEXT, END_OF_WORD, EOS, Model, Tokenizer, TokenizerError};
 use crate::io;
@@ -27,13 +27,13 @@ pub(super) fn parts(dir: &Path) -> Result<Parts, TokenizerError> {
         let model = model(&whole, &value)?;
         let added = added_list(&whole, &value)?;
         let vocab = vocabulary(&whole, &model["vocab"], "model.vocab")?;
-        let merges = merges_json(&whole, &model["merges"])?;
+        let merges = merge_list::from_json(&whole, &model["merges"])?;
         let mut parts = Parts::new(whole, vocab, merges);
         parts.added = added;
         Ok(parts)
     } else if vocab_path.is_file() && merges_path.is_file() {
         let vocab = vocabulary(&vocab_path, &json(&vocab_path)?, "the file")?;
-        let merges = merges_text(&merges_path, &io::read_to_string(&merges_path)?)?;
+        let merges = merge_list::from_text(&merges_path, &io::read_to_string(&merges_path)?)?;
         let mut parts = Parts::new(vocab_path, vocab, merges);
         parts.merges_path = merges_path;
         Ok(parts)
@@ -106,11 +106,13 @@ pub(super) struct Parts {
     special: [Special; 4],
 }
 
-/// Two symbols and where they stand.
-pub(super) struct Merge {
-    pub(super) left: String,
-    pub(super) right: String,
-    pub(super) place: String,
+/// A vocabulary with the ids of its special tokens.
+pub(super) struct Built {
+    pub(super) words: Words,
+    pub(super) bos: u32,
+    pub(super) eos: u32,
+    pub(super) pad: u32,
+    pub(super) vocab_size: usize,
 }
 
 /// A token with a purpose. Those not named are the end token.
@@ -142,13 +144,26 @@ impl Parts {
         }
     }
 
-    /// Without the tokens that are found as they stand, but for the special ones.
-    pub(super) fn without_added(mut self) -> Self {
-        self.added.clear();
-        self
+    /// `transformers.CLIPTokenizer`.
+    pub(super) fn build(self) -> Result<Tokenizer, TokenizerError> {
+        let Built {
+            words,
+            bos,
+            eos,
+            pad,
+            vocab_size,
+        } = self.built()?;
+        Ok(Tokenizer {
+            model: Model::Clip(words),
+            bos: Some(bos),
+            eos,
+            pad,
+            vocab_size,
+            context: DEFAULT_CONTEXT,
+        })
     }
 
-    pub(super) fn build(mut self) -> Result<Tokenizer, TokenizerError> {
+    pub(super) fn built(mut self) -> Result<Built, TokenizerError> {
         for added in &self.added {
             self.vocab.entry(added.content.clone()).or_insert(added.id);
         }
@@ -187,17 +202,16 @@ impl Parts {
         // An empty token would be found everywhere.
         self.added.retain(|added| !added.content.is_empty());
         let [eos, bos, unknown, pad] = ids;
-        Ok(Tokenizer {
-            model: Model::Clip(Words {
+        Ok(Built {
+            vocab_size: self.vocab.values().max().map_or(0, |&id| id as usize + 1),
+            words: Words {
                 bytes: byte_ids(&self.vocab, unknown),
-                merges: merge_ids(&self.merges_path, &self.vocab, self.merges)?,
+                merges: merge_list::ids(&self.merges_path, &self.vocab, self.merges)?,
                 added: self.added,
-            }),
-            bos: Some(bos),
+            },
+            bos,
             eos,
             pad,
-            vocab_size: self.vocab.values().max().map_or(0, |&id| id as usize + 1),
-            context: DEFAULT_CONTEXT,
         })
     }
 }
@@ -211,31 +225,6 @@ fn byte_ids(vocab: &HashMap<String, u32>, unknown: u32) -> Box<[[u32; 2]; 256]> 
             id(&format!("{symbol}{END_OF_WORD}")),
         ]
     }))
-}
-
-/// Rank and result of every merge, by the ids of its symbols.
-fn merge_ids(
-    path: &Path,
-    vocab: &HashMap<String, u32>,
-    merges: Vec<Merge>,
-) -> Result<Merges, TokenizerError> {
-    let mut ids = HashMap::with_capacity(merges.len());
-    for (rank, Merge { left, right, place }) in merges.into_iter().enumerate() {
-        let id = |token: &str| {
-            vocab
-                .get(token)
-                .copied()
-                .ok_or_else(|| TokenizerError::Merge {
-                    path: path.to_path_buf(),
-                    place: place.clone(),
-                    found: token.to_owned(),
-                    expected: "in the vocabulary",
-                })
-        };
-        let joined = id(&format!("{left}{right}"))?;
-        ids.insert((id(&left)?, id(&right)?), (rank, joined));
-    }
-    Ok(ids)
 }
 
 pub(super) fn json(path: &Path) -> Result<Value, TokenizerError> {
@@ -345,60 +334,4 @@ fn vocabulary(
             Ok((token.clone(), id))
         })
         .collect()
-}
-
-fn merges_text(path: &Path, text: &str) -> Result<Vec<Merge>, TokenizerError> {
-    text.lines()
-        .zip(1..)
-        .filter(|(line, _)| !line.starts_with("#version") && !line.trim().is_empty())
-        .map(|(line, number)| merge(path, format!("line {number}"), line, line.split_once(' ')))
-        .collect()
-}
-
-fn merges_json(path: &Path, value: &Value) -> Result<Vec<Merge>, TokenizerError> {
-    let list = value.as_array().ok_or_else(|| {
-        key_error(
-            path,
-            "model.merges".to_owned(),
-            "a list of pairs of symbols",
-        )
-    })?;
-    list.iter()
-        .enumerate()
-        .map(|(i, entry)| {
-            // Older files hold "a b", newer ones ["a", "b"].
-            let pair = match entry {
-                Value::String(text) => text.split_once(' '),
-                Value::Array(two) => match two.as_slice() {
-                    [left, right] => left.as_str().zip(right.as_str()),
-                    _ => None,
-                },
-                _ => None,
-            };
-            merge(path, format!("model.merges[{i}]"), &entry.to_string(), pair)
-        })
-        .collect()
-}
-
-fn merge(
-    path: &Path,
-    place: String,
-    found: &str,
-    pair: Option<(&str, &str)>,
-) -> Result<Merge, TokenizerError> {
-    match pair {
-        Some((left, right)) if !left.is_empty() && !right.is_empty() && !right.contains(' ') => {
-            Ok(Merge {
-                left: left.to_owned(),
-                right: right.to_owned(),
-                place,
-            })
-        }
-        _ => Err(TokenizerError::Merge {
-            path: path.to_path_buf(),
-            place,
-            found: found.to_owned(),
-            expected: "two symbols",
-        }),
-    }
 }

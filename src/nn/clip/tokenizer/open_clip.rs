@@ -17,7 +17,7 @@ use regex::Regex;
 use serde_json::Value;
 
 use super::clean::Clean;
-use super::files::{self, context, key_error};
+use super::files::{self, Built, context, key_error};
 use super::words::Words;
 use super::{DEFAULT_CONTEXT, Model, Tokenizer, TokenizerError};
 
@@ -69,8 +69,7 @@ pub(super) fn read(dir: &Path) -> Result<Tokenizer, TokenizerError> {
         ));
     }
     // An empty name counts as none there too.
-    let named = |value: &Value| !matches!(value.as_str(), None | Some(""));
-    if !text["hf_tokenizer_name"].is_null() && named(&text["hf_tokenizer_name"]) {
+    if !matches!(&text["hf_tokenizer_name"], Value::Null) && text["hf_tokenizer_name"] != "" {
         return Err(key_error(
             &path,
             key("hf_tokenizer_name"),
@@ -103,20 +102,23 @@ pub(super) fn read(dir: &Path) -> Result<Tokenizer, TokenizerError> {
             }
         }
     }
-    let read = files::parts(dir)?.without_added().build()?;
-    let (Model::Clip(words), Some(bos)) = (read.model, read.bos) else {
-        unreachable!("`Parts` build CLIP's words with a begin token");
-    };
+    let Built {
+        words,
+        bos,
+        eos,
+        vocab_size,
+        ..
+    } = files::parts(dir)?.built()?;
     Ok(Tokenizer {
         model: Model::OpenClip(OpenClip {
             words,
             clean,
-            special: [bos, read.eos],
+            special: [bos, eos],
         }),
         bos: Some(bos),
+        eos,
         pad: 0,
-        eos: read.eos,
-        vocab_size: read.vocab_size,
+        vocab_size,
         context: context(text, "context_length", DEFAULT_CONTEXT),
     })
 }

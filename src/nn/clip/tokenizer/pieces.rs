@@ -9,14 +9,14 @@
 //! that kind are one token.
 //!
 //! Source: `sentencepiece_model.proto`, `normalizer.cc`, `unigram_model.cc` (`EncodeOptimized`) of
-//! <https://github.com/google/sentencepiece> 0.2; the darts-clone trie is described by its
-//! `darts.h`.
+//! <https://github.com/google/sentencepiece> 0.2.
 
 use std::collections::HashMap;
 use std::path::Path;
 
 use super::TokenizerError;
 use super::proto::{Field, fields};
+use super::rules::Rules;
 use crate::io;
 
 /// `ModelProto.SentencePiece.Type`.
@@ -103,13 +103,14 @@ impl Pieces {
 
     /// Adds one `ModelProto.SentencePiece`.
     fn add(&mut self, message: &[u8], unknown: &mut Option<u32>) -> Result<(), String> {
-        let id = u32::try_from(self.count).map_err(|_| "too many pieces".to_owned())?;
+        let id = u32::try_from(self.count).ok().ok_or("too many pieces")?;
         let (mut text, mut score, mut kind) = ("", 0.0, NORMAL);
         for (number, field) in fields(message)? {
             match (number, field) {
                 (1, Field::Bytes(bytes)) => {
                     text = std::str::from_utf8(bytes)
-                        .map_err(|_| format!("piece {id} is not UTF-8"))?;
+                        .ok()
+                        .ok_or_else(|| format!("piece {id} is not UTF-8"))?;
                 }
                 (2, Field::Fixed32(bits)) => score = f32::from_bits(bits),
                 (3, Field::Integer(value)) => kind = value,
@@ -272,61 +273,5 @@ impl Way {
                 reached: true,
             };
         }
-    }
-}
-
-/// Replacements of strings (`precompiled_charsmap`): a darts-clone double-array trie whose values
-/// are offsets into text that ends in zeros.
-#[derive(Debug, Clone)]
-struct Rules {
-    units: Vec<u32>,
-    replacements: Vec<u8>,
-}
-
-impl Rules {
-    fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let wrong = || "its normalisation rules are damaged".to_owned();
-        let (size, rest) = bytes.split_first_chunk::<4>().ok_or_else(wrong)?;
-        let size = u32::from_le_bytes(*size) as usize;
-        let (trie, replacements) = rest.split_at_checked(size).ok_or_else(wrong)?;
-        let (units, odd) = trie.as_chunks::<4>();
-        if units.is_empty() || !odd.is_empty() {
-            return Err(wrong());
-        }
-        let rules = Self {
-            units: units.iter().map(|unit| u32::from_le_bytes(*unit)).collect(),
-            replacements: replacements.to_vec(),
-        };
-        Ok(rules)
-    }
-
-    /// What replaces the longest beginning of a text that has a rule, and how long that is.
-    fn longest(&self, text: &str) -> Option<(String, usize)> {
-        let offset = |unit: u32| (unit >> 10) << ((unit & (1 << 9)) >> 6);
-        let mut node = offset(*self.units.first()?);
-        let mut found = None;
-        for (byte, len) in text.bytes().zip(1..) {
-            node ^= u32::from(byte);
-            let Some(&unit) = self.units.get(node as usize) else {
-                break;
-            };
-            // The label with the bit that marks values, which no label has.
-            if unit & (1 << 31 | 0xff) != u32::from(byte) {
-                break;
-            }
-            node ^= offset(unit);
-            if unit & (1 << 8) != 0
-                && let Some(&value) = self.units.get(node as usize)
-            {
-                found = Some((value & !(1 << 31), len));
-            }
-        }
-        let (at, len) = found?;
-        let rest = self.replacements.get(at as usize..)?;
-        let end = rest.iter().position(|&byte| byte == 0)?;
-        // A damaged file could cut a character; then the rule does not hold.
-        let replaced = std::str::from_utf8(&rest[..end]).ok()?;
-        text.is_char_boundary(len)
-            .then(|| (replaced.to_owned(), len))
     }
 }

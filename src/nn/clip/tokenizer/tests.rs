@@ -69,6 +69,143 @@ fn ids_are_those_of_transformers() {
     }
 }
 
+fn golden_folder(kind: &str) -> PathBuf {
+    Path::new(GOLDEN).join("tokenizers").join(kind)
+}
+
+/// Ids by `open_clip.SimpleTokenizer` and `transformers.SiglipTokenizer`, made by the same script.
+#[test]
+fn ids_are_those_of_open_clip_and_of_siglip() {
+    for kind in ["open_clip", "siglip"] {
+        let dir = golden_folder(kind);
+        let text = std::fs::read_to_string(dir.join("expected.json")).unwrap();
+        let golden: Value = serde_json::from_str(&text).unwrap();
+        let tokenizer = Tokenizer::from_dir(&dir).unwrap();
+        assert_eq!(golden["context"], tokenizer.context());
+        assert_eq!(golden["pad"], tokenizer.pad_id());
+        let rows = golden["rows"].as_array().unwrap();
+        assert!(rows.len() >= 80);
+        for row in rows {
+            let caption = row["caption"].as_str().unwrap();
+            let theirs: Vec<u32> = serde_json::from_value(row["ids"].clone()).unwrap();
+            let ours = tokenizer.encode(caption);
+            assert_eq!(ours.ids, theirs, "{caption:?} with {kind}");
+            let length = row["length"].as_u64().unwrap() as usize;
+            assert_eq!(ours.truncated, length > 32, "{caption:?} with {kind}");
+            assert_eq!(ours.len, length.min(32), "{caption:?} with {kind}");
+        }
+    }
+}
+
+#[test]
+fn an_open_clip_folder_with_a_config_of_transformers_is_theirs() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["vocab.json", "merges.txt", "open_clip_config.json"] {
+        std::fs::copy(golden_folder("open_clip").join(name), dir.path().join(name)).unwrap();
+    }
+    assert_eq!(Tokenizer::from_dir(dir.path()).unwrap().pad_id(), 0);
+    std::fs::write(dir.path().join("config.json"), r#"{"model_type": "clip"}"#).unwrap();
+    let tokenizer = Tokenizer::from_dir(dir.path()).unwrap();
+    assert_eq!(tokenizer.pad_id(), tokenizer.eos_id());
+}
+
+#[test]
+fn settings_of_open_clip_that_are_not_known_are_refused_by_name() {
+    for (text_cfg, key) in [
+        (
+            r#"{"hf_tokenizer_name": "t5"}"#,
+            "text_cfg.hf_tokenizer_name",
+        ),
+        (
+            r#"{"tokenizer_kwargs": {"clean": "no"}}"#,
+            "text_cfg.tokenizer_kwargs.clean",
+        ),
+        (
+            r#"{"tokenizer_kwargs": {"reduction_mask": "random"}}"#,
+            "text_cfg.tokenizer_kwargs.reduction_mask",
+        ),
+        ("[]", "text_cfg"),
+    ] {
+        let config = format!(r#"{{"model_cfg": {{"text_cfg": {text_cfg}}}}}"#);
+        let dir = folder(
+            &["vocab.json", "merges.txt"],
+            &[("open_clip_config.json", &config)],
+        );
+        let error = Tokenizer::from_dir(dir.path()).unwrap_err().to_string();
+        let named = format!("open_clip_config.json: model_cfg.{key} must be ");
+        assert!(error.contains(&named), "{error}");
+    }
+    // open_clip carries its vocabulary within itself, hardlight does not.
+    let config = r#"{"model_cfg": {"text_cfg": {}}}"#;
+    let dir = folder(&[], &[("open_clip_config.json", config)]);
+    let error = Tokenizer::from_dir(dir.path()).unwrap_err();
+    assert!(
+        matches!(error, TokenizerError::NoVocabulary { .. }),
+        "{error}"
+    );
+}
+
+/// A field of bytes in the format of protocol buffers.
+fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+    [&[number << 3 | 2, bytes.len() as u8], bytes].concat()
+}
+
+#[test]
+fn a_piece_model_of_another_kind_is_refused() {
+    let read = |model: &[u8]| {
+        let dir = folder(&[], &[("config.json", r#"{"model_type": "siglip"}"#)]);
+        std::fs::write(dir.path().join("spiece.model"), model).unwrap();
+        Tokenizer::from_dir(dir.path()).unwrap_err().to_string()
+    };
+    let piece = |text: &[u8], kind: u8| field(1, &[field(1, text), vec![0x18, kind]].concat());
+    let unknown = piece(b"<unk>", 2);
+    for (model, what) in [
+        (vec![], "it has no unknown token"),
+        (
+            vec![0x0a, 9],
+            "it ends within a field, or is no SentencePiece model",
+        ),
+        (piece(&[0xff], 1), "piece 0 is not UTF-8"),
+        (piece(b"x", 6), "of a kind that SigLIP's models do not have"),
+        (
+            [unknown.clone(), field(2, &[0x18, 2])].concat(),
+            "not a unigram model",
+        ),
+        (
+            [unknown.clone(), field(3, &[0x20, 0])].concat(),
+            "it keeps extra spaces",
+        ),
+        (
+            [unknown.clone(), field(3, &field(2, &[9, 0, 0, 0, 1]))].concat(),
+            "its normalisation rules are damaged",
+        ),
+        (unknown, r#"the eos_token "</s>" is not in the vocabulary"#),
+    ] {
+        let error = read(&model);
+        assert!(
+            error.contains("spiece.model: ") && error.contains(what),
+            "{error}"
+        );
+    }
+    let dir = folder(&[], &[("config.json", r#"{"model_type": "siglip"}"#)]);
+    let error = Tokenizer::from_dir(dir.path()).unwrap_err();
+    assert!(matches!(error, TokenizerError::NoPieces { .. }), "{error}");
+}
+
+#[test]
+fn no_damage_to_a_piece_model_makes_it_panic() {
+    let whole = std::fs::read(golden_folder("siglip").join("spiece.model")).unwrap();
+    let dir = folder(&[], &[("config.json", r#"{"model_type": "siglip"}"#)]);
+    for at in (0..whole.len()).step_by(37) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x55;
+        std::fs::write(dir.path().join("spiece.model"), &bytes).unwrap();
+        if let Ok(tokenizer) = Tokenizer::from_dir(dir.path()) {
+            let _ = tokenizer.encode("a ﬁne photo of ½ a dog\u{a0}é ｆｕｌｌ");
+        }
+    }
+}
+
 #[test]
 fn a_long_caption_is_cut_and_keeps_its_end() {
     let tokenizer = small().with_context(6);
