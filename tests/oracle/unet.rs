@@ -1,4 +1,4 @@
-//! UNets of the true widths against Diffusers.
+//! `UNet2DConditionModel` at the true widths against Diffusers.
 
 use hardlight::diffusion::config::UnetConfig;
 use hardlight::diffusion::unet::{Conditions, Unet};

@@ -9,6 +9,11 @@ import json
 import sys
 
 
+def shown(number):
+    """Enough digits to tell a cosine from 1."""
+    return f"{number:.7f}".rstrip("0") if 0.9 < number < 1 else f"{number:.3g}"
+
+
 def main():
     rows = [json.loads(line) for line in open(sys.argv[1])]
     rows.sort(key=lambda row: -row["share"])
@@ -19,7 +24,7 @@ def main():
         mark = "" if row["share"] <= 1 else " **beyond**"
         print(
             f"| {row['component']} | {row['configuration']} | {row['dtype']} | {largest} "
-            f"| {row['measure']} | {row['value']:.3g} | {row['allowed']:.3g}{mark} |"
+            f"| {row['measure']} | {shown(row["value"])} | {shown(row["allowed"])}{mark} |"
         )
     beyond = sum(row["share"] > 1 for row in rows)
     print(f"\n{len(rows)} comparisons, {beyond} beyond what is allowed")
