@@ -24,7 +24,7 @@ def main():
         mark = "" if row["share"] <= 1 else " **beyond**"
         print(
             f"| {row['component']} | {row['configuration']} | {row['dtype']} | {largest} "
-            f"| {row['measure']} | {shown(row["value"])} | {shown(row["allowed"])}{mark} |"
+            f"| {row['measure']} | {shown(row['value'])} | {shown(row['allowed'])}{mark} |"
         )
     beyond = sum(row["share"] > 1 for row in rows)
     print(f"\n{len(rows)} comparisons, {beyond} beyond what is allowed")
