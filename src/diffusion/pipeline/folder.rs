@@ -132,16 +132,8 @@ impl Configs {
     }
 }
 
-fn text_config(dir: &Path, part: &str) -> Result<TextConfig, PipelineError> {
-    let path = dir.join(part).join("config.json");
-    let config: TextConfig = config::read(&path)?;
-    config.check().map_err(|source| ConfigError::Unsupported {
-        path,
-        key: source.key.to_owned(),
-        found: source.found,
-        expected: source.expected,
-    })?;
-    Ok(config)
+fn text_config(dir: &Path, part: &str) -> Result<TextConfig, ConfigError> {
+    config::read(&dir.join(part).join("config.json"))
 }
 
 fn check_channels(dir: &Path, unet: &UnetConfig, vae: &VaeConfig) -> Result<(), PipelineError> {

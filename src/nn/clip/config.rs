@@ -45,14 +45,24 @@ pub struct SizeError {
 /// Beyond this a size is a damaged file, not a network; the largest tables of tokens have 2¹⁸ rows.
 pub(super) const MAX_SIZE: i64 = 1 << 20;
 
+/// Every block has a dozen names, all of which are looked for before any is missed.
+const MAX_LAYERS: i64 = 1024;
+
 /// Refuses sizes that are not positive or absurd.
 pub(in crate::nn) fn check_sizes(sizes: &[(&'static str, i64)]) -> Result<(), SizeError> {
-    match sizes.iter().find(|(_, n)| !(1..=MAX_SIZE).contains(n)) {
+    let most = |key: &str| {
+        if key.ends_with("layers") {
+            MAX_LAYERS
+        } else {
+            MAX_SIZE
+        }
+    };
+    match sizes.iter().find(|(key, n)| !(1..=most(key)).contains(n)) {
         None => Ok(()),
         Some(&(key, found)) => Err(SizeError {
             key,
             found: found.to_string(),
-            expected: format!("a whole number from 1 to {MAX_SIZE}"),
+            expected: format!("a whole number from 1 to {}", most(key)),
         }),
     }
 }
