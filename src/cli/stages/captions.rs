@@ -122,6 +122,14 @@ pub(in crate::cli) fn describe(
         let class = &classes[direction.class];
         let reference = references[direction.class].clone();
         let captions = candidates.of(class, &reference)?;
+        let cut: Vec<_> = captions.iter().filter(|c| clip.truncates(c)).collect();
+        if let Some(first) = cut.first() {
+            context.ui.warn(format_args!(
+                "{} of {} captions of {class} are longer than CLIP reads, and cut: {first:?}",
+                cut.len(),
+                captions.len()
+            ));
+        }
         let mut stage =
             context
                 .ui

@@ -55,14 +55,6 @@ impl Scheduler for Lcm {
         &self.timesteps
     }
 
-    fn init_noise_sigma(&self) -> f64 {
-        1.0
-    }
-
-    fn scale_model_input(&self, sample: &Tensor, _call: usize) -> Tensor {
-        f32(sample)
-    }
-
     fn step(
         &mut self,
         model_output: &Tensor,

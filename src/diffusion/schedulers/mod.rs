@@ -134,11 +134,18 @@ pub trait Scheduler: Send {
     /// and `num_train_timesteps − 1` and need not be whole numbers.
     fn timesteps(&self) -> &[f64];
 
-    /// Standard deviation of the noise that the first sample must have.
-    fn init_noise_sigma(&self) -> f64;
+    /// Standard deviation of the noise that the first sample must have: 1, but for solvers that work
+    /// on `x/√ᾱ`.
+    fn init_noise_sigma(&self) -> f64 {
+        1.0
+    }
 
-    /// What the model sees at `call` when the sample is `sample`.
-    fn scale_model_input(&self, sample: &Tensor, call: usize) -> Tensor;
+    /// What the model sees at `call` when the sample is `sample`: the sample, but for solvers that
+    /// work on `x/√ᾱ`.
+    fn scale_model_input(&self, sample: &Tensor, call: usize) -> Tensor {
+        let _ = call;
+        alphas::f32(sample)
+    }
 
     /// The sample after `call`, from the model's output and the sample before it.
     ///
