@@ -19,6 +19,9 @@ use crate::io;
 use crate::nn::params;
 use crate::run::png::{self, DigitalSource, Marks, Parameters};
 
+/// Pictures of a folder, whose names have five digits.
+const MOST: u64 = 100_000;
+
 /// Make pictures from prompts, without any data set.
 ///
 /// Picture k of a prompt has seed SEED + k. Pictures are 00000.png, 00001.png, … in --out, prompt
@@ -127,9 +130,7 @@ impl GenerateCommand {
         let sampling = self.sampling();
         let (device, kind) = options::device(&self.device, &self.dtype)?;
         let embeds = self.embeds()?;
-        if self.count == 0 {
-            return Err(UsageError("--count is 0: nothing to do".to_owned()).into());
-        }
+        self.check_count(embeds.len())?;
         let (pipeline, safety) = self.open(device, kind, ui, stop)?;
         let scheduler = pipeline.check(&sampling)?;
         let wanted = self.wanted(&pipeline, &sampling, &scheduler, &embeds)?;
@@ -252,6 +253,19 @@ impl GenerateCommand {
             batch: self.batch,
             noise_level: self.noise_level,
         }
+    }
+
+    /// Refuses no pictures, and more than names have digits for.
+    fn check_count(&self, embeds: usize) -> Result<(), UsageError> {
+        let groups = self.prompt.len() as u64 * embeds.max(1) as u64;
+        let most = MOST / groups.max(1);
+        if (1..=most).contains(&self.count) {
+            return Ok(());
+        }
+        Err(UsageError(format!(
+            "--count is {}: expected 1 to {most}, so that at most {MOST} pictures go into a folder",
+            self.count
+        )))
     }
 
     /// The image embeddings, a row each.
