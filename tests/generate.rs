@@ -5,6 +5,7 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -23,9 +24,22 @@ fn golden(name: &str) -> PathBuf {
 
 /// `hardlight generate` with a model of a few thousand weights, in four steps.
 fn generate(work: &Work, model: &Path, out: &str) -> Hardlight {
-    work.hardlight(["generate", "--out", out, "--steps", "4", "--device", "cpu"])
-        .args(["--model", model.to_str().unwrap()])
-        .args(["--prompt", "a photo of an old woman on grass"])
+    generate_in(work, model, out, "4")
+}
+
+fn generate_in(work: &Work, model: &Path, out: &str, steps: &str) -> Hardlight {
+    work.hardlight([
+        "generate", "--out", out, "--steps", steps, "--device", "cpu",
+    ])
+    .args(["--model", model.to_str().unwrap()])
+    .args(["--prompt", "a photo of an old woman on grass"])
+}
+
+/// The pictures of a folder, without the lock.
+fn pictures(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut all = files(folder);
+    all.remove(".lock");
+    all
 }
 
 /// A folder of our own that can be changed.
@@ -61,7 +75,7 @@ fn latents_are_those_that_python_would_be_given_and_pictures_stand_in_their_orde
         .max()
         .double_value(&[]);
     assert!(apart < 1e-3, "{apart}");
-    let names: Vec<String> = files(&work.path("out")).into_keys().collect();
+    let names: Vec<String> = pictures(&work.path("out")).into_keys().collect();
     assert_eq!(names, ["00000.png", "00001.png", "00002.png"]);
     let picture = image::open(work.path("out/00000.png")).unwrap().to_rgb8();
     let level = want["plain_images"].get(0).double_value(&[1, 5, 3]) * 255.0;
@@ -74,7 +88,7 @@ fn the_same_command_goes_on_and_another_is_refused() {
     let model = golden("sd1");
     let same = || generate(&work, &model, "out").args(["--count", "3"]);
     same().run().exits(0);
-    let first = files(&work.path("out"));
+    let first = pictures(&work.path("out"));
     fs::remove_file(work.path("out/00001.png")).unwrap();
     // Cut off, as by a full disk of a program that does not write atomically.
     let cut = &first["00002.png"][..200];
@@ -85,13 +99,16 @@ fn the_same_command_goes_on_and_another_is_refused() {
         .complains(&["00002.png", "not made by this command", "--out"]);
     fs::remove_file(work.path("out/00002.png")).unwrap();
     same().run().exits(0);
-    assert!(files(&work.path("out")) == first, "resumed pictures differ");
+    assert!(
+        pictures(&work.path("out")) == first,
+        "resumed pictures differ"
+    );
     generate(&work, &model, "out")
         .args(["--count", "3", "--seed", "1"])
         .run()
         .exits(2)
         .complains(&["00000.png", "not made by this command"]);
-    assert!(files(&work.path("out")) == first);
+    assert!(pictures(&work.path("out")) == first);
 }
 
 #[test]
@@ -103,7 +120,7 @@ fn prompts_are_made_one_after_the_other_and_a_long_one_is_warned_of() {
         .run()
         .exits(0);
     assert!(ran.stderr.contains("cut: \"a photo of a photo"), "{ran}");
-    assert_eq!(files(&work.path("out")).len(), 4);
+    assert_eq!(pictures(&work.path("out")).len(), 4);
 }
 
 #[test]
@@ -126,7 +143,7 @@ fn unclip_asks_for_image_embeddings_of_its_width() {
         .exits(2)
         .complains(&["noise_level is 1000", "0 to 999"]);
     run(&["--image-embeds", "six.safetensors", "--noise-level", "9"]).exits(0);
-    let made = files(&work.path("out"));
+    let made = pictures(&work.path("out"));
     assert_eq!(made.len(), 2);
     assert!(made["00000.png"] != made["00001.png"], "one per embedding");
     generate(&work, &golden("sd1"), "other")
@@ -142,7 +159,7 @@ fn half_precision_takes_the_fp16_files_and_shards_are_joined() {
     let model = work.path("model");
     copy(&golden("sd1"), &model);
     generate(&work, &golden("sd1"), "plain").run().exits(0);
-    let plain = files(&work.path("plain"));
+    let plain = pictures(&work.path("plain"));
     let unet = model.join("unet/diffusion_pytorch_model.safetensors");
     let tensors = load_all(&unet).unwrap();
 
@@ -168,7 +185,7 @@ fn half_precision_takes_the_fp16_files_and_shards_are_joined() {
     generate(&work, &model, "sharded").run().exits(0);
     assert_eq!(pixels("sharded"), pixels("plain"));
     // Other files, another model as far as a resumed run can know.
-    assert!(files(&work.path("sharded")) != plain);
+    assert!(pictures(&work.path("sharded")) != plain);
 
     // A variant of one part only, with weights that can be told apart.
     let zeros = tensors
@@ -240,7 +257,7 @@ fn what_is_no_text_to_image_model_is_refused_by_name() {
         index,
         "\"AutoencoderKL\"",
         "\"AutoencoderTiny\"",
-        &["vae is AutoencoderTiny", "expected AutoencoderKL"],
+        &["vae is \"AutoencoderTiny\"", "expected AutoencoderKL"],
     );
     edit(
         unet,
@@ -270,16 +287,32 @@ fn what_is_no_text_to_image_model_is_refused_by_name() {
         &["text encoders give 20", "unet takes 24"],
     );
     edit(
-        "scheduler/scheduler_config.json",
-        "EulerDiscreteScheduler",
-        "FlowMatchEulerDiscreteScheduler",
-        &["FlowMatchEulerDiscreteScheduler", "ddim, ddpm, pndm, euler"],
-    );
-    edit(
         "text_encoder_2/config.json",
         "\"projection_dim\": 6",
         "\"projection_dim\": 5",
         &["pooled caption of 5", "unet takes 6"],
+    );
+    edit(
+        index,
+        "\"EulerDiscreteScheduler\"",
+        "\"FooScheduler\"",
+        &[
+            "model_index.json",
+            "FooScheduler",
+            "ddim, ddpm, pndm, euler",
+        ],
+    );
+    edit(
+        unet,
+        "\"UNetMidBlock2DCrossAttn\"",
+        "null",
+        &["mid_block_type is null", "UNetMidBlock2DCrossAttn"],
+    );
+    edit(
+        unet,
+        "\"norm_num_groups\": 2",
+        "\"norm_num_groups\": \"2\"",
+        &["norm_num_groups is not what", "expected i64"],
     );
     let weights = model.join("vae/diffusion_pytorch_model.safetensors");
     fs::rename(&weights, model.join("vae/diffusion_pytorch_model.bin")).unwrap();
@@ -287,7 +320,7 @@ fn what_is_no_text_to_image_model_is_refused_by_name() {
         "diffusion_pytorch_model.bin",
         "a pickle, which can run code",
     ]);
-    assert!(!work.path("out").exists());
+    assert!(pictures(&work.path("out")).is_empty());
 }
 
 #[test]
@@ -296,6 +329,16 @@ fn what_the_safety_checker_objects_to_is_black() {
     let model = work.path("model");
     copy(&golden("sd1"), &model);
     let checker = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/clip/safety_checker");
+    let index = model.join("model_index.json");
+    let text = fs::read_to_string(&index).unwrap();
+    let mut json: serde_json::Value = serde_json::from_str(&text).unwrap();
+    json["safety_checker"] =
+        serde_json::json!(["stable_diffusion", "StableDiffusionSafetyChecker"]);
+    fs::write(&index, json.to_string()).unwrap();
+    generate(&work, &model, "absent")
+        .run()
+        .exits(3)
+        .complains(&["safety_checker is not there", "--no-safety-checker"]);
     copy(&checker, &model.join("safety_checker"));
     let size = |n: i64| serde_json::json!({"height": n, "width": n});
     let config: serde_json::Value =
@@ -404,4 +447,99 @@ fn adapters_count_by_their_scales() {
         .run()
         .exits(3)
         .complains(&["absent.safetensors"]);
+}
+
+#[test]
+fn the_index_names_the_schedulers_class() {
+    let work = Work::empty();
+    let model = work.path("model");
+    copy(&golden("sd1"), &model);
+    let index = model.join("model_index.json");
+    let text = fs::read_to_string(&index).unwrap();
+    let text = text.replace("PNDMScheduler", "DPMSolverMultistepScheduler");
+    fs::write(&index, text).unwrap();
+    generate(&work, &model, "index").run().exits(0);
+    generate(&work, &golden("sd1"), "flag")
+        .args(["--scheduler", "dpm++"])
+        .run()
+        .exits(0);
+    let picture = |out: &str| image::open(work.path(out).join("00000.png")).unwrap();
+    assert_eq!(picture("index"), picture("flag"));
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_before_the_model_is_read() {
+    let work = Work::empty();
+    let run = |flags: &[&str]| generate(&work, &golden("sd1"), "out").args(flags).run();
+    for (flags, says) in [
+        (&["--eta", "2"][..], "eta is 2"),
+        (&["--guidance", "NaN"], "guidance is NaN"),
+        (&["--width", "0"], "width is 0"),
+        (&["--width", "7"], "multiple of 2 px"),
+        (&["--width", "4294967292"], "at most 8192"),
+        (&["--batch", "0"], "batch is 0"),
+        (&["--batch", "18446744073709551615"], "1 to 4096"),
+        (&["--count", "0"], "expected 1 to 100000"),
+        (&["--count", "1000000000000"], "expected 1 to 100000"),
+        (
+            &["--seed", "18446744073709551615", "--count", "2"],
+            "too large for 2",
+        ),
+        (&["--save-latents", "latents.bin"], "ends in .safetensors"),
+        (&["--lora", "a.safetensors:NaN"], "\"NaN\" is no scale"),
+        (&["--lora", "a.safetensors:1,5"], "FILE[:SCALE]"),
+        (&["--scheduler", "magic"], "magic"),
+    ] {
+        run(flags).exits(2).complains(&[says]);
+    }
+    for (steps, says) in [("0", "steps"), ("1001", "1001 steps")] {
+        generate_in(&work, &golden("sd1"), "out", steps)
+            .run()
+            .exits(2)
+            .complains(&[says]);
+    }
+    // Negative guidance is as good as none, as in Python.
+    run(&["--guidance", "-3"]).exits(0);
+    generate(&work, &golden("sd1"), "none")
+        .args(["--guidance", "1"])
+        .run()
+        .exits(0);
+    let picture = |out: &str| image::open(work.path(out).join("00000.png")).unwrap();
+    assert_eq!(picture("out"), picture("none"));
+}
+
+#[test]
+fn a_picture_that_is_not_finite_is_never_taken_for_one() {
+    let work = Work::empty();
+    for _ in 0..2 {
+        let ran = generate(&work, &golden("sd1"), "out")
+            .args(["--guidance", "1e300"])
+            .run()
+            .exits(4);
+        assert!(
+            ran.stderr.contains("not finite and is not written"),
+            "{ran}"
+        );
+        assert!(pictures(&work.path("out")).is_empty());
+    }
+}
+
+#[test]
+fn two_commands_do_not_share_a_folder() {
+    let work = Work::empty();
+    let slow = |prompt: &str| {
+        generate_in(&work, &weights("diffusion"), "out", "100")
+            .args(["--prompt", prompt, "--count", "50"])
+            .start()
+    };
+    let mut first = slow("one");
+    first.until("lock", || work.path("out/.lock").exists());
+    first.until("picture", || work.path("out/00000.png").exists());
+    slow("two")
+        .wait()
+        .exits(3)
+        .complains(&["out is in use by", "choose another folder"]);
+    first.signal("INT");
+    let ran = first.wait().exits(130);
+    assert!(ran.stderr.contains("the same command goes on"), "{ran}");
 }

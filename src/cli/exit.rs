@@ -14,6 +14,7 @@ use crate::generate::GenerateError;
 use crate::hub::HubError;
 use crate::io::IoError;
 use crate::manifest::ManifestError;
+use crate::nn::lora::LoraError;
 use crate::nn::params::ParamsError;
 use crate::preview::PreviewError;
 use crate::run::cache::CacheError;
@@ -21,6 +22,7 @@ use crate::run::engine::EngineError;
 use crate::run::folder::FolderError;
 use crate::run::ledger::LedgerError;
 use crate::run::ledger::table::TableError;
+use crate::run::lock::LockError;
 use crate::run::settings::SettingsError;
 use crate::world::WorldError;
 
@@ -81,7 +83,16 @@ pub(super) fn of(error: &anyhow::Error) -> ExitStatus {
             error.downcast_ref(),
             Some(
                 PipelineError::Setting { .. }
-                    | PipelineError::Scheduler(SchedulerError::UnknownScheduler { .. })
+                    | PipelineError::Scheduler(
+                        SchedulerError::UnknownScheduler { .. }
+                            | SchedulerError::ZeroSteps
+                            | SchedulerError::TooManySteps { .. }
+                            | SchedulerError::TooManyConsistencySteps { .. }
+                            | SchedulerError::FewRungeKuttaSteps { .. }
+                            | SchedulerError::LinspaceOneStep
+                            | SchedulerError::Eta { .. }
+                    )
+                    | PipelineError::Lora(LoraError::Scale { .. })
             )
         );
     if usage {
@@ -107,6 +118,7 @@ pub(super) fn of(error: &anyhow::Error) -> ExitStatus {
         || error.is::<EngineError>()
         || error.is::<FolderError>()
         || error.is::<LedgerError>()
+        || error.is::<LockError>()
         || error.is::<TableError>()
         || error.is::<WorldError>();
     if bad_input {
@@ -148,6 +160,7 @@ fn is_disk(error: &anyhow::Error) -> bool {
         || error
             .downcast_ref::<ManifestError>()
             .is_some_and(ManifestError::is_disk)
+        || matches!(error.downcast_ref(), Some(LockError::Io(io)) if io.is_disk())
         || matches!(error.downcast_ref(), Some(ParamsError::Io(io)) if io.is_disk())
         || matches!(error.downcast_ref(), Some(PersistError::Io(io)) if io.is_disk())
         || matches!(error.downcast_ref(), Some(PreviewError::Io(io)) if io.is_disk())

@@ -17,7 +17,9 @@ use crate::diffusion::pipeline::{
 use crate::embed::safety::Safety;
 use crate::io;
 use crate::nn::params;
+use crate::run::lock::FolderLock;
 use crate::run::png::{self, DigitalSource, Marks, Parameters};
+use crate::run::settings_diff;
 
 /// Pictures of a folder, whose names have five digits.
 const MOST: u64 = 100_000;
@@ -38,7 +40,7 @@ pub(super) struct GenerateCommand {
     #[arg(long, value_name = "TEXT", required = true)]
     prompt: Vec<String>,
 
-    /// What not to draw.
+    /// What not to draw; empty is Python's None.
     #[arg(long, value_name = "TEXT", default_value = "")]
     negative: String,
 
@@ -51,7 +53,12 @@ pub(super) struct GenerateCommand {
     steps: usize,
 
     /// Classifier-free guidance scale; 1 or less turns it off, as Turbo models need it.
-    #[arg(long, value_name = "X", default_value_t = 7.5)]
+    #[arg(
+        long,
+        value_name = "X",
+        default_value_t = 7.5,
+        allow_negative_numbers = true
+    )]
     guidance: f64,
 
     /// Sampler by name [default: the folder's own].
@@ -59,7 +66,12 @@ pub(super) struct GenerateCommand {
     scheduler: Option<String>,
 
     /// DDIM's share of noise, 0 to 1.
-    #[arg(long, value_name = "X", default_value_t = 0.0)]
+    #[arg(
+        long,
+        value_name = "X",
+        default_value_t = 0.0,
+        allow_negative_numbers = true
+    )]
     eta: f64,
 
     /// Width, px [default: what the model was trained on].
@@ -131,9 +143,17 @@ impl GenerateCommand {
         let (device, kind) = options::device(&self.device, &self.dtype)?;
         let embeds = self.embeds()?;
         self.check_count(embeds.len())?;
+        // What cannot be written is known before a model of gigabytes is read.
+        if let Some(path) = &self.save_latents {
+            check_latents(path)?;
+        }
+        io::create_dir_all(&self.out)?;
+        let _lock = FolderLock::acquire(&self.out)?;
         let (pipeline, safety) = self.open(device, kind, ui, stop)?;
         let scheduler = pipeline.check(&sampling)?;
-        let wanted = self.wanted(&pipeline, &sampling, &scheduler, &embeds)?;
+        let on = if device.is_cuda() { "cuda" } else { "cpu" };
+        let place = format!("{on} {kind:?}").to_lowercase();
+        let wanted = self.wanted(&pipeline, &sampling, (&scheduler, &place), &embeds)?;
         let mut missing = Vec::new();
         for one in &wanted {
             // Latents are in no picture: they are made again with all of them.
@@ -141,7 +161,6 @@ impl GenerateCommand {
                 missing.push(one);
             }
         }
-        io::create_dir_all(&self.out)?;
         let captions: Vec<EncodedCaption> = self
             .prompt
             .iter()
@@ -149,8 +168,9 @@ impl GenerateCommand {
             .collect::<Result<_, _>>()?;
         for (prompt, encoded) in self.prompt.iter().zip(&captions) {
             if encoded.truncated {
+                let begin: String = prompt.chars().take(60).collect();
                 ui.warn(format_args!(
-                    "longer than the model reads, and cut: {prompt:?}"
+                    "longer than the model reads, and cut: {begin:?}…"
                 ));
             }
         }
@@ -174,7 +194,7 @@ impl GenerateCommand {
             let images = match pipeline.sample(&requests, &unconditional, &sampling, &asked)? {
                 Outcome::Done(images) => images,
                 Outcome::Stopped => {
-                    stage.end(ui);
+                    stage.abandon();
                     ui.info(format_args!(
                         "stopped; the same command goes on from here ({})",
                         self.out.display()
@@ -188,19 +208,25 @@ impl GenerateCommand {
                     finite,
                     latents: last,
                 } = sampled;
+                if self.save_latents.is_some() {
+                    latents.push((pipeline.initial_latents(one.seed, &sampling)?, last));
+                }
                 if !finite {
                     broken += 1;
+                    let hint = if kind == Kind::Half {
+                        "try --dtype bf16 or fp32"
+                    } else {
+                        "try other settings, such as less guidance"
+                    };
                     ui.warn(format_args!(
-                        "{} has numbers that are not finite: try --dtype fp32 or bf16",
+                        "{} would have numbers that are not finite and is not written: {hint}",
                         one.path.display()
                     ));
+                    continue;
                 }
                 let image = shown(safety.as_ref(), image, &one.path, ui)?;
                 let bytes = png::encode_png(&image, Some(&one.marks))?;
                 io::write_atomic(&one.path, &bytes)?;
-                if self.save_latents.is_some() {
-                    latents.push((pipeline.initial_latents(one.seed, &sampling)?, last));
-                }
                 done += 1;
                 stage.set(done, "");
             }
@@ -259,6 +285,14 @@ impl GenerateCommand {
     fn check_count(&self, embeds: usize) -> Result<(), UsageError> {
         let groups = self.prompt.len() as u64 * embeds.max(1) as u64;
         let most = MOST / groups.max(1);
+        let last = self.seed.checked_add(self.count.saturating_sub(1));
+        if last.is_none() {
+            let text = format!(
+                "--seed {} is too large for {} pictures",
+                self.seed, self.count
+            );
+            return Err(UsageError(text));
+        }
         if (1..=most).contains(&self.count) {
             return Ok(());
         }
@@ -282,7 +316,7 @@ impl GenerateCommand {
         &self,
         pipeline: &Pipeline,
         sampling: &Sampling,
-        scheduler: &str,
+        (scheduler, place): (&str, &str),
         embeds: &'a [Vec<f32>],
     ) -> anyhow::Result<Vec<Wanted<'a>>> {
         match (pipeline.embedding_width(), embeds.first()) {
@@ -315,7 +349,7 @@ impl GenerateCommand {
         for (prompt, caption) in self.prompt.iter().enumerate() {
             for &embedding in &rows {
                 for k in 0..self.count {
-                    let seed = self.seed.wrapping_add(k);
+                    let seed = self.seed + k;
                     let parameters = Parameters {
                         caption: caption.clone(),
                         negative_prompt: self.negative.clone(),
@@ -340,7 +374,7 @@ impl GenerateCommand {
                         "width": width,
                         "height": height,
                         "batch": self.batch,
-                        "dtype": self.dtype,
+                        "computed_in": place,
                         "safety_checker": !self.no_safety_checker,
                         "embedding": embedding.map(hash),
                         "noise_level": self.noise_level,
@@ -398,10 +432,38 @@ fn is_there(one: &Wanted<'_>) -> anyhow::Result<bool> {
         return Ok(true);
     }
     let text = format!(
-        "{} is there and was not made by this command: choose another --out",
-        one.path.display()
+        "{} is there and was not made by this command ({}): choose another --out",
+        one.path.display(),
+        found.map_or_else(
+            || "it is no picture of generate's".to_owned(),
+            |found| differing(&found, &one.marks.hardlight)
+        )
     );
     Err(UsageError(text).into())
+}
+
+/// The keys in which a picture that is there differs from the one wanted.
+fn differing(found: &Value, wanted: &Value) -> String {
+    let changes: Vec<String> = settings_diff::diff(found, wanted)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    changes.join(", ")
+}
+
+/// Refuses a place for latents that could not be written, or that no reader would know.
+fn check_latents(path: &Path) -> anyhow::Result<()> {
+    if path.extension().is_none_or(|e| e != "safetensors") || path.is_dir() {
+        let text = format!(
+            "--save-latents {}: expected a file name that ends in .safetensors",
+            path.display()
+        );
+        return Err(UsageError(text).into());
+    }
+    if let Some(dir) = path.parent() {
+        io::create_dir_all(dir)?;
+    }
+    Ok(())
 }
 
 fn save_latents(path: &Path, latents: &[(Tensor, Tensor)]) -> anyhow::Result<()> {
@@ -413,8 +475,5 @@ fn save_latents(path: &Path, latents: &[(Tensor, Tensor)]) -> anyhow::Result<()>
         ("initial".to_owned(), stack(|(first, _)| first)?),
         ("final".to_owned(), stack(|(_, last)| last)?),
     ]);
-    if let Some(dir) = path.parent() {
-        io::create_dir_all(dir)?;
-    }
     Ok(params::save(path, &named, Kind::Float)?)
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use tch::Kind;
 
+use super::exit::UsageError;
 use super::stop::Stop;
 use super::ui::{Stage, Ui};
 use crate::hub::{self, Env, HubError, Progress, Want, Watch};
@@ -30,27 +31,30 @@ pub(super) fn locate(
 ///
 /// # Errors
 ///
-/// [`HubError`].
+/// [`UsageError`] for what is no scale, [`HubError`].
 pub(super) fn adapters(
     given: &[String],
     ui: &mut Ui,
     stop: &Stop,
-) -> Result<Vec<(PathBuf, f64)>, HubError> {
-    given
-        .iter()
-        .map(|text| {
-            let (name, scale) = scaled(text);
-            Ok((locate(Path::new(name), Want::Lora, ui, stop)?, scale))
-        })
+) -> anyhow::Result<Vec<(PathBuf, f64)>> {
+    // All are read before any is fetched.
+    let all: Vec<(&str, f64)> = given.iter().map(|g| scaled(g)).collect::<Result<_, _>>()?;
+    all.into_iter()
+        .map(|(name, scale)| Ok((locate(Path::new(name), Want::Lora, ui, stop)?, scale)))
         .collect()
 }
 
-/// A name and the number after its last colon; an id may have another colon before it.
-fn scaled(text: &str) -> (&str, f64) {
-    let split = text.rsplit_once(':').filter(|_| !Path::new(text).exists());
-    match split.map(|(name, scale)| (name, scale.parse())) {
-        Some((name, Ok(scale))) => (name, scale),
-        _ => (text, 1.0),
+/// A name and the number after its last colon; an id may have another colon, before a file.
+fn scaled(text: &str) -> Result<(&str, f64), UsageError> {
+    let Some((name, scale)) = text.rsplit_once(':').filter(|_| !Path::new(text).exists()) else {
+        return Ok((text, 1.0));
+    };
+    match scale.parse::<f64>() {
+        Ok(number) if number.is_finite() => Ok((name, number)),
+        _ if scale.ends_with(".safetensors") => Ok((text, 1.0)),
+        _ => Err(UsageError(format!(
+            "adapter {text}: {scale:?} is no scale: expected FILE[:SCALE], as in style.safetensors:0.8"
+        ))),
     }
 }
 

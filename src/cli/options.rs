@@ -79,7 +79,7 @@ pub(super) struct RunOptions {
     steps: Option<usize>,
 
     /// Classifier-free guidance scale; 1 turns it off [default: 7.5].
-    #[arg(long, value_name = "X")]
+    #[arg(long, value_name = "X", allow_negative_numbers = true)]
     guidance: Option<f64>,
 
     /// ddim, ddpm, pndm, euler, euler-ancestral, dpm++, heun, lms, lcm or unipc [default: the

@@ -94,7 +94,7 @@ impl Ui {
         self.note(format_args!("error: {error:#}"));
         eprintln!("error: {error}");
         for cause in error.chain().skip(1) {
-            eprintln!("  because: {cause}");
+            eprintln!("  because: {}", without_stack(&cause.to_string()));
         }
     }
 
@@ -138,6 +138,12 @@ impl Ui {
             quiet: self.quiet,
         }
     }
+}
+
+/// libtorch's message without the C++ frames below it, which the log keeps.
+fn without_stack(text: &str) -> &str {
+    let end = text.find("\nException raised from").unwrap_or(text.len());
+    text[..end].trim_end()
 }
 
 /// Progress of one stage.

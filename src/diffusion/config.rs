@@ -32,11 +32,23 @@ pub enum ConfigError {
     #[error(transparent)]
     Io(#[from] io::IoError),
 
-    /// It is not JSON, or a key is missing or of the wrong type.
-    #[error("{} does not hold the config expected", path.display())]
+    /// It is not JSON.
+    #[error("{} is not valid JSON", path.display())]
     Json {
         /// The file.
         path: PathBuf,
+        /// What the JSON reader said.
+        #[source]
+        source: serde_json::Error,
+    },
+
+    /// A key is missing or of the wrong type.
+    #[error("{}: {key} is not what the config should hold", path.display())]
+    Value {
+        /// The file.
+        path: PathBuf,
+        /// The key, with dots between its levels.
+        key: String,
         /// What the JSON reader said.
         #[source]
         source: serde_json::Error,
@@ -63,9 +75,26 @@ pub enum ConfigError {
 /// [`ConfigError::Io`] and [`ConfigError::Json`].
 pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {
     let text = io::read_to_string(path)?;
-    serde_json::from_str(&text).map_err(|source| ConfigError::Json {
+    let value: Value = serde_json::from_str(&text).map_err(|source| ConfigError::Json {
         path: path.to_path_buf(),
         source,
+    })?;
+    from_value(path, value)
+}
+
+/// Takes a config out of the JSON of the file `path`.
+fn from_value<T: DeserializeOwned>(path: &Path, value: Value) -> Result<T, ConfigError> {
+    if !value.is_object() {
+        return Err(ConfigError::Value {
+            path: path.to_path_buf(),
+            key: "the whole file".to_owned(),
+            source: serde::de::Error::custom("expected an object with keys"),
+        });
+    }
+    serde_path_to_error::deserialize(value).map_err(|error| ConfigError::Value {
+        path: path.to_path_buf(),
+        key: error.path().to_string(),
+        source: error.into_inner(),
     })
 }
 
@@ -108,8 +137,9 @@ fn refuse_others(
 ) -> Result<(), ConfigError> {
     for (key, allowed) in neutral {
         let Some(found) = raw.get(key) else { continue };
-        // Diffusers writes null for many options that are off.
-        if found.is_null() || allowed.contains(found) {
+        // Where off is allowed, null means off, as in Python.
+        let off = allowed.iter().any(|a| a.is_null() || *a == false);
+        if found.is_null() && off || allowed.contains(found) {
             continue;
         }
         let known = allowed

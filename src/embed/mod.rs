@@ -138,6 +138,17 @@ pub enum EmbedError {
         reason: String,
     },
 
+    /// A pipeline names a safety checker that it does not have.
+    #[error(
+        "model_index.json names a safety checker, but {} is not there: fetch it, or turn it off \
+         (filter.safety = false, or --no-safety-checker of generate)",
+        dir.display()
+    )]
+    NoSafety {
+        /// The folder.
+        dir: PathBuf,
+    },
+
     /// A safety checker was refused or failed.
     #[cfg(feature = "torch")]
     #[error(transparent)]

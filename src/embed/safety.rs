@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use image::RgbImage;
+use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
 use super::EmbedError;
@@ -20,16 +21,22 @@ pub struct Safety {
 }
 
 impl Safety {
-    /// Opens `safety_checker/` and `feature_extractor/` of a pipeline's folder; none if it has no
-    /// safety checker.
+    /// Opens `safety_checker/` and `feature_extractor/` of a pipeline's folder; none if its
+    /// `model_index.json` names no safety checker.
     ///
     /// # Errors
     ///
-    /// [`EmbedError`], naming the file.
+    /// [`EmbedError`], naming the file; [`EmbedError::NoSafety`] if it is named and not there.
     pub fn open(dir: &Path, device: Device, kind: Kind) -> Result<Option<Self>, EmbedError> {
         let folder = dir.join("safety_checker");
-        if !folder.is_dir() {
+        let path = dir.join("model_index.json");
+        let index: Value = serde_json::from_str(&io::read_to_string(&path)?)
+            .map_err(|source| EmbedError::Config { path, source })?;
+        if index["safety_checker"][1].is_null() {
             return Ok(None);
+        }
+        if !folder.is_dir() {
+            return Err(EmbedError::NoSafety { dir: folder });
         }
         let preprocess = Preprocess::from_dir(&dir.join("feature_extractor"))?;
         let checker = SafetyChecker::open(&folder, kind, device)?;

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    ConfigError, MAX_LAYERS, MAX_WIDTH, check_channels, check_sizes, known_entries, read,
-    refuse_others,
+    ConfigError, MAX_LAYERS, MAX_WIDTH, check_channels, check_sizes, from_value, known_entries,
+    read, refuse_others,
 };
 
 /// A level of the UNet, on the way down or up.
@@ -171,10 +171,10 @@ impl UnetConfig {
             ("only_cross_attention", vec![false.into()]),
             ("dual_cross_attention", vec![false.into()]),
             ("reverse_transformer_layers_per_block", vec![Value::Null]),
-            ("class_embed_type", vec!["projection".into()]),
+            ("class_embed_type", vec![Value::Null, "projection".into()]),
             ("num_class_embeds", vec![Value::Null]),
             ("class_embeddings_concat", vec![false.into()]),
-            ("addition_embed_type", vec!["text_time".into()]),
+            ("addition_embed_type", vec![Value::Null, "text_time".into()]),
             ("encoder_hid_dim", vec![Value::Null]),
             ("encoder_hid_dim_type", vec![Value::Null]),
             ("resnet_time_scale_shift", vec!["default".into()]),
@@ -198,10 +198,7 @@ impl UnetConfig {
         ];
         known_entries(path, &raw, "down_block_types", &known[..2])?;
         known_entries(path, &raw, "up_block_types", &known[2..])?;
-        let config: Self = serde_json::from_value(raw).map_err(|source| ConfigError::Json {
-            path: path.to_path_buf(),
-            source,
-        })?;
+        let config: Self = from_value(path, raw)?;
         config.check(path)?;
         Ok(config)
     }

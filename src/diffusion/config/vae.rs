@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    ConfigError, MAX_LAYERS, MAX_WIDTH, check_channels, check_sizes, known_entries, read,
-    refuse_others,
+    ConfigError, MAX_LAYERS, MAX_WIDTH, check_channels, check_sizes, from_value, known_entries,
+    read, refuse_others,
 };
 
 /// `vae/config.json`.
@@ -71,10 +71,7 @@ impl VaeConfig {
         refuse_others(path, &raw, &neutral)?;
         known_entries(path, &raw, "down_block_types", &["DownEncoderBlock2D"])?;
         known_entries(path, &raw, "up_block_types", &["UpDecoderBlock2D"])?;
-        let config: Self = serde_json::from_value(raw).map_err(|source| ConfigError::Json {
-            path: path.to_path_buf(),
-            source,
-        })?;
+        let config: Self = from_value(path, raw)?;
         check_channels(path, &config.block_out_channels)?;
         check_sizes(
             path,

@@ -39,11 +39,11 @@ struct Index {
 
 impl Index {
     fn family(&self) -> Result<(Family, String), PipelineError> {
-        let class = self.value["_class_name"].as_str().unwrap_or("nothing");
-        let known = FAMILIES.iter().find(|(name, _)| *name == class);
+        let class = &self.value["_class_name"];
+        let known = FAMILIES.iter().find(|(name, _)| class == name);
         let Some((name, family)) = known else {
             let names: Vec<_> = FAMILIES.iter().map(|(name, _)| *name).collect();
-            return Err(self.wrong("_class_name", format!("{class:?}"), names.join(", ")));
+            return Err(self.wrong("_class_name", class.to_string(), names.join(", ")));
         };
         Ok((*family, (*name).to_owned()))
     }
@@ -51,13 +51,42 @@ impl Index {
     /// Refuses a part that is there but of another class; what Diffusers writes is
     /// `"unet": ["diffusers", "UNet2DConditionModel"]`.
     fn check(&self, part: &str, class: &str) -> Result<(), PipelineError> {
-        let entry = &self.value[part];
         // Folders put together by hand may leave parts out of the index.
-        if entry.is_null() && self.value.get(part).is_none() || entry[1] == class {
+        let Some(entry) = self.value.get(part) else {
+            return Ok(());
+        };
+        if entry[1] == class {
             return Ok(());
         }
-        let found = entry[1].as_str().unwrap_or("null").to_owned();
+        let found = entry.get(1).unwrap_or(entry).to_string();
         Err(self.wrong(part, found, class.to_owned()))
+    }
+
+    /// The scheduler's settings, for the class that the index names, and what changed in them.
+    fn scheduler(&self, dir: &Path) -> Result<(SchedulerConfig, Vec<String>), PipelineError> {
+        let path = dir.join("scheduler/scheduler_config.json");
+        let mut config =
+            SchedulerConfig::parse(&path.display().to_string(), &io::read_to_string(&path)?)?;
+        match self.value.get("scheduler").map(|entry| &entry[1]) {
+            None => {}
+            Some(Value::String(class)) => {
+                config = config.with_class(class, &self.path.display().to_string());
+            }
+            Some(other) => {
+                let expected = "the class of a scheduler".to_owned();
+                return Err(self.wrong("scheduler", other.to_string(), expected));
+            }
+        }
+        let mut notes = Vec::new();
+        if self.value["_class_name"] == "StableDiffusionPipeline" {
+            for key in config.as_stable_diffusion_takes_it() {
+                notes.push(format!(
+                    "{}: {key} is set as StableDiffusionPipeline sets it in old files",
+                    path.display()
+                ));
+            }
+        }
+        Ok((config, notes))
     }
 
     fn wrong(&self, key: &str, found: String, expected: String) -> PipelineError {
@@ -83,6 +112,8 @@ pub(super) struct Configs {
     /// SDXL's second text encoder.
     pub(super) second: Option<(TextConfig, Tokenizer)>,
     pub(super) scheduler: SchedulerConfig,
+    /// What was taken otherwise than it stands there.
+    pub(super) notes: Vec<String>,
     /// Whether an empty negative prompt is zeros.
     pub(super) zeros_for_empty: bool,
 }
@@ -90,6 +121,11 @@ pub(super) struct Configs {
 impl Configs {
     pub(super) fn read(dir: &Path) -> Result<Self, PipelineError> {
         let path = dir.join("model_index.json");
+        if !path.is_file() {
+            return Err(PipelineError::NoIndex {
+                dir: dir.to_path_buf(),
+            });
+        }
         let index = Index {
             value: config::read(&path)?,
             path,
@@ -113,9 +149,7 @@ impl Configs {
             None
         };
         check_widths(dir, &unet, &first, second.as_ref().map(|s| &s.0))?;
-        let path = dir.join("scheduler/scheduler_config.json");
-        let scheduler =
-            SchedulerConfig::parse(&path.display().to_string(), &io::read_to_string(&path)?)?;
+        let (scheduler, notes) = index.scheduler(dir)?;
         Ok(Self {
             family,
             class,
@@ -125,6 +159,7 @@ impl Configs {
             tokenizer,
             second,
             scheduler,
+            notes,
             zeros_for_empty: index.value["force_zeros_for_empty_prompt"]
                 .as_bool()
                 .unwrap_or(true),

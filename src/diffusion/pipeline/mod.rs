@@ -50,6 +50,16 @@ pub enum PipelineError {
         dir: PathBuf,
     },
 
+    /// The folder is no pipeline.
+    #[error(
+        "{} has no model_index.json, so it is no Diffusers pipeline (`hardlight doctor` says what it is)",
+        dir.display()
+    )]
+    NoIndex {
+        /// The folder.
+        dir: PathBuf,
+    },
+
     /// The folder, or a part of it, is of a class that is not known.
     #[error("{}: {key} is {found}: expected {expected}", path.display())]
     Class {
@@ -181,6 +191,11 @@ pub enum PipelineError {
     Torch(#[from] tch::TchError),
 }
 
+/// The longest side of an image, px: beyond it no model was trained, and memory ends.
+pub const MAX_SIDE: u32 = 8192;
+/// Images sampled at once at most.
+pub const MAX_BATCH: usize = 4096;
+
 /// Settings of sampling; together with model, caption and seed they determine an image.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -309,7 +324,8 @@ impl Pipeline {
     ///
     /// # Errors
     ///
-    /// [`PipelineError::Setting`] if a side is no multiple of what the UNet and VAE can halve.
+    /// [`PipelineError::Setting`] if a side is no multiple of what the UNet and VAE can halve, or
+    /// larger than [`MAX_SIDE`].
     pub fn size(&self, sampling: &Sampling) -> Result<(u32, u32), PipelineError> {
         let factor = self.vae.config().factor();
         let native = (self.unet.config().sample_size * factor) as u32;
@@ -317,8 +333,8 @@ impl Pipeline {
         // Diffusers), so only whole latents are asked for.
         let side = |name, given: Option<u32>| {
             let value = given.unwrap_or(native);
-            if value == 0 || i64::from(value) % factor != 0 {
-                let expected = format!("a positive multiple of {factor} px");
+            if value == 0 || value > MAX_SIDE || i64::from(value) % factor != 0 {
+                let expected = format!("a multiple of {factor} px, at most {MAX_SIDE}");
                 return Err(PipelineError::Setting {
                     name,
                     value: value.to_string(),
@@ -340,11 +356,11 @@ impl Pipeline {
     /// [`PipelineError::Setting`] or [`PipelineError::Scheduler`].
     pub fn check(&self, sampling: &Sampling) -> Result<String, PipelineError> {
         self.size(sampling)?;
-        if sampling.batch == 0 {
+        if !(1..=MAX_BATCH).contains(&sampling.batch) {
             return Err(PipelineError::Setting {
                 name: "batch",
-                value: "0".to_owned(),
-                expected: "at least 1".to_owned(),
+                value: sampling.batch.to_string(),
+                expected: format!("1 to {MAX_BATCH}"),
             });
         }
         if !sampling.guidance.is_finite() {

@@ -184,6 +184,7 @@ impl Pipeline {
             tokenizer,
             second,
             scheduler,
+            mut notes,
             zeros_for_empty,
         } = Configs::read(dir)?;
         let image = match (family, unet_config.projection_class_embeddings_input_dim) {
@@ -230,7 +231,7 @@ impl Pipeline {
                 zeros_for_empty,
             })),
         };
-        let notes = parts.check_variant()?.into_iter().collect();
+        notes.extend(parts.check_variant()?);
         parts.config("scheduler");
         if image.is_some() {
             parts.config("image_noising_scheduler");

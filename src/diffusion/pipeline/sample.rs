@@ -85,6 +85,10 @@ impl Pipeline {
                 return Err(error.into());
             }
         }
+        // Decoding takes as long as several steps.
+        if stop() {
+            return Ok(Outcome::Stopped);
+        }
         self.pictures(&xs, requests.len()).map(Outcome::Done)
     }
 

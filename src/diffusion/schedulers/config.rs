@@ -48,6 +48,8 @@ use serde_json::{Map, Value};
 #[derive(Debug, Clone, PartialEq)]
 pub struct SchedulerConfig {
     pub(super) file: String,
+    /// Where the class stands: the file, or the `model_index.json` above it.
+    class_file: String,
     pub(super) values: Map<String, Value>,
 }
 
@@ -75,8 +77,44 @@ impl SchedulerConfig {
         };
         Ok(Self {
             file: file.to_owned(),
+            class_file: file.to_owned(),
             values,
         })
+    }
+
+    /// The same settings for the class that another file names, as `X.from_config(config)` takes them
+    /// in Python: a folder's `model_index.json` names the class, whatever this file says.
+    #[must_use]
+    pub fn with_class(mut self, class: &str, file: &str) -> Self {
+        file.clone_into(&mut self.class_file);
+        self.values.insert("_class_name".to_owned(), class.into());
+        self
+    }
+
+    /// What Diffusers' `StableDiffusionPipeline` makes of old files: a `steps_offset` of 1, and no
+    /// `clip_sample`. Gives the keys that it changed.
+    ///
+    /// # Source
+    ///
+    /// `StableDiffusionPipeline.__init__` in diffusers 0.42
+    /// (`pipelines/stable_diffusion/pipeline_stable_diffusion.py`).
+    pub fn as_stable_diffusion_takes_it(&mut self) -> Vec<&'static str> {
+        let mut changed = Vec::new();
+        if self.values.get("steps_offset").and_then(Value::as_u64) != Some(1) {
+            self.values.insert("steps_offset".to_owned(), 1.into());
+            changed.push("steps_offset");
+        }
+        // Absent, it is on in these two classes and unknown to the others.
+        let by_default = matches!(self.class(), Ok(Class::Ddim | Class::Ddpm));
+        let clips = self
+            .values
+            .get("clip_sample")
+            .map_or(by_default, |v| v == true);
+        if clips {
+            self.values.insert("clip_sample".to_owned(), false.into());
+            changed.push("clip_sample");
+        }
+        changed
     }
 
     /// Timesteps of the training, `num_train_timesteps`.
@@ -91,7 +129,7 @@ impl SchedulerConfig {
     /// The class that the file was written for.
     pub(super) fn class(&self) -> Result<Class, SchedulerError> {
         match self.values.get("_class_name") {
-            Some(Value::String(class)) => Class::of_diffusers(class, &self.file),
+            Some(Value::String(class)) => Class::of_diffusers(class, &self.class_file),
             _ => Err(SchedulerError::MissingClass {
                 file: self.file.clone(),
                 known: super::NAMES.join(", "),

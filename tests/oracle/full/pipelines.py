@@ -9,6 +9,7 @@ latents and the image. Starting latents are hardlight's own noise (tests/oracle/
 import itertools
 import json
 import pathlib
+import shutil
 import sys
 
 import diffusers
@@ -29,8 +30,16 @@ WORLD = "weights/world/diffusion"
 FACE = "a photo of an old woman with glasses and grey hair on a blue background"
 
 
-def pipeline(model, prompt, negative=None, scheduler=None, **settings):
+def pipeline(model, prompt, negative=None, scheduler=None, old=None, **settings):
     def write(folder):
+        nonlocal model
+        if old is not None:
+            model = str(shutil.copytree(ROOT / model, folder / "model"))
+            (folder / "model/scheduler/scheduler_config.json").write_text(json.dumps(old))
+            index = folder / "model/model_index.json"
+            text = json.loads(index.read_text())
+            text["scheduler"] = ["diffusers", old["_class_name"]]
+            index.write_text(json.dumps(text))
         pipe = DiffusionPipeline.from_pretrained(ROOT / model, torch_dtype=torch.float32)
         pipe.set_progress_bar_config(disable=True)
         config = pipe.unet.config
@@ -90,6 +99,13 @@ if __name__ == "__main__":
         "world-euler": pipeline(WORLD, FACE, steps=20, guidance=7.5,
                                 scheduler=("euler", "EulerDiscreteScheduler")),
         "world-unguided": pipeline(WORLD, FACE, steps=20, guidance=0.0),
+        # Files of old, which the pipeline corrects: neither steps_offset nor clip_sample.
+        "world-old-ddim": pipeline(WORLD, FACE, steps=20, guidance=7.5, old=dict(
+            _class_name="DDIMScheduler", beta_start=0.00085, beta_end=0.012,
+            beta_schedule="scaled_linear", set_alpha_to_one=False)),
+        "world-old-pndm": pipeline(WORLD, FACE, steps=20, guidance=7.5, old=dict(
+            _class_name="PNDMScheduler", beta_start=0.00085, beta_end=0.012, steps_offset=0,
+            beta_schedule="scaled_linear", skip_prk_steps=True, clip_sample=True)),
         # As LCM-LoRA and SDXL-Turbo sample, with noise at every step; as SD-Turbo, in one.
         "world-lcm": pipeline(WORLD, FACE, steps=4, guidance=1.5,
                               scheduler=("lcm", "LCMScheduler")),
