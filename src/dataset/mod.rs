@@ -1,8 +1,9 @@
 //! The table of examples every later stage works on: images, labels, splits, predictions.
 //!
 //! ```text
-//! ImageFolder ─┐
-//! CSV, JSONL ──┴─▶ Dataset { root, classes, examples } ◀── join_predictions(CSV, JSONL)
+//! ImageFolder ─────────┐
+//! published layouts ───┤
+//! CSV, JSONL, Parquet ─┴─▶ Dataset { root, classes, examples } ◀── join_predictions(table)
 //! ```
 //!
 //! Labels and predictions are indices into [`Dataset::classes`]. What a reader returns has been
@@ -11,16 +12,22 @@
 //!
 //! Not here: image bytes and matrices ([`crate::io`]).
 
+mod celeba;
 mod checks;
+mod chestxray14;
 mod error;
 pub mod folder;
+mod imagenet;
+mod layout;
 mod outputs;
+mod parquet;
 pub mod predictions;
 mod records;
 pub mod table;
 
 pub use error::DatasetError;
 pub use folder::{Passed, images_below, read_folder};
+pub use layout::{Layout, LayoutOptions, UnknownLayout, read_layout};
 pub use predictions::{Joined, join_predictions};
 pub use table::{TableOptions, read_table};
 
@@ -125,6 +132,22 @@ pub struct Example {
     pub probabilities: Option<Vec<f32>>,
     /// A tag such as a subpopulation: for measuring only, never for fitting.
     pub group: Option<String>,
+}
+
+impl Example {
+    /// An example that is named by its path, with nothing known of the model.
+    pub fn new(path: String, label: usize, split: Split) -> Self {
+        Self {
+            id: path.clone(),
+            path,
+            label,
+            split,
+            prediction: None,
+            confidence: None,
+            probabilities: None,
+            group: None,
+        }
+    }
 }
 
 /// Classes and examples of one data set.

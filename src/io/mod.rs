@@ -122,7 +122,11 @@ pub fn read_at_most(path: &Path, limit: u64) -> Result<Vec<u8>, IoError> {
 }
 
 /// Opens a regular file, and gives its size in bytes.
-fn open(path: &Path) -> Result<(File, u64), IoError> {
+///
+/// # Errors
+///
+/// [`IoError::NotAFile`], [`IoError::Read`].
+pub(crate) fn open(path: &Path) -> Result<(File, u64), IoError> {
     let error = |source| IoError::Read {
         path: path.to_owned(),
         source,
