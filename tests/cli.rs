@@ -77,7 +77,7 @@ mod data {
             (&["--dataset", "celeba", "--table", "t.csv"], "not both"),
             (
                 &["--dataset", "mnist"],
-                "use one of celeba, chestxray14, imagenet",
+                "use one of celeba, chestxray14, imagenet,",
             ),
         ] {
             let ran = bare(&work, "detect").clip().args(args).run().exits(2);

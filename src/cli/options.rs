@@ -28,11 +28,12 @@ pub(super) struct RunOptions {
     #[arg(long, visible_alias = "root", value_name = "DIR")]
     data: Option<PathBuf>,
 
-    /// The layout of --data as published: celeba, chestxray14 or imagenet.
+    /// The layout of --data as published: celeba, chestxray14, imagenet, cifar10, cifar100 or
+    /// webdataset.
     #[arg(long, value_name = "NAME")]
     dataset: Option<Layout>,
 
-    /// The attribute (celeba) or finding (chestxray14) that is the label.
+    /// The attribute (celeba), finding (chestxray14) or key (webdataset) that is the label.
     #[arg(long, visible_alias = "finding", value_name = "NAME")]
     label: Option<String>,
 

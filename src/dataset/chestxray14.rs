@@ -7,7 +7,7 @@
 //! splits.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::folder::folders;
 use super::layout::{absent_present, first_of};
@@ -173,7 +173,8 @@ impl Splits {
             return Ok(split);
         }
         let text = row.required(COLUMN)?;
-        let patient: u64 = text.trim().parse().map_err(|_| DatasetError::BadCell {
+        let patient: Option<u64> = text.trim().parse().ok();
+        let patient = patient.ok_or_else(|| DatasetError::BadCell {
             place: row.place.to_string(),
             column: COLUMN.to_owned(),
             value: text.clone(),
@@ -186,7 +187,7 @@ impl Splits {
 
 /// Adds the images of a list, one a line; val takes images out of train.
 fn list(
-    path: &PathBuf,
+    path: &Path,
     split: Split,
     listed: &mut HashMap<String, Split>,
 ) -> Result<(), DatasetError> {

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use super::{Dataset, DatasetError, Example, Split, checks};
 
 /// What the names of images end in, in lower case.
-const EXTENSIONS: [&str; 9] = [
+pub(super) const EXTENSIONS: [&str; 9] = [
     "jpg", "jpeg", "jpe", "png", "webp", "bmp", "tif", "tiff", "gif",
 ];
 

@@ -10,7 +10,7 @@
 //! Names of several classes (crane, cardigan) have the synset after them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::folder::folders;
 use super::records::{self, Place};
@@ -222,7 +222,7 @@ fn from_json(path: &Path) -> Result<BTreeMap<String, String>, DatasetError> {
 }
 
 /// Kaggle's index, a line a class: `n01440764 tench, Tinca tinca`; the first name counts.
-fn from_lines(path: &PathBuf) -> Result<BTreeMap<String, String>, DatasetError> {
+fn from_lines(path: &Path) -> Result<BTreeMap<String, String>, DatasetError> {
     let mut names = BTreeMap::new();
     for (text, line) in io::read_to_string(path)?.lines().zip(1..) {
         let Some((synset, words)) = text.trim().split_once(' ') else {

@@ -5,6 +5,9 @@
 //! | `celeba` | an attribute | another attribute |
 //! | `chestxray14` | a finding | another finding, `Patient Gender` or `View Position` |
 //! | `imagenet` | its own | none |
+//! | `cifar10` | its own | none |
+//! | `cifar100` | `fine` unless `coarse` is asked for | `coarse` |
+//! | `webdataset` | `cls`, or a key of `json` | a key of `json` |
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -12,7 +15,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Dataset, DatasetError, Passed, celeba, chestxray14, imagenet};
+use super::{Dataset, DatasetError, Passed, celeba, chestxray14, cifar, imagenet, webdataset};
 
 /// A layout by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,11 +27,24 @@ pub enum Layout {
     ChestXray14,
     /// ImageNet (ILSVRC 2012), classification.
     ImageNet,
+    /// CIFAR-10 in binary batches.
+    Cifar10,
+    /// CIFAR-100 in binary files.
+    Cifar100,
+    /// WebDataset: tar shards.
+    WebDataset,
 }
 
 impl Layout {
     /// Every layout.
-    pub const ALL: [Self; 3] = [Self::CelebA, Self::ChestXray14, Self::ImageNet];
+    pub const ALL: [Self; 6] = [
+        Self::CelebA,
+        Self::ChestXray14,
+        Self::ImageNet,
+        Self::Cifar10,
+        Self::Cifar100,
+        Self::WebDataset,
+    ];
 
     /// Its name in settings and messages.
     pub fn name(self) -> &'static str {
@@ -36,6 +52,9 @@ impl Layout {
             Self::CelebA => "celeba",
             Self::ChestXray14 => "chestxray14",
             Self::ImageNet => "imagenet",
+            Self::Cifar10 => "cifar10",
+            Self::Cifar100 => "cifar100",
+            Self::WebDataset => "webdataset",
         }
     }
 }
@@ -93,6 +112,8 @@ pub fn read_layout(
         Layout::CelebA => celeba::read(root, options),
         Layout::ChestXray14 => chestxray14::read(root, options, passed),
         Layout::ImageNet => imagenet::read(root, options, passed),
+        Layout::Cifar10 | Layout::Cifar100 => cifar::read(root, layout, options),
+        Layout::WebDataset => webdataset::read(root, options),
     }
 }
 

@@ -15,6 +15,7 @@
 mod celeba;
 mod checks;
 mod chestxray14;
+mod cifar;
 mod error;
 pub mod folder;
 mod imagenet;
@@ -24,6 +25,7 @@ mod parquet;
 pub mod predictions;
 mod records;
 pub mod table;
+mod webdataset;
 
 pub use error::DatasetError;
 pub use folder::{Passed, images_below, read_folder};
@@ -36,6 +38,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+use crate::io::source::{ImageSource, Member};
 
 /// What part of the data an example belongs to.
 ///
@@ -132,6 +136,9 @@ pub struct Example {
     pub probabilities: Option<Vec<f32>>,
     /// A tag such as a subpopulation: for measuring only, never for fitting.
     pub group: Option<String>,
+    /// What part of the file at `path` the image is; none for the whole.
+    #[serde(default)]
+    pub member: Option<Member>,
 }
 
 impl Example {
@@ -146,6 +153,7 @@ impl Example {
             confidence: None,
             probabilities: None,
             group: None,
+            member: None,
         }
     }
 }
@@ -210,7 +218,12 @@ impl Dataset {
             .count()
     }
 
-    /// Where the image of an example lies.
+    /// The image of an example.
+    pub fn image(&self, example: &Example) -> ImageSource {
+        ImageSource::new(self.image_path(example), example.member.clone())
+    }
+
+    /// The file that the image of an example is, or is in.
     pub fn image_path(&self, example: &Example) -> PathBuf {
         self.root.join(&example.path)
     }

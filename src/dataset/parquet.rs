@@ -25,6 +25,9 @@ use crate::io;
 /// Rows decoded at once.
 const BATCH: usize = 1024;
 
+/// What is done with the number and the cells of a row.
+type EachRow<'a> = dyn FnMut(usize, &Map<String, Value>) -> Result<(), DatasetError> + 'a;
+
 /// A Parquet file whose columns are not chosen yet.
 pub(super) struct Table<'a> {
     path: &'a Path,
@@ -62,7 +65,7 @@ impl<'a> Table<'a> {
     pub(super) fn for_each(
         self,
         wanted: &dyn Fn(&str) -> bool,
-        each: &mut dyn FnMut(usize, &Map<String, Value>) -> Result<(), DatasetError>,
+        each: &mut EachRow<'_>,
     ) -> Result<(), DatasetError> {
         let path = self.path;
         let mut row = 0;

@@ -18,7 +18,7 @@ pub(super) const PROBABILITY_PREFIX: &str = "probability_";
 /// The most characters of a bad cell that a message repeats.
 const SHOWN_CHARS: usize = 60;
 
-/// A file and a one-based line of it (of a Parquet, a row).
+/// A file and a one-based line of it (of a Parquet a row, of a tar a member).
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place<'a> {
     pub(super) path: &'a Path,
@@ -27,7 +27,12 @@ pub(super) struct Place<'a> {
 
 impl fmt::Display for Place<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let unit = if is_parquet(self.path) { "row" } else { "line" };
+        let extension = self.path.extension().and_then(|text| text.to_str());
+        let unit = match extension.map(str::to_ascii_lowercase).as_deref() {
+            Some("parquet") => "row",
+            Some("tar") => "member",
+            _ => "line",
+        };
         write!(f, "{}, {unit} {}", self.path.display(), self.line)
     }
 }
@@ -84,11 +89,6 @@ const COLUMNS: [&str; 8] = [
     "probabilities",
     "group",
 ];
-
-fn is_parquet(path: &Path) -> bool {
-    path.extension()
-        .is_some_and(|text| text.eq_ignore_ascii_case("parquet"))
-}
 
 /// Calls `each` with every row of a CSV, JSONL or Parquet file, in order; the first error ends it.
 pub(super) fn for_each(

@@ -130,16 +130,11 @@ impl Raw {
             path: file,
             line: self.line,
         };
-        let mut example = Example {
-            id: self.id.unwrap_or_else(|| self.path.clone()),
-            path: self.path,
-            label: classes.index(&self.label, "label", place)?,
-            split: self.split,
-            prediction: None,
-            confidence: None,
-            probabilities: None,
-            group: None,
-        };
+        let label = classes.index(&self.label, "label", place)?;
+        let mut example = Example::new(self.path, label, self.split);
+        if let Some(id) = self.id {
+            example.id = id;
+        }
         self.outputs.put(&mut example, classes, place)?;
         Ok(example)
     }
@@ -159,7 +154,7 @@ pub(super) fn path(row: &Row<'_>) -> Result<String, DatasetError> {
 }
 
 /// Class names sorted as strings, or as numbers where all are whole numbers in plain form.
-fn in_order(labels: BTreeSet<&str>) -> Vec<String> {
+pub(super) fn in_order(labels: BTreeSet<&str>) -> Vec<String> {
     let plain = |name: &str| {
         let number: u64 = name.parse().ok()?;
         (number.to_string() == name).then_some(number)

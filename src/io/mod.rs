@@ -16,6 +16,7 @@ pub mod image;
 pub mod jsonl;
 pub mod matrix;
 pub mod parquet;
+pub mod source;
 
 pub use error::IoError;
 

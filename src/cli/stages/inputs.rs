@@ -300,6 +300,9 @@ fn data_fingerprint(dataset: &Dataset) -> String {
     for e in &dataset.examples {
         add(&e.id);
         add(&e.path);
+        if let Some(member) = &e.member {
+            add(&format!("{member:?}"));
+        }
         add(e.split.name());
         add(&format!(
             "{} {:?} {:?} {:?}",

@@ -46,6 +46,7 @@ fn all_columns_of_a_csv() {
                 confidence: Some(0.6),
                 probabilities: Some(vec![0.6, 0.4]),
                 group: Some("grass".to_owned()),
+                member: None,
             },
             Example {
                 id: "a/2.jpg".to_owned(),
@@ -56,6 +57,7 @@ fn all_columns_of_a_csv() {
                 confidence: None,
                 probabilities: None,
                 group: None,
+                member: None,
             },
         ]
     );
