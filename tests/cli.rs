@@ -5,6 +5,7 @@
 
 mod common;
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::Cursor;
 use std::path::Path;
@@ -103,8 +104,8 @@ mod data {
             let split = ["train", "val", "test"]
                 .iter()
                 .position(|name| *name == cells[2]);
-            attributes += &format!("{} {old} {woman}\n", cells[0]);
-            partition += &format!("{} {}\n", cells[0], split.unwrap());
+            writeln!(attributes, "{} {old} {woman}", cells[0]).unwrap();
+            writeln!(partition, "{} {}", cells[0], split.unwrap()).unwrap();
             count += 1;
         }
         work.write(
