@@ -5,6 +5,7 @@
 
 mod common;
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::Cursor;
 use std::path::Path;
@@ -63,6 +64,76 @@ mod data {
         let ran = bare(&work, "detect").clip().run().exits(2);
         ran.complains(&["no data: give --data DIR (an ImageFolder) or --table FILE"]);
         assert_nothing_made(&work);
+    }
+
+    #[test]
+    fn choices_of_a_published_data_set_need_one() {
+        let work = Work::empty();
+        for (args, words) in [
+            (&["--label", "Male"][..], "give --dataset NAME"),
+            (
+                &["--dataset", "celeba"],
+                "--dataset needs its folder: give --data DIR",
+            ),
+            (&["--dataset", "celeba", "--table", "t.csv"], "not both"),
+            (
+                &["--dataset", "mnist"],
+                "use one of celeba, chestxray14, imagenet,",
+            ),
+        ] {
+            let ran = bare(&work, "detect").clip().args(args).run().exits(2);
+            ran.complains(&[words]);
+        }
+        assert_nothing_made(&work);
+    }
+
+    #[test]
+    fn a_published_data_set_goes_through_detection() {
+        let work = Work::with_world();
+        fs::create_dir(work.path("celeba")).unwrap();
+        fs::rename(work.path("faces"), work.path("celeba/img_align_celeba")).unwrap();
+        let (mut attributes, mut partition, mut count) = (String::new(), String::new(), 0);
+        for line in fs::read_to_string(work.path("truth.csv"))
+            .unwrap()
+            .lines()
+            .skip(1)
+        {
+            let cells: Vec<&str> = line.split(',').collect();
+            let sign = |yes| if yes { "1" } else { "-1" };
+            let (old, woman) = (sign(cells[1] == "old"), sign(cells[3] == "woman"));
+            let split = ["train", "val", "test"]
+                .iter()
+                .position(|name| *name == cells[2]);
+            writeln!(attributes, "{} {old} {woman}", cells[0]).unwrap();
+            writeln!(partition, "{} {}", cells[0], split.unwrap()).unwrap();
+            count += 1;
+        }
+        work.write(
+            "celeba/list_attr_celeba.txt",
+            format!("{count}\nOld Woman\n{attributes}"),
+        );
+        work.write("celeba/list_eval_partition.txt", partition);
+        let predictions = fs::read_to_string(work.path("predictions.csv")).unwrap();
+        work.write("predictions.csv", predictions.replacen("path,", "id,", 1));
+        let command =
+            bare(&work, "detect")
+                .clip()
+                .args(["--dataset", "celeba", "--root", "celeba"]);
+        let command = command.args(["--label", "Old", "--group", "Woman"]);
+        let command = command.args(["--predictions", "predictions.csv"]);
+        let command = command.args(["--set", r#"data.classes=["young", "old"]"#]);
+        command.run().exits(0);
+        let report = fs::read_to_string(work.path("out/report.json")).unwrap();
+        let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+        let classes: Vec<&str> = report["classes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|c| c["class"].as_str().unwrap())
+            .collect();
+        assert_eq!(classes, ["young", "old"]);
+        let hardest = &report["classes"][1]["most_aligned_mistakes"][0];
+        assert_eq!(hardest["group"], "Woman", "old women are what is wrong");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use tch::{Cuda, Device, Kind};
 
 use super::exit::UsageError;
+use crate::dataset::Layout;
 use crate::run::settings::{Settings, SettingsError};
 
 /// Flags of every command that works on a run folder.
@@ -22,15 +23,29 @@ pub(super) struct RunOptions {
     #[arg(long = "set", value_name = "KEY=VALUE")]
     assignments: Vec<String>,
 
-    /// Images: an `ImageFolder`, `SPLIT/CLASS/image`, or the folder a table's paths start from.
-    #[arg(long, value_name = "DIR")]
+    /// Images: an `ImageFolder`, `SPLIT/CLASS/image`, the folder a table's paths start from, or that of
+    /// --dataset.
+    #[arg(long, visible_alias = "root", value_name = "DIR")]
     data: Option<PathBuf>,
 
-    /// Table of examples, .csv or .jsonl: path,label,split and optional prediction,confidence,group,id.
+    /// The layout of --data as published: celeba, chestxray14, imagenet, cifar10, cifar100 or
+    /// webdataset.
+    #[arg(long, value_name = "NAME")]
+    dataset: Option<Layout>,
+
+    /// The attribute (celeba), finding (chestxray14) or key (webdataset) that is the label.
+    #[arg(long, visible_alias = "finding", value_name = "NAME")]
+    label: Option<String>,
+
+    /// What groups are made of, for measuring only: another attribute or finding.
+    #[arg(long, value_name = "NAME")]
+    group: Option<String>,
+
+    /// Table of examples, .csv, .jsonl or .parquet: path,label,split and optional prediction,confidence,group,id.
     #[arg(long, value_name = "FILE")]
     table: Option<PathBuf>,
 
-    /// The classifier's predictions, .csv or .jsonl: id (or path), prediction and optional confidence.
+    /// The classifier's predictions, .csv, .jsonl or .parquet: id (or path), prediction and optional confidence.
     #[arg(long, value_name = "FILE")]
     predictions: Option<PathBuf>,
 
@@ -140,6 +155,9 @@ impl RunOptions {
     pub(super) fn settings(self) -> Result<(PathBuf, bool, Settings), SettingsError> {
         let mut s = Settings::read(self.config.as_deref(), &self.assignments)?;
         s.data.root = self.data.or(s.data.root);
+        s.data.dataset = self.dataset.or(s.data.dataset);
+        s.data.label = self.label.or(s.data.label);
+        s.data.group = self.group.or(s.data.group);
         s.data.table = self.table.or(s.data.table);
         s.data.predictions = self.predictions.or(s.data.predictions);
         s.data.classifier = self.classifier.or(s.data.classifier);

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Split, UnknownSplit};
+use super::{Layout, Split, UnknownSplit};
 use crate::io::IoError;
 
 /// Why a data set could not be read, or is not fit to work with.
@@ -98,7 +98,7 @@ pub enum DatasetError {
     },
 
     /// A table in a format that is not read.
-    #[error("{} is no known table: expected a name ending in .csv, .jsonl or .ndjson", .path.display())]
+    #[error("{} is no known table: expected a name ending in .csv, .jsonl, .ndjson or .parquet", .path.display())]
     UnknownTable {
         /// The table.
         path: PathBuf,
@@ -112,6 +112,123 @@ pub enum DatasetError {
         /// What the parser said.
         #[source]
         source: csv::Error,
+    },
+
+    /// A published data set without one of its files.
+    #[error(
+        "{} has no {}: is it the folder of {layout}?",
+        .root.display(), .names.join(" or ")
+    )]
+    MissingFile {
+        /// The folder of the data set.
+        root: PathBuf,
+        /// Its name.
+        layout: Layout,
+        /// Where the file may lie below the folder.
+        names: Vec<String>,
+    },
+
+    /// A data set of many labels, and none is chosen.
+    #[error("{layout} needs a label to analyse, --label NAME, one of {}", list(.known))]
+    NeedsLabel {
+        /// The data set.
+        layout: Layout,
+        /// What may be chosen.
+        known: Vec<String>,
+    },
+
+    /// A chosen label or group that the data set does not have.
+    #[error("{layout} has no {option} {name:?}; there are {}", list(.known))]
+    UnknownChoice {
+        /// The data set.
+        layout: Layout,
+        /// "label" or "group".
+        option: &'static str,
+        /// What was asked for.
+        name: String,
+        /// What may be chosen.
+        known: Vec<String>,
+    },
+
+    /// A choice that the data set does not leave.
+    #[error("{layout} leaves no choice of {option}: leave out {value}")]
+    NoChoice {
+        /// The data set.
+        layout: Layout,
+        /// "label", "group" or "classes".
+        option: &'static str,
+        /// What was asked for.
+        value: String,
+    },
+
+    /// Another number of class names than the data set has classes.
+    #[error("{found} class names for {layout}, which has {expected} classes")]
+    ClassCount {
+        /// The data set.
+        layout: Layout,
+        /// How many names there are.
+        found: usize,
+        /// How many there should be.
+        expected: usize,
+    },
+
+    /// A line of a published list that is no such line.
+    #[error("{place}: expected {expected}")]
+    BadLine {
+        /// The line.
+        place: String,
+        /// What it should hold.
+        expected: String,
+    },
+
+    /// Something that the files of a published data set do not agree on.
+    #[error("{place}: {name:?} {reason}")]
+    Disagreement {
+        /// The file or line.
+        place: String,
+        /// The image.
+        name: String,
+        /// What is wrong.
+        reason: &'static str,
+    },
+
+    /// A Parquet file that does not decode.
+    #[error("{}: malformed Parquet", .path.display())]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// What the decoder said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
+    /// A column of another type than its cells should have.
+    #[error("{}, column {column:?}: is of type {found}, expected {expected}", .path.display())]
+    BadColumn {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        column: String,
+        /// Its type.
+        found: String,
+        /// What it should hold.
+        expected: &'static str,
+    },
+
+    /// A column with both numbers and text.
+    #[error(
+        "{place}, column {column:?}: {} here and {} at {first}: write all rows alike",
+        kind(*.number), kind(!*.number)
+    )]
+    MixedTypes {
+        /// The row that differs.
+        place: String,
+        /// The column.
+        column: &'static str,
+        /// Whether that row has a number.
+        number: bool,
+        /// The first row with a value.
+        first: String,
     },
 
     /// A column every row needs is not there.
@@ -324,9 +441,13 @@ pub enum DatasetError {
     },
 }
 
+fn kind(number: bool) -> &'static str {
+    if number { "a number" } else { "text" }
+}
+
 /// Names for a message: the first few, and how many more.
 fn list(names: &[String]) -> String {
-    const SHOWN: usize = 20;
+    const SHOWN: usize = 40;
     if names.is_empty() {
         return "none".to_owned();
     }

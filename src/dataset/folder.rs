@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use super::{Dataset, DatasetError, Example, Split, checks};
 
 /// What the names of images end in, in lower case.
-const EXTENSIONS: [&str; 9] = [
+pub(super) const EXTENSIONS: [&str; 9] = [
     "jpg", "jpeg", "jpe", "png", "webp", "bmp", "tif", "tiff", "gif",
 ];
 
@@ -89,6 +89,14 @@ pub fn images_below(root: &Path, passed: &mut Vec<Passed>) -> Result<Vec<String>
     Ok(paths)
 }
 
+/// The names of the folders in a folder, links to folders among them, sorted.
+pub(super) fn folders(root: &Path) -> Result<Vec<String>, DatasetError> {
+    check_folder(root)?;
+    let entries = list(root)?.into_iter();
+    let folders = entries.filter(|entry| matches!(entry.kind, Kind::Folder | Kind::Link));
+    Ok(folders.map(|entry| entry.name).collect())
+}
+
 /// An image of the folder.
 struct Found {
     path: String,
@@ -104,16 +112,7 @@ fn dataset(root: &Path, found: Vec<Found>) -> Result<Dataset, DatasetError> {
     }
     let examples = found
         .into_iter()
-        .map(|image| Example {
-            id: image.path.clone(),
-            label: indices[&image.class],
-            path: image.path,
-            split: image.split,
-            prediction: None,
-            confidence: None,
-            probabilities: None,
-            group: None,
-        })
+        .map(|image| Example::new(image.path, indices[&image.class], image.split))
         .collect();
     let dataset = Dataset {
         root: root.to_owned(),

@@ -1,8 +1,9 @@
 //! The table of examples every later stage works on: images, labels, splits, predictions.
 //!
 //! ```text
-//! ImageFolder ─┐
-//! CSV, JSONL ──┴─▶ Dataset { root, classes, examples } ◀── join_predictions(CSV, JSONL)
+//! ImageFolder ─────────┐
+//! published layouts ───┤
+//! CSV, JSONL, Parquet ─┴─▶ Dataset { root, classes, examples } ◀── join_predictions(table)
 //! ```
 //!
 //! Labels and predictions are indices into [`Dataset::classes`]. What a reader returns has been
@@ -11,16 +12,24 @@
 //!
 //! Not here: image bytes and matrices ([`crate::io`]).
 
+mod celeba;
 mod checks;
+mod chestxray14;
+mod cifar;
 mod error;
 pub mod folder;
+mod imagenet;
+mod layout;
 mod outputs;
+mod parquet;
 pub mod predictions;
 mod records;
 pub mod table;
+mod webdataset;
 
 pub use error::DatasetError;
 pub use folder::{Passed, images_below, read_folder};
+pub use layout::{Layout, LayoutOptions, UnknownLayout, read_layout};
 pub use predictions::{Joined, join_predictions};
 pub use table::{TableOptions, read_table};
 
@@ -29,6 +38,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+use crate::io::source::{ImageSource, Member};
 
 /// What part of the data an example belongs to.
 ///
@@ -125,6 +136,26 @@ pub struct Example {
     pub probabilities: Option<Vec<f32>>,
     /// A tag such as a subpopulation: for measuring only, never for fitting.
     pub group: Option<String>,
+    /// What part of the file at `path` the image is; none for the whole.
+    #[serde(default)]
+    pub member: Option<Member>,
+}
+
+impl Example {
+    /// An example that is named by its path, with nothing known of the model.
+    pub fn new(path: String, label: usize, split: Split) -> Self {
+        Self {
+            id: path.clone(),
+            path,
+            label,
+            split,
+            prediction: None,
+            confidence: None,
+            probabilities: None,
+            group: None,
+            member: None,
+        }
+    }
 }
 
 /// Classes and examples of one data set.
@@ -187,7 +218,12 @@ impl Dataset {
             .count()
     }
 
-    /// Where the image of an example lies.
+    /// The image of an example.
+    pub fn image(&self, example: &Example) -> ImageSource {
+        ImageSource::new(self.image_path(example), example.member.clone())
+    }
+
+    /// The file that the image of an example is, or is in.
     pub fn image_path(&self, example: &Example) -> PathBuf {
         self.root.join(&example.path)
     }

@@ -19,7 +19,7 @@ pub struct Joined {
     pub without: Vec<(Split, usize)>,
 }
 
-/// Gives examples the predictions of a `.csv`, `.jsonl` or `.ndjson` file.
+/// Gives examples the predictions of a `.csv`, `.jsonl`, `.ndjson` or `.parquet` file.
 ///
 /// Columns: `id` or `path` (`id` counts if both are there), `prediction`, and optionally
 /// `confidence`, `probabilities` and `group`, as in [`table`]. A row replaces what its example had.

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::DatasetError;
+use super::{DatasetError, parquet};
 use crate::io;
 
 /// What the name of a column with one class's probability begins with.
@@ -18,7 +18,7 @@ pub(super) const PROBABILITY_PREFIX: &str = "probability_";
 /// The most characters of a bad cell that a message repeats.
 const SHOWN_CHARS: usize = 60;
 
-/// A file and a one-based line of it.
+/// A file and a one-based line of it (of a Parquet a row, of a tar a member).
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place<'a> {
     pub(super) path: &'a Path,
@@ -27,7 +27,13 @@ pub(super) struct Place<'a> {
 
 impl fmt::Display for Place<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, line {}", self.path.display(), self.line)
+        let extension = self.path.extension().and_then(|text| text.to_str());
+        let unit = match extension.map(str::to_ascii_lowercase).as_deref() {
+            Some("parquet") => "row",
+            Some("tar") => "member",
+            _ => "line",
+        };
+        write!(f, "{}, {unit} {}", self.path.display(), self.line)
     }
 }
 
@@ -43,6 +49,11 @@ enum Cells<'a> {
         record: &'a csv::StringRecord,
     },
     Json(&'a Map<String, Value>),
+    Parquet {
+        /// All the file's columns, read or not.
+        names: &'a [String],
+        cells: &'a Map<String, Value>,
+    },
 }
 
 /// The columns of a CSV file.
@@ -67,7 +78,19 @@ pub(super) enum RawProbabilities {
     ByClass(Vec<(String, f32)>),
 }
 
-/// Calls `each` with every row of a CSV or JSONL file, in order; the first error ends it.
+/// The columns that a table may have; others are passed over.
+const COLUMNS: [&str; 8] = [
+    "id",
+    "path",
+    "label",
+    "split",
+    "prediction",
+    "confidence",
+    "probabilities",
+    "group",
+];
+
+/// Calls `each` with every row of a CSV, JSONL or Parquet file, in order; the first error ends it.
 pub(super) fn for_each(
     path: &Path,
     each: &mut dyn FnMut(&Row<'_>) -> Result<(), DatasetError>,
@@ -76,6 +99,7 @@ pub(super) fn for_each(
     match extension.map(str::to_ascii_lowercase).as_deref() {
         Some("csv") => for_each_csv(path, each),
         Some("jsonl" | "ndjson") => for_each_json(path, each),
+        Some("parquet") => for_each_parquet(path, each),
         _ => Err(DatasetError::UnknownTable {
             path: path.to_owned(),
         }),
@@ -125,6 +149,22 @@ fn for_each_json(
     Ok(())
 }
 
+fn for_each_parquet(
+    path: &Path,
+    each: &mut dyn FnMut(&Row<'_>) -> Result<(), DatasetError>,
+) -> Result<(), DatasetError> {
+    let wanted = |name: &str| COLUMNS.contains(&name) || name.starts_with(PROBABILITY_PREFIX);
+    let table = parquet::Table::open(path)?;
+    let fields = table.schema().fields().iter();
+    let names: Vec<String> = fields.map(|field| field.name().clone()).collect();
+    table.for_each(&wanted, &mut |line, cells| {
+        let place = Place { path, line };
+        let names = &names;
+        let cells = Cells::Parquet { names, cells };
+        each(&Row { place, cells })
+    })
+}
+
 impl Header {
     fn new(record: &csv::StringRecord, place: Place<'_>) -> Result<Self, DatasetError> {
         let names: Vec<String> = record.iter().map(|name| name.trim().to_owned()).collect();
@@ -147,7 +187,7 @@ impl<'a> Row<'a> {
     pub(super) fn has(&self, column: &str) -> bool {
         match &self.cells {
             Cells::Csv { header, .. } => header.indices.contains_key(column),
-            Cells::Json(cells) => cells.contains_key(column),
+            Cells::Json(cells) | Cells::Parquet { cells, .. } => cells.contains_key(column),
         }
     }
 
@@ -158,7 +198,7 @@ impl<'a> Row<'a> {
                 let text = record.get(*header.indices.get(column)?)?;
                 (!text.is_empty()).then_some(Cell::Text(text))
             }
-            Cells::Json(cells) => match cells.get(column)? {
+            Cells::Json(cells) | Cells::Parquet { cells, .. } => match cells.get(column)? {
                 Value::Null => None,
                 Value::String(text) if text.is_empty() => None,
                 value => Some(Cell::Json(value)),
@@ -171,6 +211,7 @@ impl<'a> Row<'a> {
         match &self.cells {
             Cells::Csv { header, .. } => header.names.iter().map(String::as_str).collect(),
             Cells::Json(cells) => cells.keys().map(String::as_str).collect(),
+            Cells::Parquet { names, .. } => names.iter().map(String::as_str).collect(),
         }
     }
 
@@ -184,6 +225,14 @@ impl<'a> Row<'a> {
                 Ok(Some(number.to_string()))
             }
             Some(cell) => Err(self.bad(column, cell, "text or a whole number")),
+        }
+    }
+
+    /// Whether a cell is a number rather than text; none if it is empty, or the format has no types.
+    pub(super) fn is_number(&self, column: &str) -> Option<bool> {
+        match self.cell(column)? {
+            Cell::Text(_) => None,
+            Cell::Json(value) => Some(value.is_number()),
         }
     }
 

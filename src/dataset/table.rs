@@ -1,4 +1,4 @@
-//! A table of examples: CSV with a header, or JSON lines.
+//! A table of examples: CSV with a header, JSON lines, or Parquet.
 //!
 //! | column | |
 //! | --- | --- |
@@ -32,16 +32,21 @@ pub struct TableOptions {
     pub classes: Option<Vec<String>>,
 }
 
-/// Reads a table of examples, `.csv`, `.jsonl` or `.ndjson`.
+/// Reads a table of examples, `.csv`, `.jsonl`, `.ndjson` or `.parquet`.
 ///
 /// # Errors
 ///
 /// The first fault in row order, with file, line and column: missing columns, empty or bad cells,
-/// unknown splits and classes, paths that leave the root; then what [`Dataset::new`] checks.
+/// labels of mixed types, unknown splits and classes, paths that leave the root; then what
+/// [`Dataset::new`] checks.
 pub fn read_table(path: &Path, options: &TableOptions) -> Result<Dataset, DatasetError> {
     let TableOptions { root, classes } = options;
     let mut rows = Vec::new();
+    let mut types = [("label", None), ("prediction", None)];
     records::for_each(path, &mut |row| {
+        for (column, first) in &mut types {
+            same_type(row, column, first)?;
+        }
         rows.push(Raw::read(row)?);
         Ok(())
     })?;
@@ -72,6 +77,26 @@ pub fn read_table(path: &Path, options: &TableOptions) -> Result<Dataset, Datase
         Place { path, line }.to_string()
     })?;
     Ok(dataset)
+}
+
+/// Checks that a cell is a number where the column's first one, `first` with its line, was.
+fn same_type(
+    row: &Row<'_>,
+    column: &'static str,
+    first: &mut Option<(bool, usize)>,
+) -> Result<(), DatasetError> {
+    let Some(number) = row.is_number(column) else {
+        return Ok(());
+    };
+    match *first.get_or_insert((number, row.place.line)) {
+        (other, line) if other != number => Err(DatasetError::MixedTypes {
+            place: row.place.to_string(),
+            column,
+            number,
+            first: Place { line, ..row.place }.to_string(),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// A row before the classes are known.
@@ -105,16 +130,11 @@ impl Raw {
             path: file,
             line: self.line,
         };
-        let mut example = Example {
-            id: self.id.unwrap_or_else(|| self.path.clone()),
-            path: self.path,
-            label: classes.index(&self.label, "label", place)?,
-            split: self.split,
-            prediction: None,
-            confidence: None,
-            probabilities: None,
-            group: None,
-        };
+        let label = classes.index(&self.label, "label", place)?;
+        let mut example = Example::new(self.path, label, self.split);
+        if let Some(id) = self.id {
+            example.id = id;
+        }
         self.outputs.put(&mut example, classes, place)?;
         Ok(example)
     }
@@ -134,7 +154,7 @@ pub(super) fn path(row: &Row<'_>) -> Result<String, DatasetError> {
 }
 
 /// Class names sorted as strings, or as numbers where all are whole numbers in plain form.
-fn in_order(labels: BTreeSet<&str>) -> Vec<String> {
+pub(super) fn in_order(labels: BTreeSet<&str>) -> Vec<String> {
     let plain = |name: &str| {
         let number: u64 = name.parse().ok()?;
         (number.to_string() == name).then_some(number)

@@ -16,6 +16,7 @@ pub mod image;
 pub mod jsonl;
 pub mod matrix;
 pub mod parquet;
+pub mod source;
 
 pub use error::IoError;
 
@@ -122,7 +123,11 @@ pub fn read_at_most(path: &Path, limit: u64) -> Result<Vec<u8>, IoError> {
 }
 
 /// Opens a regular file, and gives its size in bytes.
-fn open(path: &Path) -> Result<(File, u64), IoError> {
+///
+/// # Errors
+///
+/// [`IoError::NotAFile`], [`IoError::Read`].
+pub(crate) fn open(path: &Path) -> Result<(File, u64), IoError> {
     let error = |source| IoError::Read {
         path: path.to_owned(),
         source,

@@ -219,6 +219,7 @@ impl Row {
         };
         let (id, path) = (example.id.clone(), example.path.clone());
         Self {
+            member: example.member.as_ref().map(|part| part.name.clone()),
             label: example.label,
             split,
             class: class.to_owned(),
@@ -435,16 +436,7 @@ pub(super) mod tests {
     }
 
     pub(in crate::manifest) fn original() -> Row {
-        let example = Example {
-            id: "train/cat/=1+1.jpg".to_owned(),
-            path: "train/cat/=1+1.jpg".to_owned(),
-            label: 1,
-            split: Split::Pool,
-            prediction: None,
-            confidence: None,
-            probabilities: None,
-            group: None,
-        };
+        let example = Example::new("train/cat/=1+1.jpg".to_owned(), 1, Split::Pool);
         Row::real(&example, "cat", "../data")
     }
 

@@ -84,9 +84,10 @@ fn check_manifest(report: &mut Report, layout: &Layout, folder: &Path, rows: &[R
     report.rows = rows.len();
     for row in rows {
         // Synthetic images were hashed with the ledger.
-        if row.source != Source::Synthetic && row.member.is_none() {
+        if row.source != Source::Synthetic {
             let path = layout.root().join(&row.root).join(&row.path);
-            if row.sha256.is_some() {
+            // Where a member lies in its file is not in the manifest.
+            if row.sha256.is_some() && row.member.is_none() {
                 report.hash(&row.id, &path, row.sha256.as_deref());
             } else if !path.is_file() {
                 report.add(&row.id, &format!("{} is not there", path.display()));

@@ -1,7 +1,7 @@
 //! From a run folder to its sheets: reads `report.json` and `ledger.jsonl`, and the images they name.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use image::RgbImage;
 use serde::Deserialize;
@@ -12,7 +12,8 @@ use super::page;
 use super::sheet::{Section, Sheet, SheetOptions, write};
 use crate::direction::legible;
 use crate::io;
-use crate::io::image::{Exif, read_rgb};
+use crate::io::image::Exif;
+use crate::io::source::{ImageSource, Member};
 use crate::run::engine::{KEPT, REJECTED};
 use crate::run::folder::Layout;
 use crate::run::ledger::{self, Entry};
@@ -71,6 +72,8 @@ struct Judged {
 struct Ranked {
     id: String,
     path: String,
+    #[serde(default)]
+    member: Option<Member>,
     alignment: f64,
     prediction: Option<String>,
     confidence: Option<f64>,
@@ -229,6 +232,7 @@ fn reasons(rejected: &[&Entry]) -> String {
 
 fn real(layout: &Layout, report: &Report, ranked: &Ranked) -> Cell {
     let path = layout.root().join(&report.root).join(&ranked.path);
+    let image = ImageSource::new(path, ranked.member.clone());
     let exif = if report.exif {
         Exif::Apply
     } else {
@@ -244,7 +248,7 @@ fn real(layout: &Layout, report: &Report, ranked: &Ranked) -> Cell {
             None => format!("said {prediction}"),
         });
     }
-    picture(&path, exif, lines, Mark::Plain)
+    picture(&image, exif, lines, Mark::Plain)
 }
 
 fn generated(layout: &Layout, entry: &Entry, mark: Mark) -> Cell {
@@ -261,11 +265,11 @@ fn generated(layout: &Layout, entry: &Entry, mark: Mark) -> Cell {
     let path = layout
         .root()
         .join(entry.file.as_deref().unwrap_or_default());
-    picture(&path, Exif::Ignore, lines, mark)
+    picture(&ImageSource::new(path, None), Exif::Ignore, lines, mark)
 }
 
-fn picture(path: &Path, exif: Exif, mut lines: Vec<String>, mark: Mark) -> Cell {
-    let image = read_rgb(path, exif).unwrap_or_else(|_gone| {
+fn picture(image: &ImageSource, exif: Exif, mut lines: Vec<String>, mark: Mark) -> Cell {
+    let image = image.rgb(exif).unwrap_or_else(|_gone| {
         lines.push("(no longer readable)".to_owned());
         RgbImage::new(0, 0)
     });

@@ -1,6 +1,6 @@
 //! Embeddings that are not made twice: `embeddings/SPLIT.safetensors` and `SPLIT.keys.json`.
 //!
-//! A row is keyed by the SHA-256 of its image's file and the fingerprint of the encoder, so a changed
+//! A row is keyed by the SHA-256 of its image's bytes and the fingerprint of the encoder, so a changed
 //! image or model is embedded again and nothing else is.
 
 use std::collections::BTreeMap;
@@ -12,7 +12,8 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::embed::{EmbedError, Embeddings, ImageEncoder};
-use crate::io::image::{DecodeError, Exif, decode_rgb};
+use crate::io::image::{DecodeError, Exif};
+use crate::io::source::ImageSource;
 use crate::io::{self, IoError};
 
 /// Images decoded at once.
@@ -26,10 +27,10 @@ pub enum CacheError {
     #[error(transparent)]
     Io(#[from] IoError),
     /// An image could not be decoded.
-    #[error("{} could not be decoded: replace it or take it out of the data set", path.display())]
+    #[error("{} could not be decoded: replace it or take it out of the data set", image.display())]
     Decode {
         /// The image.
-        path: PathBuf,
+        image: PathBuf,
         /// What is wrong with it.
         #[source]
         source: DecodeError,
@@ -122,14 +123,14 @@ impl Place {
 
 /// Embeds images, taking from the cache what it has; none if `stop` asked to end in between.
 ///
-/// `images` are ids and paths. `progress` is told after every chunk how many are done.
+/// `images` are ids and where they lie. `progress` is told after every chunk how many are done.
 ///
 /// # Errors
 ///
 /// [`CacheError`], naming the image.
 pub fn embed(
     place: &Place,
-    images: &[(String, PathBuf)],
+    images: &[(String, ImageSource)],
     exif: Exif,
     encoder: &dyn ImageEncoder,
     stop: &dyn Fn() -> bool,
@@ -147,20 +148,20 @@ pub fn embed(
         }
         let read: Vec<(String, Option<RgbImage>)> = chunk
             .par_iter()
-            .map(|(_, path)| {
-                let bytes = io::read(path)?;
+            .map(|(_, image)| {
+                let bytes = image.bytes()?;
                 let sha = io::sha256_hex(&bytes);
                 let known = known.get(&sha).is_some_and(|row| row.len() == dim);
-                let image = if known {
+                let pixels = if known {
                     None
                 } else {
-                    let decoded = decode_rgb(&bytes, exif);
+                    let decoded = image.decode(&bytes, exif);
                     Some(decoded.map_err(|source| CacheError::Decode {
-                        path: path.clone(),
+                        image: image.place(),
                         source,
                     })?)
                 };
-                Ok((sha, image))
+                Ok((sha, pixels))
             })
             .collect::<Result<_, CacheError>>()?;
         let mut missing = Vec::new();
@@ -240,7 +241,10 @@ mod tests {
 
     fn run(folder: &Path, encoder: &Colour) -> Array2<f32> {
         let images: Vec<_> = (0..70)
-            .map(|i| (i.to_string(), folder.join(format!("{i}.png"))))
+            .map(|i| {
+                let path = folder.join(format!("{i}.png"));
+                (i.to_string(), ImageSource::new(path, None))
+            })
             .collect();
         let place = Place::new(&folder.join("cache"), "val");
         let embedded = embed(
@@ -282,7 +286,8 @@ mod tests {
     fn a_damaged_image_is_named() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("x.png"), "no image").unwrap();
-        let images = [("x".to_owned(), folder.path().join("x.png"))];
+        let source = ImageSource::new(folder.path().join("x.png"), None);
+        let images = [("x".to_owned(), source)];
         let place = Place::new(folder.path(), "val");
         let encoder = Colour(Cell::new(0), "a");
         let error = embed(

@@ -4,12 +4,14 @@
 //! the synthetic from the real. Images written as the data set's own leave nothing to learn.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Cursor, Seek};
 
 use image::{ImageFormat, ImageReader};
 
 use super::png::FileFormat;
 use crate::io::IoError;
+use crate::io::source::ImageSource;
 
 /// Images whose headers are read at most.
 const SAMPLE: usize = 1000;
@@ -32,22 +34,12 @@ pub struct Look {
 /// # Errors
 ///
 /// [`IoError::Read`], naming the image.
-pub fn look(paths: &[PathBuf]) -> Result<Option<Look>, IoError> {
-    let every = paths.len().div_ceil(SAMPLE).max(1);
+pub fn look(images: &[ImageSource]) -> Result<Option<Look>, IoError> {
+    let every = images.len().div_ceil(SAMPLE).max(1);
     let mut sizes: BTreeMap<(u32, u32), usize> = BTreeMap::new();
     let (mut jpegs, mut seen) = (0, 0);
-    for path in paths.iter().step_by(every) {
-        let failed = |source| IoError::Read {
-            path: path.clone(),
-            source,
-        };
-        let reader = ImageReader::open(path)
-            .and_then(ImageReader::with_guessed_format)
-            .map_err(failed)?;
-        let lossy = matches!(reader.format(), Some(ImageFormat::Jpeg | ImageFormat::WebP));
-        let size = reader
-            .into_dimensions()
-            .map_err(|error| failed(std::io::Error::other(error)))?;
+    for image in images.iter().step_by(every) {
+        let (size, lossy) = header(image)?;
         *sizes.entry(size).or_default() += 1;
         jpegs += usize::from(lossy);
         seen += 1;
@@ -66,6 +58,35 @@ pub fn look(paths: &[PathBuf]) -> Result<Option<Look>, IoError> {
     }))
 }
 
+/// Size of an image, and whether it is of a format that loses something.
+fn header(image: &ImageSource) -> Result<((u32, u32), bool), IoError> {
+    if let Some(side) = image.member().and_then(|member| member.planes) {
+        return Ok(((side, side), false));
+    }
+    let failed = |source| IoError::Read {
+        path: image.place(),
+        source,
+    };
+    // Of a file, no more is read than the header.
+    let content: Box<dyn Content> = match image.member() {
+        None => Box::new(BufReader::new(File::open(image.file()).map_err(failed)?)),
+        Some(_) => Box::new(Cursor::new(image.bytes()?)),
+    };
+    let reader = ImageReader::new(content)
+        .with_guessed_format()
+        .map_err(failed)?;
+    let lossy = matches!(reader.format(), Some(ImageFormat::Jpeg | ImageFormat::WebP));
+    let size = reader
+        .into_dimensions()
+        .map_err(|error| failed(std::io::Error::other(error)))?;
+    Ok((size, lossy))
+}
+
+/// What a header is read from.
+trait Content: BufRead + Seek {}
+
+impl<T: BufRead + Seek> Content for T {}
+
 #[cfg(test)]
 mod tests {
     use image::RgbImage;
@@ -75,18 +96,19 @@ mod tests {
     #[test]
     fn most_images_decide() {
         let folder = tempfile::tempdir().unwrap();
-        let mut paths = Vec::new();
+        let mut images = Vec::new();
         for (name, side) in [("a.jpg", 8), ("b.jpg", 8), ("c.png", 16)] {
             let path = folder.path().join(name);
             RgbImage::new(side, 8).save(&path).unwrap();
-            paths.push(path);
+            images.push(ImageSource::new(path, None));
         }
-        let found = look(&paths).unwrap().unwrap();
+        let found = look(&images).unwrap().unwrap();
         assert_eq!((found.size, found.format), ((8, 8), FileFormat::Jpeg));
         assert_eq!((found.same_size, found.seen), (2, 3));
         assert_eq!(look(&[]).unwrap(), None);
         let text = folder.path().join("d.png");
         std::fs::write(&text, "no image").unwrap();
+        let text = ImageSource::new(text, None);
         assert!(look(&[text]).unwrap_err().to_string().contains("d.png"));
     }
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::dataset::Layout;
 use crate::direction::{DirectionError, FitOptions};
 use crate::io::{self, IoError};
 
@@ -77,6 +78,12 @@ pub struct Settings {
 pub struct Data {
     /// An ImageFolder, or the folder that a table's paths start from.
     pub root: Option<PathBuf>,
+    /// The published layout that the root has; none for an ImageFolder or a table.
+    pub dataset: Option<Layout>,
+    /// What of a published data set is the label.
+    pub label: Option<String>,
+    /// What of a published data set makes the groups.
+    pub group: Option<String>,
     /// A table of examples.
     pub table: Option<PathBuf>,
     /// Class names in the classifier's order.
@@ -93,6 +100,9 @@ impl Default for Data {
     fn default() -> Self {
         Self {
             root: None,
+            dataset: None,
+            label: None,
+            group: None,
             table: None,
             classes: None,
             predictions: None,

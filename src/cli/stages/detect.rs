@@ -14,7 +14,6 @@ use crate::dataset::{Dataset, Split};
 use crate::direction::report::{ClassReport, SplitView, class_report};
 use crate::direction::{self, Direction, Fitted, Whitening, persist};
 use crate::io;
-use crate::io::image::read_rgb;
 use crate::run::cache::{self, Place};
 use crate::run::features::fitted;
 
@@ -226,7 +225,7 @@ fn predict(context: &mut Context<'_>, inputs: &mut Inputs) -> anyhow::Result<boo
         }
         let images: Vec<RgbImage> = chunk
             .par_iter()
-            .map(|&i| read_rgb(&dataset.image_path(&dataset.examples[i]), inputs.exif))
+            .map(|&i| dataset.image(&dataset.examples[i]).rgb(inputs.exif))
             .collect::<Result<_, _>>()?;
         let predicted = cnn.predict(&fitted(&images, cnn.config().image_size))?;
         for ((&i, class), p) in chunk
@@ -266,7 +265,7 @@ fn embed(
                 .map(|&i| {
                     (
                         dataset.examples[i].id.clone(),
-                        dataset.image_path(&dataset.examples[i]),
+                        dataset.image(&dataset.examples[i]),
                     )
                 })
                 .collect();
@@ -433,7 +432,7 @@ fn most_aligned(
         .map(|&(alignment, i)| {
             let e = &dataset.examples[i];
             json!({
-                "id": e.id, "path": e.path, "alignment": alignment,
+                "id": e.id, "path": e.path, "member": e.member, "alignment": alignment,
                 "prediction": e.prediction.map(|p| dataset.classes[p].as_str()),
                 "confidence": e.confidence, "group": e.group,
             })

@@ -225,11 +225,11 @@ fn finish(context: &mut Context<'_>, inputs: &Inputs) -> anyhow::Result<Finish> 
         return Ok(finish);
     }
     let dataset = &inputs.dataset;
-    let paths: Vec<_> = dataset
+    let images: Vec<_> = dataset
         .of_split(Split::Train)
-        .map(|(_, e)| dataset.image_path(e))
+        .map(|(_, e)| dataset.image(e))
         .collect();
-    if let Some(look) = look(&paths)? {
+    if let Some(look) = look(&images)? {
         let ((w, h), format) = (look.size, look.format);
         finish.size = Some(look.size);
         finish.format = format;

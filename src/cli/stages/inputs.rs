@@ -16,7 +16,7 @@ use crate::cli::options;
 use crate::cli::session::Until;
 use crate::cli::stop::Stop;
 use crate::cli::ui::Ui;
-use crate::dataset::{self, Dataset, Split, TableOptions};
+use crate::dataset::{self, Dataset, LayoutOptions, Split, TableOptions};
 use crate::diffusion::pipeline::{OpenOptions, Pipeline};
 use crate::embed::ImageEncoder;
 use crate::embed::clip::ClipEncoder;
@@ -244,35 +244,47 @@ fn unwrap_context(error: anyhow::Error) -> anyhow::Error {
 
 fn read_data(settings: &Settings, ui: &mut Ui) -> anyhow::Result<Dataset> {
     let data = &settings.data;
-    match (&data.table, &data.root) {
-        (Some(table), root) => {
+    let usage = |text: &str| Err(UsageError(text.to_owned()).into());
+    if data.dataset.is_none() && (data.label.is_some() || data.group.is_some()) {
+        return usage("--label and --group choose from a published data set: give --dataset NAME");
+    }
+    let mut passed = Vec::new();
+    let (dataset, root) = match (data.dataset, &data.table, &data.root) {
+        (Some(_), Some(_), _) => return usage("give --dataset or --table, not both"),
+        (Some(layout), None, Some(root)) => {
+            let options = LayoutOptions {
+                label: data.label.clone(),
+                group: data.group.clone(),
+                classes: data.classes.clone(),
+            };
+            let dataset = dataset::read_layout(layout, root, &options, &mut passed)?;
+            (dataset, root)
+        }
+        (None, Some(table), root) => {
             let options = TableOptions {
                 root: root.clone(),
                 classes: data.classes.clone(),
             };
-            Ok(dataset::read_table(table, &options)?)
+            return Ok(dataset::read_table(table, &options)?);
         }
-        (None, Some(root)) => {
-            let mut passed = Vec::new();
-            let dataset = dataset::read_folder(root, &mut passed)?;
-            for passed in &passed {
-                ui.note(format_args!("passed over {passed}"));
-            }
-            if !passed.is_empty() {
-                ui.warn(format_args!(
-                    "{} entries of {} are not images and were passed over, the first: {}",
-                    passed.len(),
-                    root.display(),
-                    passed[0]
-                ));
-            }
-            Ok(dataset)
+        (None, None, Some(root)) => (dataset::read_folder(root, &mut passed)?, root),
+        (Some(_), None, None) => return usage("--dataset needs its folder: give --data DIR"),
+        (None, None, None) => {
+            return usage("no data: give --data DIR (an ImageFolder) or --table FILE");
         }
-        (None, None) => {
-            let text = "no data: give --data DIR (an ImageFolder) or --table FILE";
-            Err(UsageError(text.to_owned()).into())
-        }
+    };
+    for passed in &passed {
+        ui.note(format_args!("passed over {passed}"));
     }
+    if !passed.is_empty() {
+        ui.warn(format_args!(
+            "{} entries of {} are not images and were passed over, the first: {}",
+            passed.len(),
+            root.display(),
+            passed[0]
+        ));
+    }
+    Ok(dataset)
 }
 
 /// A hash of the table: classes, paths, labels, splits, predictions.
@@ -288,6 +300,9 @@ fn data_fingerprint(dataset: &Dataset) -> String {
     for e in &dataset.examples {
         add(&e.id);
         add(&e.path);
+        if let Some(member) = &e.member {
+            add(&format!("{member:?}"));
+        }
         add(e.split.name());
         add(&format!(
             "{} {:?} {:?} {:?}",

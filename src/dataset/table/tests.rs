@@ -1,4 +1,11 @@
 use std::fs;
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, BinaryArray, DictionaryArray, Float32Array, Float32Builder, Float64Array, Int64Array,
+    LargeStringArray, ListBuilder, StringArray,
+};
+use arrow::datatypes::Int32Type;
 
 use super::*;
 use crate::io::IoError;
@@ -39,6 +46,7 @@ fn all_columns_of_a_csv() {
                 confidence: Some(0.6),
                 probabilities: Some(vec![0.6, 0.4]),
                 group: Some("grass".to_owned()),
+                member: None,
             },
             Example {
                 id: "a/2.jpg".to_owned(),
@@ -49,6 +57,7 @@ fn all_columns_of_a_csv() {
                 confidence: None,
                 probabilities: None,
                 group: None,
+                member: None,
             },
         ]
     );
@@ -355,4 +364,115 @@ fn tables_without_rows_are_an_error() {
         jsonl("\n").unwrap_err(),
         DatasetError::NoExamples { .. }
     ));
+}
+
+/// A Parquet file of columns, and its folder.
+fn parquet(columns: Vec<(&str, arrow::array::ArrayRef)>) -> Result<Dataset, DatasetError> {
+    let batch = arrow::record_batch::RecordBatch::try_from_iter(columns).unwrap();
+    let bytes = crate::io::parquet::encode(&batch, &[]).unwrap();
+    read_with("t.parquet", &bytes, &TableOptions::default())
+}
+
+#[test]
+fn a_parquet_is_read_as_the_same_table_in_csv_is() {
+    let text: DictionaryArray<Int32Type> = ["dog", "cat"].into_iter().collect();
+    let mut list = ListBuilder::new(Float32Builder::new());
+    list.append_value([Some(0.6), Some(0.4)]);
+    list.append_null();
+    let got = parquet(vec![
+        (
+            "path",
+            Arc::new(StringArray::from(vec!["a/1.jpg", "./a//2.jpg"])),
+        ),
+        ("label", Arc::new(text)),
+        (
+            "split",
+            Arc::new(LargeStringArray::from(vec!["train", "val"])),
+        ),
+        (
+            "prediction",
+            Arc::new(StringArray::from(vec![Some("cat"), None])),
+        ),
+        (
+            "confidence",
+            Arc::new(Float32Array::from(vec![Some(0.6), None])),
+        ),
+        ("probabilities", Arc::new(list.finish())),
+        (
+            "group",
+            Arc::new(StringArray::from(vec![Some("grass"), None])),
+        ),
+        ("id", Arc::new(Int64Array::from(vec![7, 8]))),
+        ("other", Arc::new(BinaryArray::from(vec![&b"x"[..], b"y"]))),
+    ]);
+    let want = csv(
+        "path,label,split,prediction,confidence,probabilities,group,id\n\
+         a/1.jpg,dog,train,cat,0.6,\"[0.6,0.4]\",grass,7\na/2.jpg,cat,val,,,,,8\n",
+    );
+    let (got, want) = (got.unwrap(), want.unwrap());
+    assert_eq!((got.classes, got.examples), (want.classes, want.examples));
+}
+
+#[test]
+fn faults_of_a_parquet_name_row_and_column() {
+    let table = |label: ArrayRef, path: &str| {
+        parquet(vec![
+            (
+                "path",
+                Arc::new(StringArray::from(vec!["1.jpg", path])) as _,
+            ),
+            ("label", label),
+            ("split", Arc::new(StringArray::from(vec!["val", "val"]))),
+        ])
+    };
+    let good = || Arc::new(Int64Array::from(vec![3, 10])) as ArrayRef;
+    assert_eq!(table(good(), "2.jpg").unwrap().classes, ["3", "10"]);
+    let error = table(good(), "../2.jpg").unwrap_err();
+    assert!(
+        matches!(&error, DatasetError::BadPath { place, .. } if place.ends_with("t.parquet, row 2")),
+        "{error:?}"
+    );
+    let error = table(Arc::new(BinaryArray::from(vec![&b"x"[..], b"y"])), "2.jpg").unwrap_err();
+    assert!(
+        matches!(&error, DatasetError::BadColumn { column, found, .. } if column == "label" && found == "Binary"),
+        "{error:?}"
+    );
+    let error = table(Arc::new(Float64Array::from(vec![1.0, f64::NAN])), "2.jpg").unwrap_err();
+    assert!(
+        matches!(&error, DatasetError::BadCell { column, value, .. } if column == "label" && value == "1.0"),
+        "{error:?}"
+    );
+    let error = parquet(vec![
+        ("path", Arc::new(StringArray::from(vec!["1.jpg"])) as _),
+        ("image", Arc::new(BinaryArray::from(vec![&b"x"[..]]))),
+    ]);
+    let error = error.unwrap_err();
+    assert!(
+        matches!(&error, DatasetError::MissingColumn { column, found, .. } if column == "split" && found == &["path", "image"]),
+        "{error:?}"
+    );
+    let error = read_with("t.parquet", b"PAR1 no", &TableOptions::default()).unwrap_err();
+    assert!(matches!(error, DatasetError::Parquet { .. }), "{error:?}");
+}
+
+#[test]
+fn labels_of_mixed_types_name_both_rows() {
+    let error = jsonl(concat!(
+        r#"{"path": "1.jpg", "label": 3, "split": "val"}"#,
+        "\n",
+        r#"{"path": "2.jpg", "label": "10", "split": "val"}"#,
+    ));
+    let error = error.unwrap_err();
+    let DatasetError::MixedTypes {
+        place,
+        column,
+        first,
+        number,
+    } = &error
+    else {
+        panic!("{error:?}");
+    };
+    assert!(
+        place.ends_with("line 2") && first.ends_with("line 1") && *column == "label" && !number
+    );
 }

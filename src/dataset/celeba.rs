@@ -1,0 +1,302 @@
+//! CelebA as its authors and torchvision lay it out: `list_attr_celeba.txt`, `list_eval_partition.txt`
+//! and `img_align_celeba/`, together or in `Anno/`, `Eval/` and `Img/`.
+//!
+//! One attribute is the label: class 0 is without it, class 1 with it. Another may be the group.
+//! Partitions 0, 1, 2 are train, val, test.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::layout::{absent_present, first_of};
+use super::records::Place;
+use super::{Dataset, DatasetError, Example, Layout, LayoutOptions, Split, checks};
+use crate::io;
+
+const LAYOUT: Layout = Layout::CelebA;
+
+/// Reads CelebA; the images themselves are not looked at.
+pub(super) fn read(root: &Path, options: &LayoutOptions) -> Result<Dataset, DatasetError> {
+    let attributes = ["list_attr_celeba.txt", "Anno/list_attr_celeba.txt"];
+    let partition = [
+        "list_eval_partition.txt",
+        "Eval/list_eval_partition.txt",
+        "Anno/list_eval_partition.txt",
+    ];
+    let images = ["img_align_celeba", "Img/img_align_celeba"];
+    let file = first_of(root, LAYOUT, &attributes)?;
+    let splits = splits(&first_of(root, LAYOUT, &partition)?)?;
+    let folder = first_of(root, LAYOUT, &images)?;
+    let folder = folder.strip_prefix(root).unwrap_or(&folder);
+    let folder = folder.to_string_lossy().replace('\\', "/");
+
+    let text = io::read_to_string(&file)?;
+    let mut lines = text.lines().zip(1..);
+    let at = |line| Place { path: &file, line }.to_string();
+    let bad = |line, expected: String| DatasetError::BadLine {
+        place: at(line),
+        expected,
+    };
+    let count = lines.next().and_then(|(text, _)| text.trim().parse().ok());
+    let count: usize = count.ok_or_else(|| bad(1, "the number of images".to_owned()))?;
+    let names = lines.next().map_or("", |(text, _)| text);
+    let names: Vec<String> = names.split_whitespace().map(str::to_owned).collect();
+    let label = options.label(LAYOUT, &names)?;
+    let group = options.group(LAYOUT, &names)?;
+    let groups = group.map(|index| absent_present(&names[index]));
+
+    let mut examples = Vec::with_capacity(splits.len());
+    let mut places = Vec::with_capacity(splits.len());
+    for (text, line) in lines.filter(|(text, _)| !text.trim().is_empty()) {
+        let cells: Vec<&str> = text.split_whitespace().collect();
+        let Some((&image, values)) = cells.split_first().filter(|(_, v)| v.len() == names.len())
+        else {
+            let expected = format!("a file name and {} attributes", names.len());
+            return Err(bad(line, expected));
+        };
+        let has = |index: usize| match values[index] {
+            "1" => Ok(true),
+            "-1" => Ok(false),
+            other => Err(DatasetError::BadCell {
+                place: at(line),
+                column: names[index].clone(),
+                value: other.to_owned(),
+                expected: "1 or -1",
+            }),
+        };
+        let Some(&split) = splits.get(image) else {
+            return Err(DatasetError::Disagreement {
+                place: at(line),
+                name: image.to_owned(),
+                reason: "is not in list_eval_partition.txt",
+            });
+        };
+        checks::path(image, || at(line))?;
+        let path = format!("{folder}/{image}");
+        let mut example = Example::new(path, has(label)?.into(), split);
+        image.clone_into(&mut example.id);
+        if let (Some(index), Some(groups)) = (group, &groups) {
+            example.group = Some(groups[usize::from(has(index)?)].clone());
+        }
+        examples.push(example);
+        places.push(line);
+    }
+    if examples.len() != count {
+        let expected = format!(
+            "as many images as the list has, {}: was the file cut off?",
+            examples.len()
+        );
+        return Err(bad(1, expected));
+    }
+    let dataset = Dataset {
+        root: root.to_owned(),
+        classes: options.classes(LAYOUT, absent_present(&names[label]).to_vec())?,
+        examples,
+    };
+    checks::check(&dataset, |index| at(places[index]))?;
+    Ok(dataset)
+}
+
+/// The split of every image by its name.
+fn splits(path: &Path) -> Result<HashMap<String, Split>, DatasetError> {
+    let mut splits = HashMap::new();
+    for (text, line) in io::read_to_string(path)?.lines().zip(1..) {
+        let mut cells = text.split_whitespace();
+        let Some(image) = cells.next() else {
+            continue;
+        };
+        let split = match (cells.next(), cells.next()) {
+            (Some("0"), None) => Split::Train,
+            (Some("1"), None) => Split::Val,
+            (Some("2"), None) => Split::Test,
+            _ => {
+                return Err(DatasetError::BadLine {
+                    place: Place { path, line }.to_string(),
+                    expected: "a file name and 0, 1 or 2".to_owned(),
+                });
+            }
+        };
+        if splits.insert(image.to_owned(), split).is_some() {
+            return Err(DatasetError::Disagreement {
+                place: Place { path, line }.to_string(),
+                name: image.to_owned(),
+                reason: "is listed twice",
+            });
+        }
+    }
+    Ok(splits)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// A copy with three images; `nested` as the authors' download is.
+    fn copy(nested: bool) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        let folders = if nested {
+            ["Anno", "Eval", "Img"]
+        } else {
+            ["", "", ""]
+        };
+        let [anno, eval, img] = folders.map(|name| root.path().join(name));
+        fs::create_dir_all(img.join("img_align_celeba")).unwrap();
+        for folder in [&anno, &eval] {
+            fs::create_dir_all(folder).unwrap();
+        }
+        let attributes = "3\nBlond_Hair Male Smiling \n\
+                          000001.jpg -1  1  1\n000002.jpg  1 -1 -1\n000003.jpg  1  1 -1\n";
+        fs::write(anno.join("list_attr_celeba.txt"), attributes).unwrap();
+        let partition = "000001.jpg 0\n000002.jpg 1\n000003.jpg 2\n";
+        fs::write(eval.join("list_eval_partition.txt"), partition).unwrap();
+        root
+    }
+
+    fn options(label: &str, group: &str) -> LayoutOptions {
+        LayoutOptions {
+            label: Some(label.to_owned()),
+            group: Some(group.to_owned()),
+            classes: None,
+        }
+    }
+
+    #[test]
+    fn an_attribute_is_the_label_and_another_the_group() {
+        for (nested, path) in [
+            (false, "img_align_celeba/000001.jpg"),
+            (true, "Img/img_align_celeba/000001.jpg"),
+        ] {
+            let root = copy(nested);
+            let data = read(root.path(), &options("Blond_Hair", "Male")).unwrap();
+            assert_eq!(data.classes, ["no Blond Hair", "Blond Hair"]);
+            let rows: Vec<_> = data
+                .examples
+                .iter()
+                .map(|e| (e.id.as_str(), e.label, e.split, e.group.as_deref().unwrap()))
+                .collect();
+            assert_eq!(
+                rows,
+                [
+                    ("000001.jpg", 0, Split::Train, "Male"),
+                    ("000002.jpg", 1, Split::Val, "no Male"),
+                    ("000003.jpg", 1, Split::Test, "Male"),
+                ]
+            );
+            assert_eq!(data.examples[0].path, path);
+        }
+    }
+
+    #[test]
+    fn classes_may_be_named_and_choices_must_be_there() {
+        let root = copy(false);
+        let mut options = options("Male", "Smiling");
+        options.classes = Some(["woman", "man"].map(str::to_owned).to_vec());
+        let data = read(root.path(), &options).unwrap();
+        assert_eq!(data.classes, ["woman", "man"]);
+        options.classes = Some(vec!["man".to_owned()]);
+        let error = read(root.path(), &options).unwrap_err();
+        assert!(matches!(
+            error,
+            DatasetError::ClassCount {
+                found: 1,
+                expected: 2,
+                ..
+            }
+        ));
+        options.group = Some("Tall".to_owned());
+        let error = read(root.path(), &options).unwrap_err();
+        assert!(
+            matches!(&error, DatasetError::UnknownChoice { option: "group", known, .. } if known.len() == 3),
+            "{error:?}"
+        );
+        options.label = None;
+        let error = read(root.path(), &options).unwrap_err();
+        assert!(
+            error.to_string().contains("Blond_Hair, Male, Smiling"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn faults_name_the_line() {
+        let options = options("Male", "Smiling");
+        let faulty = |name: &str, from: &str, to: &str| {
+            let root = copy(false);
+            let path = root.path().join(name);
+            let text = fs::read_to_string(&path).unwrap();
+            assert!(text.contains(from));
+            fs::write(&path, text.replacen(from, to, 1)).unwrap();
+            read(root.path(), &options).unwrap_err().to_string()
+        };
+        for (name, from, to, words) in [
+            (
+                "list_attr_celeba.txt",
+                "1 -1 -1",
+                "1 0 -1",
+                "line 4, column \"Male\": \"0\" is not 1 or -1",
+            ),
+            (
+                "list_attr_celeba.txt",
+                "1 -1 -1",
+                "1 -1",
+                "line 4: expected a file name and 3 attributes",
+            ),
+            (
+                "list_attr_celeba.txt",
+                "3\n",
+                "4\n",
+                "line 1: expected as many images as the list has, 3",
+            ),
+            (
+                "list_attr_celeba.txt",
+                "3\n",
+                "three\n",
+                "line 1: expected the number of images",
+            ),
+            (
+                "list_attr_celeba.txt",
+                "000002.jpg",
+                "9.jpg",
+                "line 4: \"9.jpg\" is not in list_eval_partition.txt",
+            ),
+            (
+                "list_eval_partition.txt",
+                "jpg 1",
+                "jpg 3",
+                "line 2: expected a file name and 0, 1 or 2",
+            ),
+            (
+                "list_eval_partition.txt",
+                "000002",
+                "000001",
+                "line 2: \"000001.jpg\" is listed twice",
+            ),
+        ] {
+            let text = faulty(name, from, to);
+            assert!(text.contains(words) && text.contains(name), "{text}");
+        }
+        let root = copy(false);
+        fs::remove_file(root.path().join("list_eval_partition.txt")).unwrap();
+        let error = read(root.path(), &options).unwrap_err();
+        assert!(
+            matches!(error, DatasetError::MissingFile { .. }),
+            "{error:?}"
+        );
+    }
+
+    #[test]
+    fn an_image_outside_the_folder_is_refused() {
+        let root = copy(false);
+        for name in ["list_attr_celeba.txt", "list_eval_partition.txt"] {
+            let path = root.path().join(name);
+            let text = fs::read_to_string(&path).unwrap();
+            fs::write(&path, text.replace("000002", "../000002")).unwrap();
+        }
+        let error = read(root.path(), &options("Male", "Smiling")).unwrap_err();
+        assert!(
+            matches!(&error, DatasetError::BadPath { place, .. } if place.ends_with("line 4")),
+            "{error:?}"
+        );
+    }
+}

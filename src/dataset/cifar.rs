@@ -1,0 +1,263 @@
+//! CIFAR-10 and CIFAR-100, "binary version": records of a label (two in CIFAR-100, coarse and fine)
+//! and 32 × 32 red, green and blue bytes.
+//!
+//! The last fifth of the training records is val; the authors have none.
+
+use std::path::Path;
+
+use super::layout::first_of;
+use super::records::Place;
+use super::{Dataset, DatasetError, Example, Layout, LayoutOptions, Split, checks};
+use crate::io;
+use crate::io::source::Member;
+
+/// Width and height, px.
+const SIDE: u32 = 32;
+
+/// Bytes of a record's image.
+const PIXELS: usize = (3 * SIDE * SIDE) as usize;
+
+/// One training record in so many is val.
+const VAL_SHARE: usize = 5;
+
+/// How one of the two data sets is laid out.
+struct Kind {
+    train: &'static [&'static str],
+    test: &'static str,
+    /// Names of the labels and the file of their class names, in the order of a record's bytes.
+    labels: &'static [(&'static str, &'static str)],
+}
+
+const CIFAR10: Kind = Kind {
+    train: &[
+        "data_batch_1.bin",
+        "data_batch_2.bin",
+        "data_batch_3.bin",
+        "data_batch_4.bin",
+        "data_batch_5.bin",
+    ],
+    test: "test_batch.bin",
+    labels: &[("label", "batches.meta.txt")],
+};
+
+const CIFAR100: Kind = Kind {
+    train: &["train.bin"],
+    test: "test.bin",
+    labels: &[
+        ("coarse", "coarse_label_names.txt"),
+        ("fine", "fine_label_names.txt"),
+    ],
+};
+
+/// Reads CIFAR-10 or CIFAR-100.
+pub(super) fn read(
+    root: &Path,
+    layout: Layout,
+    options: &LayoutOptions,
+) -> Result<Dataset, DatasetError> {
+    let kind = if layout == Layout::Cifar100 {
+        CIFAR100
+    } else {
+        options.no_choice(layout)?;
+        CIFAR10
+    };
+    let known: Vec<String> = kind.labels.iter().map(|(name, _)| (*name).into()).collect();
+    // The finest label unless another is asked for.
+    let label = match options.label {
+        None => kind.labels.len() - 1,
+        Some(_) => options.label(layout, &known)?,
+    };
+    // Only what is coarser makes groups.
+    let group = options.group(layout, &known[..label])?;
+    let names = |index: usize| names(root, layout, kind.labels[index].1);
+    let own = names(label)?;
+    let groups = group.map(names).transpose()?;
+
+    let mut examples = Vec::new();
+    for file in kind.train.iter().chain([&kind.test]) {
+        let split = if *file == kind.test {
+            Split::Test
+        } else {
+            Split::Train
+        };
+        let path = first_of(root, layout, &[file])?;
+        let bytes = io::read(&path)?;
+        let size = kind.labels.len() + PIXELS;
+        if !bytes.len().is_multiple_of(size) {
+            return Err(DatasetError::BadLine {
+                place: path.display().to_string(),
+                expected: format!(
+                    "records of {size} bytes, and {} is no multiple",
+                    bytes.len()
+                ),
+            });
+        }
+        for (row, record) in bytes.chunks(size).enumerate() {
+            let class = |index: usize, names: &[String]| {
+                let class = usize::from(record[index]);
+                let known = class < names.len();
+                known
+                    .then_some(class)
+                    .ok_or_else(|| DatasetError::ClassOutOfRange {
+                        place: format!("{}, record {row}", path.display()),
+                        what: kind.labels[index].0,
+                        index: class,
+                        classes: names.len(),
+                    })
+            };
+            let mut example = Example::new((*file).to_owned(), class(label, &own)?, split);
+            example.id = format!("{file}/{row}");
+            if let (Some(index), Some(names)) = (group, &groups) {
+                example.group = Some(names[class(index, names)?].clone());
+            }
+            example.member = Some(Member {
+                name: row.to_string(),
+                offset: (row * size + kind.labels.len()) as u64,
+                length: PIXELS as u64,
+                planes: Some(SIDE),
+            });
+            examples.push(example);
+        }
+    }
+    let train = examples.iter().filter(|e| e.split == Split::Train).count();
+    for example in &mut examples[train - train / VAL_SHARE..train] {
+        example.split = Split::Val;
+    }
+    if examples.is_empty() {
+        return Err(DatasetError::NoExamples {
+            path: root.to_owned(),
+        });
+    }
+    let dataset = Dataset {
+        root: root.to_owned(),
+        classes: options.classes(layout, own)?,
+        examples,
+    };
+    checks::check(&dataset, |index| {
+        dataset.image(&dataset.examples[index]).to_string()
+    })?;
+    Ok(dataset)
+}
+
+/// The class names of a file, one a line.
+fn names(root: &Path, layout: Layout, file: &str) -> Result<Vec<String>, DatasetError> {
+    let path = first_of(root, layout, &[file])?;
+    let text = io::read_to_string(&path)?;
+    let names: Vec<String> = text
+        .trim_end()
+        .lines()
+        .map(|name| name.trim().replace('_', " "))
+        .collect();
+    match names.iter().position(String::is_empty) {
+        None => Ok(names),
+        Some(index) => Err(DatasetError::BadLine {
+            place: Place {
+                path: &path,
+                line: index + 1,
+            }
+            .to_string(),
+            expected: "the name of a class".to_owned(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::io::image::Exif;
+
+    /// Records with these labels; every red byte is the record's number, green 100, blue 200.
+    fn records(labels: &[&[u8]]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for (number, labels) in (0_u8..).zip(labels) {
+            bytes.extend_from_slice(labels);
+            for value in [number, 100, 200] {
+                bytes.extend([value; PIXELS / 3]);
+            }
+        }
+        bytes
+    }
+
+    fn cifar10() -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join("batches.meta.txt"), "airplane\ncat\n\n").unwrap();
+        for file in CIFAR10.train {
+            fs::write(root.path().join(file), records(&[&[0], &[1]])).unwrap();
+        }
+        fs::write(root.path().join(CIFAR10.test), records(&[&[1], &[0], &[1]])).unwrap();
+        root
+    }
+
+    #[test]
+    fn records_of_cifar10_are_images() {
+        let root = cifar10();
+        let options = LayoutOptions::default();
+        let data = read(root.path(), Layout::Cifar10, &options).unwrap();
+        assert_eq!(data.classes, ["airplane", "cat"]);
+        let count = |split| data.of_split(split).count();
+        assert_eq!(
+            [Split::Train, Split::Val, Split::Test].map(count),
+            [8, 2, 3]
+        );
+        let last = data.examples.last().unwrap();
+        assert_eq!((last.id.as_str(), last.label), ("test_batch.bin/2", 1));
+        assert_eq!(data.examples[8].id, "data_batch_5.bin/0");
+        assert_eq!(data.examples[8].split, Split::Val);
+        let image = data.image(last).rgb(Exif::Ignore).unwrap();
+        assert_eq!(image.dimensions(), (32, 32));
+        assert!(image.pixels().all(|pixel| pixel.0 == [2, 100, 200]));
+    }
+
+    #[test]
+    fn cifar100_has_two_labels() {
+        let root = tempfile::tempdir().unwrap();
+        let write = |name: &str, bytes: &[u8]| fs::write(root.path().join(name), bytes).unwrap();
+        write("train.bin", &records(&[&[0, 1], &[1, 0]]));
+        write("test.bin", &records(&[&[1, 2]]));
+        write("coarse_label_names.txt", b"fish\naquatic_mammals\n");
+        write("fine_label_names.txt", b"beaver\nray\nwhale\n");
+        let options = |label: Option<&str>, group: Option<&str>| LayoutOptions {
+            label: label.map(str::to_owned),
+            group: group.map(str::to_owned),
+            classes: None,
+        };
+        let read = |options| read(root.path(), Layout::Cifar100, &options);
+        let data = read(options(None, Some("coarse"))).unwrap();
+        assert_eq!(data.classes, ["beaver", "ray", "whale"]);
+        let last = data.examples.last().unwrap();
+        assert_eq!(
+            (last.label, last.group.as_deref()),
+            (2, Some("aquatic mammals"))
+        );
+        let data = read(options(Some("coarse"), None)).unwrap();
+        assert_eq!((data.classes.len(), data.examples[1].label), (2, 1));
+        let error = read(options(Some("coarse"), Some("fine"))).unwrap_err();
+        assert!(
+            matches!(error, DatasetError::UnknownChoice { .. }),
+            "{error:?}"
+        );
+    }
+
+    #[test]
+    fn faults_name_file_and_record() {
+        let root = cifar10();
+        let read = || read(root.path(), Layout::Cifar10, &LayoutOptions::default()).unwrap_err();
+        let path = root.path().join("data_batch_2.bin");
+        fs::write(&path, records(&[&[0], &[7]])).unwrap();
+        let text = read().to_string();
+        assert!(
+            text.contains("data_batch_2.bin, record 1: label 7 is beyond the 2"),
+            "{text}"
+        );
+        fs::write(&path, [0; 5000]).unwrap();
+        let text = read().to_string();
+        assert!(
+            text.contains("data_batch_2.bin: expected records of 3073 bytes"),
+            "{text}"
+        );
+        fs::remove_file(&path).unwrap();
+        assert!(matches!(read(), DatasetError::MissingFile { .. }));
+    }
+}

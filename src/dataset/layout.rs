@@ -1,0 +1,211 @@
+//! Data sets in the layout that their makers publish; each has a file of its own beside this one.
+//!
+//! | name | label | group |
+//! | --- | --- | --- |
+//! | `celeba` | an attribute | another attribute |
+//! | `chestxray14` | a finding | another finding, `Patient Gender` or `View Position` |
+//! | `imagenet` | its own | none |
+//! | `cifar10` | its own | none |
+//! | `cifar100` | `fine` unless `coarse` is asked for | `coarse` |
+//! | `webdataset` | `cls`, or a key of `json` | a key of `json` |
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Dataset, DatasetError, Passed, celeba, chestxray14, cifar, imagenet, webdataset};
+
+/// A layout by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Layout {
+    /// CelebA: faces with 40 attributes.
+    CelebA,
+    /// ChestX-ray14: radiographs with 14 findings.
+    ChestXray14,
+    /// ImageNet (ILSVRC 2012), classification.
+    ImageNet,
+    /// CIFAR-10 in binary batches.
+    Cifar10,
+    /// CIFAR-100 in binary files.
+    Cifar100,
+    /// WebDataset: tar shards.
+    WebDataset,
+}
+
+impl Layout {
+    /// Every layout.
+    pub const ALL: [Self; 6] = [
+        Self::CelebA,
+        Self::ChestXray14,
+        Self::ImageNet,
+        Self::Cifar10,
+        Self::Cifar100,
+        Self::WebDataset,
+    ];
+
+    /// Its name in settings and messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CelebA => "celeba",
+            Self::ChestXray14 => "chestxray14",
+            Self::ImageNet => "imagenet",
+            Self::Cifar10 => "cifar10",
+            Self::Cifar100 => "cifar100",
+            Self::WebDataset => "webdataset",
+        }
+    }
+}
+
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A name that is no layout.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{name:?} is no known data set: use one of {}", Layout::ALL.map(Layout::name).join(", "))]
+pub struct UnknownLayout {
+    /// The name.
+    pub name: String,
+}
+
+impl FromStr for Layout {
+    type Err = UnknownLayout;
+
+    fn from_str(name: &str) -> Result<Self, UnknownLayout> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|layout| layout.name() == name)
+            .ok_or_else(|| UnknownLayout {
+                name: name.to_owned(),
+            })
+    }
+}
+
+/// What is chosen of a data set that holds more than one task.
+#[derive(Debug, Clone, Default)]
+pub struct LayoutOptions {
+    /// The attribute or finding to analyse.
+    pub label: Option<String>,
+    /// What groups are made of.
+    pub group: Option<String>,
+    /// Names of the classes in place of the data set's own, in its order.
+    pub classes: Option<Vec<String>>,
+}
+
+/// Reads a published data set; entries that are not used are added to `passed`.
+///
+/// # Errors
+///
+/// Choices that the data set does not have, files that are missing or disagree, and the checks of
+/// [`Dataset::new`]; all name the file, and the line where there is one.
+pub fn read_layout(
+    layout: Layout,
+    root: &Path,
+    options: &LayoutOptions,
+    passed: &mut Vec<Passed>,
+) -> Result<Dataset, DatasetError> {
+    match layout {
+        Layout::CelebA => celeba::read(root, options),
+        Layout::ChestXray14 => chestxray14::read(root, options, passed),
+        Layout::ImageNet => imagenet::read(root, options, passed),
+        Layout::Cifar10 | Layout::Cifar100 => cifar::read(root, layout, options),
+        Layout::WebDataset => webdataset::read(root, options),
+    }
+}
+
+impl LayoutOptions {
+    /// The label that must be chosen, as an index into what there is.
+    pub(super) fn label(&self, layout: Layout, known: &[String]) -> Result<usize, DatasetError> {
+        let name = self
+            .label
+            .as_ref()
+            .ok_or_else(|| DatasetError::NeedsLabel {
+                layout,
+                known: known.to_vec(),
+            })?;
+        choice(layout, "label", name, known)
+    }
+
+    /// The group that may be chosen, as an index into what there is.
+    pub(super) fn group(
+        &self,
+        layout: Layout,
+        known: &[String],
+    ) -> Result<Option<usize>, DatasetError> {
+        let name = self.group.as_ref();
+        name.map(|name| choice(layout, "group", name, known))
+            .transpose()
+    }
+
+    /// Refuses a label and a group.
+    pub(super) fn no_choice(&self, layout: Layout) -> Result<(), DatasetError> {
+        for (option, value) in [("label", &self.label), ("group", &self.group)] {
+            if let Some(value) = value {
+                return Err(DatasetError::NoChoice {
+                    layout,
+                    option,
+                    value: value.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The class names: those that were given, else the data set's own.
+    pub(super) fn classes(
+        &self,
+        layout: Layout,
+        own: Vec<String>,
+    ) -> Result<Vec<String>, DatasetError> {
+        match &self.classes {
+            None => Ok(own),
+            Some(given) if given.len() == own.len() => Ok(given.clone()),
+            Some(given) => Err(DatasetError::ClassCount {
+                layout,
+                found: given.len(),
+                expected: own.len(),
+            }),
+        }
+    }
+}
+
+fn choice(
+    layout: Layout,
+    option: &'static str,
+    name: &str,
+    known: &[String],
+) -> Result<usize, DatasetError> {
+    let found = known.iter().position(|known| known == name);
+    found.ok_or_else(|| DatasetError::UnknownChoice {
+        layout,
+        option,
+        name: name.to_owned(),
+        known: known.to_vec(),
+    })
+}
+
+/// What images without and with an attribute are called: words, as captions say them.
+pub(super) fn absent_present(attribute: &str) -> [String; 2] {
+    let words = attribute.replace('_', " ");
+    [format!("no {words}"), words]
+}
+
+/// The first of some files or folders that is there.
+pub(super) fn first_of(
+    root: &Path,
+    layout: Layout,
+    names: &[&str],
+) -> Result<PathBuf, DatasetError> {
+    let mut places = names.iter().map(|name| root.join(name));
+    places
+        .find(|place| place.exists())
+        .ok_or_else(|| DatasetError::MissingFile {
+            root: root.to_owned(),
+            layout,
+            names: names.iter().map(|&name| name.to_owned()).collect(),
+        })
+}

@@ -1,0 +1,185 @@
+//! Images that are files of their own, and images that are a part of a larger file.
+
+use std::fmt;
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use ::image::RgbImage;
+use serde::{Deserialize, Serialize};
+
+use super::image::{DecodeError, Exif, MAX_FILE_BYTES, decode_rgb};
+use super::{IoError, open, read_at_most};
+
+/// The part of a file that is an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    /// Its name in an archive, or its row.
+    pub name: String,
+    /// Where its bytes begin.
+    pub offset: u64,
+    /// How many bytes it has.
+    pub length: u64,
+    /// For an image that is not encoded: width and height of its red, green and blue planes, which
+    /// follow each other. None for an image in a file format.
+    pub planes: Option<u32>,
+}
+
+/// Where the bytes of an image lie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageSource {
+    file: PathBuf,
+    member: Option<Member>,
+}
+
+impl ImageSource {
+    /// A whole file, or a part of it.
+    pub fn new(file: PathBuf, member: Option<Member>) -> Self {
+        Self { file, member }
+    }
+
+    /// The file that it is, or is in.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// The part of the file that it is; none for the whole.
+    pub fn member(&self) -> Option<&Member> {
+        self.member.as_ref()
+    }
+
+    /// Its bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError::Read`], [`IoError::NotAFile`]; [`IoError::TooLarge`] over [`MAX_FILE_BYTES`].
+    pub fn bytes(&self) -> Result<Vec<u8>, IoError> {
+        let Some(member) = &self.member else {
+            return read_at_most(&self.file, MAX_FILE_BYTES);
+        };
+        if member.length > MAX_FILE_BYTES {
+            return Err(IoError::TooLarge {
+                path: self.place(),
+                bytes: member.length,
+                limit: MAX_FILE_BYTES,
+            });
+        }
+        let (mut file, size) = open(&self.file)?;
+        let failed = |source| IoError::Read {
+            path: self.place(),
+            source,
+        };
+        // Before memory is taken for it.
+        if member.offset.saturating_add(member.length) > size {
+            return Err(failed(std::io::ErrorKind::UnexpectedEof.into()));
+        }
+        file.seek(SeekFrom::Start(member.offset)).map_err(failed)?;
+        let mut bytes = vec![0; member.length as usize];
+        file.read_exact(&mut bytes).map_err(failed)?;
+        Ok(bytes)
+    }
+
+    /// The pixels of [`ImageSource::bytes`].
+    ///
+    /// # Errors
+    ///
+    /// Every [`DecodeError`].
+    pub fn decode(&self, bytes: &[u8], exif: Exif) -> Result<RgbImage, DecodeError> {
+        match self.member.as_ref().and_then(|member| member.planes) {
+            None => decode_rgb(bytes, exif),
+            Some(side) => planes(bytes, side),
+        }
+    }
+
+    /// Reads and decodes it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`ImageSource::bytes`], and [`IoError::Image`].
+    pub fn rgb(&self, exif: Exif) -> Result<RgbImage, IoError> {
+        let decoded = self.decode(&self.bytes()?, exif);
+        decoded.map_err(|source| IoError::Image {
+            path: self.place(),
+            source,
+        })
+    }
+
+    /// The file, with the member as if it were a file in a folder.
+    pub fn place(&self) -> PathBuf {
+        match &self.member {
+            None => self.file.clone(),
+            Some(member) => self.file.join(&member.name),
+        }
+    }
+}
+
+impl fmt::Display for ImageSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.place().display())
+    }
+}
+
+/// An image of three planes, one after the other.
+fn planes(bytes: &[u8], side: u32) -> Result<RgbImage, DecodeError> {
+    let plane = side as usize * side as usize;
+    if bytes.len() != 3 * plane {
+        return Err(DecodeError::Truncated {
+            format: "record",
+            bytes: bytes.len(),
+        });
+    }
+    Ok(RgbImage::from_fn(side, side, |x, y| {
+        let at = (y * side + x) as usize;
+        ::image::Rgb([bytes[at], bytes[plane + at], bytes[2 * plane + at]])
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(offset: u64, length: u64, planes: Option<u32>) -> Member {
+        Member {
+            name: "a/7".to_owned(),
+            offset,
+            length,
+            planes,
+        }
+    }
+
+    #[test]
+    fn a_part_of_a_file_is_read_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pack");
+        std::fs::write(&path, [9, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 99]).unwrap();
+        let part = |member| ImageSource::new(path.clone(), Some(member));
+        let image = part(member(1, 12, Some(2)));
+        assert_eq!(image.bytes().unwrap(), (1..=12).collect::<Vec<u8>>());
+        let pixels = image.rgb(Exif::Ignore).unwrap();
+        assert_eq!(pixels.get_pixel(0, 0).0, [1, 5, 9]);
+        assert_eq!(pixels.get_pixel(1, 0).0, [2, 6, 10]);
+        assert_eq!(pixels.get_pixel(0, 1).0, [3, 7, 11]);
+
+        // Beyond the end, and so far that memory for it must not be taken.
+        for (offset, length) in [(10, 5), (u64::MAX, 2), (0, 400 << 20)] {
+            let error = part(member(offset, length, None)).bytes().unwrap_err();
+            assert!(matches!(&error, IoError::Read { path, .. } if path.ends_with("pack/a/7")));
+        }
+        let error = part(member(0, u64::MAX, None)).bytes().unwrap_err();
+        assert!(matches!(error, IoError::TooLarge { .. }), "{error:?}");
+        let error = part(member(0, 3, None)).rgb(Exif::Ignore).unwrap_err();
+        assert!(matches!(&error, IoError::Image { path, .. } if path.ends_with("pack/a/7")));
+        let error = part(member(0, 3, Some(2))).rgb(Exif::Ignore).unwrap_err();
+        assert!(matches!(error, IoError::Image { .. }), "{error:?}");
+    }
+
+    #[test]
+    fn a_whole_file_is_an_image_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.png");
+        let image = RgbImage::from_pixel(2, 1, ::image::Rgb([1, 2, 3]));
+        image.save(&path).unwrap();
+        let source = ImageSource::new(path.clone(), None);
+        assert_eq!(source.rgb(Exif::Ignore).unwrap(), image);
+        assert_eq!(source.to_string(), path.display().to_string());
+    }
+}
