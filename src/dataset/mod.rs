@@ -21,7 +21,7 @@ pub mod table;
 
 pub use error::DatasetError;
 pub use folder::{Passed, images_below, read_folder};
-pub use predictions::{Joined, join_predictions};
+pub use predictions::{Joined, join_predictions, join_predictions_on};
 pub use table::{TableOptions, read_table};
 
 use std::fmt;
