@@ -14,6 +14,7 @@ use crate::generate::GenerateError;
 use crate::hub::HubError;
 use crate::io::IoError;
 use crate::manifest::ManifestError;
+use crate::manifest::export::ExportError;
 use crate::nn::lora::LoraError;
 use crate::nn::params::ParamsError;
 use crate::preview::PreviewError;
@@ -113,6 +114,7 @@ pub(super) fn of(error: &anyhow::Error) -> ExitStatus {
         || error.is::<GenerateError>()
         || error.is::<IoError>()
         || error.is::<ManifestError>()
+        || error.is::<ExportError>()
         || error.is::<PreviewError>()
         || error.is::<CacheError>()
         || error.is::<EngineError>()
@@ -161,6 +163,9 @@ fn is_disk(error: &anyhow::Error) -> bool {
             .downcast_ref::<ManifestError>()
             .is_some_and(ManifestError::is_disk)
         || matches!(error.downcast_ref(), Some(LockError::Io(io)) if io.is_disk())
+        || error
+            .downcast_ref::<ExportError>()
+            .is_some_and(ExportError::is_disk)
         || matches!(error.downcast_ref(), Some(ParamsError::Io(io)) if io.is_disk())
         || matches!(error.downcast_ref(), Some(PersistError::Io(io)) if io.is_disk())
         || matches!(error.downcast_ref(), Some(PreviewError::Io(io)) if io.is_disk())

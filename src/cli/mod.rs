@@ -8,14 +8,17 @@
 mod demo;
 mod doctor;
 mod embed;
+mod evaluate;
 mod exit;
 mod fetch;
 mod generate;
 mod init;
+mod manifest;
 mod models;
 mod options;
 mod preview;
 mod run;
+mod saved;
 mod session;
 mod stages;
 mod stop;
@@ -49,10 +52,12 @@ enum Command {
     Run(run::RunCommand),
     Detect(run::DetectCommand),
     Captions(run::CaptionsCommand),
+    Evaluate(evaluate::EvaluateCommand),
     Generate(generate::GenerateCommand),
     Fetch(fetch::FetchCommand),
     Embed(embed::EmbedCommand),
     Init(init::InitCommand),
+    Manifest(manifest::ManifestCommand),
     Preview(preview::PreviewCommand),
     Verify(verify::VerifyCommand),
     Doctor(doctor::DoctorCommand),
@@ -74,10 +79,12 @@ pub fn main() -> ExitCode {
         Command::Run(command) => command.run(&mut ui, &stop),
         Command::Detect(command) => command.run(&mut ui, &stop),
         Command::Captions(command) => command.run(&mut ui, &stop),
+        Command::Evaluate(command) => command.run(&mut ui),
         Command::Generate(command) => command.run(&mut ui, &stop),
         Command::Fetch(command) => command.run(&mut ui, &stop),
         Command::Embed(command) => command.run(&mut ui, &stop),
         Command::Init(command) => command.run(&mut ui),
+        Command::Manifest(command) => command.run(&mut ui),
         Command::Preview(command) => command.run(&mut ui),
         Command::Verify(command) => command.run(&mut ui),
         Command::Doctor(command) => command.run(&mut ui),

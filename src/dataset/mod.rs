@@ -30,7 +30,7 @@ mod webdataset;
 pub use error::DatasetError;
 pub use folder::{Passed, images_below, read_folder};
 pub use layout::{Layout, LayoutOptions, UnknownLayout, read_layout};
-pub use predictions::{Joined, join_predictions};
+pub use predictions::{Joined, join_predictions, join_predictions_on};
 pub use table::{TableOptions, read_table};
 
 use std::fmt;

@@ -31,6 +31,19 @@ pub struct Joined {
 /// cells; and [`DatasetError::NoPredictions`] if the data set has a val split and none of it has a
 /// prediction afterwards.
 pub fn join_predictions(dataset: &mut Dataset, path: &Path) -> Result<Joined, DatasetError> {
+    join_predictions_on(dataset, path, Split::Val)
+}
+
+/// As [`join_predictions`], for a use that needs predictions on the split `needed` in place of val.
+///
+/// # Errors
+///
+/// Those of [`join_predictions`], with that split.
+pub fn join_predictions_on(
+    dataset: &mut Dataset,
+    path: &Path,
+    needed: Split,
+) -> Result<Joined, DatasetError> {
     let mut rows: Vec<(usize, usize, Outputs)> = Vec::new();
     let keys = Keys::new(dataset);
     // Line of the row that an example already has.
@@ -58,15 +71,15 @@ pub fn join_predictions(dataset: &mut Dataset, path: &Path) -> Result<Joined, Da
         changed.push((index, example));
     }
     let fresh = |index: &usize| taken.contains_key(index);
-    let mut val = dataset.of_split(Split::Val).peekable();
-    if val.peek().is_some() && !val.any(|(i, e)| e.prediction.is_some() || fresh(&i)) {
+    let mut of_split = dataset.of_split(needed).peekable();
+    if of_split.peek().is_some() && !of_split.any(|(i, e)| e.prediction.is_some() || fresh(&i)) {
         return Err(DatasetError::NoPredictions {
-            split: Split::Val,
-            examples: dataset.of_split(Split::Val).count(),
+            split: needed,
+            examples: dataset.of_split(needed).count(),
             path: path.to_owned(),
         });
     }
-    drop(val);
+    drop(of_split);
 
     let matched = changed.len();
     let mut replaced = 0;

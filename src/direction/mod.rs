@@ -12,12 +12,14 @@
 //!
 //! - [`whiten`], [`svm`], [`select`]: the three steps; [`significance`]: is it more than chance.
 //! - [`report`]: how well directions find mistakes; [`persist`]: their files.
+//! - [`evaluate`]: two models on the same slices.
 //!
 //! Not here: running CLIP ([`crate::embed`]), choosing captions. May import: `io`, `dataset`,
 //! `embed` (types only).
 //!
 //! Source: Jain, Lawrence, Moitra, Madry, ICLR 2023 (<https://arxiv.org/abs/2206.14754>).
 
+pub mod evaluate;
 pub mod persist;
 pub mod report;
 pub mod select;

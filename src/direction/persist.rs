@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use ndarray::Array1;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Direction, Fitted, Whitening};
+use super::{Direction, Fitted, WhitenError, Whitening};
 use crate::io::{self, IoError};
 
 /// Why directions could not be written or read.
@@ -32,6 +33,32 @@ pub enum PersistError {
         path: PathBuf,
         /// The tensor.
         name: String,
+    },
+    /// The file for people, from which classes and counts are read, is damaged.
+    #[error("{} is not a sound directions file: run `hardlight detect` again", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// What the parser said.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A direction's class is not among the classes.
+    #[error("{}: no class {name:?} among its classes: run `hardlight detect` again", path.display())]
+    Class {
+        /// The file.
+        path: PathBuf,
+        /// The class.
+        name: String,
+    },
+    /// The stored whitening cannot be used.
+    #[error("{}: the whitening cannot be used", path.display())]
+    Whitening {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: WhitenError,
     },
 }
 
@@ -139,6 +166,105 @@ fn describe(
     })
 }
 
+/// What of `directions.json` is not in the numbers' file.
+#[derive(Debug, Deserialize)]
+struct Described {
+    classes: Vec<String>,
+    directions: Vec<DescribedMode>,
+}
+
+#[derive(Debug, Deserialize)]
+struct DescribedMode {
+    class: String,
+    mode: u32,
+    finding: bool,
+    right: usize,
+    wrong: usize,
+    bootstrap_cosine_95: Option<(f64, f64)>,
+}
+
+/// Directions as they were written.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Saved {
+    /// The whitening they were learned behind.
+    pub whitening: Whitening,
+    /// Class names in the order of indices.
+    pub classes: Vec<String>,
+    /// The directions; [`Direction::out_of_fold`] is empty, for it is not stored.
+    pub directions: Vec<Direction>,
+}
+
+/// Reads both files of `dir` back.
+///
+/// # Errors
+///
+/// [`PersistError`].
+pub fn read(dir: &Path) -> Result<Saved, PersistError> {
+    let path = dir.join("directions.json");
+    let text = io::read_to_string(&path)?;
+    let described: Described =
+        serde_json::from_str(&text).map_err(|source| PersistError::Json {
+            path: path.clone(),
+            source,
+        })?;
+    let numbers = file(dir);
+    let content = io::read(&numbers)?;
+    let tensors = parse(&content, &numbers)?;
+    let narrow = |name| Ok::<_, PersistError>(tensor(&tensors, &numbers, name)?.mapv(|v| v as f32));
+    let (mean, deviation) = (narrow("mean")?, narrow("deviation")?);
+    let d = mean.len();
+    let shape = |name: &str| PersistError::Tensor {
+        path: numbers.clone(),
+        name: name.to_owned(),
+    };
+    if deviation.len() != d {
+        return Err(shape("deviation"));
+    }
+    let whitening =
+        Whitening::from_parts(mean, deviation).map_err(|source| PersistError::Whitening {
+            path: numbers.clone(),
+            source,
+        })?;
+    let mut directions = Vec::new();
+    for mode in described.directions {
+        let at = described.classes.iter().position(|c| *c == mode.class);
+        let class = at.ok_or_else(|| PersistError::Class {
+            path: path.clone(),
+            name: mode.class.clone(),
+        })?;
+        let name = format!("{class}.{}", mode.mode);
+        let w = tensor(&tensors, &numbers, &format!("{name}.w"))?;
+        let scalars = tensor(&tensors, &numbers, &format!("{name}.scalars"))?.to_vec();
+        let [c, b, cv_score, p_value, q_value, threshold] = scalars[..] else {
+            return Err(shape(&format!("{name}.scalars")));
+        };
+        if w.len() != d {
+            return Err(shape(&format!("{name}.w")));
+        }
+        directions.push(Direction {
+            class,
+            mode: mode.mode,
+            w,
+            b,
+            c,
+            cv_score,
+            p_value,
+            q_value,
+            threshold,
+            right: mode.right,
+            wrong: mode.wrong,
+            too_few: q_value < 0.05 && !mode.finding,
+            bootstrap_cosine: mode.bootstrap_cosine_95,
+            out_of_fold: Vec::new(),
+        });
+    }
+    Ok(Saved {
+        whitening,
+        classes: described.classes,
+        directions,
+    })
+}
+
 /// Reads the weights of a class's mode back, `[d]`.
 ///
 /// # Errors
@@ -147,17 +273,31 @@ fn describe(
 pub fn read_weights(dir: &Path, class: usize, mode: u32) -> Result<Array1<f64>, PersistError> {
     let path = file(dir);
     let content = io::read(&path)?;
-    let tensors = SafeTensors::deserialize(&content).map_err(|source| PersistError::Format {
-        path: path.clone(),
+    tensor(
+        &parse(&content, &path)?,
+        &path,
+        &format!("{class}.{mode}.w"),
+    )
+}
+
+fn parse<'a>(content: &'a [u8], path: &Path) -> Result<SafeTensors<'a>, PersistError> {
+    SafeTensors::deserialize(content).map_err(|source| PersistError::Format {
+        path: path.to_owned(),
         source,
-    })?;
-    let name = format!("{class}.{mode}.w");
+    })
+}
+
+/// A float64 vector by its name.
+fn tensor(tensors: &SafeTensors<'_>, path: &Path, name: &str) -> Result<Array1<f64>, PersistError> {
     let view = tensors
-        .tensor(&name)
+        .tensor(name)
         .ok()
-        .filter(|view| view.dtype() == Dtype::F64);
+        .filter(|view| view.dtype() == Dtype::F64 && view.shape().len() == 1);
     let Some(view) = view else {
-        return Err(PersistError::Tensor { path, name });
+        return Err(PersistError::Tensor {
+            path: path.to_owned(),
+            name: name.to_owned(),
+        });
     };
     Ok(view
         .data()
@@ -211,6 +351,23 @@ mod tests {
             read_weights(dir.path(), 1, 0),
             Err(PersistError::Tensor { .. })
         ));
+        let mut expected = fitted.directions.clone();
+        expected[0].out_of_fold.clear();
+        // Whether mistakes are too few shows only where nothing else forbids a finding.
+        expected[0].too_few &= expected[0].q_value < 0.05;
+        let saved = read(dir.path()).unwrap();
+        assert_eq!(
+            saved,
+            Saved {
+                whitening,
+                classes: vec!["cat".to_owned()],
+                directions: expected
+            }
+        );
+        assert_eq!(
+            saved.directions[0].is_finding(),
+            fitted.directions[0].is_finding()
+        );
         let json = std::fs::read_to_string(dir.path().join("directions.json")).unwrap();
         assert!(json.contains("\"class\": \"cat\""), "{json}");
     }

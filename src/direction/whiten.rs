@@ -109,14 +109,27 @@ impl Whitening {
             }
         }
         let deviation = squares.mapv(|s| (s / (n as f64 - 1.0)).sqrt() as f32);
+        Self::from_parts(mean.mapv(|m| m as f32), deviation)
+    }
+
+    /// The whitening of a mean and a deviation that [`Whitening::fit`] gave, both `[d]`.
+    ///
+    /// # Errors
+    ///
+    /// [`WhitenError::NoVariation`] if every dimension would be dropped.
+    pub(super) fn from_parts(
+        mean: Array1<f32>,
+        deviation: Array1<f32>,
+    ) -> Result<Self, WhitenError> {
+        let dims = mean.len();
         // A dead unit's deviation is rounding noise of its value, not exactly zero.
-        let dead = |d: usize| f64::from(deviation[d]) <= 1e-7 * mean[d].abs();
+        let dead = |d: usize| f64::from(deviation[d]) <= 1e-7 * f64::from(mean[d]).abs();
         let dropped: Vec<usize> = (0..dims).filter(|&d| dead(d)).collect();
         if dropped.len() == dims {
             return Err(WhitenError::NoVariation { dims });
         }
         Ok(Self {
-            mean: mean.mapv(|m| m as f32),
+            mean,
             deviation,
             dropped,
         })

@@ -12,12 +12,15 @@
 //! An image lies at `root/path`. A relative `root` starts from the run folder (`.` for generated
 //! images), so a run folder can be moved, and moved together with its data.
 //!
-//! [`verify`] checks a run folder against its manifest and ledger.
+//! [`verify`] checks a run folder against its manifest and ledger; [`weigh`] changes weights by
+//! alignment; [`export`] lays the images out for particular readers.
 //!
-//! Not here: exports for particular loaders, and which images go in.
+//! Not here: which images go in.
 
+pub mod export;
 mod row;
 pub mod verify;
+pub mod weigh;
 mod write;
 
 pub use row::{COLUMNS, Column, Kind, Row, Source};
@@ -83,6 +86,17 @@ pub enum ManifestError {
     NotUtf8 {
         /// The path.
         path: PathBuf,
+    },
+
+    /// An original has no alignment to be weighed by.
+    #[error(
+        "row {row} ({id:?}) has no embedding: the training data changed since the run, so run it again"
+    )]
+    NotEmbedded {
+        /// The row.
+        row: usize,
+        /// Its id.
+        id: String,
     },
 
     /// An encoder failed.

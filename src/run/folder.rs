@@ -31,6 +31,7 @@ const RESULTS: &[&str] = &[
     "data",
     "directions.json",
     "directions.safetensors",
+    "evaluate.json",
     "images",
     "ledger.jsonl",
     "ledger.parquet",
@@ -458,6 +459,16 @@ fn set_aside(root: &Path) -> Result<(), IoError> {
         }
     }
     Ok(())
+}
+
+/// The settings that a folder's run was made with, as its `run.json` has them: for commands that only
+/// read.
+///
+/// # Errors
+///
+/// [`FolderError::Io`], [`FolderError::Damaged`], [`FolderError::Newer`].
+pub fn read_settings(layout: &Layout) -> Result<Value, FolderError> {
+    read_record(&layout.run_json()).map(|record| record.settings)
 }
 
 fn read_record(path: &Path) -> Result<Record, FolderError> {

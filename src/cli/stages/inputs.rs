@@ -53,6 +53,21 @@ pub(in crate::cli) enum Space {
     Matrix(PathBuf),
 }
 
+impl Space {
+    /// The space that settings ask for.
+    pub(in crate::cli) fn of(settings: &Settings) -> Self {
+        match settings.embed.space.as_str() {
+            // CLIP's space has captions in it; a classifier's own is the next best.
+            "auto" if settings.embed.clip.is_none() && settings.data.classifier.is_some() => {
+                Self::Classifier
+            }
+            "auto" | "clip" => Self::Clip,
+            "classifier" => Self::Classifier,
+            file => Self::Matrix(PathBuf::from(file)),
+        }
+    }
+}
+
 /// Opens and checks every input; nothing is written but the hub's cache.
 pub(in crate::cli) fn open(
     settings: &Settings,
@@ -62,15 +77,7 @@ pub(in crate::cli) fn open(
     ui: &mut Ui,
     stop: &Stop,
 ) -> anyhow::Result<Inputs> {
-    let space = match settings.embed.space.as_str() {
-        // CLIP's space has captions in it; a classifier's own is the next best.
-        "auto" if settings.embed.clip.is_none() && settings.data.classifier.is_some() => {
-            Space::Classifier
-        }
-        "auto" | "clip" => Space::Clip,
-        "classifier" => Space::Classifier,
-        file => Space::Matrix(PathBuf::from(file)),
-    };
+    let space = Space::of(settings);
     if space == Space::Clip && settings.embed.clip.is_none() {
         let text = "directions need a space: give --clip DIR, or --space classifier with \
                     --classifier DIR, or --space FILE with your own embeddings";
@@ -198,7 +205,7 @@ fn open_model(
 
 /// The user's own embeddings in the order of the examples, joined by id where the file has ids, else
 /// by row.
-fn own(path: &Path, dataset: &Dataset) -> anyhow::Result<Array2<f32>> {
+pub(in crate::cli) fn own(path: &Path, dataset: &Dataset) -> anyhow::Result<Array2<f32>> {
     let (matrix, ids) = io::matrix::read_keyed(path)?;
     let n = dataset.examples.len();
     let Some(ids) = ids else {
@@ -242,7 +249,7 @@ fn unwrap_context(error: anyhow::Error) -> anyhow::Error {
     }
 }
 
-fn read_data(settings: &Settings, ui: &mut Ui) -> anyhow::Result<Dataset> {
+pub(in crate::cli) fn read_data(settings: &Settings, ui: &mut Ui) -> anyhow::Result<Dataset> {
     let data = &settings.data;
     let usage = |text: &str| Err(UsageError(text.to_owned()).into());
     if data.dataset.is_none() && (data.label.is_some() || data.group.is_some()) {
