@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use hardlight::diffusion::pipeline::{ImageRequest, Outcome, Pipeline, Sampled, Sampling};
-use hardlight::nn::params::load_all;
+use hardlight::nn::params::{load_all, save};
 use tch::{Device, Kind, Tensor};
 
 const PROMPT: &str = "a photo of an old woman on grass";
@@ -118,6 +118,57 @@ fn sd2_with_v_prediction_and_zero_snr_makes_the_images_of_diffusers() {
 #[test]
 fn sdxl_makes_the_images_of_diffusers() {
     assert_same_images("xl");
+}
+
+/// A copy of SDXL whose decoder has activations beyond float16's 65,504 on the way, and whose config
+/// says whether that is so.
+fn loud(force_upcast: bool) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for part in [
+        "unet",
+        "vae",
+        "text_encoder",
+        "text_encoder_2",
+        "tokenizer",
+        "tokenizer_2",
+        "scheduler",
+        "",
+    ] {
+        std::fs::create_dir_all(dir.path().join(part)).unwrap();
+        for entry in std::fs::read_dir(folder("xl").join(part)).unwrap() {
+            let from = entry.unwrap().path();
+            if from.is_file() {
+                let to = dir.path().join(part).join(from.file_name().unwrap());
+                std::fs::copy(&from, to).unwrap();
+            }
+        }
+    }
+    let path = dir.path().join("vae/diffusion_pytorch_model.safetensors");
+    let mut weights = load_all(&path).unwrap();
+    for name in ["decoder.conv_in.weight", "decoder.conv_in.bias"] {
+        let louder = &weights[name] * 1e6;
+        weights.insert(name.to_owned(), louder);
+    }
+    save(&path, &weights, Kind::Float).unwrap();
+    let path = dir.path().join("vae/config.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let asked = text.replace(
+        "\"force_upcast\": true",
+        &format!("\"force_upcast\": {force_upcast}"),
+    );
+    std::fs::write(&path, asked).unwrap();
+    dir
+}
+
+#[test]
+fn sdxls_vae_leaves_float16_where_its_config_asks() {
+    let want = load_all(&folder("xl").join("expected.safetensors")).unwrap();
+    for upcast in [true, false] {
+        let dir = loud(upcast);
+        let pipeline = Pipeline::open(dir.path(), Device::Cpu, Kind::Half).unwrap();
+        let images = sample(&pipeline, "", &want);
+        assert!(images.iter().all(|image| image.finite == upcast));
+    }
 }
 
 #[test]
