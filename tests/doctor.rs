@@ -238,7 +238,7 @@ fn unknown_blocks_schedulers_and_pipelines_are_told_what_is_known() {
             "UpBlock2D, CrossAttnUpBlock2D",
         ],
     );
-    let file = "model/scheduler/scheduler_config.json";
+    let file = "model/model_index.json";
     let ran = replace(
         file,
         "\"DPMSolverMultistepScheduler\"",
@@ -249,7 +249,7 @@ fn unknown_blocks_schedulers_and_pipelines_are_told_what_is_known() {
         &[file, "`FlowMatchScheduler`, not built in", "ddim, "],
     );
     let ran = replace("model/model_index.json", "\"AutoencoderKL\"", "\"VQModel\"");
-    assert_problem(&ran, &["vae is VQModel: expected AutoencoderKL"]);
+    assert_problem(&ran, &["vae is \"VQModel\": expected AutoencoderKL"]);
 }
 
 #[test]
