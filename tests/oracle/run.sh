@@ -16,7 +16,9 @@ dir=${ORACLE_DIR:-target/oracle}
 mkdir -p "$dir"
 rows=$(realpath "$dir")/rows.jsonl
 : >"$rows"
+all=0
 if [ $# -eq 0 ]; then
+    all=1
     set -- $(cd tests/oracle/full && ls -- *.py | sed 's/\.py$//' | grep -vx -e table -e common)
 fi
 cargo test --release --locked --test oracle --no-run
@@ -42,4 +44,8 @@ for wanted in "$@"; do
     done
 done
 "$venv/bin/python" tests/oracle/full/table.py "$rows" || failed=1
+# The hub's cache, shared with Python's: read on either side what the other wrote.
+if [ "$all" = 1 ]; then
+    cargo test --release --locked --test hub python -- --ignored || failed=1
+fi
 exit $failed

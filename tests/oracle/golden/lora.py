@@ -115,6 +115,8 @@ def write_peft(pipe, folder):
     path, key = folder / "peft.safetensors", "lora_adapter_metadata"
     with safe_open(path, "pt") as file:
         note = file.metadata()[key]
+    # Where the base model lay on the machine that made it is nobody's business.
+    note = re.sub(r'base_model_name_or_path": "[^"]*"', 'base_model_name_or_path": null', note)
     save_file(load_file(path), path, metadata={key: note})
 
 
