@@ -57,6 +57,10 @@ pub(super) struct RunOptions {
     #[arg(long, value_name = "DIR|ID")]
     clip: Option<PathBuf>,
 
+    /// Embeddings that --clip made of the images before: .npy or .safetensors, joined by id or row.
+    #[arg(long, value_name = "FILE")]
+    embeddings: Option<PathBuf>,
+
     /// Where directions live: `clip`, `classifier`, or a .npy or .safetensors matrix [default: clip if given].
     #[arg(long, value_name = "SPACE")]
     space: Option<String>,
@@ -162,6 +166,7 @@ impl RunOptions {
         s.data.predictions = self.predictions.or(s.data.predictions);
         s.data.classifier = self.classifier.or(s.data.classifier);
         s.embed.clip = self.clip.or(s.embed.clip);
+        s.embed.embeddings = self.embeddings.or(s.embed.embeddings);
         put(&mut s.embed.space, self.space);
         put(&mut s.captions.grammar, self.grammar);
         put(&mut s.captions.per_class, self.captions_per_class);
