@@ -24,14 +24,20 @@ fn folder(kept: &[&str], files: &[(&str, &str)]) -> tempfile::TempDir {
     dir
 }
 
+/// Of these CLIP's tokenizer gets the first.
+fn captions() -> Vec<String> {
+    let text = std::fs::read_to_string(golden_folder("captions.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
 /// Ids by `transformers.CLIPTokenizer`, made by `tests/oracle/golden/tokenizer.py`.
 #[test]
 fn ids_are_those_of_transformers() {
     let text = std::fs::read_to_string(Path::new(GOLDEN).join("tokenizer.json")).unwrap();
     let golden: Value = serde_json::from_str(&text).unwrap();
-    let captions: Vec<String> = serde_json::from_value(golden["captions"].clone()).unwrap();
-    let variants = golden["variants"].as_array().unwrap();
-    assert!(captions.len() >= 40 && variants.len() >= 5);
+    let variants = golden.as_array().unwrap();
+    assert!(variants.len() >= 5);
+    let captions = captions();
     for variant in variants {
         let name = &variant["name"];
         let kept: Vec<String> = serde_json::from_value(variant["kept"].clone()).unwrap();
@@ -58,7 +64,7 @@ fn ids_are_those_of_transformers() {
             assert_eq!(variant[key], ours, "{key} of {name}");
         }
         let theirs: Vec<Vec<u32>> = serde_json::from_value(variant["ids"].clone()).unwrap();
-        assert_eq!(theirs.len(), captions.len());
+        assert!(theirs.len() >= 40 && captions.len() >= theirs.len());
         for (caption, theirs) in captions.iter().zip(theirs) {
             assert_eq!(
                 tokenizer.encode(caption).ids,
@@ -83,8 +89,7 @@ fn golden_folder(kind: &str) -> PathBuf {
 /// Ids by `open_clip.SimpleTokenizer` and `transformers.SiglipTokenizer`, made by the same script.
 #[test]
 fn ids_are_those_of_open_clip_and_of_siglip() {
-    let text = std::fs::read_to_string(golden_folder("captions.json")).unwrap();
-    let captions: Vec<String> = serde_json::from_str(&text).unwrap();
+    let captions = captions();
     assert!(captions.len() >= 80);
     for kind in ["open_clip", "siglip"] {
         let dir = golden_folder(kind);
