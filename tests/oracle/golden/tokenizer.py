@@ -13,9 +13,13 @@ Made with transformers 5.23.0, tokenizers 0.23.3, open_clip 3.3.0, ftfy 6.3.1, s
 import contextlib
 import gzip
 import json
+import os
 import pathlib
 import shutil
 import tempfile
+
+# Saved tokenizers say whether it was set.
+os.environ["HF_HUB_OFFLINE"] = "1"
 
 import open_clip
 import open_clip.tokenizer
