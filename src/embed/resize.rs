@@ -15,12 +15,11 @@
 //! Source: written from the behaviour of Pillow's `Resample.c` and torch's antialiased upsampling;
 //! Keys 1981, "Cubic convolution interpolation for digital image processing".
 
+mod other;
+
 use std::ops::Range;
 
-use image::RgbImage;
-
-/// Channels of a pixel.
-const CHANNELS: usize = 3;
+use image::{ImageBuffer, Pixel, RgbImage};
 
 /// Whose arithmetic the resampling follows. It changes embeddings a little, so it belongs into the
 /// key of whatever is computed from them.
@@ -90,53 +89,92 @@ pub fn resize(
     filter: Filter,
     kernel: Kernel,
 ) -> RgbImage {
-    let pixels = window(
-        image,
-        (width as usize, height as usize),
-        (0..width as usize, 0..height as usize),
+    let window = Window {
+        size: (width as usize, height as usize),
+        columns: 0..width as usize,
+        rows: 0..height as usize,
         filter,
         kernel,
-    );
+    };
+    let pixels = window.bytes::<3>(Pixels::of(image));
     RgbImage::from_raw(width, height, pixels).unwrap_or_else(|| RgbImage::new(width, height))
 }
 
-/// The bytes of the window `columns × rows` of the image resized to `size` (width, height).
-///
-/// The ranges must lie within `size`. An empty image has no pixels to weigh and gives none.
-pub(super) fn window(
-    image: &RgbImage,
-    size: (usize, usize),
-    (columns, rows): (Range<usize>, Range<usize>),
-    filter: Filter,
-    kernel: Kernel,
-) -> Vec<u8> {
-    let (width, height) = (image.width() as usize, image.height() as usize);
-    if width == 0 || height == 0 || columns.is_empty() || rows.is_empty() {
-        return Vec::new();
+/// An image's samples, row by row.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pixels<'a, T> {
+    /// As many for a pixel as it has channels.
+    pub(super) samples: &'a [T],
+    pub(super) width: usize,
+    pub(super) height: usize,
+}
+
+impl<'a, T> Pixels<'a, T> {
+    pub(super) fn of<P: Pixel<Subpixel = T>>(image: &'a ImageBuffer<P, Vec<T>>) -> Self {
+        Self {
+            samples: image.as_raw(),
+            width: image.width() as usize,
+            height: image.height() as usize,
+        }
     }
-    let xs = Axis::new(width, size.0, columns, filter, kernel);
-    let ys = Axis::new(height, size.1, rows, filter, kernel);
-    // python-pillow/Pillow#9549: the height shrinks, by more than twice what the width does.
-    let rows_first =
-        kernel == Kernel::Pil && height > size.1 && height - size.1 + 2 * size.0 > 2 * width;
-    let (columns, rows) = (xs.span(), ys.span());
-    let (bytes, stride) = (image.as_raw().as_slice(), width * CHANNELS);
-    if rows_first {
-        let part = columns.start * CHANNELS..columns.end * CHANNELS;
-        let between = ys.mix_rows(|row| &bytes[row * stride..][part.clone()], part.len());
-        let stride = part.len();
-        xs.mix_columns(
-            |row| &between[row * stride..][..stride],
-            0..ys.taps.len(),
-            columns.start,
-        )
-    } else {
-        let between = xs.mix_columns(|row| &bytes[row * stride..][..stride], rows.clone(), 0);
-        let stride = xs.taps.len() * CHANNELS;
-        ys.mix_rows(
-            |row| &between[(row - rows.start) * stride..][..stride],
-            stride,
-        )
+}
+
+/// A part of a resized image, and how it is resized.
+#[derive(Debug, Clone)]
+pub(super) struct Window {
+    /// Width and height of the whole resized image.
+    pub(super) size: (usize, usize),
+    /// The part that is wanted; it must lie within `size`.
+    pub(super) columns: Range<usize>,
+    /// As `columns`.
+    pub(super) rows: Range<usize>,
+    pub(super) filter: Filter,
+    pub(super) kernel: Kernel,
+}
+
+impl Window {
+    /// The bytes of the part. An image or part without pixels gives none.
+    pub(super) fn bytes<const CHANNELS: usize>(&self, image: Pixels<'_, u8>) -> Vec<u8> {
+        let Pixels { width, height, .. } = image;
+        if self.is_empty(width, height) {
+            return Vec::new();
+        }
+        let (filter, kernel) = (self.filter, self.kernel);
+        let xs = Axis::new(width, self.size.0, self.columns.clone(), filter, kernel);
+        let ys = Axis::new(height, self.size.1, self.rows.clone(), filter, kernel);
+        let (columns, rows) = (xs.span(), ys.span());
+        let (bytes, stride) = (image.samples, width * CHANNELS);
+        if self.rows_first(width, height) {
+            let part = columns.start * CHANNELS..columns.end * CHANNELS;
+            let between = ys.mix_rows(|row| &bytes[row * stride..][part.clone()], part.len());
+            let stride = part.len();
+            xs.mix_columns::<CHANNELS>(
+                |row| &between[row * stride..][..stride],
+                0..ys.taps.len(),
+                columns.start,
+            )
+        } else {
+            let row = |row: usize| &bytes[row * stride..][..stride];
+            let between = xs.mix_columns::<CHANNELS>(row, rows.clone(), 0);
+            let stride = xs.taps.len() * CHANNELS;
+            ys.mix_rows(
+                |row| &between[(row - rows.start) * stride..][..stride],
+                stride,
+            )
+        }
+    }
+
+    fn is_empty(&self, width: usize, height: usize) -> bool {
+        width == 0 || height == 0 || self.columns.is_empty() || self.rows.is_empty()
+    }
+
+    /// Whether the vertical pass comes first: python-pillow/Pillow#9549, the height shrinks, by more
+    /// than twice what the width does.
+    fn rows_first(&self, width: usize, height: usize) -> bool {
+        let (to_width, to_height) = self.size;
+        self.kernel == Kernel::Pil
+            && height > to_height
+            && height - to_height + 2 * to_width > 2 * width
     }
 }
 
@@ -188,7 +226,7 @@ impl Axis {
     }
 
     /// Horizontal pass over `rows`; a row's bytes begin at pixel `first`.
-    fn mix_columns<'a>(
+    fn mix_columns<'a, const CHANNELS: usize>(
         &self,
         bytes: impl Fn(usize) -> &'a [u8],
         rows: Range<usize>,
@@ -369,7 +407,14 @@ mod tests {
                     image::Rgb([(x * 37 + y * 11) as u8, (x * y) as u8, (y * 53) as u8])
                 });
                 let whole = resize(&image, 17, 19, Filter::Bicubic, kernel);
-                let part = window(&image, (17, 19), (4..12, 7..10), Filter::Bicubic, kernel);
+                let window = Window {
+                    size: (17, 19),
+                    columns: 4..12,
+                    rows: 7..10,
+                    filter: Filter::Bicubic,
+                    kernel,
+                };
+                let part = window.bytes::<3>(Pixels::of(&image));
                 let expected: Vec<u8> = (7..10)
                     .flat_map(|y| (4..12).map(move |x| (x, y)))
                     .flat_map(|(x, y)| whole.get_pixel(x, y).0)
@@ -383,8 +428,14 @@ mod tests {
     fn a_thin_strip_costs_no_more_than_its_window() {
         // The whole resized strip would hold 224 × 22 400 000 pixels.
         let strip = RgbImage::from_pixel(100_000, 1, image::Rgb([9, 120, 255]));
-        let size = (22_400_000, 224);
-        let part = window(&strip, size, (50..60, 0..224), Filter::Bicubic, Kernel::Pil);
+        let window = Window {
+            size: (22_400_000, 224),
+            columns: 50..60,
+            rows: 0..224,
+            filter: Filter::Bicubic,
+            kernel: Kernel::Pil,
+        };
+        let part = window.bytes::<3>(Pixels::of(&strip));
         assert_eq!(part.len(), 10 * 224 * 3);
         assert!(part.chunks(3).all(|pixel| pixel == [9, 120, 255]));
     }
