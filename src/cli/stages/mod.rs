@@ -2,7 +2,10 @@
 
 pub(super) mod captions;
 pub(super) mod detect;
+mod embed;
 pub(super) mod generate;
 pub(super) mod inputs;
 pub(super) mod outputs;
+mod predict;
 pub(super) mod proof;
+mod report;
