@@ -28,16 +28,16 @@ pub(super) struct RunOptions {
     #[arg(long, visible_alias = "root", value_name = "DIR")]
     data: Option<PathBuf>,
 
-    /// The layout of --data as published: celeba, chestxray14, imagenet, cifar10, cifar100 or
-    /// webdataset.
+    /// The layout of --data as published: celeba, chestxray14, imagenet, cifar10, cifar100,
+    /// webdataset, or hf for Parquet with images in its rows.
     #[arg(long, value_name = "NAME")]
     dataset: Option<Layout>,
 
-    /// The attribute (celeba), finding (chestxray14) or key (webdataset) that is the label.
+    /// The attribute (celeba), finding (chestxray14), key (webdataset) or column (hf) that is the label.
     #[arg(long, visible_alias = "finding", value_name = "NAME")]
     label: Option<String>,
 
-    /// What groups are made of, for measuring only: another attribute or finding.
+    /// What groups are made of, for measuring only: another of these.
     #[arg(long, value_name = "NAME")]
     group: Option<String>,
 

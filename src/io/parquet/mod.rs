@@ -1,5 +1,8 @@
 //! A record batch as the bytes of a Parquet file: zstd, one row group, no name of a library in it that
-//! would change the bytes.
+//! would change the bytes; and single rows of a Parquet file.
+
+pub(crate) mod guard;
+pub(crate) mod rows;
 
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ArrowWriter;
