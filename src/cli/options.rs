@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use tch::{Cuda, Device, Kind};
 
 use super::exit::UsageError;
-use crate::dataset::Layout;
+use crate::dataset::{Layout, Split};
 use crate::run::settings::{Settings, SettingsError};
 
 /// Flags of every command that works on a run folder.
@@ -52,6 +52,11 @@ pub(super) struct RunOptions {
     /// The classifier itself, a `hardlight-cnn` folder, in place of predictions.
     #[arg(long, value_name = "DIR")]
     classifier: Option<PathBuf>,
+
+    /// The split of more real images, labelled, whose hardest are added to training first; only what
+    /// lacks of --quota is generated.
+    #[arg(long, value_name = "SPLIT")]
+    pool: Option<Split>,
 
     /// CLIP or `SigLIP`: a folder of Transformers or `open_clip`, or the id of one on the hub.
     #[arg(long, value_name = "DIR|ID")]
@@ -165,6 +170,7 @@ impl RunOptions {
         s.data.table = self.table.or(s.data.table);
         s.data.predictions = self.predictions.or(s.data.predictions);
         s.data.classifier = self.classifier.or(s.data.classifier);
+        s.data.pool = self.pool.or(s.data.pool);
         s.embed.clip = self.clip.or(s.embed.clip);
         s.embed.embeddings = self.embeddings.or(s.embed.embeddings);
         put(&mut s.embed.space, self.space);

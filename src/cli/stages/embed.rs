@@ -38,7 +38,8 @@ pub(super) fn embed(
     let mut shas = Vec::new();
     if let Some(encoder) = inputs.encoder() {
         let dataset = &inputs.dataset;
-        for split in [Split::Train, Split::Val, Split::Test] {
+        let splits = [Split::Train, Split::Val, Split::Test];
+        for split in splits.into_iter().chain(context.settings.data.pool) {
             let rows: Vec<usize> = dataset.of_split(split).map(|(i, _)| i).collect();
             if rows.is_empty() {
                 continue;
