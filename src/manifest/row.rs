@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ManifestError;
 use crate::dataset::{Example, Split};
+use crate::io::source::Member;
 use crate::run::ledger::Entry;
 use crate::run::png::DigitalSource;
 
@@ -219,7 +220,7 @@ impl Row {
         };
         let (id, path) = (example.id.clone(), example.path.clone());
         Self {
-            member: example.member.as_ref().map(|part| part.name.clone()),
+            member: example.member.as_ref().map(Member::name),
             label: example.label,
             split,
             class: class.to_owned(),

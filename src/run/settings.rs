@@ -133,6 +133,8 @@ impl Default for Data {
 pub struct Embed {
     /// A Transformers `CLIPModel` folder.
     pub clip: Option<PathBuf>,
+    /// Embeddings that `clip` made before, a row an example.
+    pub embeddings: Option<PathBuf>,
     /// `auto`, `clip`, `classifier`, or a matrix file.
     pub space: String,
 }
@@ -141,6 +143,7 @@ impl Default for Embed {
     fn default() -> Self {
         Self {
             clip: None,
+            embeddings: None,
             space: "auto".to_owned(),
         }
     }
