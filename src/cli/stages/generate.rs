@@ -81,7 +81,7 @@ pub(in crate::cli) fn generate(
     }
     lay_out(&mut plans);
     let judges = judges(settings, &plans, detected, captioned)?;
-    let duplicates = duplicates(settings, inputs, detected);
+    let duplicates = duplicates(context, inputs, detected);
     let finish = finish(context, inputs)?;
     let recipe = Recipe {
         steps: u32::try_from(sampling.steps).unwrap_or(u32::MAX),

@@ -75,7 +75,7 @@ impl Set {
         let known = Known::new(
             Against::Train,
             self.of_train.view(),
-            vec![("train/a.png", image)],
+            vec![("train/a.png", Some(image))],
             Exif::Ignore,
         );
         let duplicates = Duplicates::new(DuplicateOptions::default(), vec![known]);
