@@ -38,6 +38,7 @@ const RESULTS: &[&str] = &[
     "manifest",
     "previews",
     "rejected",
+    "report",
     "report.json",
     "retraining.json",
     "run.log",
@@ -53,6 +54,7 @@ const FOLDERS: &[&str] = &[
     "manifest",
     "previews",
     "rejected",
+    "report",
 ];
 
 /// How the names of temporary files begin; see [`crate::io::write_atomic`].

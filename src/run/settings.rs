@@ -120,6 +120,8 @@ pub struct Embed {
     pub clip: Option<PathBuf>,
     /// `auto`, `clip`, `classifier`, or a matrix file.
     pub space: String,
+    /// Other spaces to compare detection in, by the same words.
+    pub compare: Vec<String>,
 }
 
 impl Default for Embed {
@@ -127,6 +129,7 @@ impl Default for Embed {
         Self {
             clip: None,
             space: "auto".to_owned(),
+            compare: Vec::new(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub(super) mod captions;
 pub(super) mod detect;
+mod doubts;
 mod embed;
 pub(super) mod generate;
 pub(super) mod inputs;
@@ -9,3 +10,6 @@ pub(super) mod outputs;
 mod predict;
 pub(super) mod proof;
 mod report;
+pub(super) mod space;
+mod study;
+mod tables;

@@ -9,6 +9,7 @@ use super::captions::Captioned;
 use super::detect::Detected;
 use super::generate::Generated;
 use super::inputs::Inputs;
+use super::tables;
 use crate::caption::Kind;
 use crate::cli::exit::ExitStatus;
 use crate::cli::session::{Context, Done};
@@ -126,6 +127,7 @@ pub(in crate::cli) fn summary(done: &Done) -> Value {
             "cv_score": direction.cv_score,
             "p_value": direction.p_value,
             "finding": direction.is_finding(),
+            "barred": detected.barred.get(&direction.class).map_or(&[][..], Vec::as_slice),
             "c": direction.c,
             "threshold": direction.threshold,
             "top_captions": top_captions(captioned.as_ref(), at),
@@ -133,10 +135,8 @@ pub(in crate::cli) fn summary(done: &Done) -> Value {
             "kept": plan.map_or(0, |(_, outcome)| outcome.kept().count()),
             "quota_met": plan.map(|(_, outcome)| outcome.met),
             "rejected": rejected,
-            "minority_share_top50": report.and_then(|r| {
-                r.at.iter().find(|head| head.k == TOP).and_then(|head| head.minority)
-            }),
-            "minority_share_base": report.and_then(|r| r.minority_base),
+            "minority_share_top50": report.and_then(|r| r.figures.head(TOP)?.minority),
+            "minority_share_base": report.and_then(|r| r.figures.minority_base),
             "sentence": report.map(|r| r.sentence.as_str()),
         }));
     }
@@ -148,7 +148,7 @@ pub(in crate::cli) fn summary(done: &Done) -> Value {
         "schema": SCHEMA,
         "version": env!("CARGO_PKG_VERSION"),
         "classes": classes,
-        "warnings": detected.warnings,
+        "warnings": detected.warnings.iter().map(|w| w.text.as_str()).collect::<Vec<_>>(),
         "seconds": seconds,
     })
 }
@@ -188,7 +188,7 @@ pub(in crate::cli) fn table(ui: &mut Ui, done: &Done) {
     ));
     for (at, direction) in detected.fitted.directions.iter().enumerate() {
         let report = detected.reports.get(at);
-        let head = report.and_then(|r| r.at.iter().find(|head| head.k == TOP));
+        let head = report.and_then(|r| r.figures.head(TOP));
         let plan = generated.as_ref().and_then(|generated| {
             let mut hard = generated.of(Arm::Hard);
             hard.find(|(plan, _)| (plan.class, plan.mode) == (direction.class, direction.mode))
@@ -204,7 +204,7 @@ pub(in crate::cli) fn table(ui: &mut Ui, done: &Done) {
             direction.cv_score,
             direction.p_value,
             percent(head.map(|head| head.direction)),
-            percent(report.map(|r| 1.0 - r.model_accuracy)),
+            percent(report.map(|r| r.figures.error())),
             count(plan.map(|(_, outcome)| outcome.kept().count())),
             count(plan.map(|(_, outcome)| outcome.entries.len())),
         ));
@@ -227,19 +227,7 @@ pub(in crate::cli) fn table(ui: &mut Ui, done: &Done) {
             }
         }
     }
-    for report in &detected.reports {
-        ui.say(format_args!("\n{}", report.sentence));
-        ui.say("  K     direction  least confident  random");
-        for head in &report.at {
-            let least = head
-                .least_confidence
-                .map_or_else(|| "-".to_owned(), |s| format!("{s:.2}"));
-            ui.say(format_args!(
-                "  {:<5} {:>9.2} {least:>16} {:>7.2}",
-                head.k, head.direction, head.random
-            ));
-        }
-    }
+    tables::show(ui, inputs, detected);
 }
 
 /// Where everything is.
@@ -260,5 +248,9 @@ pub(in crate::cli) fn paths(ui: &mut Ui, layout: &Layout, done: &Done) {
         ));
     }
     ui.say(format_args!("report    {}", layout.report().display()));
+    ui.say(format_args!(
+        "tables    {}",
+        layout.report_dir().join("classes.csv").display()
+    ));
     ui.say(format_args!("summary   {}", layout.summary().display()));
 }
