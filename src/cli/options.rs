@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use tch::{Cuda, Device, Kind};
 
 use super::exit::UsageError;
+use super::stages::space::listed;
 use crate::dataset::{Layout, Split};
 use crate::run::settings::{Settings, SettingsError};
 
@@ -67,8 +68,9 @@ pub(super) struct RunOptions {
     embeddings: Option<PathBuf>,
 
     /// Where directions live: `clip`, `classifier`, or a .npy or .safetensors matrix [default: clip if given].
+    /// Several, with commas or one by one, are compared; the first is the run's.
     #[arg(long, value_name = "SPACE")]
-    space: Option<String>,
+    space: Vec<String>,
 
     /// Grammar (world, cifar10, general or a .toml) or text file of captions [default: general].
     #[arg(long, value_name = "NAME|FILE")]
@@ -143,7 +145,7 @@ pub(super) struct RunOptions {
     #[arg(long, value_name = "N")]
     keep_rejected: Option<usize>,
 
-    /// Generate from directions that are no better than chance too.
+    /// Generate from directions that are no better than chance, or doubtful, too.
     #[arg(long)]
     force: bool,
 
@@ -173,7 +175,11 @@ impl RunOptions {
         s.data.pool = self.pool.or(s.data.pool);
         s.embed.clip = self.clip.or(s.embed.clip);
         s.embed.embeddings = self.embeddings.or(s.embed.embeddings);
-        put(&mut s.embed.space, self.space);
+        let mut spaces = listed(&self.space).into_iter();
+        if let Some(first) = spaces.next() {
+            s.embed.space = first;
+            s.embed.compare = spaces.collect();
+        }
         put(&mut s.captions.grammar, self.grammar);
         put(&mut s.captions.per_class, self.captions_per_class);
         let g = &mut s.generate;

@@ -137,6 +137,8 @@ pub struct Embed {
     pub embeddings: Option<PathBuf>,
     /// `auto`, `clip`, `classifier`, or a matrix file.
     pub space: String,
+    /// Other spaces to compare detection in, by the same words.
+    pub compare: Vec<String>,
 }
 
 impl Default for Embed {
@@ -145,6 +147,7 @@ impl Default for Embed {
             clip: None,
             embeddings: None,
             space: "auto".to_owned(),
+            compare: Vec::new(),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ndarray::{Array2, Axis};
 
-use super::inputs::{Inputs, Space};
+use super::inputs::{Inputs, Space, own};
 use crate::cli::exit::InputError;
 use crate::cli::session::Context;
 use crate::dataset::{Dataset, Split};
@@ -25,7 +25,7 @@ pub(in crate::cli) struct Part {
     pub(in crate::cli) matrix: Array2<f32>,
 }
 
-/// Embeddings by split; none if asked to stop.
+/// Embeddings by split in the run's space; none if asked to stop.
 pub(super) fn embed(
     context: &mut Context<'_>,
     inputs: &mut Inputs,
@@ -34,56 +34,9 @@ pub(super) fn embed(
         compare(context, inputs, matrix)?;
         return Ok(Some(by_split(matrix, &inputs.dataset)));
     }
-    let mut parts = BTreeMap::new();
-    let mut shas = Vec::new();
-    if let Some(encoder) = inputs.encoder() {
-        let dataset = &inputs.dataset;
-        let splits = [Split::Train, Split::Val, Split::Test];
-        for split in splits.into_iter().chain(context.settings.data.pool) {
-            let rows: Vec<usize> = dataset.of_split(split).map(|(i, _)| i).collect();
-            if rows.is_empty() {
-                continue;
-            }
-            let images: Vec<_> = rows
-                .iter()
-                .map(|&i| {
-                    (
-                        dataset.examples[i].id.clone(),
-                        dataset.image(&dataset.examples[i]),
-                    )
-                })
-                .collect();
-            let place = Place::new(&context.layout.embeddings_dir(), split.name());
-            let mut stage = context
-                .ui
-                .stage(&format!("embed {split}"), rows.len(), "images");
-            let embedded = cache::embed(
-                &place,
-                &images,
-                inputs.exif,
-                encoder,
-                &|| context.stop.asked(),
-                &mut |done| stage.set(done, ""),
-            )?;
-            let Some(embedded) = embedded else {
-                return Ok(None);
-            };
-            context.ui.note(format_args!(
-                "{} of {} were new",
-                embedded.fresh,
-                rows.len()
-            ));
-            stage.end(context.ui);
-            shas.extend(rows.iter().copied().zip(embedded.sha256));
-            parts.insert(
-                split,
-                Part {
-                    rows,
-                    matrix: embedded.embeddings.matrix,
-                },
-            );
-        }
-    }
+    let Some((parts, shas)) = encode(context, inputs, &inputs.space, "")? else {
+        return Ok(None);
+    };
     for (row, sha) in shas {
         inputs.sha256[row] = Some(sha);
     }
@@ -132,6 +85,88 @@ fn compare(context: &mut Context<'_>, inputs: &Inputs, matrix: &Array2<f32>) -> 
         rows.len()
     ));
     Ok(())
+}
+
+/// Embeddings by split in a space that is only compared; none if asked to stop.
+pub(super) fn embed_in(
+    context: &mut Context<'_>,
+    inputs: &Inputs,
+    space: &Space,
+) -> anyhow::Result<Option<BTreeMap<Split, Part>>> {
+    if let Space::Matrix(path) = space {
+        return Ok(Some(by_split(
+            &own(path, &inputs.dataset)?,
+            &inputs.dataset,
+        )));
+    }
+    let prefix = format!("{}-", space.name());
+    Ok(encode(context, inputs, space, &prefix)?.map(|(parts, _)| parts))
+}
+
+/// Embeddings by split, and the hash of every image by its row of the data set.
+type Encoded = (BTreeMap<Split, Part>, Vec<(usize, String)>);
+
+fn encode(
+    context: &mut Context<'_>,
+    inputs: &Inputs,
+    space: &Space,
+    prefix: &str,
+) -> anyhow::Result<Option<Encoded>> {
+    let mut parts = BTreeMap::new();
+    let mut shas = Vec::new();
+    let Some(encoder) = inputs.encoder(space) else {
+        return Ok(Some((parts, shas)));
+    };
+    let dataset = &inputs.dataset;
+    for split in Split::ALL {
+        let rows: Vec<usize> = dataset.of_split(split).map(|(i, _)| i).collect();
+        // A pool is embedded to pick from, or, where there are predictions, to report on.
+        let known = |&i: &usize| dataset.examples[i].prediction.is_some();
+        let wanted = context.settings.data.pool == Some(split) || split != Split::Pool;
+        if rows.is_empty() || !wanted && !rows.iter().any(known) {
+            continue;
+        }
+        let images: Vec<_> = rows
+            .iter()
+            .map(|&i| {
+                (
+                    dataset.examples[i].id.clone(),
+                    dataset.image(&dataset.examples[i]),
+                )
+            })
+            .collect();
+        let name = format!("{prefix}{split}");
+        let place = Place::new(&context.layout.embeddings_dir(), &name);
+        let mut stage = context
+            .ui
+            .stage(&format!("embed {name}"), rows.len(), "images");
+        let embedded = cache::embed(
+            &place,
+            &images,
+            inputs.exif,
+            encoder,
+            &|| context.stop.asked(),
+            &mut |done| stage.set(done, ""),
+        )?;
+        let Some(embedded) = embedded else {
+            return Ok(None);
+        };
+        context.ui.note(format_args!(
+            "{} of {} were new",
+            embedded.fresh,
+            rows.len()
+        ));
+        stage.end(context.ui);
+        shas.extend(rows.iter().copied().zip(embedded.sha256));
+        parts.insert(
+            split,
+            Part {
+                rows,
+                matrix: embedded.embeddings.matrix,
+            },
+        );
+    }
+    Ok(Some((parts, shas)))
 }
 
 /// A matrix with a row an example, by split.

@@ -1,7 +1,7 @@
 //! Opening what a run reads: the data set, predictions, models.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context as _;
 use ndarray::{Array2, Axis};
@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tch::{Device, Kind};
 
 use super::generate::sampling;
+pub(in crate::cli) use super::space::Space;
 use crate::classifier::Cnn;
 use crate::cli::exit::{InputError, UsageError};
 use crate::cli::models;
@@ -37,35 +38,14 @@ pub(in crate::cli) struct Inputs {
     pub(in crate::cli) safety: Option<Safety>,
     pub(in crate::cli) pipeline_name: String,
     pub(in crate::cli) space: Space,
+    /// Spaces that detection is compared in besides.
+    pub(in crate::cli) compared: Vec<Space>,
     /// Embeddings that were made before, a row an example.
     pub(in crate::cli) own: Option<Array2<f32>>,
     pub(in crate::cli) exif: Exif,
-    /// SHA-256 of the train images' files by row of the data set, as far as they were read.
+    /// SHA-256 of the images' files by row of the data set, as far as they were read.
     pub(in crate::cli) sha256: Vec<Option<String>>,
     data_fingerprint: String,
-}
-
-/// Where directions live.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::cli) enum Space {
-    Clip,
-    Classifier,
-    Matrix(PathBuf),
-}
-
-impl Space {
-    /// The space that settings ask for.
-    pub(in crate::cli) fn of(settings: &Settings) -> Self {
-        match settings.embed.space.as_str() {
-            // CLIP's space has captions in it; a classifier's own is the next best.
-            "auto" if settings.embed.clip.is_none() && settings.data.classifier.is_some() => {
-                Self::Classifier
-            }
-            "auto" | "clip" => Self::Clip,
-            "classifier" => Self::Classifier,
-            file => Self::Matrix(PathBuf::from(file)),
-        }
-    }
 }
 
 /// Opens and checks every input; nothing is written but the hub's cache.
@@ -77,15 +57,7 @@ pub(in crate::cli) fn open(
     ui: &mut Ui,
     stop: &Stop,
 ) -> anyhow::Result<Inputs> {
-    let space = Space::of(settings);
-    if space == Space::Clip && settings.embed.clip.is_none() {
-        let text = "directions need a space: give --clip DIR, or --space classifier with \
-                    --classifier DIR, or --space FILE with your own embeddings";
-        return Err(UsageError(text.to_owned()).into());
-    }
-    if space == Space::Classifier && settings.data.classifier.is_none() {
-        return Err(UsageError("--space classifier needs --classifier DIR".to_owned()).into());
-    }
+    let (space, compared) = (Space::of(settings), Space::compared(settings)?);
     let mut dataset = read_data(settings, ui)?;
     if let Some(path) = &settings.data.predictions {
         let joined = dataset::join_predictions(&mut dataset, path)?;
@@ -101,6 +73,12 @@ pub(in crate::cli) fn open(
         Some(path) => Some(own(path, &dataset)?),
         None => None,
     };
+    for space in &compared {
+        if let Space::Matrix(path) = space {
+            // Read again when its turn comes: several of them need not fit into memory at once.
+            self::own(path, &dataset)?;
+        }
+    }
     let classifier = match &settings.data.classifier {
         Some(dir) => {
             let cnn = Cnn::read(dir, device)
@@ -171,6 +149,7 @@ pub(in crate::cli) fn open(
         safety,
         pipeline_name,
         space,
+        compared,
         own,
         exif,
         sha256,
@@ -347,9 +326,9 @@ fn data_fingerprint(dataset: &Dataset) -> String {
 }
 
 impl Inputs {
-    /// The encoder of the space, where it has one.
-    pub(in crate::cli) fn encoder(&self) -> Option<&dyn ImageEncoder> {
-        match self.space {
+    /// The encoder of a space, where it has one.
+    pub(in crate::cli) fn encoder(&self, space: &Space) -> Option<&dyn ImageEncoder> {
+        match space {
             Space::Clip => self.clip.as_ref().map(|clip| clip as &dyn ImageEncoder),
             Space::Classifier => self.classifier.as_ref().map(|c| c as &dyn ImageEncoder),
             Space::Matrix(_) => None,
@@ -370,16 +349,15 @@ impl Inputs {
         value["data"]["fingerprint"] = self.data_fingerprint.clone().into();
         // Both were checked when the inputs were opened.
         let matrix = matrix_file(&self.space, settings).ok().flatten();
-        let matrix = matrix.and_then(|path| {
-            let (folder, name) = (path.parent()?, path.file_name()?.to_str()?);
-            io::fingerprint(folder, &[name]).ok()
-        });
+        let matrix = matrix.and_then(super::space::hash);
+        let compared: Vec<_> = self.compared.iter().map(Space::hash).collect();
         value["models"] = json!({
             "clip": self.clip.as_ref().map(ImageEncoder::fingerprint),
             "classifier": self.classifier.as_ref().map(ImageEncoder::fingerprint),
             "diffusion": self.pipeline.as_ref().map(Pipeline::fingerprint),
             "safety": self.safety.as_ref().map(Safety::fingerprint),
             "embeddings": matrix,
+            "compared": compared,
         });
         value
     }

@@ -2,6 +2,7 @@
 
 pub(super) mod captions;
 pub(super) mod detect;
+mod doubts;
 mod embed;
 pub(super) mod generate;
 pub(super) mod inputs;
@@ -12,3 +13,6 @@ pub(super) mod pool;
 mod predict;
 pub(super) mod proof;
 mod report;
+pub(super) mod space;
+mod study;
+mod tables;

@@ -8,7 +8,9 @@ use serde_json::{Map, Value, json};
 use super::captions::Captioned;
 use super::detect::Detected;
 use super::generate::Generated;
+use super::inputs::Inputs;
 use super::pool::Pooled;
+use super::tables;
 use crate::caption::Kind;
 use crate::cli::exit::ExitStatus;
 use crate::cli::session::{Context, Done};
@@ -96,6 +98,7 @@ pub(in crate::cli) fn summary(done: &Done) -> Value {
             "cv_score": direction.cv_score,
             "p_value": direction.p_value,
             "finding": direction.is_finding(),
+            "barred": detected.barred.get(&direction.class).map_or(&[][..], Vec::as_slice),
             "c": direction.c,
             "threshold": direction.threshold,
             "top_captions": top_captions(captioned.as_ref(), at),
@@ -107,10 +110,8 @@ pub(in crate::cli) fn summary(done: &Done) -> Value {
                 "rejected": picked.rejected, "left": picked.left,
             })),
             "rejected": rejected,
-            "minority_share_top50": report.and_then(|r| {
-                r.at.iter().find(|head| head.k == TOP).and_then(|head| head.minority)
-            }),
-            "minority_share_base": report.and_then(|r| r.minority_base),
+            "minority_share_top50": report.and_then(|r| r.figures.head(TOP)?.minority),
+            "minority_share_base": report.and_then(|r| r.figures.minority_base),
             "sentence": report.map(|r| r.sentence.as_str()),
         }));
     }
@@ -122,7 +123,7 @@ pub(in crate::cli) fn summary(done: &Done) -> Value {
         "schema": SCHEMA,
         "version": env!("CARGO_PKG_VERSION"),
         "classes": classes,
-        "warnings": detected.warnings,
+        "warnings": detected.warnings.iter().map(|w| w.text.as_str()).collect::<Vec<_>>(),
         "seconds": seconds,
     })
 }
@@ -163,7 +164,7 @@ pub(in crate::cli) fn table(ui: &mut Ui, done: &Done) {
     ));
     for (at, direction) in detected.fitted.directions.iter().enumerate() {
         let report = detected.reports.get(at);
-        let head = report.and_then(|r| r.at.iter().find(|head| head.k == TOP));
+        let head = report.and_then(|r| r.figures.head(TOP));
         let class = &inputs.dataset.classes[direction.class];
         let plan = generated.as_ref();
         let plan = plan.and_then(|generated| generated.of_mode(class, direction.mode));
@@ -181,7 +182,7 @@ pub(in crate::cli) fn table(ui: &mut Ui, done: &Done) {
             direction.cv_score,
             direction.p_value,
             percent(head.map(|head| head.direction)),
-            percent(report.map(|r| 1.0 - r.model_accuracy)),
+            percent(report.map(|r| r.figures.error())),
             count(picked.map(|picked| picked.picks.len())),
             count(plan.map(|(_, outcome)| outcome.kept().count())),
             count(plan.map(|(_, outcome)| outcome.entries.len())),
@@ -205,19 +206,7 @@ pub(in crate::cli) fn table(ui: &mut Ui, done: &Done) {
             }
         }
     }
-    for report in &detected.reports {
-        ui.say(format_args!("\n{}", report.sentence));
-        ui.say("  K     direction  least confident  random");
-        for head in &report.at {
-            let least = head
-                .least_confidence
-                .map_or_else(|| "-".to_owned(), |s| format!("{s:.2}"));
-            ui.say(format_args!(
-                "  {:<5} {:>9.2} {least:>16} {:>7.2}",
-                head.k, head.direction, head.random
-            ));
-        }
-    }
+    tables::show(ui, inputs, detected);
 }
 
 /// Where everything is.
@@ -238,5 +227,9 @@ pub(in crate::cli) fn paths(ui: &mut Ui, layout: &Layout, done: &Done) {
         ));
     }
     ui.say(format_args!("report    {}", layout.report().display()));
+    ui.say(format_args!(
+        "tables    {}",
+        layout.report_dir().join("classes.csv").display()
+    ));
     ui.say(format_args!("summary   {}", layout.summary().display()));
 }

@@ -51,6 +51,11 @@ impl Layout {
         self.root.join("report.json")
     }
 
+    /// The folder of the report's tables.
+    pub fn report_dir(&self) -> PathBuf {
+        self.root.join("report")
+    }
+
     /// Every caption with its scores.
     pub fn captions(&self) -> PathBuf {
         self.root.join("captions.parquet")
