@@ -17,6 +17,7 @@
 //! `open_clip` 3; where the references disagree, see [`Preprocess::with_kernel`].
 
 mod config;
+mod torchvision;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -26,6 +27,8 @@ use ndarray::Array3;
 
 use super::resize::{self, Filter, Kernel};
 use crate::io::IoError;
+
+pub use self::torchvision::Resize;
 
 /// Why a preprocessing config was refused.
 #[derive(Debug, thiserror::Error)]

@@ -3,7 +3,7 @@
 //! - [`folder`], [`lock`], [`settings_diff`]: a folder that belongs to one run and refuses another.
 //! - [`ledger`]: every attempt, crash-safe; [`png`]: generated images as files.
 //! - [`engine`]: the loop that fills quotas from plans; [`cache`]: embeddings that are not made twice.
-//! - [`settings`]: what a run is told, in one TOML file.
+//! - [`settings`]: what a run is told, in one TOML file; [`skipped`]: images that cannot be used.
 //!
 //! May import every room above: `io`, `dataset`, `embed`, `direction`, `caption`, `generate`,
 //! `filter`.
@@ -19,3 +19,4 @@ pub mod look;
 pub mod png;
 pub mod settings;
 pub mod settings_diff;
+pub mod skipped;

@@ -6,6 +6,7 @@ use super::embed::{Part, embed, with_predictions};
 use super::inputs::Inputs;
 use super::predict::predict;
 use super::report::{self, Named, truth};
+use super::skipped;
 use crate::cli::exit::InputError;
 use crate::cli::session::Context;
 use crate::dataset::{Dataset, Split};
@@ -46,7 +47,11 @@ pub(in crate::cli) fn detect(
         .seconds
         .insert("embed", context.ui.seconds() - begun);
     let begun = context.ui.seconds();
-    let mut warnings = Vec::new();
+    skipped::write(context, inputs)?;
+    let mut warnings: Vec<String> = inputs.skips.warning().into_iter().collect();
+    if let Some(threshold) = &inputs.threshold {
+        context.ui.info(threshold);
+    }
     let val = parts.get(&Split::Val).ok_or_else(|| {
         InputError("the data has no val split: directions are learned there".to_owned())
     })?;

@@ -1,6 +1,6 @@
 //! Embeddings of the data set, split by split.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ndarray::{Array2, Axis};
 
@@ -17,7 +17,8 @@ pub(in crate::cli) struct Part {
     pub(in crate::cli) matrix: Array2<f32>,
 }
 
-/// Embeddings by split; none if asked to stop.
+/// Embeddings by split; none if asked to stop. Examples whose image cannot be used are gone from the
+/// data set afterwards.
 pub(super) fn embed(
     context: &mut Context<'_>,
     inputs: &mut Inputs,
@@ -27,6 +28,9 @@ pub(super) fn embed(
     }
     let mut parts = BTreeMap::new();
     let mut shas = Vec::new();
+    let mut gone = BTreeSet::new();
+    // Apart from the encoder, so that both can be borrowed.
+    let mut skips = inputs.skips.clone();
     if let Some(encoder) = inputs.encoder() {
         let dataset = &inputs.dataset;
         for split in [Split::Train, Split::Val, Split::Test] {
@@ -52,6 +56,10 @@ pub(super) fn embed(
                 &images,
                 inputs.exif,
                 encoder,
+                &mut |at, error| {
+                    gone.insert(rows[at]);
+                    skips.add(&dataset.examples[rows[at]], error)
+                },
                 &|| context.stop.asked(),
                 &mut |done| stage.set(done, ""),
             )?;
@@ -64,18 +72,22 @@ pub(super) fn embed(
                 rows.len()
             ));
             stage.end(context.ui);
+            let rows: Vec<usize> = embedded.rows.iter().map(|&at| rows[at]).collect();
             shas.extend(rows.iter().copied().zip(embedded.sha256));
-            parts.insert(
-                split,
-                Part {
-                    rows,
-                    matrix: embedded.embeddings.matrix,
-                },
-            );
+            let matrix = embedded.embeddings.matrix;
+            if !rows.is_empty() {
+                parts.insert(split, Part { rows, matrix });
+            }
         }
     }
+    inputs.skips = skips;
     for (row, sha) in shas {
         inputs.sha256[row] = Some(sha);
+    }
+    let places = inputs.drop_rows(&gone);
+    for part in parts.values_mut() {
+        // None of them is gone.
+        part.rows = part.rows.iter().filter_map(|&row| places[row]).collect();
     }
     Ok(Some(parts))
 }

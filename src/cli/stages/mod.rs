@@ -9,3 +9,4 @@ pub(super) mod outputs;
 mod predict;
 pub(super) mod proof;
 mod report;
+mod skipped;

@@ -148,6 +148,8 @@ pub(in crate::cli) fn summary(done: &Done) -> Value {
         "schema": SCHEMA,
         "version": env!("CARGO_PKG_VERSION"),
         "classes": classes,
+        "score_threshold": inputs.threshold,
+        "skipped": inputs.skips.found().len(),
         "warnings": detected.warnings,
         "seconds": seconds,
     })

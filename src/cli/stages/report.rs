@@ -50,7 +50,8 @@ pub(super) fn write(
     let json = json!({
         "schema": 1, "version": env!("CARGO_PKG_VERSION"), "space": space,
         "whitened_on": detected.whitened_on.name(), "fitted_on": "val", "judged_on": detected.judged_on.name(),
-        "root": root, "exif": context.settings.data.exif, "classes": classes, "warnings": detected.warnings,
+        "root": root, "exif": context.settings.data.exif, "score_threshold": inputs.threshold,
+        "skipped": inputs.skips.found().len(), "classes": classes, "warnings": detected.warnings,
     });
     io::write_atomic(&context.layout.report(), format!("{json:#}\n").as_bytes())?;
     Ok(())
