@@ -73,19 +73,23 @@ impl Broken {
         self.command("detect", "truth.csv", "predictions.csv", out)
     }
 
+    /// A table without the rows of some images.
+    fn without(&self, from: &str, ids: &[&str], to: &str) {
+        let text = fs::read_to_string(self.work.path(from)).unwrap();
+        let named = |line: &str| ids.iter().any(|id| line.starts_with(&format!("{id},")));
+        let lines = text.lines().filter(|line| !named(line));
+        let lines: String = lines.map(|line| format!("{line}\n")).collect();
+        self.work.write(to, lines);
+    }
+
+    fn ids(&self) -> Vec<&str> {
+        self.bad.iter().map(|(id, _)| id.as_str()).collect()
+    }
+
     /// What `detect` finds on a table that never had these rows.
     fn clean(&self, ids: &[&str], out: &str) {
-        let keep = |from: &str, to: &str| {
-            let text = fs::read_to_string(self.work.path(from)).unwrap();
-            let named = |line: &str| ids.iter().any(|id| line.starts_with(&format!("{id},")));
-            let lines = text.lines().filter(|line| !named(line));
-            self.work.write(
-                to,
-                lines.map(|line| format!("{line}\n")).collect::<String>(),
-            );
-        };
-        keep("truth.csv", "clean.csv");
-        keep("predictions.csv", "clean-predictions.csv");
+        self.without("truth.csv", ids, "clean.csv");
+        self.without("predictions.csv", ids, "clean-predictions.csv");
         self.command("detect", "clean.csv", "clean-predictions.csv", out)
             .run()
             .exits(0);
@@ -178,7 +182,7 @@ fn a_bad_image_is_fatal_unless_it_is_passed_over() {
             "{json}"
         );
     }
-    let ids: Vec<&str> = broken.bad.iter().map(|(id, _)| id.as_str()).collect();
+    let ids = broken.ids();
     broken.clean(&ids, "clean");
     broken.same("a", "clean");
     assert!(!broken.work.path("clean/skipped.jsonl").exists());
@@ -200,7 +204,9 @@ fn a_bad_image_is_fatal_unless_it_is_passed_over() {
     fs::write(path.join(&broken.bad[0].0), good).unwrap();
     again();
     assert_eq!(broken.skipped("a").len(), 3);
+    fs::remove_dir_all(broken.work.path("clean")).unwrap();
     broken.clean(&ids[1..], "clean");
+    broken.same("a", "clean");
 }
 
 #[test]
@@ -243,4 +249,124 @@ fn over_the_limit_the_first_are_named() {
         .run()
         .exits(2)
         .complains(&["ignore"]);
+}
+
+#[test]
+fn what_is_passed_over_is_in_no_manifest_and_mended_too_late() {
+    let broken = Broken::new();
+    let skip = ["--on-bad-image", "skip", "--max-bad", "4"];
+    let run = || {
+        broken
+            .command("run", "truth.csv", "predictions.csv", "a")
+            .model()
+            .args([
+                "--grammar",
+                "world",
+                "--steps",
+                "2",
+                "--guidance",
+                "1",
+                "--batch",
+                "2",
+            ])
+            .args([
+                "--quota",
+                "2",
+                "--min-alignment=-1000",
+                "--set",
+                "filter.class_margin=-2",
+            ])
+            .args(["--set", "filter.min_deviation=0", "--match-dataset"])
+            .args(skip)
+            .run()
+    };
+    run().exits(0);
+    let ids = || -> Vec<String> {
+        let text = fs::read_to_string(broken.work.path("a/manifest/train.jsonl")).unwrap();
+        let rows = text
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let rows = rows.filter(|row| row["source"] == "original");
+        rows.map(|row| row["id"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let without = |ids: &[String]| {
+        assert_eq!(ids.len(), 58);
+        assert!(
+            broken.bad.iter().all(|(bad, _)| !ids.contains(bad)),
+            "{ids:?}"
+        );
+    };
+    without(&ids());
+    broken.work.hardlight(["verify", "a"]).run().exits(0);
+    // Commands that read the data again leave it out too.
+    let predictions = ["--before", "predictions.csv", "--after", "predictions.csv"];
+    broken
+        .work
+        .hardlight(["evaluate", "a"])
+        .args(predictions)
+        .run()
+        .exits(0);
+    let heavier = ["manifest", "a", "--upweight", "5", "--weight", "2"];
+    broken.work.hardlight(heavier).run().exits(0);
+    without(&ids());
+
+    let before = results(&broken.work.path("a"));
+    fs::write(broken.work.path("faces").join(&broken.bad[0].0), png()).unwrap();
+    run().exits(3).complains(&[
+        &broken.bad[0].0,
+        "can be used now, and could not",
+        "--force-new",
+    ]);
+    broken.damage(0);
+    fs::remove_file(broken.work.path("a/evaluate.json")).unwrap();
+    run().exits(0);
+    let after = results(&broken.work.path("a"));
+    let ledger = |of: &std::collections::BTreeMap<String, Vec<u8>>| of["ledger.jsonl"].clone();
+    assert!(ledger(&before) == ledger(&after));
+}
+
+/// A small picture.
+fn png() -> Vec<u8> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    let image = image::RgbImage::from_pixel(64, 64, image::Rgb([90, 60, 30]));
+    image.write_to(&mut bytes, ImageFormat::Png).unwrap();
+    bytes.into_inner()
+}
+
+#[test]
+fn a_classifier_passes_them_over_too() {
+    let broken = Broken::new();
+    let model = common::weights("classifier");
+    let run = |table: &str, out: &str| {
+        let args = broken
+            .work
+            .hardlight(["detect", "--out", out, "--table", table, "--data", "faces"]);
+        args.args(["--device", "cpu", "--classifier", model.to_str().unwrap()])
+            .args(["--on-bad-image", "skip", "--max-bad", "4"])
+            .args([
+                "--set",
+                "direction.permutations=19",
+                "--set",
+                "direction.bootstrap=0",
+            ])
+            .run()
+            .exits(0)
+    };
+    let ran = run("truth.csv", "a");
+    let warning = "warning: 4 of 240 images cannot be used";
+    assert_eq!(ran.stderr.matches(warning).count(), 1, "{ran}");
+    let of: Vec<_> = broken
+        .skipped("a")
+        .iter()
+        .map(|row| row["split"].clone())
+        .collect();
+    assert_eq!(
+        of,
+        ["val", "test", "train", "train"],
+        "in the order in which they were met"
+    );
+    broken.without("truth.csv", &broken.ids(), "clean.csv");
+    run("clean.csv", "b");
+    broken.same("a", "b");
 }

@@ -313,7 +313,7 @@ fn a_module_that_fails_ends_the_run_with_its_reason() {
         "gives 3 logits, the data has 2 classes (a, b)",
         "data.classes",
     ]);
-    run("one.pt", "a").complains(&["--space classifier needs features", "(logits, features)"]);
+    run("one.pt", "a").complains(&["it returns logits alone", "(logits, features)"]);
     assert!(!work.path("a").exists(), "nothing is written");
     write_npy(&work.path("space.npy"), 40);
     let run = |name: &str| {

@@ -211,6 +211,35 @@ mod tests {
     }
 
     #[test]
+    fn a_score_stands_where_there_is_no_prediction() {
+        let text = "id,prediction,score\n1,,-2.5\n2,cat,0.25\n3,,7\n";
+        let (data, joined) = join("p.csv", text);
+        let joined = joined.unwrap();
+        assert_eq!(
+            (joined.matched, joined.without),
+            (3, vec![(Split::Train, 1)])
+        );
+        let one = &data.examples[0];
+        assert_eq!((one.prediction, one.score), (None, Some(-2.5)));
+        let two = &data.examples[1];
+        assert_eq!((two.prediction, two.score), (Some(0), None));
+        for cell in ["nan", "inf", "high"] {
+            let error = join("p.csv", &format!("id,score\n1,{cell}\n"))
+                .1
+                .unwrap_err();
+            assert!(
+                matches!(&error, DatasetError::BadCell { column, .. } if column == "score"),
+                "{error:?}"
+            );
+        }
+        let error = join("p.csv", "id,score\n1,\n").1.unwrap_err();
+        assert!(
+            matches!(error, DatasetError::MissingColumn { .. }),
+            "{error:?}"
+        );
+    }
+
+    #[test]
     fn a_second_join_counts_what_it_replaces() {
         let folder = tempfile::tempdir().unwrap();
         let mut data = dataset(folder.path());

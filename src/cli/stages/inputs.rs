@@ -116,9 +116,9 @@ pub(in crate::cli) fn open(
     if let Some(classifier) = &classifier {
         Meaning::of(classifier, &dataset, settings.data.classifier_output)?;
         if space == Space::Classifier && !classifier.has_features() {
-            let text = "--space classifier needs features, and the classifier returns logits alone: \
-                        let its forward return (logits, features), features [n, d] being what the \
-                        last layer takes";
+            let text = "directions would live in the classifier's features (--space classifier, or no \
+                        --clip), and it returns logits alone: give --clip DIR, or let its forward \
+                        return (logits, features), features [n, d] being what its last layer takes";
             return Err(InputError(text.to_owned()).into());
         }
     }

@@ -131,3 +131,53 @@ impl Data {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Settings;
+    use super::*;
+
+    fn set(texts: &[&str]) -> Result<Data, SettingsError> {
+        let texts: Vec<String> = texts.iter().map(|text| format!("data.{text}")).collect();
+        Settings::read(None, &texts).map(|settings| settings.data)
+    }
+
+    #[test]
+    fn sizes_are_read_in_each_form() {
+        let data = set(&["classifier_input=[6, 9]", "classifier_resize=squash"]).unwrap();
+        assert_eq!(data.preprocess().output_size(), (6, 9));
+        assert_eq!(
+            data.classifier_resize,
+            Some(ResizeTo::Other(Otherwise::Squash))
+        );
+        let data = set(&["classifier_input=299", "classifier_resize=342"]).unwrap();
+        assert_eq!(data.classifier_resize, Some(ResizeTo::Shorter(342)));
+        assert_eq!(data.preprocess().output_size(), (299, 299));
+        let data = set(&["classifier_resize=none", "classifier_filter=bicubic"]).unwrap();
+        assert_ne!(data.preprocess(), Data::default().preprocess());
+        // A folder of settings without a classifier need not speak of its input.
+        assert!(set(&["classifier_input=32"]).is_ok());
+    }
+
+    #[test]
+    fn numbers_out_of_range_name_their_key() {
+        for (text, key) in [
+            ("classifier_input=9000", "data.classifier_input"),
+            ("classifier_resize=0", "data.classifier_resize"),
+            ("classifier_mean=[nan, 0, 0]", "data.classifier_mean"),
+            ("classifier_std=[1, -1, 1]", "data.classifier_std"),
+            ("classifier_batch=0", "data.classifier_batch"),
+        ] {
+            let error = set(&[text]).unwrap_err();
+            assert!(
+                matches!(error, SettingsError::Range { key: found, .. } if found == key),
+                "{error:?}"
+            );
+        }
+        let error = set(&["classifier=model.pt", "classifier_input=32"]).unwrap_err();
+        assert!(
+            error.to_string().contains("classifier_resize is absent"),
+            "{error}"
+        );
+    }
+}
