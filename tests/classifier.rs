@@ -281,7 +281,7 @@ fn what_is_no_torchscript_is_refused_unopened() {
         ),
         ("empty.pt", "is empty"),
         ("text.pt", "is of unknown content"),
-        ("cut.pt", "is a zip archive of something else, or cut off"),
+        ("cut.pt", "is a zip archive that is cut off"),
     ] {
         detect(&work, "a")
             .args(["--classifier", name, "--space", "classifier"])

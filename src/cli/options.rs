@@ -50,8 +50,8 @@ pub(super) struct RunOptions {
     #[arg(long, value_name = "FILE")]
     predictions: Option<PathBuf>,
 
-    /// The classifier itself in place of predictions: a `TorchScript` file, whose code is run (data.classifier_input,
-    /// _resize, _mean, _std in the settings), or a `hardlight-cnn` folder.
+    /// The classifier itself in place of predictions: a `TorchScript` file, whose code is run
+    /// (`data.classifier_*` in the settings say what it takes), or a `hardlight-cnn` folder.
     #[arg(long, value_name = "FILE|DIR")]
     classifier: Option<PathBuf>,
 

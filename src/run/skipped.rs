@@ -286,6 +286,11 @@ mod tests {
     use crate::dataset::Split;
     use crate::io::image::DecodeError;
 
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Settings {
+        max_bad: MaxBad,
+    }
+
     fn example(name: &str) -> Example {
         Example::new(format!("val/cat/{name}"), 0, Split::Val)
     }
@@ -311,10 +316,6 @@ mod tests {
         }
         for text in ["", "-1", "1.5", "101%", "-1%", "nan%", "%"] {
             assert!(text.parse::<MaxBad>().is_err(), "{text}");
-        }
-        #[derive(Debug, PartialEq, Serialize, Deserialize)]
-        struct Settings {
-            max_bad: MaxBad,
         }
         for (text, max_bad) in [
             ("max_bad = 12\n", MaxBad::Count(12)),

@@ -34,6 +34,11 @@ fn refusal(bytes: &[u8]) -> Option<&'static str> {
             None => "of unknown content",
         });
     }
+    // A comment of 64 KiB may follow the end's record.
+    let end = &bytes[bytes.len().saturating_sub(66 << 10)..];
+    if !holds(end, b"PK\x05\x06") {
+        return Some("a zip archive that is cut off");
+    }
     let directory = &bytes[bytes.len().saturating_sub(DIRECTORY)..];
     let names = |name: &str| holds(directory, name.as_bytes());
     // `torch.jit.save` writes the constants of its code; nothing else of PyTorch does.
@@ -44,7 +49,7 @@ fn refusal(bytes: &[u8]) -> Option<&'static str> {
     } else if names("/data.pkl") {
         Some(WEIGHTS)
     } else {
-        Some("a zip archive of something else, or cut off")
+        Some("a zip archive of something else")
     }
 }
 
@@ -58,7 +63,7 @@ mod tests {
 
     #[test]
     fn content_decides() {
-        let zip = |names: &str| [b"PK\x03\x04....".as_slice(), names.as_bytes()].concat();
+        let zip = |names: &str| format!("PK\x03\x04....{names}PK\x05\x06....").into_bytes();
         for (bytes, said) in [
             (b"".to_vec(), Some("empty")),
             (b"\x80\x02}q\x00.".to_vec(), Some("a PyTorch checkpoint")),
@@ -66,6 +71,10 @@ mod tests {
             (zip("m/data.pkl m/constants.pkl m/code/"), None),
             (zip("m/archive_format m/data.pkl"), Some("a torch.export")),
             (zip("word/document.xml"), Some("a zip archive")),
+            (
+                b"PK\x03\x04m/data.pkl m/constants.pkl".to_vec(),
+                Some("a zip archive that is cut"),
+            ),
             (b"import torch".to_vec(), Some("of unknown content")),
             (b"\x10\0\0\0\0\0\0\0{\"a\":1}".to_vec(), Some("safetensors")),
         ] {
