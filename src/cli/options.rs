@@ -6,8 +6,9 @@ use tch::{Cuda, Device, Kind};
 
 use super::exit::UsageError;
 use super::stages::space::listed;
-use crate::dataset::{Layout, Split};
+use crate::dataset::{Layout, ScoreRule, Split};
 use crate::run::settings::{Settings, SettingsError};
+use crate::run::skipped::{MaxBad, OnBadImage};
 
 /// Flags of every command that works on a run folder.
 #[derive(Debug, clap::Args)]
@@ -50,14 +51,27 @@ pub(super) struct RunOptions {
     #[arg(long, value_name = "FILE")]
     predictions: Option<PathBuf>,
 
-    /// The classifier itself, a `hardlight-cnn` folder, in place of predictions.
-    #[arg(long, value_name = "DIR")]
+    /// The classifier itself in place of predictions: a `TorchScript` file, whose code is run
+    /// (`data.classifier_*` in the settings say what it takes), or a `hardlight-cnn` folder.
+    #[arg(long, value_name = "FILE|DIR")]
     classifier: Option<PathBuf>,
 
     /// The split of more real images, labelled, whose hardest are added to training first; only what
     /// lacks of --quota is generated.
     #[arg(long, value_name = "SPLIT")]
     pool: Option<Split>,
+
+    /// From scores to predictions of two classes: f1 (highest on val) or a number.
+    #[arg(long, value_name = "f1|NUMBER", allow_negative_numbers = true)]
+    score_threshold: Option<ScoreRule>,
+
+    /// An image that is missing or damaged ends the run, or is passed over [default: fail].
+    #[arg(long, value_name = "fail|skip")]
+    on_bad_image: Option<OnBadImage>,
+
+    /// How many images may be passed over: a count, or a share of all [default: 1%].
+    #[arg(long, value_name = "N|N%")]
+    max_bad: Option<MaxBad>,
 
     /// CLIP or `SigLIP`: a folder of Transformers or `open_clip`, or the id of one on the hub.
     #[arg(long, value_name = "DIR|ID")]
@@ -173,6 +187,9 @@ impl RunOptions {
         s.data.predictions = self.predictions.or(s.data.predictions);
         s.data.classifier = self.classifier.or(s.data.classifier);
         s.data.pool = self.pool.or(s.data.pool);
+        s.data.score_threshold = self.score_threshold.or(s.data.score_threshold);
+        put(&mut s.data.on_bad_image, self.on_bad_image);
+        put(&mut s.data.max_bad, self.max_bad);
         s.embed.clip = self.clip.or(s.embed.clip);
         s.embed.embeddings = self.embeddings.or(s.embed.embeddings);
         let mut spaces = listed(&self.space).into_iter();

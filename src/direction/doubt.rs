@@ -29,6 +29,8 @@ pub enum Kind {
     NoTrain,
     /// There is no test split to judge on.
     NoTest,
+    /// Images that cannot be used were passed over.
+    SkippedImages,
     /// Dimensions that do not vary were left out.
     ConstantDimensions,
     /// A class has too few examples of one kind for a direction.
@@ -53,6 +55,7 @@ impl Kind {
         match self {
             Self::NoTrain => "no_train",
             Self::NoTest => "no_test",
+            Self::SkippedImages => "skipped_images",
             Self::ConstantDimensions => "constant_dimensions",
             Self::NoDirection => "no_direction",
             Self::TooFewMistakes => "too_few_mistakes",

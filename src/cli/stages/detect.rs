@@ -7,6 +7,7 @@ use super::embed::{Part, embed, embed_in};
 use super::inputs::{Inputs, Space};
 use super::predict::predict;
 use super::report;
+use super::skipped;
 use super::study::{Learned, Named, Studied, study};
 use crate::cli::session::Context;
 use crate::dataset::Split;
@@ -74,6 +75,10 @@ pub(in crate::cli) fn detect(
         .seconds
         .insert("embed", context.ui.seconds() - begun);
     let begun = context.ui.seconds();
+    skipped::write(context, inputs)?;
+    if let Some(threshold) = &inputs.threshold {
+        context.ui.info(threshold);
+    }
     let mut options = context.settings.direction;
     options.seed ^= context.settings.seed;
     context.ui.info("learning directions");
@@ -93,6 +98,8 @@ pub(in crate::cli) fn detect(
         mut warnings,
         ..
     } = studied;
+    let passed = inputs.skips.warning();
+    warnings.extend(passed.map(|text| Warning::general(Kind::SkippedImages, text)));
     warnings.extend(doubts.warnings.iter().cloned());
     for warning in &warnings {
         context.ui.warn(&warning.text);

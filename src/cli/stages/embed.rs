@@ -1,6 +1,6 @@
 //! Embeddings of the data set, split by split.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ndarray::{Array2, Axis};
 
@@ -10,6 +10,7 @@ use crate::cli::session::Context;
 use crate::dataset::{Dataset, Split};
 use crate::embed::ImageEncoder as _;
 use crate::run::cache::{self, Place};
+use crate::run::skipped::Skips;
 
 /// Given embeddings that are made again.
 const COMPARED: usize = 16;
@@ -25,7 +26,8 @@ pub(in crate::cli) struct Part {
     pub(in crate::cli) matrix: Array2<f32>,
 }
 
-/// Embeddings by split in the run's space; none if asked to stop.
+/// Embeddings by split in the run's space; none if asked to stop. Examples whose image cannot be used are
+/// gone from the data set afterwards.
 pub(super) fn embed(
     context: &mut Context<'_>,
     inputs: &mut Inputs,
@@ -34,11 +36,25 @@ pub(super) fn embed(
         compare(context, inputs, matrix)?;
         return Ok(Some(by_split(matrix, &inputs.dataset)));
     }
-    let Some((parts, shas)) = encode(context, inputs, &inputs.space, "")? else {
+    // Apart from the encoder, so that both can be borrowed.
+    let mut skips = inputs.skips.clone();
+    let encoded = encode(context, inputs, &inputs.space, "", &mut skips)?;
+    inputs.skips = skips;
+    let Some(Encoded {
+        mut parts,
+        shas,
+        gone,
+    }) = encoded
+    else {
         return Ok(None);
     };
     for (row, sha) in shas {
         inputs.sha256[row] = Some(sha);
+    }
+    let places = inputs.drop_rows(&gone);
+    for part in parts.values_mut() {
+        // None of them is gone.
+        part.rows = part.rows.iter().filter_map(|&row| places[row]).collect();
     }
     Ok(Some(parts))
 }
@@ -100,22 +116,36 @@ pub(super) fn embed_in(
         )));
     }
     let prefix = format!("{}-", space.name());
-    Ok(encode(context, inputs, space, &prefix)?.map(|(parts, _)| parts))
+    // What is bad here was so before, or is not read in the run's own space and stays in the data.
+    let mut skips = inputs.skips.clone();
+    let encoded = encode(context, inputs, space, &prefix, &mut skips)?;
+    Ok(encoded.map(|encoded| encoded.parts))
 }
 
-/// Embeddings by split, and the hash of every image by its row of the data set.
-type Encoded = (BTreeMap<Split, Part>, Vec<(usize, String)>);
+/// What the images of a data set were embedded as.
+#[derive(Default)]
+struct Encoded {
+    parts: BTreeMap<Split, Part>,
+    /// The hash of every image by its row of the data set.
+    shas: Vec<(usize, String)>,
+    /// Rows whose image cannot be used.
+    gone: BTreeSet<usize>,
+}
 
 fn encode(
     context: &mut Context<'_>,
     inputs: &Inputs,
     space: &Space,
     prefix: &str,
+    skips: &mut Skips,
 ) -> anyhow::Result<Option<Encoded>> {
-    let mut parts = BTreeMap::new();
-    let mut shas = Vec::new();
+    let Encoded {
+        mut parts,
+        mut shas,
+        mut gone,
+    } = Encoded::default();
     let Some(encoder) = inputs.encoder(space) else {
-        return Ok(Some((parts, shas)));
+        return Ok(Some(Encoded::default()));
     };
     let dataset = &inputs.dataset;
     for split in Split::ALL {
@@ -145,6 +175,10 @@ fn encode(
             &images,
             inputs.exif,
             encoder,
+            &mut |at, error| {
+                gone.insert(rows[at]);
+                skips.add(&dataset.examples[rows[at]], error)
+            },
             &|| context.stop.asked(),
             &mut |done| stage.set(done, ""),
         )?;
@@ -157,16 +191,14 @@ fn encode(
             rows.len()
         ));
         stage.end(context.ui);
+        let rows: Vec<usize> = embedded.rows.iter().map(|&at| rows[at]).collect();
         shas.extend(rows.iter().copied().zip(embedded.sha256));
-        parts.insert(
-            split,
-            Part {
-                rows,
-                matrix: embedded.embeddings.matrix,
-            },
-        );
+        let matrix = embedded.embeddings.matrix;
+        if !rows.is_empty() {
+            parts.insert(split, Part { rows, matrix });
+        }
     }
-    Ok(Some((parts, shas)))
+    Ok(Some(Encoded { parts, shas, gone }))
 }
 
 /// A matrix with a row an example, by split.

@@ -13,6 +13,7 @@ pub(super) mod pool;
 mod predict;
 pub(super) mod proof;
 mod report;
+mod skipped;
 pub(super) mod space;
 mod study;
 mod tables;

@@ -123,6 +123,8 @@ pub(in crate::cli) fn summary(done: &Done) -> Value {
         "schema": SCHEMA,
         "version": env!("CARGO_PKG_VERSION"),
         "classes": classes,
+        "score_threshold": inputs.threshold,
+        "skipped": inputs.skips.found().len(),
         "warnings": detected.warnings.iter().map(|w| w.text.as_str()).collect::<Vec<_>>(),
         "seconds": seconds,
     })

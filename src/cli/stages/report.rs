@@ -60,7 +60,8 @@ pub(in crate::cli) fn write(
         "schema": 1, "version": env!("CARGO_PKG_VERSION"), "space": inputs.space.name(),
         "whitened_on": detected.whitened_on.name(), "fitted_on": Split::Val.name(),
         "judged_on": detected.judged_on.name(), "root": root, "exif": context.settings.data.exif,
-        "classes": classes, "skipped": skipped, "splits": detected.splits,
+        "score_threshold": inputs.threshold,
+        "skipped_images": inputs.skips.found().len(), "classes": classes, "skipped": skipped, "splits": detected.splits,
         "spaces": spaces(inputs, detected), "label_errors": label_errors(dataset, detected),
         "duplicates": duplicates(dataset, detected), "warnings": detected.warnings,
     });

@@ -66,6 +66,11 @@ impl Layout {
         self.root.join("directions.safetensors")
     }
 
+    /// Images that were passed over.
+    pub fn skipped(&self) -> PathBuf {
+        self.root.join("skipped.jsonl")
+    }
+
     /// The log.
     pub fn log(&self) -> PathBuf {
         self.root.join("run.log")
