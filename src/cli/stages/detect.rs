@@ -115,7 +115,7 @@ pub(in crate::cli) fn detect(
         parts,
         warnings,
     };
-    report::write(context, inputs, &detected)?;
+    report::write(context, inputs, &detected, None)?;
     context
         .seconds
         .insert("directions", context.ui.seconds() - begun);

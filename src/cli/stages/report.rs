@@ -18,11 +18,12 @@ use crate::io;
 /// Hard test images that the report names, per failure mode: what previews show.
 const NAMED: usize = 24;
 
-/// `report.json`.
+/// `report.json`; written again when there are captions.
 pub(super) fn write(
     context: &Context<'_>,
     inputs: &Inputs,
     detected: &Detected,
+    captions: Option<Value>,
 ) -> anyhow::Result<()> {
     let dataset = &inputs.dataset;
     let space = match &inputs.space {
@@ -51,6 +52,7 @@ pub(super) fn write(
         "schema": 1, "version": env!("CARGO_PKG_VERSION"), "space": space,
         "whitened_on": detected.whitened_on.name(), "fitted_on": "val", "judged_on": detected.judged_on.name(),
         "root": root, "exif": context.settings.data.exif, "classes": classes, "warnings": detected.warnings,
+        "captions": captions,
     });
     io::write_atomic(&context.layout.report(), format!("{json:#}\n").as_bytes())?;
     Ok(())
