@@ -1,5 +1,6 @@
 //! The stages of a run, one a file: each calls a room and writes what it found.
 
+pub(super) mod candidates;
 pub(super) mod captions;
 pub(super) mod detect;
 mod doubts;
