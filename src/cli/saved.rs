@@ -7,7 +7,7 @@ use ndarray::{Array2, Axis};
 use serde_json::{Value, json};
 
 use super::exit::InputError;
-use super::stages::inputs::{self, Space};
+use super::stages::inputs::{self, Own, Space};
 use super::ui::Ui;
 use crate::dataset::{Dataset, Split};
 use crate::direction::{Direction, persist};
@@ -81,7 +81,7 @@ impl Saved {
     pub(super) fn embedded(&self, split: Split) -> anyhow::Result<(Vec<usize>, Array2<f64>)> {
         let rows: Vec<usize> = self.dataset.of_split(split).map(|(i, _)| i).collect();
         let matrix = if let Space::Matrix(path) = &self.space {
-            inputs::own(path, &self.dataset)?.select(Axis(0), &rows)
+            Own::open(path, &self.dataset)?.rows(&rows).into_owned()
         } else {
             self.of_run(split, &rows)?
         };

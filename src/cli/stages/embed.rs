@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ndarray::{Array2, Axis};
 
-use super::inputs::Inputs;
+use super::inputs::{Inputs, Own};
 use crate::cli::session::Context;
 use crate::dataset::{Dataset, Split};
 use crate::run::cache::{self, Place};
@@ -22,8 +22,8 @@ pub(super) fn embed(
     context: &mut Context<'_>,
     inputs: &mut Inputs,
 ) -> anyhow::Result<Option<BTreeMap<Split, Part>>> {
-    if let Some(matrix) = &inputs.own {
-        return Ok(Some(by_split(matrix, &inputs.dataset)));
+    if let Some(own) = &inputs.own {
+        return Ok(Some(by_split(own, &inputs.dataset)));
     }
     let mut parts = BTreeMap::new();
     let mut shas = Vec::new();
@@ -81,12 +81,12 @@ pub(super) fn embed(
 }
 
 /// A matrix with a row an example, by split.
-pub(super) fn by_split(matrix: &Array2<f32>, dataset: &Dataset) -> BTreeMap<Split, Part> {
+pub(super) fn by_split(own: &Own, dataset: &Dataset) -> BTreeMap<Split, Part> {
     let mut parts = BTreeMap::new();
     for split in Split::ALL {
         let rows: Vec<usize> = dataset.of_split(split).map(|(i, _)| i).collect();
         if !rows.is_empty() {
-            let matrix = matrix.select(Axis(0), &rows);
+            let matrix = own.rows(&rows).into_owned();
             parts.insert(split, Part { rows, matrix });
         }
     }

@@ -1,10 +1,10 @@
 //! Opening what a run reads: the data set, predictions, models.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use ndarray::{Array2, Axis};
+use ndarray::{CowArray, Ix2};
 use serde_json::{Value, json};
 use tch::{Device, Kind};
 
@@ -24,6 +24,7 @@ use crate::embed::safety::Safety;
 use crate::hub::Want;
 use crate::io;
 use crate::io::image::Exif;
+use crate::io::matrix::Matrix;
 use crate::run::features::ClassifierFeatures;
 use crate::run::settings::Settings;
 
@@ -38,7 +39,7 @@ pub(in crate::cli) struct Inputs {
     pub(in crate::cli) pipeline_name: String,
     pub(in crate::cli) space: Space,
     /// The user's own embeddings, a row an example; there if the space is a matrix.
-    pub(in crate::cli) own: Option<Array2<f32>>,
+    pub(in crate::cli) own: Option<Own>,
     pub(in crate::cli) exif: Exif,
     /// SHA-256 of the train images' files by row of the data set, as far as they were read.
     pub(in crate::cli) sha256: Vec<Option<String>>,
@@ -98,7 +99,7 @@ pub(in crate::cli) fn open(
         }
     }
     let own = match &space {
-        Space::Matrix(path) => Some(own(path, &dataset)?),
+        Space::Matrix(path) => Some(Own::open(path, &dataset)?),
         _ => None,
     };
     let classifier = match &settings.data.classifier {
@@ -203,42 +204,64 @@ fn open_model(
     Ok((pipeline, safety))
 }
 
-/// The user's own embeddings in the order of the examples, joined by id where the file has ids, else
-/// by row.
-pub(in crate::cli) fn own(path: &Path, dataset: &Dataset) -> anyhow::Result<Array2<f32>> {
-    let (matrix, ids) = io::matrix::read_keyed(path)?;
-    let n = dataset.examples.len();
-    let Some(ids) = ids else {
-        if matrix.nrows() == n {
-            return Ok(matrix);
-        }
-        let text = format!(
-            "{} has {} rows and no ids, the data has {n} examples: they must be as many, in the \
-             table's order",
-            path.display(),
-            matrix.nrows()
-        );
-        return Err(InputError(text).into());
-    };
-    let places: BTreeMap<&str, usize> = ids
-        .iter()
-        .enumerate()
-        .map(|(i, id)| (id.as_str(), i))
-        .collect();
-    let at: Vec<usize> = dataset
-        .examples
-        .iter()
-        .map(|e| {
-            places.get(e.id.as_str()).copied().ok_or_else(|| {
-                InputError(format!(
-                    "{} has no embedding for {:?}",
-                    path.display(),
-                    e.id
-                ))
+/// The user's own embeddings, which stay in their file.
+pub(in crate::cli) struct Own {
+    matrix: Matrix,
+    /// The row of every example; none if they stand in the examples' order.
+    order: Option<Vec<usize>>,
+}
+
+impl Own {
+    /// Opens them and joins them to the examples, by id where the file has ids, else by row.
+    pub(in crate::cli) fn open(path: &Path, dataset: &Dataset) -> anyhow::Result<Self> {
+        let matrix = Matrix::open(path)?;
+        let n = dataset.examples.len();
+        let Some(ids) = matrix.ids() else {
+            let rows = matrix.view().nrows();
+            if rows == n {
+                let order = None;
+                return Ok(Self { matrix, order });
+            }
+            let text = format!(
+                "{} has {rows} rows and no ids, the data has {n} examples: they must be as many, in \
+                 the table's order",
+                path.display(),
+            );
+            return Err(InputError(text).into());
+        };
+        let places: HashMap<&str, usize> = ids
+            .iter()
+            .enumerate()
+            .map(|(i, id)| (id.as_str(), i))
+            .collect();
+        let order: Vec<usize> = dataset
+            .examples
+            .iter()
+            .map(|e| {
+                places.get(e.id.as_str()).copied().ok_or_else(|| {
+                    InputError(format!(
+                        "{} has no embedding for {:?}",
+                        path.display(),
+                        e.id
+                    ))
+                })
             })
-        })
-        .collect::<Result<_, _>>()?;
-    Ok(matrix.select(Axis(0), &at))
+            .collect::<Result<_, _>>()?;
+        let sorted = order.iter().copied().eq(0..n);
+        let order = (!sorted).then_some(order);
+        Ok(Self { matrix, order })
+    }
+
+    /// Those of some examples, `[rows.len(), d]`; a view where they follow each other in the file.
+    pub(in crate::cli) fn rows(&self, rows: &[usize]) -> CowArray<'_, f32, Ix2> {
+        match &self.order {
+            None => self.matrix.rows(rows),
+            Some(order) => {
+                let at: Vec<usize> = rows.iter().map(|&row| order[row]).collect();
+                self.matrix.rows(&at)
+            }
+        }
+    }
 }
 
 /// A context that only adds words must not hide the type that gives the exit code.
@@ -342,7 +365,7 @@ impl Inputs {
         value["generate"]["dtype"] = format!("{kind:?}").to_lowercase().into();
         value["data"]["fingerprint"] = self.data_fingerprint.clone().into();
         let matrix = match &self.space {
-            Space::Matrix(path) => io::read(path).ok().map(|bytes| io::sha256_hex(&bytes)),
+            Space::Matrix(path) => io::sha256_of(path).ok(),
             _ => None,
         };
         value["models"] = json!({
