@@ -282,7 +282,7 @@ fn records_of_cifar_go_through() {
             for plane in 0..3_u8 {
                 let bright = if plane == label { 200 } else { 20 };
                 let value = if hard { 255 - bright } else { bright };
-                records.extend((0..1024_u16).map(|at| value ^ (at as u8).wrapping_mul(row) % 16));
+                records.extend((0..1024_u16).map(|at| value ^ ((at as u8).wrapping_mul(row) % 16)));
             }
             let wrong = hard && row % 5 != 0 || row % 11 == 1;
             let name_of = ["cat", "dog"][usize::from(label ^ u8::from(wrong))];
