@@ -1,6 +1,9 @@
 //! Everything that must hold of a data set, whatever it was read from.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::collections::hash_map::{Entry, RandomState};
+use std::hash::BuildHasher as _;
 
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -51,11 +54,16 @@ pub(super) fn check(
 
 /// Checks that class names can name folders, and stay different there.
 pub(super) fn class_names(names: &[String]) -> Result<(), DatasetError> {
-    let mut seen: HashMap<String, &String> = HashMap::with_capacity(names.len());
+    let mut seen: HashMap<Cow<'_, str>, &String> = HashMap::with_capacity(names.len());
     for name in names {
         if let Some(reason) = bad_class_name(name) {
             let name = name.clone();
-            return Err(DatasetError::BadClassName { name, reason });
+            let first = None;
+            return Err(DatasetError::BadClassName {
+                first,
+                name,
+                reason,
+            });
         }
         if let Some(first) = seen.insert(fold(name), name) {
             return Err(DatasetError::ClashingClasses {
@@ -120,28 +128,58 @@ pub(super) fn unique_ids<'a>(
     ids: impl Iterator<Item = &'a str>,
     place: impl Fn(usize) -> String,
 ) -> Result<(), DatasetError> {
-    let mut seen: HashMap<String, (usize, &str)> = HashMap::new();
-    for (index, id) in ids.enumerate() {
-        if let Some((first, first_id)) = seen.insert(fold(id), (index, id)) {
-            return Err(DatasetError::DuplicateId {
-                first: place(first),
-                first_id: first_id.to_owned(),
-                second: place(index),
-                second_id: id.to_owned(),
-            });
+    // Hashes alone: a million folded ids would take more memory than the examples.
+    let state = RandomState::new();
+    let ids: Vec<&str> = ids.collect();
+    let mut hashes: Vec<(u64, usize)> = ids
+        .iter()
+        .enumerate()
+        .map(|(index, id)| (state.hash_one(fold(id)), index))
+        .collect();
+    hashes.sort_unstable();
+    let same = hashes
+        .chunk_by(|a, b| a.0 == b.0)
+        .filter(|same| same.len() > 1);
+    let mut again: Option<(usize, usize)> = None;
+    for same in same {
+        let mut seen: HashMap<Cow<'_, str>, usize> = HashMap::new();
+        for &(_, index) in same {
+            match seen.entry(fold(ids[index])) {
+                Entry::Vacant(entry) => {
+                    entry.insert(index);
+                }
+                Entry::Occupied(first) if again.is_none_or(|(_, second)| index < second) => {
+                    again = Some((*first.get(), index));
+                }
+                Entry::Occupied(_) => {}
+            }
         }
     }
-    Ok(())
+    match again {
+        None => Ok(()),
+        Some((first, second)) => Err(DatasetError::DuplicateId {
+            first: place(first),
+            first_id: ids[first].to_owned(),
+            second: place(second),
+            second_id: ids[second].to_owned(),
+        }),
+    }
 }
 
 /// Equal for names that a file system may hold to be one: composed, without case.
-fn fold(name: &str) -> String {
+fn fold(name: &str) -> Cow<'_, str> {
     if name.is_ascii() {
-        return name.to_ascii_lowercase();
+        let lower = !name.bytes().any(|byte| byte.is_ascii_uppercase());
+        return if lower {
+            name.into()
+        } else {
+            name.to_ascii_lowercase().into()
+        };
     }
     // By way of upper case, so that ß meets ss and final sigma meets sigma.
     let upper: String = name.nfc().flat_map(char::to_uppercase).collect();
-    upper.chars().flat_map(char::to_lowercase).nfc().collect()
+    let lower: String = upper.chars().flat_map(char::to_lowercase).nfc().collect();
+    lower.into()
 }
 
 /// Checks that a path is relative and stays below the root.

@@ -319,8 +319,10 @@ pub enum DatasetError {
     },
 
     /// A class name that cannot name a folder everywhere.
-    #[error("class {name:?} {reason}: rename it")]
+    #[error("{}class {name:?} {reason}: rename it", .first.as_deref().unwrap_or_default())]
     BadClassName {
+        /// Where it is first, with a colon and space; none where that has no place.
+        first: Option<String>,
         /// The name.
         name: String,
         /// Why not.

@@ -15,19 +15,18 @@
 //!
 //! Source: datasets 5.2, `features/image.py`, `features/features.py` and `data_files.py`.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use arrow::datatypes::Schema;
 use serde_json::Value;
 
 use super::folder::folders;
 use super::layout::split_of;
+use super::outputs::Distinct;
 use super::parquet::Table;
 use super::table::in_order;
 use super::{Dataset, DatasetError, Example, Layout, LayoutOptions, Passed, Split, checks};
-use crate::io::parquet::rows::BYTES;
 use crate::io::source::Member;
 
 mod columns;
@@ -123,25 +122,6 @@ struct Found {
     kind: Option<Labels>,
 }
 
-/// Distinct texts in order of appearance.
-#[derive(Default)]
-struct Distinct {
-    texts: Vec<String>,
-    indices: HashMap<String, usize>,
-}
-
-impl Distinct {
-    fn index(&mut self, text: &str) -> usize {
-        if let Some(&index) = self.indices.get(text) {
-            return index;
-        }
-        let index = self.texts.len();
-        self.texts.push(text.to_owned());
-        self.indices.insert(text.to_owned(), index);
-        index
-    }
-}
-
 impl Found {
     /// Adds the rows of a file.
     fn read(
@@ -219,7 +199,7 @@ impl Found {
         options: &LayoutOptions,
         place: &dyn Fn(&Example) -> String,
     ) -> Result<Vec<String>, DatasetError> {
-        let texts = &self.labels.texts;
+        let texts = self.labels.texts();
         let (own, classes) = match (&self.kind, &options.classes) {
             (Some(Labels::Named(names)), _) => {
                 let classes = options.classes(Layout::Hf, names.clone())?;

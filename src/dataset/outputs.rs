@@ -40,6 +40,31 @@ impl<'a> Classes<'a> {
     }
 }
 
+/// Distinct texts in order of appearance.
+#[derive(Debug, Default)]
+pub(super) struct Distinct {
+    texts: Vec<String>,
+    indices: HashMap<String, usize>,
+}
+
+impl Distinct {
+    /// The index of a text, which is added if it is new.
+    pub(super) fn index(&mut self, text: &str) -> usize {
+        if let Some(&index) = self.indices.get(text) {
+            return index;
+        }
+        let index = self.texts.len();
+        self.texts.push(text.to_owned());
+        self.indices.insert(text.to_owned(), index);
+        index
+    }
+
+    /// The texts by index.
+    pub(super) fn texts(&self) -> &[String] {
+        &self.texts
+    }
+}
+
 /// The outputs of a row before the classes are known.
 pub(super) struct Outputs {
     prediction: Option<String>,
@@ -75,6 +100,15 @@ impl Outputs {
     /// Whether there is a prediction, or a score that one follows from.
     pub(super) fn say_something(&self) -> bool {
         self.prediction.is_some() || self.score.is_some()
+    }
+
+    /// The group, if the row says nothing of the model; else itself.
+    pub(super) fn only_group(self) -> Result<Option<String>, Self> {
+        // Confidence and probabilities have a prediction beside them.
+        if self.say_something() {
+            return Err(self);
+        }
+        Ok(self.group)
     }
 
     /// Checks the outputs against the classes and puts them into an example.

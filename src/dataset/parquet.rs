@@ -156,11 +156,15 @@ impl<'a> Table<'a> {
                 let column = decoded(path, || cast(column, &target))?;
                 columns.push((field.name(), column));
             }
+            // One map for all rows: its keys are the same.
+            let names = columns.iter().map(|(name, _)| (*name).clone());
+            let mut cells: Map<String, Value> = names.zip(std::iter::repeat(Value::Null)).collect();
             for at in 0..batch.num_rows() {
-                let cells = columns.iter();
-                let cells = cells.map(|(name, column)| ((*name).clone(), value(column, at)));
+                for (cell, (_, column)) in cells.values_mut().zip(&columns) {
+                    *cell = value(column, at);
+                }
                 row += 1;
-                each(row, &cells.collect())?;
+                each(row, &cells)?;
             }
         }
         Ok(())

@@ -1,16 +1,20 @@
 //! Rows of a table file, one at a time, with cells by column name and their place for messages.
 //!
-//! A further format adds one arm to [`for_each`] and one to [`Cell`]; the readers above it see
+//! A further format adds one arm to [`for_each`] and one to [`Filled`]; the readers above it see
 //! only [`Row`].
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use serde_json::{Map, Value};
 
 use super::{DatasetError, parquet};
 use crate::io;
+use crate::io::jsonl::MAX_LINE_BYTES;
 
 /// What the name of a column with one class's probability begins with.
 pub(super) const PROBABILITY_PREFIX: &str = "probability_";
@@ -64,7 +68,7 @@ struct Header {
 
 /// One cell that is not empty.
 #[derive(Clone, Copy)]
-enum Cell<'a> {
+enum Filled<'a> {
     Text(&'a str),
     Json(&'a Value),
 }
@@ -111,15 +115,21 @@ fn for_each_csv(
     path: &Path,
     each: &mut dyn FnMut(&Row<'_>) -> Result<(), DatasetError>,
 ) -> Result<(), DatasetError> {
-    let text = io::read_to_string(path)?;
-    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    let (file, _) = io::open(path)?;
+    let record_bytes = Cell::new(0);
+    let source = Bounded {
+        file,
+        read: &record_bytes,
+    };
+    let mut reader = csv::ReaderBuilder::new()
+        .buffer_capacity(1 << 16)
+        .from_reader(source);
+    let last = Cell::new(0);
     let error = |source: csv::Error| {
         let line = source.position().map(csv::Position::line);
-        let line = line.map_or_else(String::new, |line| format!(", line {line}"));
-        DatasetError::Csv {
-            place: format!("{}{line}", path.display()),
-            source,
-        }
+        let line = line.map_or_else(|| last.get() + 1, |line| line as usize);
+        let place = Place { path, line }.to_string();
+        DatasetError::Csv { place, source }
     };
     let names = reader.headers().map_err(error)?;
     let header = Header::new(names, Place { path, line: 1 })?;
@@ -132,8 +142,33 @@ fn for_each_csv(
         };
         let place = Place { path, line };
         each(&Row { place, cells })?;
+        record_bytes.set(0);
+        last.set(line);
     }
     Ok(())
+}
+
+/// A CSV file, which fails where one record is longer than any real one: without a line break, or
+/// after a quotation mark that is never closed, the rest of the file would be one.
+struct Bounded<'a> {
+    file: File,
+    /// Bytes read since the last record.
+    read: &'a Cell<usize>,
+}
+
+impl Read for Bounded<'_> {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        let count = self.file.read(into)?;
+        let read = self.read.get() + count;
+        self.read.set(read);
+        if read > MAX_LINE_BYTES {
+            let text = format!(
+                "a row of more than {MAX_LINE_BYTES} bytes: is a quotation mark not closed?"
+            );
+            return Err(std::io::Error::other(text));
+        }
+        Ok(count)
+    }
 }
 
 fn for_each_json(
@@ -193,16 +228,16 @@ impl<'a> Row<'a> {
     }
 
     /// The cell of a column; empty text and JSON's null are no cell.
-    fn cell(&self, column: &str) -> Option<Cell<'a>> {
+    fn cell(&self, column: &str) -> Option<Filled<'a>> {
         match &self.cells {
             Cells::Csv { header, record } => {
                 let text = record.get(*header.indices.get(column)?)?;
-                (!text.is_empty()).then_some(Cell::Text(text))
+                (!text.is_empty()).then_some(Filled::Text(text))
             }
             Cells::Json(cells) | Cells::Parquet { cells, .. } => match cells.get(column)? {
                 Value::Null => None,
                 Value::String(text) if text.is_empty() => None,
-                value => Some(Cell::Json(value)),
+                value => Some(Filled::Json(value)),
             },
         }
     }
@@ -220,9 +255,9 @@ impl<'a> Row<'a> {
     pub(super) fn text(&self, column: &str) -> Result<Option<String>, DatasetError> {
         match self.cell(column) {
             None => Ok(None),
-            Some(Cell::Text(text)) => Ok(Some(text.to_owned())),
-            Some(Cell::Json(Value::String(text))) => Ok(Some(text.clone())),
-            Some(Cell::Json(Value::Number(number))) if !number.is_f64() => {
+            Some(Filled::Text(text)) => Ok(Some(text.to_owned())),
+            Some(Filled::Json(Value::String(text))) => Ok(Some(text.clone())),
+            Some(Filled::Json(Value::Number(number))) if !number.is_f64() => {
                 Ok(Some(number.to_string()))
             }
             Some(cell) => Err(self.bad(column, cell, "text or a whole number")),
@@ -232,8 +267,8 @@ impl<'a> Row<'a> {
     /// Whether a cell is a number rather than text; none if it is empty, or the format has no types.
     pub(super) fn is_number(&self, column: &str) -> Option<bool> {
         match self.cell(column)? {
-            Cell::Text(_) => None,
-            Cell::Json(value) => Some(value.is_number()),
+            Filled::Text(_) => None,
+            Filled::Json(value) => Some(value.is_number()),
         }
     }
 
@@ -268,8 +303,8 @@ impl<'a> Row<'a> {
             return Ok(None);
         };
         let number = match cell {
-            Cell::Text(text) => text.trim().parse().ok(),
-            Cell::Json(value) => value.as_f64().map(|number| number as f32),
+            Filled::Text(text) => text.trim().parse().ok(),
+            Filled::Json(value) => value.as_f64().map(|number| number as f32),
         };
         number
             .map(Some)
@@ -298,12 +333,12 @@ impl<'a> Row<'a> {
         let bad = || self.bad(COLUMN, cell, EXPECTED);
         let parsed;
         let value = match cell {
-            Cell::Json(Value::String(text)) => {
+            Filled::Json(Value::String(text)) => {
                 parsed = serde_json::from_str(text).ok();
                 parsed.as_ref().ok_or_else(bad)?
             }
-            Cell::Json(value) => value,
-            Cell::Text(text) => {
+            Filled::Json(value) => value,
+            Filled::Text(text) => {
                 parsed = serde_json::from_str::<Value>(text).ok();
                 parsed.as_ref().ok_or_else(bad)?
             }
@@ -344,10 +379,10 @@ impl<'a> Row<'a> {
         }
     }
 
-    fn bad(&self, column: &str, cell: Cell<'_>, expected: &'static str) -> DatasetError {
+    fn bad(&self, column: &str, cell: Filled<'_>, expected: &'static str) -> DatasetError {
         let text = match cell {
-            Cell::Text(text) => text.to_owned(),
-            Cell::Json(value) => value.to_string(),
+            Filled::Text(text) => text.to_owned(),
+            Filled::Json(value) => value.to_string(),
         };
         let mut value: String = text.chars().take(SHOWN_CHARS).collect();
         if value.len() < text.len() {

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `path` | relative to the root, with `/` |
 //! | `label` | class name, or a whole number |
-//! | `split` | see [`Split`] |
+//! | `split` | see [`super::Split`] |
 //! | `id` | optional, unique; the path if absent |
 //! | `prediction` | optional, class as in `label` |
 //! | `confidence` | optional, 0 to 1 |
@@ -19,9 +19,9 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::outputs::{Classes, Outputs};
+use super::outputs::{Classes, Distinct, Outputs};
 use super::records::{self, Place, Row};
-use super::{Dataset, DatasetError, Example, Split, checks};
+use super::{Dataset, DatasetError, Example, checks};
 
 /// What a table itself does not say.
 #[derive(Debug, Clone, Default)]
@@ -41,30 +41,57 @@ pub struct TableOptions {
 /// [`Dataset::new`] checks.
 pub fn read_table(path: &Path, options: &TableOptions) -> Result<Dataset, DatasetError> {
     let TableOptions { root, classes } = options;
-    let mut rows = Vec::new();
     let mut types = [("label", None), ("prediction", None)];
+    let mut labels = Distinct::default();
+    let mut lines = Vec::new();
+    let mut examples: Vec<Example> = Vec::new();
+    // What the model says is put to its examples when the classes are known.
+    let mut outputs = Vec::new();
     records::for_each(path, &mut |row| {
         for (column, first) in &mut types {
             same_type(row, column, first)?;
         }
-        rows.push(Raw::read(row)?);
+        let (mut example, said) = example(row, &mut labels)?;
+        match said.only_group() {
+            Ok(group) => example.group = group,
+            Err(said) => outputs.push((examples.len(), said)),
+        }
+        lines.push(row.place.line);
+        examples.push(example);
         Ok(())
     })?;
-    if rows.is_empty() {
+    if examples.is_empty() {
         let path = path.to_owned();
         return Err(DatasetError::NoExamples { path });
     }
+    let at = |index: usize| {
+        let line = lines[index];
+        Place { path, line }
+    };
     let classes = classes.clone().unwrap_or_else(|| {
-        let labels: BTreeSet<&str> = rows.iter().map(|row| row.label.as_str()).collect();
-        in_order(labels)
+        let texts: BTreeSet<&str> = labels.texts().iter().map(String::as_str).collect();
+        in_order(texts)
     });
-    checks::class_names(&classes)?;
+    checks::class_names(&classes).map_err(|error| {
+        let first = |name: &str| {
+            let label = labels.texts().iter().position(|text| text == name)?;
+            let index = examples.iter().position(|example| example.label == label)?;
+            Some(at(index).to_string())
+        };
+        with_place(error, first)
+    })?;
     let index = Classes::new(&classes);
-    let mut lines = Vec::with_capacity(rows.len());
-    let mut examples = Vec::with_capacity(rows.len());
-    for row in rows {
-        lines.push(row.line);
-        examples.push(row.example(&index, path)?);
+    let mut said = outputs.into_iter().peekable();
+    let mut known = vec![None; labels.texts().len()];
+    for (number, example) in examples.iter_mut().enumerate() {
+        let (text, place) = (example.label, at(number));
+        example.label = match known[text] {
+            Some(label) => label,
+            None => *known[text].insert(index.index(&labels.texts()[text], "label", place)?),
+        };
+        if let Some((_, said)) = said.next_if(|(of, _)| *of == number) {
+            said.put(example, &index, place)?;
+        }
     }
     // A bare file name has an empty parent, which no system call takes for the current folder.
     let folder = path
@@ -76,11 +103,40 @@ pub fn read_table(path: &Path, options: &TableOptions) -> Result<Dataset, Datase
         classes,
         examples,
     };
-    checks::check(&dataset, |index| {
-        let line = lines[index];
-        Place { path, line }.to_string()
-    })?;
+    checks::check(&dataset, |index| at(index).to_string())?;
     Ok(dataset)
+}
+
+/// Adds where a bad class name is first.
+fn with_place(error: DatasetError, first: impl Fn(&str) -> Option<String>) -> DatasetError {
+    match error {
+        DatasetError::BadClassName { name, reason, .. } => {
+            let first = first(&name).map(|place| format!("{place}, column \"label\": "));
+            DatasetError::BadClassName {
+                first,
+                name,
+                reason,
+            }
+        }
+        other => other,
+    }
+}
+
+/// The example of a row, whose label counts `labels`, and what the row says of the model.
+fn example(row: &Row<'_>, labels: &mut Distinct) -> Result<(Example, Outputs), DatasetError> {
+    let split = row.required("split")?;
+    let id = row.text("id")?;
+    let path = path(row)?;
+    let label = labels.index(&row.required("label")?);
+    let split = split.parse().map_err(|source| DatasetError::BadSplit {
+        place: row.place.to_string(),
+        source,
+    })?;
+    let mut example = Example::new(path, label, split);
+    if let Some(id) = id {
+        example.id = id;
+    }
+    Ok((example, Outputs::read(row)?))
 }
 
 /// Checks that a cell is a number where the column's first one, `first` with its line, was.
@@ -100,47 +156,6 @@ fn same_type(
             first: Place { line, ..row.place }.to_string(),
         }),
         _ => Ok(()),
-    }
-}
-
-/// A row before the classes are known.
-struct Raw {
-    line: usize,
-    id: Option<String>,
-    path: String,
-    label: String,
-    split: Split,
-    outputs: Outputs,
-}
-
-impl Raw {
-    fn read(row: &Row<'_>) -> Result<Self, DatasetError> {
-        let split = row.required("split")?;
-        Ok(Self {
-            line: row.place.line,
-            id: row.text("id")?,
-            path: path(row)?,
-            label: row.required("label")?,
-            split: split.parse().map_err(|source| DatasetError::BadSplit {
-                place: row.place.to_string(),
-                source,
-            })?,
-            outputs: Outputs::read(row)?,
-        })
-    }
-
-    fn example(self, classes: &Classes<'_>, file: &Path) -> Result<Example, DatasetError> {
-        let place = Place {
-            path: file,
-            line: self.line,
-        };
-        let label = classes.index(&self.label, "label", place)?;
-        let mut example = Example::new(self.path, label, self.split);
-        if let Some(id) = self.id {
-            example.id = id;
-        }
-        self.outputs.put(&mut example, classes, place)?;
-        Ok(example)
     }
 }
 

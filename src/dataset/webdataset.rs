@@ -28,6 +28,9 @@ use crate::io::{self, IoError};
 /// The most bytes of a label or of the JSON about an image.
 const MAX_TEXT: u64 = 1 << 20;
 
+/// Archives are made of blocks of so many bytes.
+const BLOCK: u64 = 512;
+
 /// A sample of a shard, as far as it was read.
 struct Sample {
     key: String,
@@ -198,6 +201,15 @@ fn read_shard(
         if !kind.is_file() {
             return Err(disagreement("is a link or device, no file"));
         }
+        let (offset, length) = (entry.raw_file_position(), entry.size());
+        // With the zeros that fill its last block.
+        let end = offset
+            .saturating_add(length)
+            .div_ceil(BLOCK)
+            .saturating_mul(BLOCK);
+        if end > size {
+            return Err(disagreement("is cut off: fetch the shard again"));
+        }
         let base = name.rfind('/').map_or(0, |at| at + 1);
         let Some((stem, extension)) = name[base..].split_once('.') else {
             continue;
@@ -247,10 +259,6 @@ fn read_shard(
                 }
             }
             other if EXTENSIONS.contains(&other) => {
-                let (offset, length) = (entry.raw_file_position(), entry.size());
-                if offset.saturating_add(length) > size {
-                    return Err(disagreement("is cut off: fetch the shard again"));
-                }
                 let image = Member::File {
                     name: name.clone(),
                     offset,

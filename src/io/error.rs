@@ -50,10 +50,12 @@ pub enum IoError {
     },
 
     /// The text is not UTF-8.
-    #[error("{} is not UTF-8 text: save it as UTF-8", .path.display())]
+    #[error("{}{} is not UTF-8 text: save it as UTF-8", .path.display(), at_line(*.line))]
     NotUtf8 {
         /// The file.
         path: PathBuf,
+        /// One-based line, of a file of lines.
+        line: Option<usize>,
         /// Where the first bad byte is.
         #[source]
         source: std::str::Utf8Error,
@@ -151,4 +153,9 @@ impl IoError {
             | Self::Json { path, .. } => path,
         }
     }
+}
+
+/// A line in a message.
+fn at_line(line: Option<usize>) -> String {
+    line.map_or_else(String::new, |line| format!(", line {line},"))
 }

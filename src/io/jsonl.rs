@@ -85,6 +85,7 @@ impl Lines {
             }
             let mut line = String::from_utf8(bytes).map_err(|error| IoError::NotUtf8 {
                 path: self.path.clone(),
+                line: Some(self.number),
                 source: error.utf8_error(),
             })?;
             if self.number == 1 && line.starts_with('\u{feff}') {

@@ -3,11 +3,15 @@
 //! The format is told from the content. Values of 16, 32 or 64 bits are read as `f32`; NaN,
 //! infinities and values beyond `f32` are errors naming row and column, because one of them makes
 //! every mean and every distance useless. Pickles (also as a PyTorch checkpoint under another name)
-//! are refused unopened: unpickling runs code.
+//! are refused unopened: unpickling runs code. [`Matrix`] leaves a large one in its file.
 
+mod mapped;
 mod npy;
 
+pub use mapped::Matrix;
+
 use std::collections::HashMap;
+use std::ops::Range;
 use std::path::Path;
 
 use half::{bf16, f16};
@@ -141,7 +145,8 @@ pub fn read(path: &Path) -> Result<Array2<f32>, IoError> {
 ///
 /// Those of [`read`].
 pub fn read_keyed(path: &Path) -> Result<(Array2<f32>, Option<Vec<String>>), IoError> {
-    let bytes = super::read(path)?;
+    // Mapped: its bytes need not be in memory beside its values.
+    let bytes = super::map::map(path)?;
     parse(&bytes).map_err(|source| IoError::Matrix {
         path: path.to_owned(),
         source,
@@ -203,8 +208,41 @@ fn is_safetensors(bytes: &[u8]) -> bool {
 }
 
 fn parse(bytes: &[u8]) -> Result<(Array2<f32>, Option<Vec<String>>), MatrixError> {
+    let found = describe(bytes)?;
+    let matrix = matrix(&bytes[found.data], &found.shape, found.layout)
+        .map_err(|error| error.of(found.ids.as_deref()))?;
+    Ok((matrix, found.ids))
+}
+
+impl MatrixError {
+    /// The same, with the id of the row at fault.
+    fn of(self, ids: Option<&[String]>) -> Self {
+        match self {
+            Self::NonFinite {
+                row, column, value, ..
+            } => Self::NonFinite {
+                id: ids.and_then(|ids| ids.get(row)).cloned(),
+                row,
+                column,
+                value,
+            },
+            error => error,
+        }
+    }
+}
+
+/// What a file says of its matrix.
+struct Described {
+    /// Where its values lie.
+    data: Range<usize>,
+    shape: Vec<usize>,
+    layout: Layout,
+    ids: Option<Vec<String>>,
+}
+
+fn describe(bytes: &[u8]) -> Result<Described, MatrixError> {
     if bytes.starts_with(npy::MAGIC) {
-        return Ok((npy::parse(bytes)?, None));
+        return npy::parse(bytes);
     }
     if let Some(found) = pickle_kind(bytes) {
         return Err(MatrixError::Pickle { found });
@@ -216,9 +254,9 @@ fn parse(bytes: &[u8]) -> Result<(Array2<f32>, Option<Vec<String>>), MatrixError
     parse_safetensors(bytes)
 }
 
-fn parse_safetensors(bytes: &[u8]) -> Result<(Array2<f32>, Option<Vec<String>>), MatrixError> {
+fn parse_safetensors(bytes: &[u8]) -> Result<Described, MatrixError> {
     let error = |source| MatrixError::Safetensors { source };
-    let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(error)?;
+    let (header, metadata) = SafeTensors::read_metadata(bytes).map_err(error)?;
     let file = SafeTensors::deserialize(bytes).map_err(error)?;
     let mut names: Vec<String> = file.names().into_iter().map(str::to_owned).collect();
     names.sort();
@@ -237,7 +275,7 @@ fn parse_safetensors(bytes: &[u8]) -> Result<(Array2<f32>, Option<Vec<String>>),
             });
         }
     };
-    let matrix = matrix(tensor.data(), tensor.shape(), Layout::little_endian(kind));
+    let shape = tensor.shape().to_vec();
     let ids = metadata
         .metadata()
         .as_ref()
@@ -245,24 +283,17 @@ fn parse_safetensors(bytes: &[u8]) -> Result<(Array2<f32>, Option<Vec<String>>),
         .map(|text| serde_json::from_str::<Vec<String>>(text))
         .transpose()
         .map_err(|source| MatrixError::Ids { source })?;
-    let matrix = matrix.map_err(|error| match (error, &ids) {
-        (
-            MatrixError::NonFinite {
-                row, column, value, ..
-            },
-            Some(ids),
-        ) => MatrixError::NonFinite {
-            id: ids.get(row).cloned(),
-            row,
-            column,
-            value,
-        },
-        (error, _) => error,
-    })?;
     if let Some(ids) = &ids {
-        check_id_count(ids, matrix.nrows())?;
+        check_id_count(ids, shape.first().copied().unwrap_or(0))?;
     }
-    Ok((matrix, ids))
+    // The one tensor is all that follows the length of the header and the header.
+    let data = 8 + header..bytes.len();
+    Ok(Described {
+        data,
+        shape,
+        layout: Layout::little_endian(kind),
+        ids,
+    })
 }
 
 fn encode(name: &str, m: ArrayView2<'_, f32>, ids: &[String]) -> Result<Vec<u8>, MatrixError> {
@@ -340,26 +371,7 @@ fn fill<const N: usize>(
     layout: Layout,
     value: impl Fn([u8; N]) -> f32,
 ) -> Result<Array2<f32>, MatrixError> {
-    let wrong_shape = || MatrixError::Shape {
-        found: shape.to_vec(),
-    };
-    let &[rows, columns] = shape else {
-        return Err(wrong_shape());
-    };
-    if rows == 0 || columns == 0 {
-        return Err(wrong_shape());
-    }
-    let expected = rows
-        .checked_mul(columns)
-        .and_then(|count| count.checked_mul(N))
-        .ok_or_else(wrong_shape)?;
-    if data.len() != expected {
-        return Err(MatrixError::Length {
-            shape: shape.to_vec(),
-            expected,
-            found: data.len(),
-        });
-    }
+    let (rows, columns) = size(data.len(), shape, N)?;
     let (values, _) = data.as_chunks::<N>();
     let at = |row: usize, column: usize| {
         let index = if layout.column_major {
@@ -378,6 +390,31 @@ fn fill<const N: usize>(
         *cell = at(row, column)?;
     }
     Ok(matrix)
+}
+
+/// Rows and columns, after checking that so many values of some bytes are what was found.
+fn size(found: usize, shape: &[usize], bytes: usize) -> Result<(usize, usize), MatrixError> {
+    let wrong_shape = || MatrixError::Shape {
+        found: shape.to_vec(),
+    };
+    let &[rows, columns] = shape else {
+        return Err(wrong_shape());
+    };
+    if rows == 0 || columns == 0 {
+        return Err(wrong_shape());
+    }
+    let expected = rows
+        .checked_mul(columns)
+        .and_then(|count| count.checked_mul(bytes))
+        .ok_or_else(wrong_shape)?;
+    if found != expected {
+        return Err(MatrixError::Length {
+            shape: shape.to_vec(),
+            expected,
+            found,
+        });
+    }
+    Ok((rows, columns))
 }
 
 fn finite(value: f32, row: usize, column: usize) -> Result<f32, MatrixError> {

@@ -14,6 +14,7 @@
 mod error;
 pub mod image;
 pub mod jsonl;
+mod map;
 pub mod matrix;
 pub mod parquet;
 pub mod source;
@@ -155,6 +156,7 @@ pub(crate) fn open(path: &Path) -> Result<(File, u64), IoError> {
 pub fn read_to_string(path: &Path) -> Result<String, IoError> {
     let mut text = String::from_utf8(read(path)?).map_err(|error| IoError::NotUtf8 {
         path: path.to_owned(),
+        line: None,
         source: error.utf8_error(),
     })?;
     if text.starts_with('\u{feff}') {
@@ -184,12 +186,37 @@ pub fn create_dir_all(path: &Path) -> Result<(), IoError> {
 /// assert!(digest.starts_with("ba7816bf") && digest.len() == 64);
 /// ```
 pub fn sha256_hex(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(64);
-    for byte in Sha256::digest(bytes) {
+    hex(&Sha256::digest(bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
         // Writing to a string cannot fail.
         let _ = write!(text, "{byte:02x}");
     }
     text
+}
+
+/// [`sha256_hex`] of a file, of which little is in memory at a time.
+///
+/// # Errors
+///
+/// [`IoError::NotAFile`], [`IoError::Read`].
+pub fn sha256_of(path: &Path) -> Result<String, IoError> {
+    let (mut file, _) = open(path)?;
+    let mut hasher = Sha256::new();
+    let mut part = vec![0; 1 << 20];
+    loop {
+        let count = file.read(&mut part).map_err(|source| IoError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        if count == 0 {
+            return Ok(hex(&hasher.finalize()));
+        }
+        hasher.update(&part[..count]);
+    }
 }
 
 /// A hash of what some files of a folder hold, by name: 16 hexadecimal digits.

@@ -206,7 +206,7 @@ fn reals(dataset: &Dataset, detected: &Detected) -> BTreeMap<usize, Real> {
             .map(|&at| example(at).prediction == Some(class))
             .collect();
         Some(Images::new(
-            part.matrix.select(Axis(0), &rows).view(),
+            part.view().select(Axis(0), &rows).view(),
             right,
         ))
     };

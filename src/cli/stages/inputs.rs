@@ -1,13 +1,13 @@
 //! Opening what a run reads: the data set, predictions, models.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use ndarray::{Array2, Axis};
 use serde_json::{Value, json};
 use tch::{Device, Kind};
 
 use super::generate::sampling;
+use super::own::Own;
 use super::predict::Meaning;
 pub(in crate::cli) use super::space::Space;
 use crate::classifier::{ClassifierError, Cnn, Script};
@@ -18,7 +18,7 @@ use crate::cli::session::Until;
 use crate::cli::stop::Stop;
 use crate::cli::ui::Ui;
 use crate::dataset::{
-    self, Best, Dataset, Example, Layout, LayoutOptions, ScoreRule, Split, TableOptions, Threshold,
+    self, Best, Dataset, Layout, LayoutOptions, ScoreRule, Split, TableOptions, Threshold,
 };
 use crate::diffusion::pipeline::{OpenOptions, Pipeline};
 use crate::embed::ImageEncoder;
@@ -26,8 +26,6 @@ use crate::embed::clip::ClipEncoder;
 use crate::embed::safety::Safety;
 use crate::hub::Want;
 use crate::io::image::Exif;
-use crate::io::matrix::MatrixError;
-use crate::io::{self, IoError};
 use crate::run::features::Analysed;
 use crate::run::settings::{Data, Settings};
 use crate::run::skipped::Skips;
@@ -45,7 +43,7 @@ pub(in crate::cli) struct Inputs {
     /// Spaces that detection is compared in besides.
     pub(in crate::cli) compared: Vec<Space>,
     /// Embeddings that were made before, a row an example.
-    pub(in crate::cli) own: Option<Array2<f32>>,
+    pub(in crate::cli) own: Option<Own>,
     pub(in crate::cli) exif: Exif,
     /// SHA-256 of the images' files by row of the data set, as far as they were read.
     pub(in crate::cli) sha256: Vec<Option<String>>,
@@ -78,13 +76,13 @@ pub(in crate::cli) fn open(
         }
     }
     let own = match matrix_file(&space, settings)? {
-        Some(path) => Some(own(path, &dataset)?),
+        Some(path) => Some(Own::open(path, &dataset)?),
         None => None,
     };
     for space in &compared {
         if let Space::Matrix(path) = space {
             // Read again when its turn comes: several of them need not fit into memory at once.
-            self::own(path, &dataset)?;
+            Own::open(path, &dataset)?;
         }
     }
     let classifier = match &settings.data.classifier {
@@ -126,11 +124,11 @@ pub(in crate::cli) fn open(
         None => None,
     };
     if let (Space::Clip, Some(own), Some(clip)) = (&space, &own, &clip)
-        && own.ncols() != clip.dim()
+        && own.width() != clip.dim()
     {
         let text = format!(
             "the embeddings have {} dimensions, those of this CLIP {}: they were made by another model",
-            own.ncols(),
+            own.width(),
             clip.dim()
         );
         return Err(InputError(text).into());
@@ -233,73 +231,6 @@ pub(in crate::cli) fn matrix_file<'a>(
                         file as --space alone";
             Err(UsageError(text.to_owned()))
         }
-    }
-}
-
-/// The user's own embeddings in the order of the examples, joined by id where the file has ids, else
-/// by row.
-pub(in crate::cli) fn own(path: &Path, dataset: &Dataset) -> anyhow::Result<Array2<f32>> {
-    let n = dataset.examples.len();
-    let (matrix, ids) = io::matrix::read_keyed(path).map_err(|error| named(error, dataset))?;
-    let Some(ids) = ids else {
-        if matrix.nrows() == n {
-            return Ok(matrix);
-        }
-        let text = format!(
-            "{} has {} rows and no ids, the data has {n} examples: they must be as many, in the \
-             table's order",
-            path.display(),
-            matrix.nrows()
-        );
-        return Err(InputError(text).into());
-    };
-    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
-    for (row, id) in ids.iter().enumerate() {
-        if let Some(first) = places.insert(id, row) {
-            let text = format!(
-                "{} has two rows of id {id:?}, rows {first} and {row}: which of them is meant?",
-                path.display()
-            );
-            return Err(InputError(text).into());
-        }
-    }
-    let place = |e: &Example| places.get(e.id.as_str()).copied();
-    let mut without = dataset.examples.iter().filter(|e| place(e).is_none());
-    if let Some(first) = without.next() {
-        let text = format!(
-            "{} has no embedding for {:?}, and for {} of the {n} examples in all",
-            path.display(),
-            first.id,
-            1 + without.count()
-        );
-        return Err(InputError(text).into());
-    }
-    let at: Vec<usize> = dataset.examples.iter().filter_map(place).collect();
-    Ok(matrix.select(Axis(0), &at))
-}
-
-/// A bad number of a matrix without ids, with the example whose row it is in.
-fn named(error: IoError, dataset: &Dataset) -> IoError {
-    match error {
-        IoError::Matrix {
-            path,
-            source:
-                MatrixError::NonFinite {
-                    row,
-                    id: None,
-                    column,
-                    value,
-                },
-        } => IoError::Matrix {
-            path,
-            source: MatrixError::NonFinite {
-                id: dataset.examples.get(row).map(|e| e.id.clone()),
-                row,
-                column,
-                value,
-            },
-        },
-        error => error,
     }
 }
 
@@ -425,7 +356,9 @@ impl Inputs {
             let examples = &mut self.dataset.examples;
             examples.retain(|_| row.next().is_some_and(|row| places[row].is_some()));
             self.sha256 = kept.iter().map(|&row| self.sha256[row].take()).collect();
-            self.own = self.own.take().map(|own| own.select(Axis(0), &kept));
+            if let Some(own) = &mut self.own {
+                own.keep(&kept);
+            }
         }
         places
     }

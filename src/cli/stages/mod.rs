@@ -10,6 +10,7 @@ pub(super) mod inputs;
 mod judge;
 pub(super) mod manifest;
 pub(super) mod outputs;
+pub(super) mod own;
 pub(super) mod pool;
 mod predict;
 pub(super) mod proof;

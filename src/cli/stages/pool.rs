@@ -81,7 +81,7 @@ pub(in crate::cli) fn pool(
     let pool = Pool {
         dataset: &inputs.dataset,
         rows: &part.rows,
-        matrix: part.matrix.view(),
+        matrix: part.view(),
         exif: inputs.exif,
     };
     let stop = || context.stop.asked();

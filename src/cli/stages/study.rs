@@ -99,10 +99,12 @@ impl Known {
         minority: Option<&[bool]>,
         scoring: Scoring,
     ) -> anyhow::Result<Self> {
-        let Part { rows, matrix } = with_predictions(dataset, part);
+        let known = with_predictions(dataset, part);
+        let x = whitening.apply(known.view())?;
+        let rows = known.rows;
         let examples = || rows.iter().map(|&i| &dataset.examples[i]);
         Ok(Self {
-            x: whitening.apply(matrix.view())?,
+            x,
             labels: examples().map(|e| e.label).collect(),
             predictions: examples()
                 .map(|e| e.prediction.unwrap_or(e.label))
@@ -136,14 +138,14 @@ pub(super) fn study(
         InputError("the data has no val split: directions are learned there".to_owned())
     })?;
     let (reference, whitened_on) = match parts.get(&Split::Train) {
-        Some(train) if train.matrix.nrows() >= 2 => (train, Split::Train),
+        Some(train) if train.view().nrows() >= 2 => (train, Split::Train),
         _ => {
             let text = "there is no train split: whitening was learned on val";
             warnings.push(Warning::general(Kind::NoTrain, text.to_owned()));
             (val, Split::Val)
         }
     };
-    let whitening = Whitening::fit(reference.matrix.view())?;
+    let whitening = Whitening::fit(reference.view())?;
     let (dropped, dims) = (whitening.dropped().len(), whitening.mean().len());
     if dropped > 0 {
         let text = format!("{dropped} of {dims} dimensions do not vary and are left out");

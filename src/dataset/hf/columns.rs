@@ -2,10 +2,13 @@
 
 use std::path::Path;
 
-use arrow::datatypes::{DataType, Field};
-use serde_json::Map;
+use arrow::datatypes::{DataType, Field, Schema};
+use serde_json::{Map, Value};
 
-use super::*;
+use super::UNKNOWN;
+use crate::dataset::parquet::Table;
+use crate::dataset::{DatasetError, Layout, LayoutOptions};
+use crate::io::parquet::rows::BYTES;
 
 /// The columns that are read, and how.
 pub(super) struct Columns {

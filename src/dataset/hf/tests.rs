@@ -7,7 +7,7 @@ use arrow::array::{
     ArrayRef, BinaryArray, BooleanArray, Float64Array, Int64Array, StringArray, StructArray,
 };
 use arrow::buffer::NullBuffer;
-use arrow::datatypes::Fields;
+use arrow::datatypes::{DataType, Field, Fields, Schema};
 use arrow::record_batch::RecordBatch;
 use parquet::arrow::ArrowWriter;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
@@ -41,12 +41,10 @@ fn images(rows: &[(Option<Vec<u8>>, Option<&str>)]) -> ArrayRef {
     .into();
     // The hub's tables have no null structs, but other writers' may.
     let there = rows.iter().map(|row| row.0.is_some() || row.1.is_some());
-    let nulls = NullBuffer::from_iter(there);
+    let nulls = there.collect::<NullBuffer>();
     let columns: Vec<ArrayRef> = vec![Arc::new(bytes), Arc::new(paths)];
     Arc::new(StructArray::new(fields, columns, Some(nulls)))
 }
-
-use arrow::datatypes::{DataType, Field};
 
 fn ints(values: &[i64]) -> ArrayRef {
     Arc::new(Int64Array::from(values.to_vec()))

@@ -7,8 +7,10 @@ use arrow::array::{
 };
 use arrow::datatypes::Int32Type;
 
+use super::super::Split;
 use super::*;
 use crate::io::IoError;
+use crate::io::jsonl::MAX_LINE_BYTES;
 
 fn read_with(name: &str, text: &[u8], options: &TableOptions) -> Result<Dataset, DatasetError> {
     let folder = tempfile::tempdir().unwrap();
@@ -302,6 +304,12 @@ fn paths_that_leave_the_root_name_their_row() {
 
 #[test]
 fn labels_that_cannot_be_folders_are_refused() {
+    let error = csv("path,label,split\n1.jpg,a,val\n2.jpg,a\0b,val\n").unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.contains("line 3, column \"label\": class \"a\\0b\""),
+        "{text}"
+    );
     for label in ["../x", "a/b", "CON"] {
         let error = csv(&format!("path,label,split\n1.jpg,{label},val\n")).unwrap_err();
         assert!(
@@ -338,7 +346,24 @@ fn malformed_files_are_named() {
     let options = TableOptions::default();
     let error = read_with("t.csv", b"path,label,split\n\xff,a,val\n", &options).unwrap_err();
     assert!(
-        matches!(error, DatasetError::Io(IoError::NotUtf8 { .. })),
+        matches!(&error, DatasetError::Csv { place, .. } if place.ends_with("line 2")),
+        "{error:?}"
+    );
+    let error = read_with("t.jsonl", b"\n{\"path\": \"\xff\"}\n", &options).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            DatasetError::Io(IoError::NotUtf8 { line: Some(2), .. })
+        ),
+        "{error:?}"
+    );
+    // A quotation mark that is never closed makes one row of the rest of the file.
+    let mut text = b"path,label,split\n1.jpg,a,val\n2.jpg,\"a,val\n".to_vec();
+    text.extend_from_slice(&b"3.jpg,a,val\n".repeat(2 * MAX_LINE_BYTES / 12));
+    let error = read_with("t.csv", &text, &options).unwrap_err();
+    assert!(
+        matches!(&error, DatasetError::Csv { place, source }
+            if place.ends_with("line 3") && source.to_string().contains("not closed")),
         "{error:?}"
     );
     let error = read_with("t.txt", b"", &options).unwrap_err();

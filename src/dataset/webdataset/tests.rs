@@ -201,3 +201,64 @@ fn links_are_refused() {
     let text = read(&root).unwrap_err().to_string();
     assert!(text.contains("member 1: \"0.png\" is a link"), "{text}");
 }
+
+/// A shard of one member whose header says another size.
+fn sized(root: &Path, name: &str, kind: u8, size: [u8; 12]) {
+    shard(root, "train.tar", &[(name, b"3")]);
+    let path = root.join("train.tar");
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[124..136].copy_from_slice(&size);
+    bytes[156] = kind;
+    bytes[148..156].fill(b' ');
+    let sum: u32 = bytes[..512].iter().copied().map(u32::from).sum();
+    bytes[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn declared_sizes_are_not_believed() {
+    let root = tempfile::tempdir().unwrap();
+    // 8 GiB in octal, and 2⁶³ in the GNU form.
+    let octal = *b"77777777777\0";
+    let gnu = [0x80, 0, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0];
+    for size in [octal, gnu] {
+        for name in ["0.png", "0.cls", "0.json", "0.txt"] {
+            sized(root.path(), name, b'0', size);
+            let error = read(&root).unwrap_err();
+            let text = format!("{error:?}");
+            assert!(text.contains("train.tar"), "{text}");
+        }
+        // Long names and global headers, which are read into memory.
+        for kind in [b'L', b'x', b'g'] {
+            sized(root.path(), "0.png", kind, size);
+            read(&root).unwrap_err();
+        }
+    }
+}
+
+#[test]
+fn a_shard_cut_anywhere_is_an_error_or_lacks_its_last_samples() {
+    let root = tempfile::tempdir().unwrap();
+    let image = png(0);
+    shard(
+        root.path(),
+        "train.tar",
+        &[
+            ("0.png", &image),
+            ("0.cls", b"3"),
+            ("1.png", &image),
+            ("1.cls", b"3"),
+        ],
+    );
+    let path = root.path().join("train.tar");
+    let whole = fs::read(&path).unwrap();
+    assert_eq!(read(&root).unwrap().examples.len(), 2);
+    // Up to the second label's end; after it there are only blocks of zeros.
+    let end = 4 * 512 + 3 * 512 + 1;
+    for cut in 1..end {
+        fs::write(&path, &whole[..cut]).unwrap();
+        // A cut between two samples leaves a sound shard of fewer: a tar does not say how many.
+        let result = read(&root);
+        assert!(result.is_err() || cut == 4 * 512, "{cut}: {result:?}");
+    }
+}

@@ -5,9 +5,7 @@
 //!
 //! Source: <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>.
 
-use ndarray::Array2;
-
-use super::{Kind, Layout, MatrixError, matrix};
+use super::{Described, Kind, Layout, MatrixError};
 
 /// The first bytes of every `.npy` file.
 pub(super) const MAGIC: &[u8] = b"\x93NUMPY";
@@ -15,7 +13,7 @@ pub(super) const MAGIC: &[u8] = b"\x93NUMPY";
 /// The longest header that is read, in bytes (a plain array needs under 128).
 const MAX_HEADER: usize = 65_536;
 
-pub(super) fn parse(bytes: &[u8]) -> Result<Array2<f32>, MatrixError> {
+pub(super) fn parse(bytes: &[u8]) -> Result<Described, MatrixError> {
     let (header, data) = split(bytes).ok_or_else(|| malformed("it is cut short"))?;
     if header.len() > MAX_HEADER {
         return Err(malformed(&format!("{} bytes long", header.len())));
@@ -51,7 +49,12 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Array2<f32>, MatrixError> {
         big_endian,
         column_major,
     };
-    matrix(data, &shape, layout)
+    Ok(Described {
+        data: bytes.len() - data.len()..bytes.len(),
+        shape,
+        layout,
+        ids: None,
+    })
 }
 
 /// The header text and the data after it.

@@ -305,3 +305,61 @@ fn bad_ids_are_refused() {
     let error = parse(&keyed("[1, 2]")).unwrap_err();
     assert!(matches!(error, MatrixError::Ids { .. }), "{error:?}");
 }
+
+#[test]
+fn a_plain_matrix_stays_in_its_file_and_others_are_converted() {
+    let m: Array2<f32> = array![[1.0, -2.5], [3.0, 4.0], [5.0, 6.25], [7.0, 8.0]];
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m");
+    let columns: Array2<f32> = Array2::from_shape_fn((4, 2).f(), |(i, j)| m[[i, j]]);
+    let swapped: Vec<u8> = m.iter().flat_map(|v| v.to_be_bytes()).collect();
+    let header = "{'descr': '>f4', 'fortran_order': False, 'shape': (4, 2), }\n";
+    let ids: Vec<String> = ["a", "b", "c", "d"].map(str::to_owned).into();
+    write_safetensors(&path, "e", m.view(), &ids).unwrap();
+    let keyed = std::fs::read(&path).unwrap();
+    for (bytes, mapped) in [
+        (keyed, true),
+        (npy(&m), true),
+        (npy(&m.mapv(f64::from)), false),
+        (npy(&columns), false),
+        (raw_npy(header, &swapped), false),
+    ] {
+        std::fs::write(&path, bytes).unwrap();
+        let matrix = Matrix::open(&path).unwrap();
+        assert_eq!(matrix.view(), m);
+        assert_eq!(matrix.is_mapped(), mapped);
+        let run = matrix.rows(&[1, 2]);
+        assert_eq!(
+            (run.is_view(), run),
+            (true, m.slice(ndarray::s![1..3, ..]).into())
+        );
+        let picked = matrix.rows(&[3, 0, 0]);
+        assert_eq!(picked, m.select(ndarray::Axis(0), &[3, 0, 0]));
+        assert_eq!(matrix.rows(&[]).dim(), (0, 2));
+    }
+    write_safetensors(&path, "e", m.view(), &ids).unwrap();
+    assert_eq!(Matrix::open(&path).unwrap().ids(), Some(&ids[..]));
+}
+
+#[test]
+fn a_mapped_matrix_is_checked_as_one_that_is_read() {
+    let m: Array2<f32> = array![[1.0, 2.0], [3.0, f32::NAN]];
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m.npy");
+    let whole = npy(&m);
+    std::fs::write(&path, &whole).unwrap();
+    let error = Matrix::open(&path).unwrap_err();
+    let IoError::Matrix {
+        source: MatrixError::NonFinite {
+            row: 1, column: 1, ..
+        },
+        ..
+    } = error
+    else {
+        panic!("{error:?}");
+    };
+    for end in 0..whole.len() {
+        std::fs::write(&path, &whole[..end]).unwrap();
+        assert!(Matrix::open(&path).is_err(), "{end}");
+    }
+}

@@ -136,7 +136,7 @@ fn opened(path: &Path, column: u32) -> Result<Shared, Failure> {
         known.push(found);
         return Ok(shared);
     }
-    let shared = Arc::new(Mutex::new(Opened::new(file, path, column)?));
+    let shared = Arc::new(Mutex::new(Opened::new(&file, path, column)?));
     if known.len() == FILES {
         known.remove(0);
     }
@@ -165,11 +165,11 @@ struct Cursor {
 }
 
 impl Opened {
-    fn new(file: File, path: &Path, column: u32) -> Result<Self, Cause> {
+    fn new(file: &File, path: &Path, column: u32) -> Result<Self, Cause> {
         let options = ArrowReaderOptions::new()
             .with_skip_arrow_metadata(true)
             .with_page_index_policy(PageIndexPolicy::Optional);
-        let load = || Ok::<_, Cause>(ArrowReaderMetadata::load(&file, options)?);
+        let load = || Ok::<_, Cause>(ArrowReaderMetadata::load(file, options)?);
         let metadata = guarded(load)?;
         let leaf = bytes_leaf(metadata.parquet_schema(), column as usize);
         let leaf = leaf.ok_or_else(|| format!("column {column} holds no images"))?;
@@ -197,12 +197,11 @@ impl Opened {
             row.checked_sub(*first)
                 .is_some_and(|at| at < block.len() as u64)
         };
-        let at = match self.blocks.iter().position(holds) {
-            Some(at) => at,
-            None => {
-                self.advance(row)?;
-                self.blocks.len() - 1
-            }
+        let at = if let Some(at) = self.blocks.iter().position(holds) {
+            at
+        } else {
+            self.advance(row)?;
+            self.blocks.len() - 1
         };
         let (first, block) = self.blocks.get(at).ok_or("no block")?;
         Ok((block, (row - first) as usize))

@@ -58,9 +58,9 @@ pub(super) fn write(
                         row: item.number + 1,
                         id: item.row.id.clone(),
                         reason: format!(
-                            "torchvision passes over files like {:?} in silence: turn it into PNG, or \
+                            "torchvision passes over files named like {:?} in silence: turn it into PNG, or \
                              export another format",
-                            item.row.path
+                            item.name()
                         ),
                     });
                 }

@@ -95,7 +95,7 @@ fn reading_in_order_reads_once() {
     let path = folder.path().join("a.parquet");
     table(&path, 5000, 5000, false);
     let (file, _) = crate::io::open(&path).unwrap();
-    let mut opened = Opened::new(file, &path, 1).unwrap();
+    let mut opened = Opened::new(&file, &path, 1).unwrap();
     let mut opened_at = Vec::new();
     for row in 0..5000 {
         let before = opened.cursors.last().map(|cursor| cursor.next);
@@ -128,7 +128,7 @@ fn what_is_held_stays_bounded() {
     writer.write(&batch).unwrap();
     writer.close().unwrap();
     let (file, _) = crate::io::open(&path).unwrap();
-    let mut opened = Opened::new(file, &path, 0).unwrap();
+    let mut opened = Opened::new(&file, &path, 0).unwrap();
     for row in 0..rows {
         let (block, at) = opened.block(row).unwrap();
         assert_eq!(block.value(at).len(), size);
