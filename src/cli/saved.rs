@@ -1,7 +1,7 @@
 //! A run folder for commands that work on what it found: its data, embeddings and directions.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ndarray::{Array2, Axis};
 use serde_json::{Value, json};
@@ -23,7 +23,8 @@ pub(super) struct Saved {
     pub(super) found: persist::Saved,
     /// Whether the run used directions that are no better than chance too.
     pub(super) force: bool,
-    space: Space,
+    /// Embeddings that were made before the run.
+    own: Option<PathBuf>,
 }
 
 /// The layout of a folder that holds a run.
@@ -71,7 +72,7 @@ impl Saved {
             dataset,
             found,
             force: settings.generate.force,
-            space: Space::of(&settings),
+            own: inputs::matrix_file(&Space::of(&settings), &settings)?.map(Path::to_path_buf),
         })
     }
 
@@ -80,7 +81,7 @@ impl Saved {
     /// Embeddings are the run's own; images are not read again.
     pub(super) fn embedded(&self, split: Split) -> anyhow::Result<(Vec<usize>, Array2<f64>)> {
         let rows: Vec<usize> = self.dataset.of_split(split).map(|(i, _)| i).collect();
-        let matrix = if let Space::Matrix(path) = &self.space {
+        let matrix = if let Some(path) = &self.own {
             inputs::own(path, &self.dataset)?.select(Axis(0), &rows)
         } else {
             self.of_run(split, &rows)?

@@ -18,8 +18,10 @@ mod chestxray14;
 mod cifar;
 mod error;
 pub mod folder;
+mod hf;
 mod imagenet;
 mod layout;
+mod members;
 mod outputs;
 mod parquet;
 pub mod predictions;
@@ -30,6 +32,7 @@ mod webdataset;
 pub use error::DatasetError;
 pub use folder::{Passed, images_below, read_folder};
 pub use layout::{Layout, LayoutOptions, UnknownLayout, read_layout};
+pub use members::Members;
 pub use predictions::{Joined, join_predictions, join_predictions_on};
 pub use table::{TableOptions, read_table};
 

@@ -202,6 +202,16 @@ pub fn read(path: &Path, exif: Exif) -> Result<Picture, IoError> {
     })
 }
 
+/// What names of files with this content end in; empty if it is no image that is read.
+pub fn extension(bytes: &[u8]) -> &'static str {
+    match sniff(bytes) {
+        Ok((ImageFormat::Jpeg, _)) => "jpg",
+        Ok((ImageFormat::Tiff, _)) => "tif",
+        Ok((format, _)) => format.extensions_str().first().copied().unwrap_or_default(),
+        Err(_) => "",
+    }
+}
+
 /// The format of the content and its name for messages.
 fn sniff(bytes: &[u8]) -> Result<(ImageFormat, &'static str), DecodeError> {
     if bytes.is_empty() {

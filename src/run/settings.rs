@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::Layout;
+use crate::dataset::{Layout, Split};
 use crate::direction::{DirectionError, FitOptions};
+use crate::filter::duplicate::DuplicateOptions;
 use crate::io::{self, IoError};
 
 /// The commented settings file that `hardlight init` writes.
@@ -45,6 +46,17 @@ pub enum SettingsError {
         value: String,
         /// What is allowed.
         expected: &'static str,
+    },
+
+    /// A split that images must not be taken from.
+    #[error(
+        "data.pool is {split}, but {reason}: put the images to choose from in a split of their own, pool"
+    )]
+    Pool {
+        /// The split.
+        split: Split,
+        /// What it is there for.
+        reason: &'static str,
     },
 
     /// A setting of the directions is out of range.
@@ -92,6 +104,8 @@ pub struct Data {
     pub predictions: Option<PathBuf>,
     /// A `hardlight-cnn` folder.
     pub classifier: Option<PathBuf>,
+    /// The split whose hard images are added to training before any are generated.
+    pub pool: Option<Split>,
     /// Whether EXIF orientation is obeyed.
     pub exif: bool,
 }
@@ -107,6 +121,7 @@ impl Default for Data {
             classes: None,
             predictions: None,
             classifier: None,
+            pool: None,
             exif: true,
         }
     }
@@ -118,6 +133,8 @@ impl Default for Data {
 pub struct Embed {
     /// A Transformers `CLIPModel` folder.
     pub clip: Option<PathBuf>,
+    /// Embeddings that `clip` made before, a row an example.
+    pub embeddings: Option<PathBuf>,
     /// `auto`, `clip`, `classifier`, or a matrix file.
     pub space: String,
 }
@@ -126,6 +143,7 @@ impl Default for Embed {
     fn default() -> Self {
         Self {
             clip: None,
+            embeddings: None,
             space: "auto".to_owned(),
         }
     }
@@ -215,10 +233,10 @@ impl Default for Generate {
 }
 
 impl Generate {
-    /// Attempts per failure mode at most.
-    pub fn attempts(&self) -> u64 {
+    /// Attempts at most for so many images of a failure mode.
+    pub fn attempts(&self, quota: usize) -> u64 {
         if self.budget == 0 {
-            10 * self.quota as u64
+            10 * quota as u64
         } else {
             self.budget
         }
@@ -241,6 +259,8 @@ pub struct Filter {
     pub keep_rejected: usize,
     /// Whether images are written at the data set's size and encoding.
     pub match_dataset: bool,
+    /// Which images are too much like others.
+    pub duplicate: DuplicateOptions,
 }
 
 impl Default for Filter {
@@ -252,6 +272,7 @@ impl Default for Filter {
             safety: true,
             keep_rejected: 12,
             match_dataset: false,
+            duplicate: DuplicateOptions::default(),
         }
     }
 }
@@ -290,7 +311,7 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// [`SettingsError::Range`], [`SettingsError::Direction`].
+    /// [`SettingsError::Range`], [`SettingsError::Pool`], [`SettingsError::Direction`].
     pub fn check(&self) -> Result<(), SettingsError> {
         self.direction.check()?;
         let range = |key, value: String, expected| {
@@ -341,7 +362,33 @@ impl Settings {
                 "a finite number",
             );
         }
-        Ok(())
+        let duplicate = &self.filter.duplicate;
+        for (key, value) in [
+            ("filter.duplicate.similarity", duplicate.similarity),
+            ("filter.duplicate.thumbnail", duplicate.thumbnail),
+        ] {
+            if !(-1.0..=1.0).contains(&value) {
+                return range(key, value.to_string(), "a number from -1 to 1");
+            }
+        }
+        let taken = match self.data.pool {
+            None | Some(Split::Pool) => None,
+            Some(Split::Train) => {
+                Some((Split::Train, "its images are in the training set already"))
+            }
+            Some(Split::Val) => Some((
+                Split::Val,
+                "directions are fitted there, and what they were fitted on must not be trained on",
+            )),
+            Some(Split::Test) => Some((
+                Split::Test,
+                "everything is judged there, and what is trained on can judge nothing",
+            )),
+        };
+        match taken {
+            Some((split, reason)) => Err(SettingsError::Pool { split, reason }),
+            None => Ok(()),
+        }
     }
 }
 

@@ -28,7 +28,7 @@ struct Expected {
 }
 
 #[test]
-#[ignore = "needs a folder by tests/oracle/full/preprocess.py"]
+#[ignore = "run by make oracle"]
 fn compare() {
     let dir = case();
     let name = dir.file_name().unwrap().to_string_lossy();

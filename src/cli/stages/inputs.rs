@@ -37,7 +37,7 @@ pub(in crate::cli) struct Inputs {
     pub(in crate::cli) safety: Option<Safety>,
     pub(in crate::cli) pipeline_name: String,
     pub(in crate::cli) space: Space,
-    /// The user's own embeddings, a row an example; there if the space is a matrix.
+    /// Embeddings that were made before, a row an example.
     pub(in crate::cli) own: Option<Array2<f32>>,
     pub(in crate::cli) exif: Exif,
     /// SHA-256 of the train images' files by row of the data set, as far as they were read.
@@ -97,9 +97,9 @@ pub(in crate::cli) fn open(
             }
         }
     }
-    let own = match &space {
-        Space::Matrix(path) => Some(own(path, &dataset)?),
-        _ => None,
+    let own = match matrix_file(&space, settings)? {
+        Some(path) => Some(own(path, &dataset)?),
+        None => None,
     };
     let classifier = match &settings.data.classifier {
         Some(dir) => {
@@ -129,6 +129,16 @@ pub(in crate::cli) fn open(
         )?),
         None => None,
     };
+    if let (Space::Clip, Some(own), Some(clip)) = (&space, &own, &clip)
+        && own.ncols() != clip.dim()
+    {
+        let text = format!(
+            "the embeddings have {} dimensions, those of this CLIP {}: they were made by another model",
+            own.ncols(),
+            clip.dim()
+        );
+        return Err(InputError(text).into());
+    }
     let (pipeline, safety) = match &settings.generate.model {
         Some(_) if until >= Until::Manifest && clip.is_none() => {
             let text = "images are made from captions, and captions need --clip DIR";
@@ -201,6 +211,23 @@ fn open_model(
         None
     };
     Ok((pipeline, safety))
+}
+
+/// The file of embeddings that were made before, where settings name one.
+pub(in crate::cli) fn matrix_file<'a>(
+    space: &'a Space,
+    settings: &'a Settings,
+) -> Result<Option<&'a Path>, UsageError> {
+    match (space, &settings.embed.embeddings) {
+        (Space::Matrix(path), None) => Ok(Some(path)),
+        (Space::Clip, Some(path)) => Ok(Some(path)),
+        (_, None) => Ok(None),
+        (_, Some(_)) => {
+            let text = "--embeddings are those that --clip made: leave out --space, or give the \
+                        file as --space alone";
+            Err(UsageError(text.to_owned()))
+        }
+    }
 }
 
 /// The user's own embeddings in the order of the examples, joined by id where the file has ids, else
@@ -341,10 +368,12 @@ impl Inputs {
         value["generate"]["device"] = if device.is_cuda() { "cuda" } else { "cpu" }.into();
         value["generate"]["dtype"] = format!("{kind:?}").to_lowercase().into();
         value["data"]["fingerprint"] = self.data_fingerprint.clone().into();
-        let matrix = match &self.space {
-            Space::Matrix(path) => io::read(path).ok().map(|bytes| io::sha256_hex(&bytes)),
-            _ => None,
-        };
+        // Both were checked when the inputs were opened.
+        let matrix = matrix_file(&self.space, settings).ok().flatten();
+        let matrix = matrix.and_then(|path| {
+            let (folder, name) = (path.parent()?, path.file_name()?.to_str()?);
+            io::fingerprint(folder, &[name]).ok()
+        });
         value["models"] = json!({
             "clip": self.clip.as_ref().map(ImageEncoder::fingerprint),
             "classifier": self.classifier.as_ref().map(ImageEncoder::fingerprint),

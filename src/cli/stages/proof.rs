@@ -15,7 +15,7 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
-use super::detect::minorities;
+use super::report::minorities;
 use crate::caption::grammar::says;
 use crate::classifier::{Cnn, TrainOptions, TrainingSet};
 use crate::cli::exit::InputError;
