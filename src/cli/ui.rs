@@ -149,6 +149,18 @@ impl Ui {
     }
 }
 
+/// A line from beside the work, over what a bar has drawn; the bar draws itself again.
+pub(super) fn aside(text: &str) {
+    let mut stderr = std::io::stderr();
+    let clear = if stderr.is_terminal() {
+        "\r\x1b[2K"
+    } else {
+        ""
+    };
+    // In one piece, so that no other line comes between.
+    let _ = stderr.write_all(format!("{clear}{text}\n").as_bytes());
+}
+
 /// libtorch's message without the C++ frames below it, which the log keeps.
 fn without_stack(text: &str) -> &str {
     let end = text.find("\nException raised from").unwrap_or(text.len());
