@@ -19,6 +19,7 @@
 //! `open_clip` 3; where the references disagree, see [`Preprocess::with_kernel`].
 
 mod config;
+mod torchvision;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -29,6 +30,8 @@ use ndarray::Array3;
 use super::resize::{Filter, Kernel, Pixels, Window};
 use crate::io::IoError;
 use crate::io::image::picture::{Picture, rgb_of_inks};
+
+pub use self::torchvision::Resize;
 
 /// Why a preprocessing config was refused.
 #[derive(Debug, thiserror::Error)]

@@ -85,10 +85,15 @@ pub enum MatrixError {
     },
 
     /// A value that cannot be computed with.
-    #[error("row {row}, column {column} is {value}: embed that example again or drop it")]
+    #[error(
+        "row {row}{}, column {column} is {value}: embed that example again or drop it",
+        .id.as_ref().map_or_else(String::new, |id| format!(" ({id})"))
+    )]
     NonFinite {
         /// Zero-based row.
         row: usize,
+        /// The id of that row, where there are ids.
+        id: Option<String>,
         /// Zero-based column.
         column: usize,
         /// The value, NaN or infinite as `f32`.
@@ -232,7 +237,7 @@ fn parse_safetensors(bytes: &[u8]) -> Result<(Array2<f32>, Option<Vec<String>>),
             });
         }
     };
-    let matrix = matrix(tensor.data(), tensor.shape(), Layout::little_endian(kind))?;
+    let matrix = matrix(tensor.data(), tensor.shape(), Layout::little_endian(kind));
     let ids = metadata
         .metadata()
         .as_ref()
@@ -240,6 +245,20 @@ fn parse_safetensors(bytes: &[u8]) -> Result<(Array2<f32>, Option<Vec<String>>),
         .map(|text| serde_json::from_str::<Vec<String>>(text))
         .transpose()
         .map_err(|source| MatrixError::Ids { source })?;
+    let matrix = matrix.map_err(|error| match (error, &ids) {
+        (
+            MatrixError::NonFinite {
+                row, column, value, ..
+            },
+            Some(ids),
+        ) => MatrixError::NonFinite {
+            id: ids.get(row).cloned(),
+            row,
+            column,
+            value,
+        },
+        (error, _) => error,
+    })?;
     if let Some(ids) = &ids {
         check_id_count(ids, matrix.nrows())?;
     }
@@ -365,7 +384,12 @@ fn finite(value: f32, row: usize, column: usize) -> Result<f32, MatrixError> {
     if value.is_finite() {
         return Ok(value);
     }
-    Err(MatrixError::NonFinite { row, column, value })
+    Err(MatrixError::NonFinite {
+        row,
+        id: None,
+        column,
+        value,
+    })
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! - [`ledger`]: every attempt, crash-safe; [`png`]: generated images as files.
 //! - [`engine`]: the loop that fills quotas from plans; [`pool`]: real images before any are generated.
 //! - [`cache`]: embeddings that are not made twice.
-//! - [`settings`]: what a run is told, in one TOML file.
+//! - [`settings`]: what a run is told, in one TOML file; [`skipped`]: images that cannot be used.
 //!
 //! May import every room above: `io`, `dataset`, `embed`, `direction`, `caption`, `generate`,
 //! `filter`.
@@ -21,3 +21,4 @@ pub mod png;
 pub mod pool;
 pub mod settings;
 pub mod settings_diff;
+pub mod skipped;

@@ -180,7 +180,7 @@ fn plans(
     let g = &settings.generate;
     let mut plans = Vec::new();
     for (direction, captions) in detected.fitted.directions.iter().zip(&captioned.modes) {
-        if !(direction.is_finding() || g.force) {
+        if !(detected.is_usable(direction) || g.force) {
             continue;
         }
         let lacking = shortfall(settings, pooled, &classes[direction.class], direction);

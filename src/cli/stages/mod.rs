@@ -1,7 +1,9 @@
 //! The stages of a run, one a file: each calls a room and writes what it found.
 
+pub(super) mod candidates;
 pub(super) mod captions;
 pub(super) mod detect;
+mod doubts;
 mod embed;
 pub(super) mod generate;
 pub(super) mod inputs;
@@ -12,3 +14,7 @@ pub(super) mod pool;
 mod predict;
 pub(super) mod proof;
 mod report;
+mod skipped;
+pub(super) mod space;
+mod study;
+mod tables;
