@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use tch::{Cuda, Device, Kind};
 
 use super::exit::UsageError;
-use crate::dataset::{Layout, ScoreRule};
+use crate::dataset::{Layout, ScoreRule, Split};
 use crate::run::settings::{Settings, SettingsError};
 use crate::run::skipped::{MaxBad, OnBadImage};
 
@@ -29,16 +29,16 @@ pub(super) struct RunOptions {
     #[arg(long, visible_alias = "root", value_name = "DIR")]
     data: Option<PathBuf>,
 
-    /// The layout of --data as published: celeba, chestxray14, imagenet, cifar10, cifar100 or
-    /// webdataset.
+    /// The layout of --data as published: celeba, chestxray14, imagenet, cifar10, cifar100,
+    /// webdataset, or hf for Parquet with images in its rows.
     #[arg(long, value_name = "NAME")]
     dataset: Option<Layout>,
 
-    /// The attribute (celeba), finding (chestxray14) or key (webdataset) that is the label.
+    /// The attribute (celeba), finding (chestxray14), key (webdataset) or column (hf) that is the label.
     #[arg(long, visible_alias = "finding", value_name = "NAME")]
     label: Option<String>,
 
-    /// What groups are made of, for measuring only: another attribute or finding.
+    /// What groups are made of, for measuring only: another of these.
     #[arg(long, value_name = "NAME")]
     group: Option<String>,
 
@@ -66,10 +66,18 @@ pub(super) struct RunOptions {
     /// How many images may be passed over: a count, or a share of all [default: 1%].
     #[arg(long, value_name = "N|N%")]
     max_bad: Option<MaxBad>,
+    /// The split of more real images, labelled, whose hardest are added to training first; only what
+    /// lacks of --quota is generated.
+    #[arg(long, value_name = "SPLIT")]
+    pool: Option<Split>,
 
     /// CLIP or `SigLIP`: a folder of Transformers or `open_clip`, or the id of one on the hub.
     #[arg(long, value_name = "DIR|ID")]
     clip: Option<PathBuf>,
+
+    /// Embeddings that --clip made of the images before: .npy or .safetensors, joined by id or row.
+    #[arg(long, value_name = "FILE")]
+    embeddings: Option<PathBuf>,
 
     /// Where directions live: `clip`, `classifier`, or a .npy or .safetensors matrix [default: clip if given].
     #[arg(long, value_name = "SPACE")]
@@ -178,7 +186,9 @@ impl RunOptions {
         s.data.score_threshold = self.score_threshold.or(s.data.score_threshold);
         put(&mut s.data.on_bad_image, self.on_bad_image);
         put(&mut s.data.max_bad, self.max_bad);
+        s.data.pool = self.pool.or(s.data.pool);
         s.embed.clip = self.clip.or(s.embed.clip);
+        s.embed.embeddings = self.embeddings.or(s.embed.embeddings);
         put(&mut s.embed.space, self.space);
         put(&mut s.captions.grammar, self.grammar);
         put(&mut s.captions.per_class, self.captions_per_class);

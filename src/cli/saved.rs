@@ -1,13 +1,14 @@
 //! A run folder for commands that work on what it found: its data, embeddings and directions.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ndarray::{Array2, Axis};
 use serde_json::{Value, json};
 
 use super::exit::InputError;
 use super::stages::inputs::{self, Space};
+use super::stages::matrix;
 use super::ui::Ui;
 use crate::dataset::{Dataset, Example, Split};
 use crate::direction::{Direction, persist};
@@ -24,7 +25,8 @@ pub(super) struct Saved {
     pub(super) found: persist::Saved,
     /// Whether the run used directions that are no better than chance too.
     pub(super) force: bool,
-    space: Space,
+    /// Embeddings that were made before the run.
+    own: Option<PathBuf>,
     /// Ids of the examples that the run passed over.
     skipped: BTreeSet<String>,
 }
@@ -76,7 +78,7 @@ impl Saved {
             dataset,
             found,
             force: settings.generate.force,
-            space: Space::of(&settings),
+            own: matrix::matrix_file(&Space::of(&settings), &settings)?.map(Path::to_path_buf),
         })
     }
 
@@ -91,8 +93,8 @@ impl Saved {
     /// Embeddings are the run's own; images are not read again.
     pub(super) fn embedded(&self, split: Split) -> anyhow::Result<(Vec<usize>, Array2<f64>)> {
         let rows: Vec<usize> = self.of_split(split).map(|(i, _)| i).collect();
-        let matrix = if let Space::Matrix(path) = &self.space {
-            inputs::own(path, &self.dataset)?.select(Axis(0), &rows)
+        let matrix = if let Some(path) = &self.own {
+            matrix::own(path, &self.dataset)?.select(Axis(0), &rows)
         } else {
             self.of_run(split, &rows)?
         };

@@ -49,6 +49,30 @@ const CIFAR100: Kind = Kind {
     ],
 };
 
+impl Kind {
+    /// Bytes of a record.
+    fn size(&self) -> usize {
+        self.labels.len() + PIXELS
+    }
+
+    /// The image of a record; none if no file is that long.
+    fn member(&self, row: u64) -> Option<Member> {
+        let start = row.checked_mul(self.size() as u64)?;
+        Some(Member::Record {
+            row,
+            offset: start.checked_add(self.labels.len() as u64)?,
+            side: SIDE,
+        })
+    }
+}
+
+/// A record of a file, which is known by its name; none if it is no such file.
+pub(super) fn record(file: &Path, row: u64) -> Option<Member> {
+    let name = file.file_name()?.to_str()?;
+    let has = |kind: &Kind| kind.train.contains(&name) || kind.test == name;
+    [CIFAR10, CIFAR100].into_iter().find(has)?.member(row)
+}
+
 /// Reads CIFAR-10 or CIFAR-100.
 pub(super) fn read(
     root: &Path,
@@ -82,7 +106,7 @@ pub(super) fn read(
         };
         let path = first_of(root, layout, &[file])?;
         let bytes = io::read(&path)?;
-        let size = kind.labels.len() + PIXELS;
+        let size = kind.size();
         if !bytes.len().is_multiple_of(size) {
             return Err(DatasetError::BadLine {
                 place: path.display().to_string(),
@@ -110,12 +134,7 @@ pub(super) fn read(
             if let (Some(index), Some(names)) = (group, &groups) {
                 example.group = Some(names[class(index, names)?].clone());
             }
-            example.member = Some(Member {
-                name: row.to_string(),
-                offset: (row * size + kind.labels.len()) as u64,
-                length: PIXELS as u64,
-                planes: Some(SIDE),
-            });
+            example.member = kind.member(row as u64);
             examples.push(example);
         }
     }

@@ -202,6 +202,28 @@ pub enum DatasetError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 
+    /// An image that is not in the file that should hold it.
+    #[error("{} has no image {name:?}: {reason}", .path.display())]
+    NoMember {
+        /// The file.
+        path: PathBuf,
+        /// The image's name or row.
+        name: String,
+        /// Why not.
+        reason: &'static str,
+    },
+
+    /// A Parquet table of more rows than any real one.
+    #[error("{} announces {rows} rows, the limit is {limit}", .path.display())]
+    TooManyRows {
+        /// The file.
+        path: PathBuf,
+        /// How many it announces.
+        rows: u64,
+        /// How many are read.
+        limit: u64,
+    },
+
     /// A column of another type than its cells should have.
     #[error("{}, column {column:?}: is of type {found}, expected {expected}", .path.display())]
     BadColumn {

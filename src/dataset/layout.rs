@@ -7,6 +7,7 @@
 //! | `imagenet` | its own | none |
 //! | `cifar10` | its own | none |
 //! | `cifar100` | `fine` unless `coarse` is asked for | `coarse` |
+//! | `hf` | column `label`, or the one that is chosen | a column |
 //! | `webdataset` | `cls`, or a key of `json` | a key of `json` |
 
 use std::fmt;
@@ -15,7 +16,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Dataset, DatasetError, Passed, celeba, chestxray14, cifar, imagenet, webdataset};
+use super::{
+    Dataset, DatasetError, Passed, Split, celeba, chestxray14, cifar, hf, imagenet, webdataset,
+};
 
 /// A layout by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,17 +36,20 @@ pub enum Layout {
     Cifar100,
     /// WebDataset: tar shards.
     WebDataset,
+    /// Hugging Face Parquet: images in the rows of tables.
+    Hf,
 }
 
 impl Layout {
     /// Every layout.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::CelebA,
         Self::ChestXray14,
         Self::ImageNet,
         Self::Cifar10,
         Self::Cifar100,
         Self::WebDataset,
+        Self::Hf,
     ];
 
     /// Its name in settings and messages.
@@ -55,6 +61,7 @@ impl Layout {
             Self::Cifar10 => "cifar10",
             Self::Cifar100 => "cifar100",
             Self::WebDataset => "webdataset",
+            Self::Hf => "hf",
         }
     }
 }
@@ -114,6 +121,7 @@ pub fn read_layout(
         Layout::ImageNet => imagenet::read(root, options, passed),
         Layout::Cifar10 | Layout::Cifar100 => cifar::read(root, layout, options),
         Layout::WebDataset => webdataset::read(root, options),
+        Layout::Hf => hf::read(root, options, passed),
     }
 }
 
@@ -192,6 +200,12 @@ fn choice(
 pub(super) fn absent_present(attribute: &str) -> [String; 2] {
     let words = attribute.replace('_', " ");
     [format!("no {words}"), words]
+}
+
+/// The split that a path names: the first of its words that is one's name.
+pub(super) fn split_of(path: &str) -> Option<Split> {
+    let mut words = path.split(['/', '-', '_', '.']);
+    words.find_map(|word| word.parse().ok())
 }
 
 /// The first of some files or folders that is there.

@@ -8,6 +8,7 @@
 //!
 //! Columns that nobody asks for are not decoded, whatever their type.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -17,13 +18,23 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema, UInt64Type};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::file::metadata::RowGroupMetaData;
+use parquet::file::statistics::Statistics;
 use serde_json::{Map, Value};
 
 use super::DatasetError;
 use crate::io;
+use crate::io::parquet::guard::guarded;
+use crate::io::parquet::rows::{self, BYTES};
 
 /// Rows decoded at once.
 const BATCH: usize = 1024;
+
+/// Rows with images decoded at once.
+const IMAGES: usize = 32;
+
+/// The most rows of a table: a few bytes of Parquet can announce any number.
+const MAX_ROWS: u64 = 50_000_000;
 
 /// What is done with the number and the cells of a row.
 type EachRow<'a> = dyn FnMut(usize, &Map<String, Value>) -> Result<(), DatasetError> + 'a;
@@ -38,9 +49,73 @@ impl<'a> Table<'a> {
     /// Opens a file and reads its schema.
     pub(super) fn open(path: &'a Path) -> Result<Self, DatasetError> {
         let (file, _) = io::open(path)?;
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file);
-        let builder = builder.map_err(|source| malformed(path, source))?;
+        let builder = decoded(path, || ParquetRecordBatchReaderBuilder::try_new(file))?;
+        let groups = builder.metadata().row_groups().iter();
+        let counts: Option<Vec<u64>> = groups.map(|g| g.num_rows().try_into().ok()).collect();
+        let sum =
+            counts.and_then(|counts| counts.iter().try_fold(0_u64, |sum, n| sum.checked_add(*n)));
+        let rows = sum.unwrap_or(u64::MAX);
+        if rows > MAX_ROWS {
+            return Err(DatasetError::TooManyRows {
+                path: path.to_owned(),
+                rows,
+                limit: MAX_ROWS,
+            });
+        }
         Ok(Self { path, builder })
+    }
+
+    /// The rows, from 0, of a column of images that have no bytes, with the paths they have instead.
+    ///
+    /// Where the file's statistics say that there is none, nothing is decoded.
+    pub(super) fn rows_without_bytes(
+        &self,
+        column: usize,
+    ) -> Result<BTreeMap<u64, Option<String>>, DatasetError> {
+        let path = self.path;
+        let schema = self.builder.parquet_schema();
+        let mut rows = BTreeMap::new();
+        let leaf = rows::bytes_leaf(schema, column)
+            .ok_or_else(|| malformed(path, format!("column {column} holds no images")))?;
+        let complete = |group: &RowGroupMetaData| {
+            let statistics = group.column(leaf).statistics();
+            group.num_rows() == 0 || statistics.and_then(Statistics::null_count_opt) == Some(0)
+        };
+        if self.builder.metadata().row_groups().iter().all(complete) {
+            return Ok(rows);
+        }
+        let (file, _) = io::open(path)?;
+        let mut reader = decoded(path, || {
+            let builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
+            let mask = ProjectionMask::roots(builder.parquet_schema(), [column]);
+            builder
+                .with_projection(mask)
+                .with_batch_size(IMAGES)
+                .build()
+        })?;
+        let mut first = 0;
+        while let Some(batch) = decoded(path, || reader.next().transpose())? {
+            let column = batch.column(0);
+            let (bytes, paths) = match column.as_struct_opt() {
+                None => (column, None),
+                Some(fields) => {
+                    let bytes = fields.column_by_name(BYTES);
+                    (bytes.unwrap_or(column), fields.column_by_name("path"))
+                }
+            };
+            let paths = paths.map(|paths| decoded(path, || cast(paths, &DataType::Utf8)));
+            let paths = paths.transpose()?;
+            for at in 0..batch.num_rows() {
+                if column.is_null(at) || bytes.is_null(at) {
+                    let name = paths
+                        .as_ref()
+                        .and_then(|paths| value(paths, at).as_str().map(str::to_owned));
+                    rows.insert(first + at as u64, name.filter(|_| !column.is_null(at)));
+                }
+            }
+            first += batch.num_rows() as u64;
+        }
+        Ok(rows)
     }
 
     /// Its columns.
@@ -55,9 +130,7 @@ impl<'a> Table<'a> {
         let roots: Vec<usize> = roots.map(|(index, _)| index).collect();
         let mask = ProjectionMask::roots(self.builder.parquet_schema(), roots);
         let reader = self.builder.with_projection(mask).with_batch_size(BATCH);
-        reader
-            .build()
-            .map_err(|source| malformed(self.path, source))
+        decoded(self.path, || reader.build())
     }
 
     /// Calls `each` with the number, from 1, and the wanted cells of every row; the first error ends
@@ -69,8 +142,8 @@ impl<'a> Table<'a> {
     ) -> Result<(), DatasetError> {
         let path = self.path;
         let mut row = 0;
-        for batch in self.read(wanted)? {
-            let batch = batch.map_err(|source| malformed(path, source))?;
+        let mut reader = self.read(wanted)?;
+        while let Some(batch) = decoded(path, || reader.next().transpose())? {
             let schema = batch.schema();
             let mut columns = Vec::with_capacity(batch.num_columns());
             for (field, column) in schema.fields().iter().zip(batch.columns()) {
@@ -80,7 +153,7 @@ impl<'a> Table<'a> {
                     found: field.data_type().to_string(),
                     expected: "text, numbers, or lists of them",
                 })?;
-                let column = cast(column, &target).map_err(|source| malformed(path, source))?;
+                let column = decoded(path, || cast(column, &target))?;
                 columns.push((field.name(), column));
             }
             for at in 0..batch.num_rows() {
@@ -94,10 +167,17 @@ impl<'a> Table<'a> {
     }
 }
 
-fn malformed(
+/// Runs the decoder on a file that may be damaged.
+fn decoded<T, E: Into<Cause>>(
     path: &Path,
-    source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-) -> DatasetError {
+    work: impl FnOnce() -> Result<T, E>,
+) -> Result<T, DatasetError> {
+    guarded(|| work().map_err(Into::<Cause>::into)).map_err(|source| malformed(path, source))
+}
+
+type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+fn malformed(path: &Path, source: impl Into<Cause>) -> DatasetError {
     DatasetError::Parquet {
         path: path.to_owned(),
         source: source.into(),

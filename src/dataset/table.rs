@@ -66,7 +66,11 @@ pub fn read_table(path: &Path, options: &TableOptions) -> Result<Dataset, Datase
         lines.push(row.line);
         examples.push(row.example(&index, path)?);
     }
-    let folder = path.parent().unwrap_or(Path::new(""));
+    // A bare file name has an empty parent, which no system call takes for the current folder.
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let dataset = Dataset {
         root: root.clone().unwrap_or_else(|| folder.to_owned()),
         classes,

@@ -8,7 +8,7 @@
 //! A shard's split is the first word of its path below the root that names one
 //! (`train-000017.tar`, `val/000003.tar`). An image's id is its shard and key: `train-000017.tar/0042`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::io::Read as _;
 use std::path::Path;
@@ -17,6 +17,7 @@ use serde_json::{Map, Value};
 use tar::{Archive, Entry};
 
 use super::folder::{EXTENSIONS, folders};
+use super::layout::split_of;
 use super::outputs::Classes;
 use super::records::Place;
 use super::table::in_order;
@@ -155,9 +156,7 @@ fn shards(root: &Path) -> Result<Vec<String>, DatasetError> {
 
 /// The split that a shard's path names.
 fn split(root: &Path, shard: &str) -> Result<Split, DatasetError> {
-    let mut words = shard.split(['/', '-', '_', '.']);
-    let split = words.find_map(|word| word.parse().ok());
-    split.ok_or_else(|| DatasetError::Disagreement {
+    split_of(shard).ok_or_else(|| DatasetError::Disagreement {
         place: root.display().to_string(),
         name: shard.to_owned(),
         reason: "names no split: expected train, val, test or pool in the shard's name or folder",
@@ -185,8 +184,7 @@ fn read_shard(
     for (entry, line) in archive.entries_with_seek().map_err(failed)?.zip(1..) {
         let mut entry = entry.map_err(failed)?;
         let place = || Place { path: &path, line }.to_string();
-        let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-        let name = name.strip_prefix("./").unwrap_or(&name).to_owned();
+        let name = member_name(&entry);
         let disagreement = |reason| DatasetError::Disagreement {
             place: place(),
             name: name.clone(),
@@ -253,11 +251,10 @@ fn read_shard(
                 if offset.saturating_add(length) > size {
                     return Err(disagreement("is cut off: fetch the shard again"));
                 }
-                let image = Member {
+                let image = Member::File {
                     name: name.clone(),
                     offset,
                     length,
-                    planes: None,
                 };
                 put(&mut sample.image, image, || {
                     disagreement("is a second image of its sample")
@@ -267,6 +264,36 @@ fn read_shard(
         }
     }
     Ok(())
+}
+
+/// The images of a shard by their names.
+pub(super) fn images(path: &Path) -> Result<HashMap<String, Member>, DatasetError> {
+    let failed = |source| {
+        let path = path.to_owned();
+        DatasetError::Io(IoError::Read { path, source })
+    };
+    let (file, _) = io::open(path)?;
+    let mut images = HashMap::new();
+    for entry in Archive::new(file).entries_with_seek().map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        if !entry.header().entry_type().is_file() {
+            continue;
+        }
+        let name = member_name(&entry);
+        let image = Member::File {
+            name: name.clone(),
+            offset: entry.raw_file_position(),
+            length: entry.size(),
+        };
+        images.insert(name, image);
+    }
+    Ok(images)
+}
+
+/// The name of a member, without a leading `./`.
+fn member_name(entry: &Entry<'_, fs::File>) -> String {
+    let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+    name.strip_prefix("./").unwrap_or(&name).to_owned()
 }
 
 fn put<T>(

@@ -79,6 +79,18 @@ pub enum IoError {
         source: super::matrix::MatrixError,
     },
 
+    /// A row of a Parquet file could not be read.
+    #[error("could not read row {row}, counted from 0, of {}", .path.display())]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// The row, from 0.
+        row: u64,
+        /// What the decoder said.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
     /// A line of a JSONL file is longer than any real record.
     #[error("{}, line {line}: longer than {limit} bytes", .path.display())]
     LineTooLong {
@@ -134,6 +146,7 @@ impl IoError {
             | Self::NotUtf8 { path, .. }
             | Self::Image { path, .. }
             | Self::Matrix { path, .. }
+            | Self::Parquet { path, .. }
             | Self::LineTooLong { path, .. }
             | Self::Json { path, .. } => path,
         }

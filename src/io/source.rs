@@ -8,20 +8,48 @@ use ::image::RgbImage;
 use serde::{Deserialize, Serialize};
 
 use super::image::{DecodeError, Exif, MAX_FILE_BYTES, decode_rgb};
+use super::parquet::rows;
 use super::{IoError, open, read_at_most};
 
 /// The part of a file that is an image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Member {
-    /// Its name in an archive, or its row.
-    pub name: String,
-    /// Where its bytes begin.
-    pub offset: u64,
-    /// How many bytes it has.
-    pub length: u64,
-    /// For an image that is not encoded: width and height of its red, green and blue planes, which
-    /// follow each other. None for an image in a file format.
-    pub planes: Option<u32>,
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Member {
+    /// A file in an archive, stored as it is.
+    File {
+        /// Its name there.
+        name: String,
+        /// Where its bytes begin.
+        offset: u64,
+        /// How many bytes it has.
+        length: u64,
+    },
+    /// A record of pixels: planes of red, green and blue bytes, which follow each other.
+    Record {
+        /// Its number, from 0.
+        row: u64,
+        /// Where its red plane begins.
+        offset: u64,
+        /// Width and height, px.
+        side: u32,
+    },
+    /// The bytes in a row of a Parquet file.
+    Row {
+        /// Its number in the file, from 0.
+        row: u64,
+        /// The column, counted from 0 as in the schema.
+        column: u32,
+    },
+}
+
+impl Member {
+    /// Its name in an archive, or the number of its row.
+    pub fn name(&self) -> String {
+        match self {
+            Self::File { name, .. } => name.clone(),
+            Self::Record { row, .. } | Self::Row { row, .. } => row.to_string(),
+        }
+    }
 }
 
 /// Where the bytes of an image lie.
@@ -51,15 +79,25 @@ impl ImageSource {
     ///
     /// # Errors
     ///
-    /// [`IoError::Read`], [`IoError::NotAFile`]; [`IoError::TooLarge`] over [`MAX_FILE_BYTES`].
+    /// [`IoError::Read`], [`IoError::NotAFile`]; [`IoError::TooLarge`] over [`MAX_FILE_BYTES`];
+    /// [`IoError::Parquet`].
     pub fn bytes(&self) -> Result<Vec<u8>, IoError> {
-        let Some(member) = &self.member else {
-            return read_at_most(&self.file, MAX_FILE_BYTES);
-        };
-        if member.length > MAX_FILE_BYTES {
+        match self.member.as_ref() {
+            None => read_at_most(&self.file, MAX_FILE_BYTES),
+            Some(Member::File { offset, length, .. }) => self.part(*offset, *length),
+            Some(Member::Record { offset, side, .. }) => {
+                self.part(*offset, 3 * u64::from(*side) * u64::from(*side))
+            }
+            Some(Member::Row { row, column }) => rows::image(&self.file, *column, *row),
+        }
+    }
+
+    /// Some bytes of the file.
+    fn part(&self, offset: u64, length: u64) -> Result<Vec<u8>, IoError> {
+        if length > MAX_FILE_BYTES {
             return Err(IoError::TooLarge {
                 path: self.place(),
-                bytes: member.length,
+                bytes: length,
                 limit: MAX_FILE_BYTES,
             });
         }
@@ -69,11 +107,11 @@ impl ImageSource {
             source,
         };
         // Before memory is taken for it.
-        if member.offset.saturating_add(member.length) > size {
+        if offset.saturating_add(length) > size {
             return Err(failed(std::io::ErrorKind::UnexpectedEof.into()));
         }
-        file.seek(SeekFrom::Start(member.offset)).map_err(failed)?;
-        let mut bytes = vec![0; member.length as usize];
+        file.seek(SeekFrom::Start(offset)).map_err(failed)?;
+        let mut bytes = vec![0; length as usize];
         file.read_exact(&mut bytes).map_err(failed)?;
         Ok(bytes)
     }
@@ -84,9 +122,9 @@ impl ImageSource {
     ///
     /// Every [`DecodeError`].
     pub fn decode(&self, bytes: &[u8], exif: Exif) -> Result<RgbImage, DecodeError> {
-        match self.member.as_ref().and_then(|member| member.planes) {
-            None => decode_rgb(bytes, exif),
-            Some(side) => planes(bytes, side),
+        match self.member {
+            Some(Member::Record { side, .. }) => planes(bytes, side),
+            _ => decode_rgb(bytes, exif),
         }
     }
 
@@ -107,7 +145,7 @@ impl ImageSource {
     pub fn place(&self) -> PathBuf {
         match &self.member {
             None => self.file.clone(),
-            Some(member) => self.file.join(&member.name),
+            Some(member) => self.file.join(member.name()),
         }
     }
 }
@@ -137,12 +175,11 @@ fn planes(bytes: &[u8], side: u32) -> Result<RgbImage, DecodeError> {
 mod tests {
     use super::*;
 
-    fn member(offset: u64, length: u64, planes: Option<u32>) -> Member {
-        Member {
+    fn member(offset: u64, length: u64) -> Member {
+        Member::File {
             name: "a/7".to_owned(),
             offset,
             length,
-            planes,
         }
     }
 
@@ -152,7 +189,12 @@ mod tests {
         let path = folder.path().join("pack");
         std::fs::write(&path, [9, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 99]).unwrap();
         let part = |member| ImageSource::new(path.clone(), Some(member));
-        let image = part(member(1, 12, Some(2)));
+        let record = |side| Member::Record {
+            row: 7,
+            offset: 1,
+            side,
+        };
+        let image = part(record(2));
         assert_eq!(image.bytes().unwrap(), (1..=12).collect::<Vec<u8>>());
         let pixels = image.rgb(Exif::Ignore).unwrap();
         assert_eq!(pixels.get_pixel(0, 0).0, [1, 5, 9]);
@@ -161,15 +203,17 @@ mod tests {
 
         // Beyond the end, and so far that memory for it must not be taken.
         for (offset, length) in [(10, 5), (u64::MAX, 2), (0, 400 << 20)] {
-            let error = part(member(offset, length, None)).bytes().unwrap_err();
+            let error = part(member(offset, length)).bytes().unwrap_err();
             assert!(matches!(&error, IoError::Read { path, .. } if path.ends_with("pack/a/7")));
         }
-        let error = part(member(0, u64::MAX, None)).bytes().unwrap_err();
+        let error = part(member(0, u64::MAX)).bytes().unwrap_err();
         assert!(matches!(error, IoError::TooLarge { .. }), "{error:?}");
-        let error = part(member(0, 3, None)).rgb(Exif::Ignore).unwrap_err();
+        let error = part(member(0, 3)).rgb(Exif::Ignore).unwrap_err();
         assert!(matches!(&error, IoError::Image { path, .. } if path.ends_with("pack/a/7")));
-        let error = part(member(0, 3, Some(2))).rgb(Exif::Ignore).unwrap_err();
-        assert!(matches!(error, IoError::Image { .. }), "{error:?}");
+        let error = part(record(3)).rgb(Exif::Ignore).unwrap_err();
+        assert!(matches!(&error, IoError::Read { path, .. } if path.ends_with("pack/7")));
+        let error = part(record(u32::MAX)).bytes().unwrap_err();
+        assert!(matches!(error, IoError::TooLarge { .. }), "{error:?}");
     }
 
     #[test]

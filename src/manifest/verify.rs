@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::{ManifestError, Row, Source, read_jsonl, write};
+use crate::dataset::Members;
+use crate::io::source::ImageSource;
 use crate::io::{self, IoError};
 use crate::run::folder::Layout;
 use crate::run::ledger;
@@ -33,7 +35,8 @@ pub struct Report {
 /// Checks a run folder, which may hold no ledger or no manifest yet.
 ///
 /// - Every image of the ledger is there with its hash, and no other image lies in `images/`.
-/// - Every row of `train.jsonl` is sound, its file is there with its hash, and `train.csv` and
+/// - Every row of `train.jsonl` is sound, its file (or its part of a larger file) is there with its
+///   hash, and `train.csv` and
 ///   `train.parquet` hold the same bytes as the rows give again.
 ///
 /// # Errors
@@ -52,7 +55,7 @@ pub fn run(layout: &Layout) -> Result<Report, ManifestError> {
                 for entry in entries {
                     let Some(file) = entry.file else { continue };
                     let path = layout.root().join(&file);
-                    report.hash(&file, &path, entry.sha256.as_deref());
+                    report.hash(&file, io::read(&path), entry.sha256.as_deref());
                     known.insert(path);
                 }
             }
@@ -82,15 +85,22 @@ pub fn run(layout: &Layout) -> Result<Report, ManifestError> {
 
 fn check_manifest(report: &mut Report, layout: &Layout, folder: &Path, rows: &[Row]) {
     report.rows = rows.len();
+    let mut members = Members::default();
     for row in rows {
         // Synthetic images were hashed with the ledger.
         if row.source != Source::Synthetic {
             let path = layout.root().join(&row.root).join(&row.path);
-            // Where a member lies in its file is not in the manifest.
-            if row.sha256.is_some() && row.member.is_none() {
-                report.hash(&row.id, &path, row.sha256.as_deref());
-            } else if !path.is_file() {
-                report.add(&row.id, &format!("{} is not there", path.display()));
+            let member = row.member.as_ref();
+            match member.map(|name| members.find(&path, name)).transpose() {
+                Err(error) => report.add(&row.id, &chain(&error)),
+                Ok(member) if row.sha256.is_some() => {
+                    let image = ImageSource::new(path, member);
+                    report.hash(&row.id, image.bytes(), row.sha256.as_deref());
+                }
+                Ok(_) if !path.is_file() => {
+                    report.add(&row.id, &format!("{} is not there", path.display()));
+                }
+                Ok(_) => {}
             }
         }
     }
@@ -119,9 +129,9 @@ impl Report {
         });
     }
 
-    fn hash(&mut self, what: &str, path: &Path, expected: Option<&str>) {
+    fn hash(&mut self, what: &str, bytes: Result<Vec<u8>, IoError>, expected: Option<&str>) {
         self.hashed += 1;
-        match io::read(path) {
+        match bytes {
             Ok(bytes) if expected == Some(io::sha256_hex(&bytes).as_str()) => {}
             Ok(_) => self.add(what, "its bytes have another SHA-256 than noted"),
             Err(error) => self.add(what, &chain(&error)),

@@ -36,6 +36,7 @@ const RESULTS: &[&str] = &[
     "ledger.jsonl",
     "ledger.parquet",
     "manifest",
+    "pool.json",
     "previews",
     "rejected",
     "report.json",

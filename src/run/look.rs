@@ -11,7 +11,7 @@ use image::{ImageFormat, ImageReader};
 
 use super::png::FileFormat;
 use crate::io::IoError;
-use crate::io::source::ImageSource;
+use crate::io::source::{ImageSource, Member};
 
 /// Images whose headers are read at most.
 const SAMPLE: usize = 1000;
@@ -60,7 +60,7 @@ pub fn look(images: &[ImageSource]) -> Result<Option<Look>, IoError> {
 
 /// Size of an image, and whether it is of a format that loses something.
 fn header(image: &ImageSource) -> Result<((u32, u32), bool), IoError> {
-    if let Some(side) = image.member().and_then(|member| member.planes) {
+    if let Some(&Member::Record { side, .. }) = image.member() {
         return Ok(((side, side), false));
     }
     let failed = |source| IoError::Read {

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::skipped::{MaxBad, OnBadImage};
-use crate::dataset::{Layout, ScoreRule};
+use crate::dataset::{Layout, ScoreRule, Split};
 use crate::direction::{DirectionError, FitOptions};
+use crate::filter::duplicate::DuplicateOptions;
 use crate::io::{self, IoError};
 
 pub use input::{Otherwise, Resampling, ResizeTo, Sides};
@@ -50,6 +51,17 @@ pub enum SettingsError {
         value: String,
         /// What is allowed.
         expected: &'static str,
+    },
+
+    /// A split that images must not be taken from.
+    #[error(
+        "data.pool is {split}, but {reason}: put the images to choose from in a split of their own, pool"
+    )]
+    Pool {
+        /// The split.
+        split: Split,
+        /// What it is there for.
+        reason: &'static str,
     },
 
     /// A setting of the directions is out of range.
@@ -113,6 +125,8 @@ pub struct Data {
     pub classifier_batch: usize,
     /// Which of its logits is the score of class 1, from 0; none for a logit a class.
     pub classifier_output: Option<usize>,
+    /// The split whose hard images are added to training before any are generated.
+    pub pool: Option<Split>,
     /// Whether EXIF orientation is obeyed.
     pub exif: bool,
     /// What an image that cannot be used does.
@@ -140,6 +154,7 @@ impl Default for Data {
             classifier_std: [0.229, 0.224, 0.225],
             classifier_batch: 32,
             classifier_output: None,
+            pool: None,
             exif: true,
             on_bad_image: OnBadImage::default(),
             max_bad: MaxBad::default(),
@@ -153,6 +168,8 @@ impl Default for Data {
 pub struct Embed {
     /// A Transformers `CLIPModel` folder.
     pub clip: Option<PathBuf>,
+    /// Embeddings that `clip` made before, a row an example.
+    pub embeddings: Option<PathBuf>,
     /// `auto`, `clip`, `classifier`, or a matrix file.
     pub space: String,
 }
@@ -161,6 +178,7 @@ impl Default for Embed {
     fn default() -> Self {
         Self {
             clip: None,
+            embeddings: None,
             space: "auto".to_owned(),
         }
     }
@@ -250,10 +268,10 @@ impl Default for Generate {
 }
 
 impl Generate {
-    /// Attempts per failure mode at most.
-    pub fn attempts(&self) -> u64 {
+    /// Attempts at most for so many images of a failure mode.
+    pub fn attempts(&self, quota: usize) -> u64 {
         if self.budget == 0 {
-            10 * self.quota as u64
+            10 * quota as u64
         } else {
             self.budget
         }
@@ -276,6 +294,8 @@ pub struct Filter {
     pub keep_rejected: usize,
     /// Whether images are written at the data set's size and encoding.
     pub match_dataset: bool,
+    /// Which images are too much like others.
+    pub duplicate: DuplicateOptions,
 }
 
 impl Default for Filter {
@@ -287,6 +307,7 @@ impl Default for Filter {
             safety: true,
             keep_rejected: 12,
             match_dataset: false,
+            duplicate: DuplicateOptions::default(),
         }
     }
 }
@@ -325,7 +346,7 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// [`SettingsError::Range`], [`SettingsError::Direction`].
+    /// [`SettingsError::Range`], [`SettingsError::Pool`], [`SettingsError::Direction`].
     pub fn check(&self) -> Result<(), SettingsError> {
         self.direction.check()?;
         self.data.check_classifier()?;
@@ -377,7 +398,33 @@ impl Settings {
                 "a finite number",
             );
         }
-        Ok(())
+        let duplicate = &self.filter.duplicate;
+        for (key, value) in [
+            ("filter.duplicate.similarity", duplicate.similarity),
+            ("filter.duplicate.thumbnail", duplicate.thumbnail),
+        ] {
+            if !(-1.0..=1.0).contains(&value) {
+                return range(key, value.to_string(), "a number from -1 to 1");
+            }
+        }
+        let taken = match self.data.pool {
+            None | Some(Split::Pool) => None,
+            Some(Split::Train) => {
+                Some((Split::Train, "its images are in the training set already"))
+            }
+            Some(Split::Val) => Some((
+                Split::Val,
+                "directions are fitted there, and what they were fitted on must not be trained on",
+            )),
+            Some(Split::Test) => Some((
+                Split::Test,
+                "everything is judged there, and what is trained on can judge nothing",
+            )),
+        };
+        match taken {
+            Some((split, reason)) => Err(SettingsError::Pool { split, reason }),
+            None => Ok(()),
+        }
     }
 }
 

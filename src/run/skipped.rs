@@ -185,7 +185,10 @@ impl Skips {
         self.found.push(Skipped {
             id: example.id.clone(),
             path: example.path.clone(),
-            member: example.member.as_ref().map(|member| member.name.clone()),
+            member: example
+                .member
+                .as_ref()
+                .map(|member| member.name().to_owned()),
             split: example.split.name().to_owned(),
             reason: reason(&error),
         });

@@ -1,34 +1,31 @@
 //! Opening what a run reads: the data set, predictions, models.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use ndarray::{Array2, Axis};
 use serde_json::{Value, json};
 use tch::{Device, Kind};
 
+use super::classifier;
 use super::generate::sampling;
-use super::predict::Meaning;
-use crate::classifier::{ClassifierError, Cnn, Script};
+use super::matrix::{matrix_file, own};
 use crate::cli::exit::{InputError, UsageError};
 use crate::cli::models;
 use crate::cli::options;
 use crate::cli::session::Until;
 use crate::cli::stop::Stop;
 use crate::cli::ui::Ui;
-use crate::dataset::{
-    self, Best, Dataset, Example, Layout, LayoutOptions, ScoreRule, Split, TableOptions, Threshold,
-};
+use crate::dataset::{self, Dataset, LayoutOptions, Split, TableOptions, Threshold};
 use crate::diffusion::pipeline::{OpenOptions, Pipeline};
 use crate::embed::ImageEncoder;
 use crate::embed::clip::ClipEncoder;
 use crate::embed::safety::Safety;
 use crate::hub::Want;
+use crate::io;
 use crate::io::image::Exif;
-use crate::io::matrix::MatrixError;
-use crate::io::{self, IoError};
 use crate::run::features::Analysed;
-use crate::run::settings::{Data, Settings};
+use crate::run::settings::Settings;
 use crate::run::skipped::Skips;
 
 /// What a run works with.
@@ -41,7 +38,7 @@ pub(in crate::cli) struct Inputs {
     pub(in crate::cli) safety: Option<Safety>,
     pub(in crate::cli) pipeline_name: String,
     pub(in crate::cli) space: Space,
-    /// The user's own embeddings, a row an example; there if the space is a matrix.
+    /// Embeddings that were made before, a row an example.
     pub(in crate::cli) own: Option<Array2<f32>>,
     pub(in crate::cli) exif: Exif,
     /// SHA-256 of the train images' files by row of the data set, as far as they were read.
@@ -105,26 +102,14 @@ pub(in crate::cli) fn open(
             }
         }
     }
-    let own = match &space {
-        Space::Matrix(path) => Some(own(path, &dataset)?),
-        _ => None,
-    };
-    let classifier = match &settings.data.classifier {
-        Some(path) => Some(open_classifier(path, &settings.data, device)?),
+    let own = match matrix_file(&space, settings)? {
+        Some(path) => Some(own(path, &dataset)?),
         None => None,
     };
-    if let Some(classifier) = &classifier {
-        Meaning::of(classifier, &dataset, settings.data.classifier_output)?;
-        if space == Space::Classifier && !classifier.has_features() {
-            let text = "directions would live in the classifier's features (--space classifier, or no \
-                        --clip), and it returns logits alone: give --clip DIR, or let its forward \
-                        return (logits, features), features [n, d] being what its last layer takes";
-            return Err(InputError(text.to_owned()).into());
-        }
-    }
+    let classifier = classifier::open(&settings.data, &dataset, &space, device)?;
     let scores = dataset.examples.iter().any(|e| e.score.is_some());
     let threshold = if scores || classifier.is_none() {
-        threshold(&mut dataset, &settings.data, None)?
+        classifier::threshold(&mut dataset, &settings.data, None)?
     } else {
         None
     };
@@ -147,6 +132,16 @@ pub(in crate::cli) fn open(
         )?),
         None => None,
     };
+    if let (Space::Clip, Some(own), Some(clip)) = (&space, &own, &clip)
+        && own.ncols() != clip.dim()
+    {
+        let text = format!(
+            "the embeddings have {} dimensions, those of this CLIP {}: they were made by another model",
+            own.ncols(),
+            clip.dim()
+        );
+        return Err(InputError(text).into());
+    }
     let (pipeline, safety) = match &settings.generate.model {
         Some(_) if until >= Until::Manifest && clip.is_none() => {
             let text = "images are made from captions, and captions need --clip DIR";
@@ -228,111 +223,6 @@ fn open_model(
         None
     };
     Ok((pipeline, safety))
-}
-
-/// The user's own embeddings in the order of the examples, joined by id where the file has ids, else
-/// by row.
-pub(in crate::cli) fn own(path: &Path, dataset: &Dataset) -> anyhow::Result<Array2<f32>> {
-    let n = dataset.examples.len();
-    let (matrix, ids) = io::matrix::read_keyed(path).map_err(|error| named(error, dataset))?;
-    let Some(ids) = ids else {
-        if matrix.nrows() == n {
-            return Ok(matrix);
-        }
-        let text = format!(
-            "{} has {} rows and no ids, the data has {n} examples: they must be as many, in the \
-             table's order",
-            path.display(),
-            matrix.nrows()
-        );
-        return Err(InputError(text).into());
-    };
-    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
-    for (row, id) in ids.iter().enumerate() {
-        if let Some(first) = places.insert(id, row) {
-            let text = format!(
-                "{} has two rows of id {id:?}, rows {first} and {row}: which of them is meant?",
-                path.display()
-            );
-            return Err(InputError(text).into());
-        }
-    }
-    let place = |e: &Example| places.get(e.id.as_str()).copied();
-    let mut without = dataset.examples.iter().filter(|e| place(e).is_none());
-    if let Some(first) = without.next() {
-        let text = format!(
-            "{} has no embedding for {:?}, and for {} of the {n} examples in all",
-            path.display(),
-            first.id,
-            1 + without.count()
-        );
-        return Err(InputError(text).into());
-    }
-    let at: Vec<usize> = dataset.examples.iter().filter_map(place).collect();
-    Ok(matrix.select(Axis(0), &at))
-}
-
-/// A bad number of a matrix without ids, with the example whose row it is in.
-fn named(error: IoError, dataset: &Dataset) -> IoError {
-    match error {
-        IoError::Matrix {
-            path,
-            source:
-                MatrixError::NonFinite {
-                    row,
-                    id: None,
-                    column,
-                    value,
-                },
-        } => IoError::Matrix {
-            path,
-            source: MatrixError::NonFinite {
-                id: dataset.examples.get(row).map(|e| e.id.clone()),
-                row,
-                column,
-                value,
-            },
-        },
-        error => error,
-    }
-}
-
-/// A `hardlight-cnn` folder, or a TorchScript file.
-fn open_classifier(path: &Path, data: &Data, device: Device) -> Result<Analysed, ClassifierError> {
-    if path.is_dir() {
-        return Analysed::cnn(Cnn::read(path, device)?, path);
-    }
-    let script = Script::open(path, device)?;
-    Analysed::script(script, data.preprocess(), data.classifier_batch)
-}
-
-/// Gives scored examples their predictions, by the rule of the settings or the data's own; none where
-/// there are no scores and no rule.
-pub(super) fn threshold(
-    dataset: &mut Dataset,
-    data: &Data,
-    default: Option<ScoreRule>,
-) -> anyhow::Result<Option<Threshold>> {
-    let scored = dataset
-        .examples
-        .iter()
-        .filter(|e| e.score.is_some())
-        .count();
-    // As the reference does.
-    let chest = data.dataset == Some(Layout::ChestXray14);
-    let own = chest.then_some(ScoreRule::By(Best::F1)).or(default);
-    match data.score_threshold.or(own) {
-        Some(_) if scored == 0 && data.score_threshold.is_none() => Ok(None),
-        Some(rule) => Ok(Some(dataset::apply_threshold(dataset, rule)?)),
-        None if scored == 0 => Ok(None),
-        None => {
-            let text = format!(
-                "{scored} examples have a score in place of a prediction: say --score-threshold f1 \
-                 (the highest F1 on val), or a number"
-            );
-            Err(UsageError(text).into())
-        }
-    }
 }
 
 pub(in crate::cli) fn read_data(settings: &Settings, ui: &mut Ui) -> anyhow::Result<Dataset> {
@@ -450,10 +340,12 @@ impl Inputs {
             data.remove("on_bad_image");
             data.remove("max_bad");
         }
-        let matrix = match &self.space {
-            Space::Matrix(path) => io::read(path).ok().map(|bytes| io::sha256_hex(&bytes)),
-            _ => None,
-        };
+        // Both were checked when the inputs were opened.
+        let matrix = matrix_file(&self.space, settings).ok().flatten();
+        let matrix = matrix.and_then(|path| {
+            let (folder, name) = (path.parent()?, path.file_name()?.to_str()?);
+            io::fingerprint(folder, &[name]).ok()
+        });
         value["models"] = json!({
             "clip": self.clip.as_ref().map(ImageEncoder::fingerprint),
             "classifier": self.classifier.as_ref().map(ImageEncoder::fingerprint),

@@ -91,7 +91,7 @@ fn samples_of_shards_are_images() {
             ("val/000000.tar/0", "val/000000.tar", 0, Split::Val, 9),
         ]
     );
-    assert_eq!(data.examples[0].member.as_ref().unwrap().name, "a/0.png");
+    assert_eq!(data.examples[0].member.as_ref().unwrap().name(), "a/0.png");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::dataset::DatasetError;
 use crate::io::IoError;
 
 /// Why a manifest could not be exported. Rows count from 1.
@@ -11,6 +12,10 @@ pub enum ExportError {
     /// Reading or writing failed.
     #[error(transparent)]
     Io(#[from] IoError),
+
+    /// An image that is a part of a larger file is not in it.
+    #[error(transparent)]
+    Member(#[from] DatasetError),
 
     /// There is something at the place of the export.
     #[error("{} is there already: give --to a new or an empty folder", .path.display())]

@@ -24,7 +24,7 @@ pub(super) fn write(
         io::create_dir_all(&folder.join("data"))?;
         let mut labels = Map::new();
         for item in items {
-            place.put(&item.file, &folder.join("data").join(item.name()))?;
+            place.put(item, &folder.join("data").join(item.name()))?;
             labels.insert(item.stem.clone(), item.row.label.into());
         }
         let text = json!({ "classes": classes, "labels": Value::Object(labels) });

@@ -42,7 +42,7 @@ pub(super) fn write(
                 file_name: format!("images/{}", item.name()),
                 facts: Facts::new(item.row),
             };
-            place.put(&item.file, &folder.join(&line.file_name))?;
+            place.put(item, &folder.join(&line.file_name))?;
             serde_json::to_writer(&mut text, &line).map_err(|source| ExportError::Encode {
                 path: path.clone(),
                 source,

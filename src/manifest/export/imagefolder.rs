@@ -64,7 +64,7 @@ pub(super) fn write(
                         ),
                     });
                 }
-                place.put(&item.file, &folder.join(item.name()))?;
+                place.put(item, &folder.join(item.name()))?;
             }
         }
     }

@@ -12,8 +12,9 @@
 //! 0: unique, in the manifest's order, without dots.
 //!
 //! An export is built in a temporary folder beside its place and renamed: it is there whole or not at
-//! all. Images are hard links where the file system has them, else copies; their hashes are checked
-//! where their bytes are read, which is for `webdataset` alone ([`super::verify`] checks all).
+//! all. Images are hard links where the file system has them, else copies; those inside larger files
+//! are taken out, encoded ones as they are, records of pixels as PNG. Hashes are checked where bytes
+//! are read: of what was taken out, and for `webdataset` of all ([`super::verify`] checks all).
 
 mod error;
 mod fiftyone;
@@ -25,12 +26,15 @@ pub use error::ExportError;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use image::ImageFormat;
 use serde::Serialize;
 
 use super::{Row, Source};
-use crate::dataset::Split;
+use crate::dataset::{Members, Split};
+use crate::io::image::Exif;
+use crate::io::source::{ImageSource, Member};
 use crate::io::{self, IoError};
 
 /// As much of a file's name stays in an export.
@@ -66,7 +70,7 @@ struct Item<'a> {
     /// The row's number, from 0.
     number: usize,
     /// Where it lies.
-    file: PathBuf,
+    image: ImageSource,
     /// Its new name, without dots.
     stem: String,
     /// Lower case, `jpg` for every JPEG; empty if there is none.
@@ -79,6 +83,31 @@ impl Item<'_> {
             return self.stem.clone();
         }
         format!("{}.{}", self.stem, self.extension)
+    }
+
+    /// The image as a file in an image format, after its hash was checked.
+    fn content(&self) -> Result<Vec<u8>, ExportError> {
+        let bytes = self.image.bytes()?;
+        let expected = self.row.sha256.as_deref();
+        if expected.is_some_and(|expected| expected != io::sha256_hex(&bytes)) {
+            let path = self.image.place();
+            return Err(ExportError::Changed { path });
+        }
+        let Some(Member::Record { .. }) = self.image.member() else {
+            return Ok(bytes);
+        };
+        let failed = |source| IoError::Image {
+            path: self.image.place(),
+            source,
+        };
+        let pixels = self.image.decode(&bytes, Exif::Ignore).map_err(failed)?;
+        let mut png = std::io::Cursor::new(Vec::new());
+        let written = pixels.write_to(&mut png, ImageFormat::Png);
+        written.map_err(|source| IoError::Write {
+            path: self.image.place(),
+            source: std::io::Error::other(source),
+        })?;
+        Ok(png.into_inner())
     }
 }
 
@@ -198,6 +227,7 @@ fn check_target(to: &Path) -> Result<(), ExportError> {
 /// The rows that are not left out, checked, by split.
 fn items<'a>(run: &Path, rows: &'a [Row], classes: &[String]) -> Result<Splits<'a>, ExportError> {
     let mut splits = Splits::new();
+    let mut members = Members::default();
     for (number, row) in rows.iter().enumerate() {
         if row.weight == 0.0 {
             continue;
@@ -224,14 +254,6 @@ fn items<'a>(run: &Path, rows: &'a [Row], classes: &[String]) -> Result<Splits<'
             let reason = "no reader knows a split named pool: give it another split";
             return Err(refused(reason.to_owned()));
         }
-        if let Some(member) = &row.member {
-            let reason = format!(
-                "its image is {member:?} inside {}, and images are exported from files alone: unpack \
-                 the archive",
-                row.path
-            );
-            return Err(refused(reason));
-        }
         let file = run.join(&row.root).join(&row.path);
         let metadata = fs::metadata(&file).map_err(|source| IoError::Read {
             path: file.clone(),
@@ -240,31 +262,47 @@ fn items<'a>(run: &Path, rows: &'a [Row], classes: &[String]) -> Result<Splits<'
         if !metadata.is_file() {
             return Err(refused(format!("{} is not a file", file.display())));
         }
-        let name = Path::new(&row.path);
-        let text = |part: Option<&std::ffi::OsStr>| {
-            part.and_then(std::ffi::OsStr::to_str)
-                .unwrap_or_default()
-                .to_owned()
-        };
-        let extension = match text(name.extension()).to_lowercase() {
-            jpeg if jpeg == "jpeg" => "jpg".to_owned(),
-            odd if !odd.bytes().all(|b| b.is_ascii_alphanumeric()) => String::new(),
-            other => other,
-        };
-        let stem: String = text(name.file_stem())
-            .chars()
-            .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
-            .take(STEM)
-            .collect();
+        let member = row.member.as_ref();
+        let member = member.map(|name| members.find(&file, name)).transpose()?;
+        let image = ImageSource::new(file, member);
+        let (stem, extension) = named(row, &image)?;
         splits.entry(row.split).or_default().push(Item {
             row,
             number,
-            file,
+            image,
             stem: format!("{number:08}-{stem}"),
             extension,
         });
     }
     Ok(splits)
+}
+
+/// What an image's name begins and ends with.
+fn named(row: &Row, image: &ImageSource) -> Result<(String, String), IoError> {
+    fn text(part: Option<&std::ffi::OsStr>) -> &str {
+        part.and_then(std::ffi::OsStr::to_str).unwrap_or_default()
+    }
+    let path = Path::new(&row.path);
+    let (stem, extension) = match image.member() {
+        None => (text(path.file_stem()).to_owned(), text(path.extension())),
+        Some(Member::File { name, .. }) => {
+            let path = Path::new(name);
+            (text(path.file_stem()).to_owned(), text(path.extension()))
+        }
+        Some(Member::Record { row, .. }) => (format!("{}_{row}", text(path.file_stem())), "png"),
+        // The name it had, if any, need not be true; its content is.
+        Some(Member::Row { row, .. }) => {
+            let kind = io::image::extension(&image.bytes()?);
+            (format!("{}_{row}", text(path.file_stem())), kind)
+        }
+    };
+    let extension = match extension.to_lowercase() {
+        jpeg if jpeg == "jpeg" => "jpg".to_owned(),
+        odd if !odd.bytes().all(|b| b.is_ascii_alphanumeric()) => String::new(),
+        other => other,
+    };
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    Ok((stem.chars().map(plain).take(STEM).collect(), extension))
 }
 
 /// Refuses weights, for formats that cannot hold them.
@@ -283,8 +321,17 @@ struct Placer {
 }
 
 impl Placer {
-    /// Links an image to a new name, or copies it where that cannot be.
-    fn put(&self, from: &Path, to: &Path) -> Result<(), IoError> {
+    /// Links an image to a new name, or copies it where that cannot be; one that is a part of a
+    /// larger file is taken out of it.
+    fn put(&self, item: &Item<'_>, to: &Path) -> Result<(), ExportError> {
+        let write = |source| IoError::Write {
+            path: to.to_owned(),
+            source,
+        };
+        if item.image.member().is_some() {
+            return Ok(fs::write(to, item.content()?).map_err(write)?);
+        }
+        let from = item.image.file();
         // A link to a symbolic link would be one too, and lead nowhere from its new place.
         let read = |source| IoError::Read {
             path: from.to_owned(),
@@ -295,10 +342,7 @@ impl Placer {
             return Ok(());
         }
         fs::File::open(&real).map_err(read)?;
-        fs::copy(&real, to).map_err(|source| IoError::Write {
-            path: to.to_owned(),
-            source,
-        })?;
+        fs::copy(&real, to).map_err(write)?;
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 //! `tests/oracle/readers.py` asks the readers themselves.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde_json::Value;
 
@@ -371,7 +372,7 @@ fn weights_are_refused_where_they_would_be_lost() {
 #[test]
 fn rows_that_cannot_be_exported_are_named() {
     type Change = fn(&mut Row);
-    let bad: [(Change, &str); 5] = [
+    let bad: [(Change, &str); 4] = [
         (|row| row.label = 1, "is not the index of its class"),
         (
             |row| row.class = "cow".to_owned(),
@@ -380,10 +381,6 @@ fn rows_that_cannot_be_exported_are_named() {
         (
             |row| row.split = Split::Pool,
             "no reader knows a split named pool",
-        ),
-        (
-            |row| row.member = Some("7".to_owned()),
-            "unpack the archive",
         ),
         (|row| row.path = "b".to_owned(), "is not a file"),
     ];
@@ -452,4 +449,102 @@ fn images_are_hard_links_unless_copies_are_asked_for() {
     let new = made.dir.path().join("new");
     fs::create_dir(&new).unwrap();
     assert_eq!(mode(&made.to()), mode(&new));
+}
+
+/// What a tar, a batch of CIFAR and a Parquet hold: the file, the member's name, the bytes that count as
+/// the image's, and what its name in an export ends in.
+fn containers(data: &Path) -> Vec<(&'static str, &'static str, Vec<u8>, &'static str)> {
+    let png = |value: u8| {
+        let picture = image::RgbImage::from_pixel(2, 2, image::Rgb([value, 0, 0]));
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        picture.write_to(&mut bytes, ImageFormat::Png).unwrap();
+        bytes.into_inner()
+    };
+    let mut tar = tar::Builder::new(fs::File::create(data.join("train-0.tar")).unwrap());
+    for (name, bytes) in [("x/1.png", png(1)), ("x/2.png", png(2))] {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(bytes.len() as u64);
+        tar.append_data(&mut header, name, &bytes[..]).unwrap();
+    }
+    tar.finish().unwrap();
+    let records: Vec<u8> = [7_u8, 8]
+        .iter()
+        .flat_map(|value| std::iter::once(0).chain([*value; 3072]))
+        .collect();
+    fs::write(data.join("test_batch.bin"), records).unwrap();
+    let images = arrow::array::BinaryArray::from_iter_values([png(3), png(4)]);
+    let column: arrow::array::ArrayRef = std::sync::Arc::new(images);
+    let batch = arrow::record_batch::RecordBatch::try_from_iter([("image", column)]).unwrap();
+    let parquet = crate::io::parquet::encode(&batch, &[]).unwrap();
+    fs::write(data.join("train-0.parquet"), parquet).unwrap();
+    vec![
+        ("train-0.tar", "x/2.png", png(2), "2.png"),
+        ("test_batch.bin", "1", vec![8; 3072], "test_batch_1.png"),
+        ("train-0.parquet", "1", png(4), "train_0_1.png"),
+    ]
+}
+
+/// Cats and dogs of which one row each lies in another container.
+fn contained() -> Made {
+    let mut made = Made::cats_and_dogs();
+    for (path, member, bytes, _) in containers(&made.dir.path().join("data")) {
+        let (id, root) = (format!("{path}/{member}"), "../data".to_owned());
+        made.rows.push(Row {
+            member: Some(member.to_owned()),
+            class: "cat".to_owned(),
+            sha256: Some(io::sha256_hex(&bytes)),
+            ..Row::new(id, path.to_owned(), root, Source::Original)
+        });
+    }
+    made
+}
+
+#[test]
+fn images_inside_larger_files_are_taken_out() {
+    for format in ALL {
+        let made = contained();
+        made.export(format).unwrap();
+        let files = match format {
+            Format::WebDataset => members(&made.files()["train-000000.tar"])
+                .into_iter()
+                .collect(),
+            _ => made.files(),
+        };
+        let data = tempfile::tempdir().unwrap();
+        for (number, (path, _, bytes, end)) in (3..).zip(containers(data.path())) {
+            let mut name = format!("{number:08}-{end}");
+            if format == Format::WebDataset {
+                // Beside the JPEGs of the others.
+                name = name.replace("png", "jpg");
+            }
+            let found = files.iter().find(|(path, _)| path.ends_with(&name));
+            let (_, found) = found.unwrap_or_else(|| panic!("no {name} in {:?}", files.keys()));
+            if path == "test_batch.bin" {
+                let pixels = io::image::decode_rgb(found, Exif::Ignore).unwrap();
+                assert_eq!(pixels.dimensions(), (32, 32));
+                assert!(pixels.pixels().all(|pixel| pixel.0 == [8; 3]));
+            } else {
+                assert_eq!(*found, bytes, "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_member_that_is_gone_or_another_is_refused() {
+    for (row, path) in [
+        (3, "train-0.tar"),
+        (4, "test_batch.bin"),
+        (5, "train-0.parquet"),
+    ] {
+        for format in ALL {
+            let mut made = contained();
+            made.rows[row].sha256 = Some("0".repeat(64));
+            let error = made.refused(format);
+            assert!(matches!(error, ExportError::Changed { .. }), "{error:?}");
+            made.rows[row].member = Some("2".to_owned());
+            let error = made.refused(format).to_string();
+            assert!(error.contains(path), "{error}");
+        }
+    }
 }

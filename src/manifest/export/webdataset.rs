@@ -14,7 +14,7 @@ use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::{ExportError, Facts, Item, Splits};
-use crate::io::{self, IoError};
+use crate::io::IoError;
 
 /// A shard ends with the sample that brings it to this size.
 pub(super) const SHARD_BYTES: u64 = 500_000_000;
@@ -71,12 +71,7 @@ pub(super) fn write(
 }
 
 fn sample(shard: &mut Shard, item: &Item<'_>, kind: &str) -> Result<(), ExportError> {
-    let image = io::read(&item.file)?;
-    let expected = item.row.sha256.as_deref();
-    if expected.is_some_and(|expected| expected != io::sha256_hex(&image)) {
-        let path = item.file.clone();
-        return Err(ExportError::Changed { path });
-    }
+    let image = item.content()?;
     let facts =
         serde_json::to_vec(&Facts::new(item.row)).map_err(|source| ExportError::Encode {
             path: shard.path.clone(),

@@ -36,6 +36,11 @@ impl Layout {
         self.root.join("ledger.jsonl")
     }
 
+    /// What was picked from the pool; see [`crate::run::pool`].
+    pub fn pool(&self) -> PathBuf {
+        self.root.join("pool.json")
+    }
+
     /// The figures a script needs.
     pub fn summary(&self) -> PathBuf {
         self.root.join("summary.json")
