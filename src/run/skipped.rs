@@ -185,10 +185,7 @@ impl Skips {
         self.found.push(Skipped {
             id: example.id.clone(),
             path: example.path.clone(),
-            member: example
-                .member
-                .as_ref()
-                .map(|member| member.name().to_owned()),
+            member: example.member.as_ref().map(|member| member.name().clone()),
             split: example.split.name().to_owned(),
             reason: reason(&error),
         });

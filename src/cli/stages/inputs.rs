@@ -93,14 +93,7 @@ pub(in crate::cli) fn open(
     }
     let mut dataset = read_data(settings, ui)?;
     if let Some(path) = &settings.data.predictions {
-        let joined = dataset::join_predictions(&mut dataset, path)?;
-        for (split, without) in &joined.without {
-            if *split == Split::Val || *split == Split::Test {
-                ui.warn(format_args!(
-                    "{without} examples of {split} have no prediction"
-                ));
-            }
-        }
+        join(&mut dataset, path, ui)?;
     }
     let own = match matrix_file(&space, settings)? {
         Some(path) => Some(own(path, &dataset)?),
@@ -188,6 +181,19 @@ pub(in crate::cli) fn open(
         threshold,
         data_fingerprint,
     })
+}
+
+/// Joins predictions, and warns of examples without.
+fn join(dataset: &mut Dataset, path: &Path, ui: &mut Ui) -> anyhow::Result<()> {
+    let joined = dataset::join_predictions(dataset, path)?;
+    for (split, without) in &joined.without {
+        if *split == Split::Val || *split == Split::Test {
+            ui.warn(format_args!(
+                "{without} examples of {split} have no prediction"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// The diffusion model and, where it is wanted and there, its safety checker.

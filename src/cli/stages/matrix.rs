@@ -18,8 +18,7 @@ pub(in crate::cli) fn matrix_file<'a>(
     settings: &'a Settings,
 ) -> Result<Option<&'a Path>, UsageError> {
     match (space, &settings.embed.embeddings) {
-        (Space::Matrix(path), None) => Ok(Some(path)),
-        (Space::Clip, Some(path)) => Ok(Some(path)),
+        (Space::Matrix(path), None) | (Space::Clip, Some(path)) => Ok(Some(path)),
         (_, None) => Ok(None),
         (_, Some(_)) => {
             let text = "--embeddings are those that --clip made: leave out --space, or give the \
