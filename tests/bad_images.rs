@@ -355,7 +355,14 @@ fn beside_given_embeddings_too() {
                 "--steps",
                 "2",
             ])
-            .args(["--guidance", "1", "--quota", "1", "--min-alignment=-1000"])
+            .args([
+                "--match-dataset",
+                "--guidance",
+                "1",
+                "--quota",
+                "1",
+                "--min-alignment=-1000",
+            ])
             .args([
                 "--set",
                 "filter.class_margin=-2",
@@ -365,14 +372,7 @@ fn beside_given_embeddings_too() {
             .args(more)
             .run()
     };
-    run(&[
-        "--on-bad-image",
-        "skip",
-        "--max-bad",
-        "4",
-        "--match-dataset",
-    ])
-    .exits(0);
+    run(&["--on-bad-image", "skip", "--max-bad", "4"]).exits(0);
     assert_eq!(broken.skipped("a").len(), 4);
     let text = fs::read_to_string(broken.work.path("a/manifest/train.jsonl")).unwrap();
     assert_eq!(text.matches("\"original\"").count(), 58);
