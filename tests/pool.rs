@@ -10,11 +10,13 @@ use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex, Weak};
 
+use arrow::util::display::array_value_to_string;
 use common::{FACES, Hardlight, Ran, Work, assert_same, copy, files, results, shared};
 use hardlight::direction::persist;
 use hardlight::io::{matrix, sha256_hex};
 use hardlight::manifest::{Row, Source, read_jsonl};
 use hardlight::world::splits::SplitSizes;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 
 /// More than the pool can give.
@@ -367,9 +369,6 @@ fn a_split_in_use_is_no_pool() {
 
 /// The rows of the three encodings as texts by column; empty where there is no value.
 fn encodings(out: &Path) -> [Vec<BTreeMap<String, String>>; 3] {
-    use arrow::util::display::array_value_to_string;
-    use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-
     let folder = out.join("manifest");
     let text = fs::read_to_string(folder.join("train.jsonl")).unwrap();
     let cell = |value: &Value| match value {
@@ -401,6 +400,39 @@ fn encodings(out: &Path) -> [Vec<BTreeMap<String, String>>; 3] {
         }
     }
     [of_jsonl.collect(), of_csv, of_parquet]
+}
+
+/// The columns, in order, as the manifest's readers know them.
+const COLUMNS: &str = "id path root member label split source weight caption caption_kind class mode \
+    alignment threshold class_similarity nearest_train_similarity seed steps guidance scheduler \
+    negative_prompt strength init_image model model_fingerprint clip_fingerprint width height sha256 \
+    digital_source_type";
+
+#[test]
+fn all_encodings_have_the_columns_in_order_and_every_kind_of_row() {
+    let finished = Finished::get();
+    let folder = finished.work.path(OUT).join("manifest");
+    let columns: Vec<&str> = COLUMNS.split_whitespace().collect();
+    let text = fs::read_to_string(folder.join("train.jsonl")).unwrap();
+    for line in text.lines() {
+        let row: Value = serde_json::from_str(line).unwrap();
+        let keys: Vec<&String> = row.as_object().unwrap().keys().collect();
+        assert_eq!(keys, columns);
+    }
+    let mut csv = csv::Reader::from_path(folder.join("train.csv")).unwrap();
+    assert_eq!(csv.headers().unwrap().iter().collect::<Vec<_>>(), columns);
+    let file = fs::File::open(folder.join("train.parquet")).unwrap();
+    let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+    let fields = reader.schema().fields().iter();
+    assert_eq!(
+        fields.map(|f| f.name().as_str()).collect::<Vec<_>>(),
+        columns
+    );
+    let [jsonl, csv, parquet] = encodings(&finished.work.path(OUT));
+    for rows in [&jsonl, &csv, &parquet] {
+        let sources: BTreeSet<&str> = rows.iter().map(|row| row["source"].as_str()).collect();
+        assert_eq!(sources, BTreeSet::from(["original", "pool", "synthetic"]));
+    }
 }
 
 #[test]

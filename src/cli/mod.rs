@@ -5,6 +5,7 @@
 //!
 //! May import every room; only `main.rs` imports this one.
 
+mod captions;
 mod demo;
 mod doctor;
 mod embed;
@@ -51,7 +52,7 @@ enum Command {
     Demo(demo::DemoCommand),
     Run(run::RunCommand),
     Detect(run::DetectCommand),
-    Captions(run::CaptionsCommand),
+    Captions(captions::CaptionsCommand),
     Evaluate(evaluate::EvaluateCommand),
     Generate(generate::GenerateCommand),
     Fetch(fetch::FetchCommand),

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use tch::{Cuda, Device, Kind};
 
 use super::exit::UsageError;
+use super::stages::space::listed;
 use crate::dataset::{Layout, ScoreRule, Split};
 use crate::run::settings::{Settings, SettingsError};
 use crate::run::skipped::{MaxBad, OnBadImage};
@@ -16,6 +17,17 @@ pub(super) struct RunOptions {
     #[arg(long, value_name = "DIR")]
     pub(super) out: PathBuf,
 
+    /// Move an earlier run in --out aside (to former/N) and start anew.
+    #[arg(long)]
+    pub(super) force_new: bool,
+
+    #[command(flatten)]
+    pub(super) settings: SettingOptions,
+}
+
+/// Flags that override settings.
+#[derive(Debug, clap::Args)]
+pub(super) struct SettingOptions {
     /// Settings file; `hardlight init` writes one.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -55,6 +67,11 @@ pub(super) struct RunOptions {
     #[arg(long, value_name = "FILE|DIR")]
     classifier: Option<PathBuf>,
 
+    /// The split of more real images, labelled, whose hardest are added to training first; only what
+    /// lacks of --quota is generated.
+    #[arg(long, value_name = "SPLIT")]
+    pool: Option<Split>,
+
     /// From scores to predictions of two classes: f1 (highest on val) or a number.
     #[arg(long, value_name = "f1|NUMBER", allow_negative_numbers = true)]
     score_threshold: Option<ScoreRule>,
@@ -66,10 +83,6 @@ pub(super) struct RunOptions {
     /// How many images may be passed over: a count, or a share of all [default: 1%].
     #[arg(long, value_name = "N|N%")]
     max_bad: Option<MaxBad>,
-    /// The split of more real images, labelled, whose hardest are added to training first; only what
-    /// lacks of --quota is generated.
-    #[arg(long, value_name = "SPLIT")]
-    pool: Option<Split>,
 
     /// CLIP or `SigLIP`: a folder of Transformers or `open_clip`, or the id of one on the hub.
     #[arg(long, value_name = "DIR|ID")]
@@ -80,12 +93,18 @@ pub(super) struct RunOptions {
     embeddings: Option<PathBuf>,
 
     /// Where directions live: `clip`, `classifier`, or a .npy or .safetensors matrix [default: clip if given].
+    /// Several, with commas or one by one, are compared; the first is the run's.
     #[arg(long, value_name = "SPACE")]
-    space: Option<String>,
+    space: Vec<String>,
 
-    /// Grammar (world, cifar10, general or a .toml) or text file of captions [default: general].
+    /// Grammar (world, cifar10, cifar100, imagenet, celeba, chestxray, general or a .toml) or text file
+    /// of captions [default: general].
     #[arg(long, value_name = "NAME|FILE")]
     grammar: Option<String>,
+
+    /// `WordNet`'s dict folder, for grammars that take nouns from it.
+    #[arg(long, value_name = "DIR")]
+    wordnet: Option<PathBuf>,
 
     /// Top failure captions per class to generate from [default: 5].
     #[arg(long, value_name = "N")]
@@ -156,13 +175,9 @@ pub(super) struct RunOptions {
     #[arg(long, value_name = "N")]
     keep_rejected: Option<usize>,
 
-    /// Generate from directions that are no better than chance too.
+    /// Generate from directions that are no better than chance, or doubtful, too.
     #[arg(long)]
     force: bool,
-
-    /// Move an earlier run in --out aside (to former/N) and start anew.
-    #[arg(long)]
-    pub(super) force_new: bool,
 }
 
 /// Puts a flag in place of a setting.
@@ -173,8 +188,15 @@ fn put<T>(setting: &mut T, flag: Option<T>) {
 }
 
 impl RunOptions {
-    /// The settings with the flags applied.
+    /// The folder, whether to start anew, and the settings with the flags applied.
     pub(super) fn settings(self) -> Result<(PathBuf, bool, Settings), SettingsError> {
+        Ok((self.out, self.force_new, self.settings.settings()?))
+    }
+}
+
+impl SettingOptions {
+    /// The settings with the flags applied.
+    pub(super) fn settings(self) -> Result<Settings, SettingsError> {
         let mut s = Settings::read(self.config.as_deref(), &self.assignments)?;
         s.data.root = self.data.or(s.data.root);
         s.data.dataset = self.dataset.or(s.data.dataset);
@@ -183,14 +205,19 @@ impl RunOptions {
         s.data.table = self.table.or(s.data.table);
         s.data.predictions = self.predictions.or(s.data.predictions);
         s.data.classifier = self.classifier.or(s.data.classifier);
+        s.data.pool = self.pool.or(s.data.pool);
         s.data.score_threshold = self.score_threshold.or(s.data.score_threshold);
         put(&mut s.data.on_bad_image, self.on_bad_image);
         put(&mut s.data.max_bad, self.max_bad);
-        s.data.pool = self.pool.or(s.data.pool);
         s.embed.clip = self.clip.or(s.embed.clip);
         s.embed.embeddings = self.embeddings.or(s.embed.embeddings);
-        put(&mut s.embed.space, self.space);
+        let mut spaces = listed(&self.space).into_iter();
+        if let Some(first) = spaces.next() {
+            s.embed.space = first;
+            s.embed.compare = spaces.collect();
+        }
         put(&mut s.captions.grammar, self.grammar);
+        s.captions.wordnet = self.wordnet.or(s.captions.wordnet);
         put(&mut s.captions.per_class, self.captions_per_class);
         let g = &mut s.generate;
         g.model = self.model.or(g.model.take());
@@ -215,7 +242,7 @@ impl RunOptions {
         put(&mut s.filter.keep_rejected, self.keep_rejected);
         g.force |= self.force;
         s.check()?;
-        Ok((self.out, self.force_new, s))
+        Ok(s)
     }
 }
 

@@ -7,7 +7,7 @@
 
 use std::fmt::Display;
 use std::fs::{File, OpenOptions};
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{BufWriter, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -73,6 +73,15 @@ impl Ui {
         self.note(&text);
         // A closed pipe is the reader's way of saying enough.
         let _ = writeln!(std::io::stdout(), "{text}");
+    }
+
+    /// Lines of data, not for the log; ends early where the reader has had enough.
+    pub(super) fn lines(&mut self, lines: impl IntoIterator<Item = String>) -> bool {
+        let mut out = BufWriter::new(std::io::stdout().lock());
+        let written = lines
+            .into_iter()
+            .try_for_each(|line| writeln!(out, "{line}"));
+        written.and_then(|()| out.flush()).is_ok()
     }
 
     /// What is going on.

@@ -116,17 +116,18 @@ pub struct Known<'a> {
     /// `[n, d]`, before normalisation.
     matrix: ArrayView2<'a, f32>,
     inverse: Vec<f32>,
-    images: Vec<(&'a str, ImageSource)>,
+    images: Vec<(&'a str, Option<ImageSource>)>,
     exif: Exif,
     thumbnails: Mutex<BTreeMap<usize, Thumbnail>>,
 }
 
 impl<'a> Known<'a> {
-    /// Takes embeddings `[n, d]` before normalisation, and the id and place of each row's image.
+    /// Takes embeddings `[n, d]` before normalisation, and the id and place of each row's image. Of an image
+    /// without a place nothing is called a duplicate, for its embedding tells too little.
     pub fn new(
         against: Against,
         matrix: ArrayView2<'a, f32>,
-        images: Vec<(&'a str, ImageSource)>,
+        images: Vec<(&'a str, Option<ImageSource>)>,
         exif: Exif,
     ) -> Self {
         Self {
@@ -152,7 +153,7 @@ impl<'a> Known<'a> {
         };
         let read: Vec<(usize, Thumbnail)> = missing
             .par_iter()
-            .filter_map(|&row| Some((row, &self.images.get(row)?.1)))
+            .filter_map(|&row| Some((row, self.images.get(row)?.1.as_ref()?)))
             .map(|(row, image)| Ok((row, Thumbnail::of(&image.rgb(self.exif)?))))
             .collect::<Result<_, IoError>>()?;
         let mut known = thumbnails();

@@ -1,7 +1,7 @@
 //! Embeddings that are not made twice: `embeddings/SPLIT.safetensors` and `SPLIT.keys.json`.
 //!
 //! A row is keyed by the SHA-256 of its image's bytes and the fingerprint of the encoder, so a changed
-//! image or model is embedded again and nothing else is.
+//! image or model is embedded again and nothing else is; a renamed image keeps its row.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -72,6 +72,15 @@ struct Keys {
     sha256: Vec<String>,
 }
 
+/// What a cache holds.
+#[derive(Debug, Default)]
+struct Stored {
+    /// By the SHA-256 of the image.
+    rows: BTreeMap<String, Vec<f32>>,
+    ids: Vec<String>,
+    sha256: Vec<String>,
+}
+
 /// A split, embedded.
 #[derive(Debug, Clone)]
 pub struct Embedded {
@@ -103,19 +112,22 @@ impl Place {
         }
     }
 
-    /// What is there and was made by this encoder, with the ids of its rows; nothing if the files do
-    /// not belong together.
-    fn load(&self, fingerprint: &str) -> (Vec<String>, BTreeMap<String, Vec<f32>>) {
+    /// What is there and was made by this encoder; nothing if the files do not belong together.
+    fn load(&self, fingerprint: &str) -> Stored {
         let keys = io::read_to_string(&self.keys).ok();
         let keys = keys.and_then(|text| serde_json::from_str::<Keys>(&text).ok());
         match (keys, io::matrix::read_keyed(&self.matrix)) {
-            (Some(keys), Ok((matrix, Some(ids))))
+            (Some(keys), Ok((matrix, ids)))
                 if keys.fingerprint == fingerprint && keys.sha256.len() == matrix.nrows() =>
             {
                 let rows = matrix.outer_iter().map(|row| row.to_vec());
-                (ids, keys.sha256.into_iter().zip(rows).collect())
+                Stored {
+                    rows: keys.sha256.iter().cloned().zip(rows).collect(),
+                    ids: ids.unwrap_or_default(),
+                    sha256: keys.sha256,
+                }
             }
-            _ => Default::default(),
+            _ => Stored::default(),
         }
     }
 
@@ -162,7 +174,8 @@ pub fn embed(
 ) -> Result<Option<Embedded>, CacheError> {
     let fingerprint = format!("{} {exif:?}", encoder.fingerprint());
     let dim = encoder.dim();
-    let (known_ids, known) = place.load(&fingerprint);
+    let stored = place.load(&fingerprint);
+    let known = &stored.rows;
     let mut matrix = Array2::zeros((images.len(), dim));
     let mut sha256 = Vec::with_capacity(images.len());
     let mut usable = Vec::with_capacity(images.len());
@@ -236,7 +249,8 @@ pub fn embed(
         matrix = matrix.select(Axis(0), &usable);
     }
     let ids: Vec<String> = usable.iter().map(|&at| images[at].0.clone()).collect();
-    if !ids.is_empty() && (fresh > 0 || known_ids != ids) {
+    // Also where nothing is new: an image may have another name or place now.
+    if !ids.is_empty() && (fresh > 0 || stored.ids != ids || stored.sha256 != sha256) {
         if let Some(folder) = place.matrix.parent() {
             io::create_dir_all(folder)?;
         }
@@ -318,6 +332,39 @@ mod tests {
         let other = Colour(Cell::new(0), "a");
         run(folder.path(), &other);
         assert_eq!(other.0.get(), 70, "another model's rows are not ours");
+    }
+
+    #[test]
+    fn a_renamed_image_keeps_its_row_under_its_new_name() {
+        let folder = tempfile::tempdir().unwrap();
+        for (i, name) in ["a.png", "b.png"].iter().enumerate() {
+            let image = RgbImage::from_pixel(2, 2, image::Rgb([i as u8, 5, 7]));
+            image.save(folder.path().join(name)).unwrap();
+        }
+        let encoder = Colour(Cell::new(0), "a");
+        let place = Place::new(&folder.path().join("cache"), "val");
+        let run = |names: [&str; 2]| {
+            let images = names.map(|name| {
+                let source = ImageSource::new(folder.path().join(name), None);
+                (name.to_owned(), source)
+            });
+            let embedded = embed(
+                &place,
+                &images,
+                Exif::Apply,
+                &encoder,
+                &mut |_, error| Err(error),
+                &|| false,
+                &mut |_| {},
+            );
+            let (stored, ids) = io::matrix::read_keyed(&place.matrix).unwrap();
+            assert_eq!(stored, embedded.unwrap().unwrap().embeddings.matrix);
+            assert_eq!(ids.unwrap(), names);
+        };
+        run(["a.png", "b.png"]);
+        std::fs::rename(folder.path().join("a.png"), folder.path().join("c.png")).unwrap();
+        run(["b.png", "c.png"]);
+        assert_eq!(encoder.0.get(), 2, "nothing was embedded again");
     }
 
     #[test]

@@ -39,6 +39,7 @@ const RESULTS: &[&str] = &[
     "pool.json",
     "previews",
     "rejected",
+    "report",
     "report.json",
     "retraining.json",
     "run.log",
@@ -54,6 +55,7 @@ const FOLDERS: &[&str] = &[
     "manifest",
     "previews",
     "rejected",
+    "report",
 ];
 
 /// How the names of temporary files begin; see [`crate::io::write_atomic`].

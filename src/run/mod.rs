@@ -3,8 +3,8 @@
 //! - [`folder`], [`lock`], [`settings_diff`]: a folder that belongs to one run and refuses another.
 //! - [`ledger`]: every attempt, crash-safe; [`png`]: generated images as files.
 //! - [`engine`]: the loop that fills quotas from plans; [`pool`]: real images before any are generated.
-//! - [`cache`]: embeddings that are not made twice; [`skipped`]: images that cannot be used.
-//! - [`settings`]: what a run is told, in one TOML file.
+//! - [`cache`]: embeddings that are not made twice.
+//! - [`settings`]: what a run is told, in one TOML file; [`skipped`]: images that cannot be used.
 //!
 //! May import every room above: `io`, `dataset`, `embed`, `direction`, `caption`, `generate`,
 //! `filter`.

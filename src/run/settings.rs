@@ -111,6 +111,8 @@ pub struct Data {
     pub score_threshold: Option<ScoreRule>,
     /// A TorchScript file, or a `hardlight-cnn` folder.
     pub classifier: Option<PathBuf>,
+    /// The split whose hard images are added to training before any are generated.
+    pub pool: Option<Split>,
     /// Height and width of what a TorchScript takes, px.
     pub classifier_input: Sides,
     /// How images get that size.
@@ -125,8 +127,6 @@ pub struct Data {
     pub classifier_batch: usize,
     /// Which of its logits is the score of class 1, from 0; none for a logit a class.
     pub classifier_output: Option<usize>,
-    /// The split whose hard images are added to training before any are generated.
-    pub pool: Option<Split>,
     /// Whether EXIF orientation is obeyed.
     pub exif: bool,
     /// What an image that cannot be used does.
@@ -147,6 +147,7 @@ impl Default for Data {
             predictions: None,
             score_threshold: None,
             classifier: None,
+            pool: None,
             classifier_input: Sides::Square(224),
             classifier_resize: None,
             classifier_filter: Resampling::Bilinear,
@@ -154,7 +155,6 @@ impl Default for Data {
             classifier_std: [0.229, 0.224, 0.225],
             classifier_batch: 32,
             classifier_output: None,
-            pool: None,
             exif: true,
             on_bad_image: OnBadImage::default(),
             max_bad: MaxBad::default(),
@@ -172,6 +172,8 @@ pub struct Embed {
     pub embeddings: Option<PathBuf>,
     /// `auto`, `clip`, `classifier`, or a matrix file.
     pub space: String,
+    /// Other spaces to compare detection in, by the same words.
+    pub compare: Vec<String>,
 }
 
 impl Default for Embed {
@@ -180,18 +182,24 @@ impl Default for Embed {
             clip: None,
             embeddings: None,
             space: "auto".to_owned(),
+            compare: Vec::new(),
         }
     }
 }
 
 /// Which captions are scored.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Captions {
     /// A grammar by name or file, or a text file.
     pub grammar: String,
     /// Top failure captions to generate from.
     pub per_class: usize,
+    /// Captions of a class whose embeddings relative to the reference have at least this cosine are
+    /// near-equal.
+    pub near_equal: f64,
+    /// WordNet's `dict` folder, for grammars that take nouns from it.
+    pub wordnet: Option<PathBuf>,
 }
 
 impl Default for Captions {
@@ -199,6 +207,8 @@ impl Default for Captions {
         Self {
             grammar: "general".to_owned(),
             per_class: 5,
+            near_equal: 0.98,
+            wordnet: None,
         }
     }
 }
@@ -390,6 +400,11 @@ impl Settings {
             if let Some(side) = side.filter(|side| *side == 0 || side % 8 != 0) {
                 return range(key, side.to_string(), "a multiple of 8");
             }
+        }
+        let near_equal = self.captions.near_equal;
+        if !(near_equal > 0.0 && near_equal.is_finite()) {
+            let expected = "a positive number; above 1 no captions are near-equal";
+            return range("captions.near_equal", near_equal.to_string(), expected);
         }
         if self.filter.min_alignment.is_some_and(|a| !a.is_finite()) {
             return range(

@@ -5,18 +5,17 @@ use std::path::Path;
 use ndarray::{ArrayView1, Axis};
 use tch::Device;
 
-use super::inputs::Space;
 use crate::classifier::{ClassifierError, Cnn, Script};
 use crate::cli::exit::{InputError, UsageError};
 use crate::dataset::{self, Best, Dataset, Example, Layout, ScoreRule, Threshold};
 use crate::run::features::{Analysed, softmax};
 use crate::run::settings::Data;
 
-/// Opens the classifier, where there is one, and holds it against the data and the space.
+/// Opens the classifier, where there is one, and holds it against the data; `featured` asks for features.
 pub(super) fn open(
     data: &Data,
     dataset: &Dataset,
-    space: &Space,
+    featured: bool,
     device: Device,
 ) -> anyhow::Result<Option<Analysed>> {
     let Some(path) = &data.classifier else {
@@ -24,7 +23,7 @@ pub(super) fn open(
     };
     let classifier = analysed(path, data, device)?;
     Meaning::of(&classifier, dataset, data.classifier_output)?;
-    if *space == Space::Classifier && !classifier.has_features() {
+    if featured && !classifier.has_features() {
         let text = "directions would live in the classifier's features (--space classifier, or no \
                     --clip), and it returns logits alone: give --clip DIR, or let its forward return \
                     (logits, features), features [n, d] being what its last layer takes";

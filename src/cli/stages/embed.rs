@@ -6,13 +6,14 @@ use ndarray::{Array2, Axis};
 use rayon::prelude::*;
 
 use super::inputs::{Inputs, Space};
+use super::matrix::own;
 use crate::cli::exit::InputError;
 use crate::cli::session::Context;
 use crate::dataset::{Dataset, Split};
 use crate::embed::ImageEncoder as _;
 use crate::io::IoError;
 use crate::run::cache::{self, Place};
-use crate::run::skipped::OnBadImage;
+use crate::run::skipped::{OnBadImage, Skips};
 
 /// Images checked at once.
 const CHUNK: usize = 256;
@@ -31,8 +32,8 @@ pub(in crate::cli) struct Part {
     pub(in crate::cli) matrix: Array2<f32>,
 }
 
-/// Embeddings by split; none if asked to stop. Examples whose image cannot be used are gone from the
-/// data set afterwards.
+/// Embeddings by split in the run's space; none if asked to stop. Examples whose image cannot be used are
+/// gone from the data set afterwards.
 pub(super) fn embed(
     context: &mut Context<'_>,
     inputs: &mut Inputs,
@@ -44,62 +45,18 @@ pub(super) fn embed(
         compare(context, inputs, matrix)?;
         return Ok(Some(by_split(matrix, &inputs.dataset)));
     }
-    let mut parts = BTreeMap::new();
-    let mut shas = Vec::new();
-    let mut gone = BTreeSet::new();
     // Apart from the encoder, so that both can be borrowed.
     let mut skips = inputs.skips.clone();
-    if let Some(encoder) = inputs.encoder() {
-        let dataset = &inputs.dataset;
-        let splits = [Split::Train, Split::Val, Split::Test];
-        for split in splits.into_iter().chain(context.settings.data.pool) {
-            let rows: Vec<usize> = dataset.of_split(split).map(|(i, _)| i).collect();
-            if rows.is_empty() {
-                continue;
-            }
-            let images: Vec<_> = rows
-                .iter()
-                .map(|&i| {
-                    (
-                        dataset.examples[i].id.clone(),
-                        dataset.image(&dataset.examples[i]),
-                    )
-                })
-                .collect();
-            let place = Place::new(&context.layout.embeddings_dir(), split.name());
-            let mut stage = context
-                .ui
-                .stage(&format!("embed {split}"), rows.len(), "images");
-            let embedded = cache::embed(
-                &place,
-                &images,
-                inputs.exif,
-                encoder,
-                &mut |at, error| {
-                    gone.insert(rows[at]);
-                    skips.add(&dataset.examples[rows[at]], error)
-                },
-                &|| context.stop.asked(),
-                &mut |done| stage.set(done, ""),
-            )?;
-            let Some(embedded) = embedded else {
-                return Ok(None);
-            };
-            context.ui.note(format_args!(
-                "{} of {} were new",
-                embedded.fresh,
-                rows.len()
-            ));
-            stage.end(context.ui);
-            let rows: Vec<usize> = embedded.rows.iter().map(|&at| rows[at]).collect();
-            shas.extend(rows.iter().copied().zip(embedded.sha256));
-            let matrix = embedded.embeddings.matrix;
-            if !rows.is_empty() {
-                parts.insert(split, Part { rows, matrix });
-            }
-        }
-    }
+    let encoded = encode(context, inputs, &inputs.space, "", &mut skips)?;
     inputs.skips = skips;
+    let Some(Encoded {
+        mut parts,
+        shas,
+        gone,
+    }) = encoded
+    else {
+        return Ok(None);
+    };
     for (row, sha) in shas {
         inputs.sha256[row] = Some(sha);
     }
@@ -187,6 +144,104 @@ fn compare(context: &mut Context<'_>, inputs: &Inputs, matrix: &Array2<f32>) -> 
         rows.len()
     ));
     Ok(())
+}
+
+/// Embeddings by split in a space that is only compared; none if asked to stop.
+pub(super) fn embed_in(
+    context: &mut Context<'_>,
+    inputs: &Inputs,
+    space: &Space,
+) -> anyhow::Result<Option<BTreeMap<Split, Part>>> {
+    if let Space::Matrix(path) = space {
+        return Ok(Some(by_split(
+            &own(path, &inputs.dataset)?,
+            &inputs.dataset,
+        )));
+    }
+    let prefix = format!("{}-", space.name());
+    // What is bad here was so before, or is not read in the run's own space and stays in the data.
+    let mut skips = inputs.skips.clone();
+    let encoded = encode(context, inputs, space, &prefix, &mut skips)?;
+    Ok(encoded.map(|encoded| encoded.parts))
+}
+
+/// What the images of a data set were embedded as.
+#[derive(Default)]
+struct Encoded {
+    parts: BTreeMap<Split, Part>,
+    /// The hash of every image by its row of the data set.
+    shas: Vec<(usize, String)>,
+    /// Rows whose image cannot be used.
+    gone: BTreeSet<usize>,
+}
+
+fn encode(
+    context: &mut Context<'_>,
+    inputs: &Inputs,
+    space: &Space,
+    prefix: &str,
+    skips: &mut Skips,
+) -> anyhow::Result<Option<Encoded>> {
+    let Encoded {
+        mut parts,
+        mut shas,
+        mut gone,
+    } = Encoded::default();
+    let Some(encoder) = inputs.encoder(space) else {
+        return Ok(Some(Encoded::default()));
+    };
+    let dataset = &inputs.dataset;
+    for split in Split::ALL {
+        let rows: Vec<usize> = dataset.of_split(split).map(|(i, _)| i).collect();
+        // A pool is embedded to pick from, or, where there are predictions, to report on.
+        let known = |&i: &usize| dataset.examples[i].prediction.is_some();
+        let wanted = context.settings.data.pool == Some(split) || split != Split::Pool;
+        if rows.is_empty() || !wanted && !rows.iter().any(known) {
+            continue;
+        }
+        let images: Vec<_> = rows
+            .iter()
+            .map(|&i| {
+                (
+                    dataset.examples[i].id.clone(),
+                    dataset.image(&dataset.examples[i]),
+                )
+            })
+            .collect();
+        let name = format!("{prefix}{split}");
+        let place = Place::new(&context.layout.embeddings_dir(), &name);
+        let mut stage = context
+            .ui
+            .stage(&format!("embed {name}"), rows.len(), "images");
+        let embedded = cache::embed(
+            &place,
+            &images,
+            inputs.exif,
+            encoder,
+            &mut |at, error| {
+                gone.insert(rows[at]);
+                skips.add(&dataset.examples[rows[at]], error)
+            },
+            &|| context.stop.asked(),
+            &mut |done| stage.set(done, ""),
+        )?;
+        let Some(embedded) = embedded else {
+            return Ok(None);
+        };
+        context.ui.note(format_args!(
+            "{} of {} were new",
+            embedded.fresh,
+            rows.len()
+        ));
+        stage.end(context.ui);
+        let rows: Vec<usize> = embedded.rows.iter().map(|&at| rows[at]).collect();
+        shas.extend(rows.iter().copied().zip(embedded.sha256));
+        let matrix = embedded.embeddings.matrix;
+        if !rows.is_empty() {
+            parts.insert(split, Part { rows, matrix });
+        }
+    }
+    Ok(Some(Encoded { parts, shas, gone }))
 }
 
 /// A matrix with a row an example, by split.

@@ -81,7 +81,7 @@ pub(in crate::cli) fn generate(
     }
     lay_out(&mut plans);
     let judges = judges(settings, &plans, detected, captioned)?;
-    let duplicates = duplicates(settings, inputs, detected);
+    let duplicates = duplicates(context, inputs, detected);
     let finish = finish(context, inputs)?;
     let recipe = Recipe {
         steps: u32::try_from(sampling.steps).unwrap_or(u32::MAX),
@@ -180,7 +180,7 @@ fn plans(
     let g = &settings.generate;
     let mut plans = Vec::new();
     for (direction, captions) in detected.fitted.directions.iter().zip(&captioned.modes) {
-        if !(direction.is_finding() || g.force) {
+        if !(detected.is_usable(direction) || g.force) {
             continue;
         }
         let lacking = shortfall(settings, pooled, &classes[direction.class], direction);

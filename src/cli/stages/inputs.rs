@@ -1,7 +1,7 @@
 //! Opening what a run reads: the data set, predictions, models.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ndarray::{Array2, Axis};
 use serde_json::{Value, json};
@@ -10,6 +10,7 @@ use tch::{Device, Kind};
 use super::classifier;
 use super::generate::sampling;
 use super::matrix::{matrix_file, own};
+pub(in crate::cli) use super::space::Space;
 use crate::cli::exit::{InputError, UsageError};
 use crate::cli::models;
 use crate::cli::options;
@@ -22,7 +23,6 @@ use crate::embed::ImageEncoder;
 use crate::embed::clip::ClipEncoder;
 use crate::embed::safety::Safety;
 use crate::hub::Want;
-use crate::io;
 use crate::io::image::Exif;
 use crate::run::features::Analysed;
 use crate::run::settings::Settings;
@@ -38,39 +38,18 @@ pub(in crate::cli) struct Inputs {
     pub(in crate::cli) safety: Option<Safety>,
     pub(in crate::cli) pipeline_name: String,
     pub(in crate::cli) space: Space,
+    /// Spaces that detection is compared in besides.
+    pub(in crate::cli) compared: Vec<Space>,
     /// Embeddings that were made before, a row an example.
     pub(in crate::cli) own: Option<Array2<f32>>,
     pub(in crate::cli) exif: Exif,
-    /// SHA-256 of the train images' files by row of the data set, as far as they were read.
+    /// SHA-256 of the images' files by row of the data set, as far as they were read.
     pub(in crate::cli) sha256: Vec<Option<String>>,
     /// Examples that are gone because their images cannot be used.
     pub(in crate::cli) skips: Skips,
     /// Where predictions follow from scores: how.
     pub(in crate::cli) threshold: Option<Threshold>,
     data_fingerprint: String,
-}
-
-/// Where directions live.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::cli) enum Space {
-    Clip,
-    Classifier,
-    Matrix(PathBuf),
-}
-
-impl Space {
-    /// The space that settings ask for.
-    pub(in crate::cli) fn of(settings: &Settings) -> Self {
-        match settings.embed.space.as_str() {
-            // CLIP's space has captions in it; a classifier's own is the next best.
-            "auto" if settings.embed.clip.is_none() && settings.data.classifier.is_some() => {
-                Self::Classifier
-            }
-            "auto" | "clip" => Self::Clip,
-            "classifier" => Self::Classifier,
-            file => Self::Matrix(PathBuf::from(file)),
-        }
-    }
 }
 
 /// Opens and checks every input; nothing is written but the hub's cache.
@@ -82,15 +61,7 @@ pub(in crate::cli) fn open(
     ui: &mut Ui,
     stop: &Stop,
 ) -> anyhow::Result<Inputs> {
-    let space = Space::of(settings);
-    if space == Space::Clip && settings.embed.clip.is_none() {
-        let text = "directions need a space: give --clip DIR, or --space classifier with \
-                    --classifier FILE, or --space FILE with your own embeddings";
-        return Err(UsageError(text.to_owned()).into());
-    }
-    if space == Space::Classifier && settings.data.classifier.is_none() {
-        return Err(UsageError("--space classifier needs --classifier FILE".to_owned()).into());
-    }
+    let (space, compared) = (Space::of(settings), Space::compared(settings)?);
     let mut dataset = read_data(settings, ui)?;
     if let Some(path) = &settings.data.predictions {
         join(&mut dataset, path, ui)?;
@@ -99,7 +70,14 @@ pub(in crate::cli) fn open(
         Some(path) => Some(own(path, &dataset)?),
         None => None,
     };
-    let classifier = classifier::open(&settings.data, &dataset, &space, device)?;
+    for space in &compared {
+        if let Space::Matrix(path) = space {
+            // Read again when its turn comes: several of them need not fit into memory at once.
+            self::own(path, &dataset)?;
+        }
+    }
+    let featured = space == Space::Classifier || compared.contains(&Space::Classifier);
+    let classifier = classifier::open(&settings.data, &dataset, featured, device)?;
     let scores = dataset.examples.iter().any(|e| e.score.is_some());
     let threshold = if scores || classifier.is_none() {
         classifier::threshold(&mut dataset, &settings.data, None)?
@@ -174,6 +152,7 @@ pub(in crate::cli) fn open(
         safety,
         pipeline_name,
         space,
+        compared,
         own,
         exif,
         sha256,
@@ -320,9 +299,9 @@ impl Inputs {
         places
     }
 
-    /// The encoder of the space, where it has one.
-    pub(in crate::cli) fn encoder(&self) -> Option<&dyn ImageEncoder> {
-        match self.space {
+    /// The encoder of a space, where it has one.
+    pub(in crate::cli) fn encoder(&self, space: &Space) -> Option<&dyn ImageEncoder> {
+        match space {
             Space::Clip => self.clip.as_ref().map(|clip| clip as &dyn ImageEncoder),
             Space::Classifier => self.classifier.as_ref().map(|c| c as &dyn ImageEncoder),
             Space::Matrix(_) => None,
@@ -348,16 +327,15 @@ impl Inputs {
         }
         // Both were checked when the inputs were opened.
         let matrix = matrix_file(&self.space, settings).ok().flatten();
-        let matrix = matrix.and_then(|path| {
-            let (folder, name) = (path.parent()?, path.file_name()?.to_str()?);
-            io::fingerprint(folder, &[name]).ok()
-        });
+        let matrix = matrix.and_then(super::space::hash);
+        let compared: Vec<_> = self.compared.iter().map(Space::hash).collect();
         value["models"] = json!({
             "clip": self.clip.as_ref().map(ImageEncoder::fingerprint),
             "classifier": self.classifier.as_ref().map(ImageEncoder::fingerprint),
             "diffusion": self.pipeline.as_ref().map(Pipeline::fingerprint),
             "safety": self.safety.as_ref().map(Safety::fingerprint),
             "embeddings": matrix,
+            "compared": compared,
         });
         value
     }

@@ -4,6 +4,7 @@ use ndarray::ArrayView2;
 
 use super::detect::Detected;
 use super::inputs::Inputs;
+use crate::cli::session::Context;
 use crate::dataset::{Dataset, Split};
 use crate::direction::Direction;
 use crate::filter::Judge;
@@ -33,26 +34,41 @@ pub(super) fn judge(
 }
 
 /// The test for near-duplicates of the data's images.
+///
+/// Embeddings may come without their images; then there is nothing to compare pixels with, which is said.
 pub(super) fn duplicates<'a>(
-    settings: &Settings,
+    context: &mut Context<'_>,
     inputs: &'a Inputs,
     detected: &'a Detected,
 ) -> Duplicates<'a> {
     let dataset: &Dataset = &inputs.dataset;
-    let known = [
+    let options = context.settings.filter.duplicate;
+    let mut known = Vec::new();
+    for (split, against) in [
         (Split::Train, Against::Train),
         (Split::Val, Against::Val),
         (Split::Test, Against::Test),
-    ]
-    .into_iter()
-    .filter_map(|(split, against)| {
-        let part = detected.parts.get(&split)?;
+    ] {
+        let Some(part) = detected.parts.get(&split) else {
+            continue;
+        };
         let examples = part.rows.iter().map(|&row| &dataset.examples[row]);
-        let images = examples
-            .map(|example| (example.id.as_str(), dataset.image(example)))
+        let images: Vec<_> = examples
+            .map(|example| {
+                let image = dataset.image(example);
+                let there = inputs.own.is_none() || image.file().is_file();
+                (example.id.as_str(), there.then_some(image))
+            })
             .collect();
-        Some(Known::new(against, part.matrix.view(), images, inputs.exif))
-    })
-    .collect();
-    Duplicates::new(settings.filter.duplicate, known)
+        let gone = images.iter().filter(|(_, image)| image.is_none()).count();
+        if gone > 0 && options.refuses(against) {
+            context.ui.warn(format_args!(
+                "{gone} of {} images of {split} are not there: no near-duplicate of them is found, for \
+                 embeddings alone do not tell",
+                images.len()
+            ));
+        }
+        known.push(Known::new(against, part.matrix.view(), images, inputs.exif));
+    }
+    Duplicates::new(options, known)
 }

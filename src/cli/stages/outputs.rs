@@ -5,15 +5,15 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::captions::Captioned;
+use super::captions::{self, Captioned};
 use super::detect::Detected;
 use super::generate::Generated;
 use super::pool::Pooled;
+use super::tables;
 use crate::caption::Kind;
 use crate::cli::exit::ExitStatus;
 use crate::cli::session::{Context, Done};
 use crate::cli::ui::Ui;
-use crate::direction::legible;
 use crate::io::{self, IoError};
 use crate::preview::{SheetOptions, collect};
 use crate::run::folder::Layout;
@@ -96,6 +96,7 @@ pub(in crate::cli) fn summary(done: &Done) -> Value {
             "cv_score": direction.cv_score,
             "p_value": direction.p_value,
             "finding": direction.is_finding(),
+            "barred": detected.barred.get(&direction.class).map_or(&[][..], Vec::as_slice),
             "c": direction.c,
             "threshold": direction.threshold,
             "top_captions": top_captions(captioned.as_ref(), at),
@@ -107,10 +108,8 @@ pub(in crate::cli) fn summary(done: &Done) -> Value {
                 "rejected": picked.rejected, "left": picked.left,
             })),
             "rejected": rejected,
-            "minority_share_top50": report.and_then(|r| {
-                r.at.iter().find(|head| head.k == TOP).and_then(|head| head.minority)
-            }),
-            "minority_share_base": report.and_then(|r| r.minority_base),
+            "minority_share_top50": report.and_then(|r| r.figures.head(TOP)?.minority),
+            "minority_share_base": report.and_then(|r| r.figures.minority_base),
             "sentence": report.map(|r| r.sentence.as_str()),
         }));
     }
@@ -124,7 +123,7 @@ pub(in crate::cli) fn summary(done: &Done) -> Value {
         "classes": classes,
         "score_threshold": inputs.threshold,
         "skipped": inputs.skips.found().len(),
-        "warnings": detected.warnings,
+        "warnings": detected.warnings.iter().map(|w| w.text.as_str()).collect::<Vec<_>>(),
         "seconds": seconds,
     })
 }
@@ -138,8 +137,11 @@ fn top_captions(captioned: Option<&Captioned>, at: usize) -> Vec<Value> {
         .and_then(|captioned| captioned.modes.get(at))
         .map(|mode| {
             let hard = mode.scores.iter().filter(|s| s.kind == Kind::Hard);
-            hard.map(|s| json!({"caption": s.caption, "score": s.alignment}))
-                .collect()
+            hard.map(|s| {
+                let verdict = s.checked.map(|checked| checked.verdict.name());
+                json!({"caption": s.caption, "score": s.alignment, "verdict": verdict})
+            })
+            .collect()
         })
         .unwrap_or_default()
 }
@@ -165,7 +167,7 @@ pub(in crate::cli) fn table(ui: &mut Ui, done: &Done) {
     ));
     for (at, direction) in detected.fitted.directions.iter().enumerate() {
         let report = detected.reports.get(at);
-        let head = report.and_then(|r| r.at.iter().find(|head| head.k == TOP));
+        let head = report.and_then(|r| r.figures.head(TOP));
         let class = &inputs.dataset.classes[direction.class];
         let plan = generated.as_ref();
         let plan = plan.and_then(|generated| generated.of_mode(class, direction.mode));
@@ -183,43 +185,16 @@ pub(in crate::cli) fn table(ui: &mut Ui, done: &Done) {
             direction.cv_score,
             direction.p_value,
             percent(head.map(|head| head.direction)),
-            percent(report.map(|r| 1.0 - r.model_accuracy)),
+            percent(report.map(|r| r.figures.error())),
             count(picked.map(|picked| picked.picks.len())),
             count(plan.map(|(_, outcome)| outcome.kept().count())),
             count(plan.map(|(_, outcome)| outcome.entries.len())),
         ));
     }
     if let Some(captioned) = captioned {
-        for (direction, mode) in detected.fitted.directions.iter().zip(&captioned.modes) {
-            ui.say(format_args!(
-                "\nhardest captions of {}",
-                inputs.dataset.classes[direction.class]
-            ));
-            if !mode.scores.iter().any(|s| s.kind == Kind::Hard) {
-                ui.say("  none: captions.parquet has the reason for each");
-            }
-            for score in mode.scores.iter().filter(|s| s.kind == Kind::Hard) {
-                ui.say(format_args!(
-                    "  {:>8}  {}",
-                    legible(score.alignment),
-                    score.caption
-                ));
-            }
-        }
+        captions::say(ui, inputs, detected, captioned);
     }
-    for report in &detected.reports {
-        ui.say(format_args!("\n{}", report.sentence));
-        ui.say("  K     direction  least confident  random");
-        for head in &report.at {
-            let least = head
-                .least_confidence
-                .map_or_else(|| "-".to_owned(), |s| format!("{s:.2}"));
-            ui.say(format_args!(
-                "  {:<5} {:>9.2} {least:>16} {:>7.2}",
-                head.k, head.direction, head.random
-            ));
-        }
-    }
+    tables::show(ui, inputs, detected);
 }
 
 /// Where everything is.
@@ -240,5 +215,9 @@ pub(in crate::cli) fn paths(ui: &mut Ui, layout: &Layout, done: &Done) {
         ));
     }
     ui.say(format_args!("report    {}", layout.report().display()));
+    ui.say(format_args!(
+        "tables    {}",
+        layout.report_dir().join("classes.csv").display()
+    ));
     ui.say(format_args!("summary   {}", layout.summary().display()));
 }

@@ -76,7 +76,7 @@ pub(in crate::cli) fn pool(
             judge(settings, detected, direction, references)
         })
         .collect();
-    let duplicates = duplicates(settings, inputs, detected);
+    let duplicates = duplicates(context, inputs, detected);
     let mut kept = Kept::default();
     let pool = Pool {
         dataset: &inputs.dataset,

@@ -26,7 +26,9 @@ fn known<'a>(
     matrix: &'a Array2<f32>,
     images: &'a [(String, ImageSource)],
 ) -> Known<'a> {
-    let images = images.iter().map(|(id, at)| (id.as_str(), at.clone()));
+    let images = images
+        .iter()
+        .map(|(id, at)| (id.as_str(), Some(at.clone())));
     Known::new(against, matrix.view(), images.collect(), Exif::Ignore)
 }
 
@@ -104,6 +106,18 @@ fn a_candidate_that_is_gone_is_named_and_others_are_not_read() {
     );
     let error = duplicates.of_known(&likenesses[1], &thumbnail).unwrap_err();
     assert!(error.to_string().contains("12.png"), "{error}");
+}
+
+#[test]
+fn of_an_image_that_is_not_there_there_is_no_duplicate_but_a_cosine() {
+    let of_train = array![[1.0_f32, 0.0]];
+    let images = vec![("a", None)];
+    let known = Known::new(Against::Train, of_train.view(), images, Exif::Ignore);
+    let duplicates = Duplicates::new(DuplicateOptions::default(), vec![known]);
+    let likeness = duplicates.likenesses(of_train.view()).remove(0);
+    assert_eq!(likeness.nearest_train, Some(1.0));
+    let found = duplicates.of_known(&likeness, &Thumbnail::of(&bar(5)));
+    assert_eq!(found.unwrap(), None);
 }
 
 #[test]

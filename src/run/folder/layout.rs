@@ -51,9 +51,19 @@ impl Layout {
         self.root.join("report.json")
     }
 
+    /// The folder of the report's tables.
+    pub fn report_dir(&self) -> PathBuf {
+        self.root.join("report")
+    }
+
     /// Every caption with its scores.
     pub fn captions(&self) -> PathBuf {
         self.root.join("captions.parquet")
+    }
+
+    /// The accuracy on the images nearest to captions.
+    pub fn captions_csv(&self) -> PathBuf {
+        self.root.join("report").join("captions.csv")
     }
 
     /// The directions as matrices.
