@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::exit::InputError;
 use super::stages::inputs::{self, Space};
-use super::stages::own::Own;
+use super::stages::own::{Own, matrix_file};
 use super::ui::Ui;
 use crate::dataset::{Dataset, Example, Split};
 use crate::direction::{Direction, persist};
@@ -78,7 +78,7 @@ impl Saved {
             dataset,
             found,
             force: settings.generate.force,
-            own: inputs::matrix_file(&Space::of(&settings), &settings)?.map(Path::to_path_buf),
+            own: matrix_file(&Space::of(&settings), &settings)?.map(Path::to_path_buf),
         })
     }
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cache::CacheError;
 use crate::dataset::Example;
+use crate::io::source::Member;
 use crate::io::{self, IoError};
 
 /// How many of them a message names.
@@ -185,10 +186,7 @@ impl Skips {
         self.found.push(Skipped {
             id: example.id.clone(),
             path: example.path.clone(),
-            member: example
-                .member
-                .as_ref()
-                .map(|member| member.name().to_owned()),
+            member: example.member.as_ref().map(Member::name),
             split: example.split.name().to_owned(),
             reason: reason(&error),
         });

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ndarray::{ArrayView2, Axis};
+use rayon::prelude::*;
 
 use super::inputs::{Inputs, Space};
 use super::own::{Own, Rows};
@@ -10,8 +11,12 @@ use crate::cli::exit::InputError;
 use crate::cli::session::Context;
 use crate::dataset::{Dataset, Split};
 use crate::embed::ImageEncoder as _;
+use crate::io::IoError;
 use crate::run::cache::{self, Place};
-use crate::run::skipped::Skips;
+use crate::run::skipped::{OnBadImage, Skips};
+
+/// Images checked at once.
+const CHUNK: usize = 256;
 
 /// Given embeddings that are made again.
 const COMPARED: usize = 16;
@@ -39,6 +44,9 @@ pub(super) fn embed(
     context: &mut Context<'_>,
     inputs: &mut Inputs,
 ) -> anyhow::Result<Option<BTreeMap<Split, Part>>> {
+    if !check(context, inputs)? {
+        return Ok(None);
+    }
     if let Some(own) = &inputs.own {
         compare(context, inputs, own)?;
         return Ok(Some(by_split(own, &inputs.dataset)));
@@ -64,6 +72,40 @@ pub(super) fn embed(
         part.rows = part.rows.iter().filter_map(|&row| places[row]).collect();
     }
     Ok(Some(parts))
+}
+
+/// Passes over images that cannot be used where embeddings were given and later stages read the images:
+/// those of the pool, and those that generated ones are compared with. False if asked to stop.
+fn check(context: &mut Context<'_>, inputs: &mut Inputs) -> anyhow::Result<bool> {
+    let settings = context.settings;
+    let read_later = settings.generate.model.is_some() || settings.data.pool.is_some();
+    let skip = settings.data.on_bad_image == OnBadImage::Skip;
+    if inputs.own.is_none() || inputs.space != Space::Clip || !read_later || !skip {
+        return Ok(true);
+    }
+    let dataset = &inputs.dataset;
+    let total = dataset.examples.len();
+    let mut gone = BTreeSet::new();
+    let mut stage = context.ui.stage("check images", total, "images");
+    for (chunk, start) in dataset.examples.chunks(CHUNK).zip((0..).step_by(CHUNK)) {
+        if context.stop.asked() {
+            return Ok(false);
+        }
+        let read: Vec<Result<(), IoError>> = chunk
+            .par_iter()
+            .map(|example| dataset.image(example).rgb(inputs.exif).map(drop))
+            .collect();
+        for ((row, example), read) in (start..).zip(chunk).zip(read) {
+            if let Err(error) = read {
+                gone.insert(row);
+                inputs.skips.add(example, error.into())?;
+            }
+        }
+        stage.set(start + chunk.len(), "");
+    }
+    stage.end(context.ui);
+    inputs.drop_rows(&gone);
+    Ok(true)
 }
 
 /// Embeds a few images again: embeddings of another model, or in another order, would make nonsense of

@@ -6,20 +6,17 @@ use std::path::Path;
 use serde_json::{Value, json};
 use tch::{Device, Kind};
 
+use super::classifier;
 use super::generate::sampling;
-use super::own::Own;
-use super::predict::Meaning;
+use super::own::{Own, matrix_file};
 pub(in crate::cli) use super::space::Space;
-use crate::classifier::{ClassifierError, Cnn, Script};
 use crate::cli::exit::{InputError, UsageError};
 use crate::cli::models;
 use crate::cli::options;
 use crate::cli::session::Until;
 use crate::cli::stop::Stop;
 use crate::cli::ui::Ui;
-use crate::dataset::{
-    self, Best, Dataset, Layout, LayoutOptions, ScoreRule, Split, TableOptions, Threshold,
-};
+use crate::dataset::{self, Dataset, LayoutOptions, Split, TableOptions, Threshold};
 use crate::diffusion::pipeline::{OpenOptions, Pipeline};
 use crate::embed::ImageEncoder;
 use crate::embed::clip::ClipEncoder;
@@ -27,7 +24,7 @@ use crate::embed::safety::Safety;
 use crate::hub::Want;
 use crate::io::image::Exif;
 use crate::run::features::Analysed;
-use crate::run::settings::{Data, Settings};
+use crate::run::settings::Settings;
 use crate::run::skipped::Skips;
 
 /// What a run works with.
@@ -66,14 +63,7 @@ pub(in crate::cli) fn open(
     let (space, compared) = (Space::of(settings), Space::compared(settings)?);
     let mut dataset = read_data(settings, ui)?;
     if let Some(path) = &settings.data.predictions {
-        let joined = dataset::join_predictions(&mut dataset, path)?;
-        for (split, without) in &joined.without {
-            if *split == Split::Val || *split == Split::Test {
-                ui.warn(format_args!(
-                    "{without} examples of {split} have no prediction"
-                ));
-            }
-        }
+        join(&mut dataset, path, ui)?;
     }
     let own = match matrix_file(&space, settings)? {
         Some(path) => Some(Own::open(path, &dataset)?),
@@ -85,22 +75,11 @@ pub(in crate::cli) fn open(
             Own::open(path, &dataset)?;
         }
     }
-    let classifier = match &settings.data.classifier {
-        Some(path) => Some(open_classifier(path, &settings.data, device)?),
-        None => None,
-    };
-    if let Some(classifier) = &classifier {
-        Meaning::of(classifier, &dataset, settings.data.classifier_output)?;
-        if space == Space::Classifier && !classifier.has_features() {
-            let text = "directions would live in the classifier's features (--space classifier, or no \
-                        --clip), and it returns logits alone: give --clip DIR, or let its forward \
-                        return (logits, features), features [n, d] being what its last layer takes";
-            return Err(InputError(text.to_owned()).into());
-        }
-    }
+    let featured = space == Space::Classifier || compared.contains(&Space::Classifier);
+    let classifier = classifier::open(&settings.data, &dataset, featured, device)?;
     let scores = dataset.examples.iter().any(|e| e.score.is_some());
     let threshold = if scores || classifier.is_none() {
-        threshold(&mut dataset, &settings.data, None)?
+        classifier::threshold(&mut dataset, &settings.data, None)?
     } else {
         None
     };
@@ -182,6 +161,19 @@ pub(in crate::cli) fn open(
     })
 }
 
+/// Joins predictions, and warns of examples without.
+fn join(dataset: &mut Dataset, path: &Path, ui: &mut Ui) -> anyhow::Result<()> {
+    let joined = dataset::join_predictions(dataset, path)?;
+    for (split, without) in &joined.without {
+        if *split == Split::Val || *split == Split::Test {
+            ui.warn(format_args!(
+                "{without} examples of {split} have no prediction"
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// The diffusion model and, where it is wanted and there, its safety checker.
 fn open_model(
     given: &Path,
@@ -215,61 +207,6 @@ fn open_model(
         None
     };
     Ok((pipeline, safety))
-}
-
-/// The file of embeddings that were made before, where settings name one.
-pub(in crate::cli) fn matrix_file<'a>(
-    space: &'a Space,
-    settings: &'a Settings,
-) -> Result<Option<&'a Path>, UsageError> {
-    match (space, &settings.embed.embeddings) {
-        (Space::Matrix(path), None) => Ok(Some(path)),
-        (Space::Clip, Some(path)) => Ok(Some(path)),
-        (_, None) => Ok(None),
-        (_, Some(_)) => {
-            let text = "--embeddings are those that --clip made: leave out --space, or give the \
-                        file as --space alone";
-            Err(UsageError(text.to_owned()))
-        }
-    }
-}
-
-/// A `hardlight-cnn` folder, or a TorchScript file.
-fn open_classifier(path: &Path, data: &Data, device: Device) -> Result<Analysed, ClassifierError> {
-    if path.is_dir() {
-        return Analysed::cnn(Cnn::read(path, device)?, path);
-    }
-    let script = Script::open(path, device)?;
-    Analysed::script(script, data.preprocess(), data.classifier_batch)
-}
-
-/// Gives scored examples their predictions, by the rule of the settings or the data's own; none where
-/// there are no scores and no rule.
-pub(super) fn threshold(
-    dataset: &mut Dataset,
-    data: &Data,
-    default: Option<ScoreRule>,
-) -> anyhow::Result<Option<Threshold>> {
-    let scored = dataset
-        .examples
-        .iter()
-        .filter(|e| e.score.is_some())
-        .count();
-    // As the reference does.
-    let chest = data.dataset == Some(Layout::ChestXray14);
-    let own = chest.then_some(ScoreRule::By(Best::F1)).or(default);
-    match data.score_threshold.or(own) {
-        Some(_) if scored == 0 && data.score_threshold.is_none() => Ok(None),
-        Some(rule) => Ok(Some(dataset::apply_threshold(dataset, rule)?)),
-        None if scored == 0 => Ok(None),
-        None => {
-            let text = format!(
-                "{scored} examples have a score in place of a prediction: say --score-threshold f1 \
-                 (the highest F1 on val), or a number"
-            );
-            Err(UsageError(text).into())
-        }
-    }
 }
 
 pub(in crate::cli) fn read_data(settings: &Settings, ui: &mut Ui) -> anyhow::Result<Dataset> {

@@ -2,6 +2,7 @@
 
 pub(super) mod candidates;
 pub(super) mod captions;
+mod classifier;
 pub(super) mod detect;
 mod doubts;
 mod embed;

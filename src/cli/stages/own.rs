@@ -6,10 +6,28 @@ use std::sync::Arc;
 
 use ndarray::{Array2, ArrayView2, Axis, s};
 
-use crate::cli::exit::InputError;
+use super::space::Space;
+use crate::cli::exit::{InputError, UsageError};
 use crate::dataset::{Dataset, Example};
 use crate::io::IoError;
 use crate::io::matrix::{Matrix, MatrixError};
+use crate::run::settings::Settings;
+
+/// The file of embeddings that were made before, where settings name one.
+pub(in crate::cli) fn matrix_file<'a>(
+    space: &'a Space,
+    settings: &'a Settings,
+) -> Result<Option<&'a Path>, UsageError> {
+    match (space, &settings.embed.embeddings) {
+        (Space::Matrix(path), None) | (Space::Clip, Some(path)) => Ok(Some(path)),
+        (_, None) => Ok(None),
+        (_, Some(_)) => {
+            let text = "--embeddings are those that --clip made: leave out --space, or give the \
+                        file as --space alone";
+            Err(UsageError(text.to_owned()))
+        }
+    }
+}
 
 /// A row an example.
 pub(in crate::cli) struct Own {
