@@ -23,7 +23,7 @@ pub(super) fn write(
     context: &Context<'_>,
     inputs: &Inputs,
     detected: &Detected,
-    captions: Option<Value>,
+    captions: Option<&Value>,
 ) -> anyhow::Result<()> {
     let dataset = &inputs.dataset;
     let space = match &inputs.space {
