@@ -150,7 +150,7 @@ mod tests {
     fn images(n: usize, wrong: usize) -> Images {
         // Lengths differ, and do not count.
         let rows = Array2::from_shape_fn((n, 2), |(i, d)| {
-            let along = if i < wrong { 0 } else { 1 };
+            let along = usize::from(i >= wrong);
             if d == along { 1.0 + i as f32 } else { 0.01 }
         });
         Images::new(rows.view(), (0..n).map(|i| i >= wrong).collect())

@@ -121,7 +121,7 @@ fn print(
                 format!("{class}\t{caption}")
             }
         });
-        if !ui.lines(lines) {
+        if !Ui::lines(lines) {
             return Ok(ExitStatus::Success);
         }
     }

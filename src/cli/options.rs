@@ -102,7 +102,7 @@ pub(super) struct SettingOptions {
     #[arg(long, value_name = "NAME|FILE")]
     grammar: Option<String>,
 
-    /// `WordNet`'s dict folder, for grammars that take nouns from it.
+    /// WordNet's dict folder, for grammars that take nouns from it.
     #[arg(long, value_name = "DIR")]
     wordnet: Option<PathBuf>,
 

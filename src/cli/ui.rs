@@ -76,7 +76,7 @@ impl Ui {
     }
 
     /// Lines of data, not for the log; ends early where the reader has had enough.
-    pub(super) fn lines(&mut self, lines: impl IntoIterator<Item = String>) -> bool {
+    pub(super) fn lines(lines: impl IntoIterator<Item = String>) -> bool {
         let mut out = BufWriter::new(std::io::stdout().lock());
         let written = lines
             .into_iter()

@@ -207,7 +207,7 @@ impl Default for Captions {
         Self {
             grammar: "general".to_owned(),
             per_class: 5,
-            near_equal: 0.98,
+            near_equal: 0.99,
             wordnet: None,
         }
     }

@@ -74,7 +74,7 @@ pub(super) fn build(
         }
         grammar.exclude.push(pair);
     }
-    check(&grammar, &places, source.at(file.templates.span().start))?;
+    check(&grammar, &places, &source.at(file.templates.span().start))?;
     grammar.doubts = doubts(&grammar, &file, source);
     Ok(grammar)
 }
@@ -154,7 +154,7 @@ fn classes(
                 }
                 texts.iter().map(|text| text.get_ref().clone()).collect()
             }
-            Some(Nouns::Synset(asked)) => {
+            Some(Nouns::Below(asked)) => {
                 let place = source.at(asked.synset.span().start);
                 let Some(folder) = wordnet else {
                     let synset = asked.synset.get_ref().clone();
@@ -215,7 +215,7 @@ pub(super) fn is_group(grammar: &Grammar, name: &str, place: &Place) -> Result<(
 fn check(
     grammar: &Grammar,
     places: &BTreeMap<String, Place>,
-    templates: Place,
+    templates: &Place,
 ) -> Result<(), CaptionError> {
     // What a class that the grammar does not name is called here: its captions read as a class's do.
     const UNNAMED: &str = "thing";
@@ -256,7 +256,7 @@ fn check(
             .iter()
             .all(|template| grammar.fill(&view, template).next().is_none());
         if none {
-            let place = places.get(&class).unwrap_or(&templates).clone();
+            let place = places.get(&class).unwrap_or(templates).clone();
             return Err(fault(place, Fault::Nothing { class }));
         }
     }

@@ -10,7 +10,7 @@ use super::*;
 const ANY: [&str; 3] = ["traffic light", "owl", "T-shirt"];
 
 /// Candidates of a class at least and at most.
-const FEWEST: usize = 90;
+const FEWEST: usize = 70;
 const MANY: usize = 3000;
 
 fn all() -> impl Iterator<Item = (&'static str, Grammar)> {

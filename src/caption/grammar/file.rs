@@ -62,12 +62,12 @@ fn yes() -> bool {
 #[derive(Debug)]
 pub(super) enum Nouns {
     Texts(Vec<Text>),
-    Synset(Synset),
+    Below(Below),
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Synset {
+pub(super) struct Below {
     pub(super) synset: Text,
     /// Levels below the synset.
     #[serde(default = "usize_max")]
@@ -101,7 +101,7 @@ impl<'de> Deserialize<'de> for Nouns {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Nouns, A::Error> {
-                Synset::deserialize(MapAccessDeserializer::new(map)).map(Nouns::Synset)
+                Below::deserialize(MapAccessDeserializer::new(map)).map(Nouns::Below)
             }
         }
 

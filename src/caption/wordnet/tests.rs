@@ -26,7 +26,8 @@ const LICENCE: &str = "  1 made up, for tests  \n";
 fn dict(folder: &Path) {
     let line = |entry: &Entry<'_>, of: &dyn Fn(&str) -> usize| {
         let (key, words, below) = entry;
-        let words: String = words.iter().map(|word| format!("{word} 0 ")).collect();
+        let words = words.iter().map(|word| format!("{word} 0 "));
+        let words = words.collect::<Vec<_>>().concat();
         let pointers: String = below
             .iter()
             .map(|key| match key.strip_prefix('!') {

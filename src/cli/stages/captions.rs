@@ -56,7 +56,7 @@ impl ModeCaptions {
     }
 
     /// One sentence on the class, by the hardest caption that is confirmed, on the judged split.
-    fn sentence(&self, class: &str) -> Option<String> {
+    pub(in crate::cli) fn sentence(&self, class: &str) -> Option<String> {
         let confirmed = |s: &&CaptionScore| {
             let verdict = s.checked.as_ref().map(|checked| checked.verdict);
             s.kind == Kind::Hard && verdict == Some(Verdict::Confirmed)
@@ -256,7 +256,7 @@ fn write(
     }
     table::write_csv(&path, &tables, classes, detected.judged_on.name())?;
     let section = section(context, inputs, detected, captioned);
-    report::write(context, inputs, detected, Some(section))
+    report::write(context, inputs, detected, Some(&section))
 }
 
 /// The captions of `report.json`.

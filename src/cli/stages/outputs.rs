@@ -110,7 +110,11 @@ pub(in crate::cli) fn summary(done: &Done) -> Value {
             "rejected": rejected,
             "minority_share_top50": report.and_then(|r| r.figures.head(TOP)?.minority),
             "minority_share_base": report.and_then(|r| r.figures.minority_base),
-            "sentence": report.map(|r| r.sentence.as_str()),
+            "sentence": captioned
+                .as_ref()
+                .and_then(|captioned| captioned.modes.get(at))
+                .and_then(|mode| mode.sentence(&inputs.dataset.classes[direction.class]))
+                .or_else(|| report.map(|r| r.sentence.clone())),
         }));
     }
     let seconds: Map<String, Value> = seconds
