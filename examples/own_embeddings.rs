@@ -72,7 +72,7 @@ fn main() -> anyhow::Result<()> {
         };
         if let Some(report) = class_report(view, direction, name) {
             println!("  {}", report.sentence);
-            for head in &report.at {
+            for head in &report.figures.at {
                 println!(
                     "  of the {:>3} most aligned {:.0} % are wrong, of {} at random {:.0} %",
                     head.k,

@@ -11,16 +11,20 @@
     reason = "helpers of tests may panic, and say what they pass over"
 )]
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+#[path = "common/formula.rs"]
+mod formula;
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use formula::{expected, golden};
 use hardlight::diffusion::config::{UnetConfig, VaeConfig};
 use hardlight::diffusion::pipeline::{ImageRequest, Outcome, Pipeline, Sampling};
 use hardlight::diffusion::unet::{Conditions, Unet};
 use hardlight::diffusion::vae::Vae;
 use hardlight::nn::clip::config::ClipConfig;
 use hardlight::nn::clip::model::Clip;
-use hardlight::nn::params::{Params, Scope, load_all};
+use hardlight::nn::params::{Params, Scope};
 use tch::{Cuda, Device, Kind, Tensor};
 
 /// Unit roundoffs by which an output may be off, as in tests/models/precision.rs.
@@ -45,12 +49,6 @@ fn gpu() -> Option<Device> {
         eprintln!("passed over: no CUDA device here");
     }
     there.then_some(Device::Cuda(0))
-}
-
-fn golden(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/golden")
-        .join(name)
 }
 
 fn open<T>(path: &Path, kind: Kind, device: Device, build: impl FnOnce(&Scope) -> T) -> T {
@@ -82,8 +80,8 @@ fn assert_as_on_cpu(name: &str, run: impl Fn(Kind, Device) -> Vec<Tensor>) {
 }
 
 fn inputs(name: &str, device: Device) -> BTreeMap<String, Tensor> {
-    let all = load_all(&golden(name).join("expected.safetensors")).unwrap();
-    all.into_iter()
+    expected(name)
+        .into_iter()
         .map(|(key, tensor)| (key, tensor.to_device(device)))
         .collect()
 }
@@ -91,11 +89,12 @@ fn inputs(name: &str, device: Device) -> BTreeMap<String, Tensor> {
 #[test]
 fn clip_embeds_as_on_the_cpu() {
     for name in ["clip/quick_gelu", "clip/gelu"] {
-        let config = std::fs::read(golden(name).join("config.json")).unwrap();
+        let folder = golden(name);
+        let config = std::fs::read(folder.join("config.json")).unwrap();
         let config: ClipConfig = serde_json::from_slice(&config).unwrap();
         assert_as_on_cpu(name, |kind, device| {
             let inputs = inputs(name, device);
-            let path = golden(name).join("model.safetensors");
+            let path = folder.join("model.safetensors");
             let clip = open(&path, kind, device, |scope| Clip::new(scope, &config));
             vec![
                 clip.embed_text(&inputs["ids"].to_kind(Kind::Int64)),
@@ -108,10 +107,11 @@ fn clip_embeds_as_on_the_cpu() {
 #[test]
 fn vae_encodes_and_decodes_as_on_the_cpu() {
     let name = "vae/sd";
-    let config = VaeConfig::read(&golden(name).join("config.json")).unwrap();
+    let folder = golden(name);
+    let config = VaeConfig::read(&folder.join("config.json")).unwrap();
     assert_as_on_cpu(name, |kind, device| {
         let inputs = inputs(name, device);
-        let path = golden(name).join(WEIGHTS);
+        let path = folder.join(WEIGHTS);
         let vae = open(&path, kind, device, |scope| Vae::new(scope, &config));
         let (mean, _) = vae.encode(&inputs["pixels"].to_kind(kind));
         vec![mean, vae.decode(&inputs["latents"].to_kind(kind))]
@@ -121,11 +121,12 @@ fn vae_encodes_and_decodes_as_on_the_cpu() {
 #[test]
 fn unets_predict_as_on_the_cpu() {
     for name in ["unet/sd1", "unet/sd2", "unet/xl", "unet/unclip"] {
-        let config = UnetConfig::read(&golden(name).join("config.json")).unwrap();
+        let folder = golden(name);
+        let config = UnetConfig::read(&folder.join("config.json")).unwrap();
         assert_as_on_cpu(name, |kind, device| {
             let inputs = inputs(name, device);
             let of = |key: &str| inputs.get(key).map(|t| t.to_kind(kind));
-            let path = golden(name).join(WEIGHTS);
+            let path = folder.join(WEIGHTS);
             let unet = open(&path, kind, device, |scope| Unet::new(scope, &config));
             let (context, pooled, class) = (of("context").unwrap(), of("pooled"), of("class"));
             let conditions = Conditions {

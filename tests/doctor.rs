@@ -4,11 +4,14 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic")]
 
 mod common;
+#[path = "common/formula.rs"]
+mod formula;
 
 use std::fs;
 use std::path::Path;
 
 use common::{Ran, Work, copy, weights};
+use formula::golden;
 use hardlight::nn::params::{load_all, save};
 use serde_json::Value;
 use tch::Kind;
@@ -117,16 +120,13 @@ fn sound_folders_are_counted_to_the_last_parameter() {
 
 #[test]
 fn towers_of_other_makers_are_known() {
-    let golden = |name| {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        root.join("tests/golden/clip").join(name)
-    };
+    let (open_clip, siglip) = (golden("clip/open_clip"), golden("clip/siglip"));
     let work = Work::empty();
-    copy(&golden("siglip"), &work.path("cut"));
+    copy(&siglip, &work.path("cut"));
     let weights = fs::read(work.path("cut/model.safetensors")).unwrap();
     work.write("cut/model.safetensors", &weights[..weights.len() - 1]);
-    let folders = [golden("open_clip"), golden("siglip"), "cut".into()];
-    let command = work.hardlight(["doctor", "--json"]).args(&folders);
+    let folders = [&*open_clip, &*siglip, Path::new("cut")];
+    let command = work.hardlight(["doctor", "--json"]).args(folders);
     let report = json(&command.run().exits(3));
     let found: Vec<_> = (0..3)
         .map(|i| &report["folders"][i])

@@ -11,6 +11,9 @@
 #![cfg(feature = "torch")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic")]
 
+#[path = "common/formula.rs"]
+mod formula;
+
 mod models {
     mod checkpoint;
     mod clip;
@@ -20,28 +23,18 @@ mod models {
     mod peer;
     mod precision;
 
-    use std::collections::BTreeMap;
-    use std::path::{Path, PathBuf};
+    use std::path::Path;
 
-    use hardlight::nn::params::{Params, Scope, load_all};
+    use hardlight::nn::params::{Params, Scope};
     use tch::{Device, Kind, Tensor};
+
+    use super::formula::{draw, expected, golden, leaves};
 
     /// `max|a − b|/max|b|` allowed in float32: the two sides round in another order.
     const TOLERANCE: f64 = 1e-4;
 
     /// Weights of a Diffusers model.
     const WEIGHTS: &str = "diffusion_pytorch_model.safetensors";
-
-    fn golden(name: &str) -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("tests/golden")
-            .join(name)
-    }
-
-    /// Inputs and outputs of the oracle.
-    fn expected(name: &str) -> BTreeMap<String, Tensor> {
-        load_all(&golden(name).join("expected.safetensors")).unwrap()
-    }
 
     /// A network whose checkpoint must fit to the last tensor.
     fn open<T>(path: &Path, kind: Kind, build: impl FnOnce(&Scope) -> T) -> T {

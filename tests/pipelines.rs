@@ -4,9 +4,12 @@
 #![cfg(feature = "torch")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests may panic")]
 
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+#[path = "common/formula.rs"]
+mod formula;
 
+use std::collections::BTreeMap;
+
+use formula::{Golden, expected, golden};
 use hardlight::diffusion::pipeline::{ImageRequest, Outcome, Pipeline, Sampled, Sampling};
 use hardlight::nn::params::{load_all, save};
 use tch::{Device, Kind, Tensor};
@@ -18,13 +21,15 @@ const SEEDS: [u64; 2] = [7, 123_456_789];
 
 /// `max|a − b|/max|b|` allowed of float32 latents after four steps.
 const LATENTS: f64 = 1e-4;
-/// Mean difference of pixels in 0…1; ours are whole levels, which alone are ¼ level off on average.
-const PIXELS: f64 = 0.5 / 255.0;
+/// Mean difference of pixels in levels of 255, where some are rounded to the other side.
+const PIXELS: f64 = 0.02;
 
-fn folder(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/golden/pipelines")
-        .join(name)
+fn folder(name: &str) -> Golden {
+    golden(&format!("pipelines/{name}"))
+}
+
+fn expected_of(name: &str) -> BTreeMap<String, Tensor> {
+    expected(&format!("pipelines/{name}"))
 }
 
 fn sample(pipeline: &Pipeline, negative: &str, want: &BTreeMap<String, Tensor>) -> Vec<Sampled> {
@@ -50,8 +55,8 @@ fn sample(pipeline: &Pipeline, negative: &str, want: &BTreeMap<String, Tensor>) 
         .collect();
     for (i, seed) in SEEDS.into_iter().enumerate() {
         let ours = pipeline.initial_latents(seed, &sampling).unwrap();
-        // Box and Muller's transform in two mathematical libraries.
-        let apart = apart(&ours, &want["initial"].get(i as i64));
+        // Box and Muller's transform in two mathematical libraries. The first channel is shown.
+        let apart = apart(&ours.get(0), &want["initial"].get(i as i64));
         assert!(apart < 1e-6, "starting latents are {apart} apart");
     }
     match pipeline
@@ -68,7 +73,7 @@ fn apart(a: &Tensor, b: &Tensor) -> f64 {
     (a - b).abs().max().double_value(&[]) / b.abs().max().double_value(&[])
 }
 
-/// Mean difference from `[3, h, w]` in 0…1.
+/// Mean difference from `[h, w, 3]` in levels of 255.
 fn pixels_apart(ours: &Sampled, want: &Tensor) -> f64 {
     let (w, h) = (
         i64::from(ours.image.width()),
@@ -76,16 +81,17 @@ fn pixels_apart(ours: &Sampled, want: &Tensor) -> f64 {
     );
     let ours = Tensor::from_slice(ours.image.as_raw())
         .view([h, w, 3])
-        .permute([2, 0, 1])
-        .to_kind(Kind::Float)
-        / 255.0;
+        .to_kind(Kind::Float);
     assert_eq!(ours.size(), want.size());
-    (ours - want).abs().mean(Kind::Double).double_value(&[])
+    (ours - want.to_kind(Kind::Float))
+        .abs()
+        .mean(Kind::Double)
+        .double_value(&[])
 }
 
 fn assert_same_images(name: &str) {
     let pipeline = Pipeline::open(&folder(name), Device::Cpu, Kind::Float).unwrap();
-    let want = load_all(&folder(name).join("expected.safetensors")).unwrap();
+    let want = expected_of(name);
     let mut negative_matters = 0.0_f64;
     for (key, negative) in [("plain", ""), ("negative", NEGATIVE)] {
         let images = sample(&pipeline, negative, &want);
@@ -94,13 +100,13 @@ fn assert_same_images(name: &str) {
             let apart = apart(&ours.latents, &want[&format!("{key}_final")].get(i));
             assert!(apart <= LATENTS, "{what}: latents are {apart:.2e} apart");
             let apart = pixels_apart(ours, &want[&format!("{key}_images")].get(i));
-            assert!(apart <= PIXELS, "{what}: pixels are {apart:.2e} apart");
+            assert!(apart <= PIXELS, "{what}: pixels are {apart:.3} apart");
             let other = pixels_apart(ours, &want["plain_images"].get(i));
             negative_matters = negative_matters.max(other);
         }
     }
     assert!(
-        negative_matters > 2.0 * PIXELS,
+        negative_matters > 1.0,
         "{name}: the negative prompt changes nothing"
     );
 }
@@ -120,37 +126,18 @@ fn sdxl_makes_the_images_of_diffusers() {
     assert_same_images("xl");
 }
 
-/// A copy of SDXL whose decoder has activations beyond float16's 65,504 on the way, and whose config
+/// SDXL whose decoder has activations beyond float16's 65,504 on the way, and whose config
 /// says whether that is so.
-fn loud(force_upcast: bool) -> tempfile::TempDir {
-    let dir = tempfile::tempdir().unwrap();
-    for part in [
-        "unet",
-        "vae",
-        "text_encoder",
-        "text_encoder_2",
-        "tokenizer",
-        "tokenizer_2",
-        "scheduler",
-        "",
-    ] {
-        std::fs::create_dir_all(dir.path().join(part)).unwrap();
-        for entry in std::fs::read_dir(folder("xl").join(part)).unwrap() {
-            let from = entry.unwrap().path();
-            if from.is_file() {
-                let to = dir.path().join(part).join(from.file_name().unwrap());
-                std::fs::copy(&from, to).unwrap();
-            }
-        }
-    }
-    let path = dir.path().join("vae/diffusion_pytorch_model.safetensors");
+fn loud(force_upcast: bool) -> Golden {
+    let dir = folder("xl");
+    let path = dir.join("vae/diffusion_pytorch_model.safetensors");
     let mut weights = load_all(&path).unwrap();
     for name in ["decoder.conv_in.weight", "decoder.conv_in.bias"] {
         let louder = &weights[name] * 1e6;
         weights.insert(name.to_owned(), louder);
     }
     save(&path, &weights, Kind::Float).unwrap();
-    let path = dir.path().join("vae/config.json");
+    let path = dir.join("vae/config.json");
     let text = std::fs::read_to_string(&path).unwrap();
     let asked = text.replace(
         "\"force_upcast\": true",
@@ -162,10 +149,10 @@ fn loud(force_upcast: bool) -> tempfile::TempDir {
 
 #[test]
 fn sdxls_vae_leaves_float16_where_its_config_asks() {
-    let want = load_all(&folder("xl").join("expected.safetensors")).unwrap();
+    let want = expected_of("xl");
     for upcast in [true, false] {
         let dir = loud(upcast);
-        let pipeline = Pipeline::open(dir.path(), Device::Cpu, Kind::Half).unwrap();
+        let pipeline = Pipeline::open(&dir, Device::Cpu, Kind::Half).unwrap();
         let images = sample(&pipeline, "", &want);
         assert!(images.iter().all(|image| image.finite == upcast));
     }

@@ -214,6 +214,7 @@ mod tests {
             too_few: false,
             bootstrap_cosine: None,
             out_of_fold: Vec::new(),
+            out_of_fold_distance: Vec::new(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use image::RgbImage;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind, TchError, Tensor};
 
 use crate::io;
 use crate::nn::layers::{Conv2d, Linear};
@@ -53,6 +53,57 @@ pub enum ClassifierError {
         path: PathBuf,
         /// What is missing.
         what: &'static str,
+    },
+
+    /// A file that is no TorchScript.
+    #[error(
+        "{} is {found}, no TorchScript. With the model in Python, in evaluation mode:\n  \
+         model.load_state_dict(torch.load(\"weights.pt\"))\n  \
+         torch.jit.trace(model.eval(), torch.zeros(1, 3, 224, 224)).save(\"model.pt\")",
+        path.display()
+    )]
+    NotAScript {
+        /// The file.
+        path: PathBuf,
+        /// What it is, with its article.
+        found: &'static str,
+    },
+
+    /// libtorch refused a TorchScript, or the module failed.
+    #[error("the classifier {} {doing}", path.display())]
+    Torch {
+        /// The file.
+        path: PathBuf,
+        /// What was tried.
+        doing: String,
+        /// What libtorch said, shortened.
+        #[source]
+        source: TchError,
+    },
+
+    /// A module whose output differs in width from batch to batch.
+    #[error("the classifier gave {before} numbers an image, then {now}")]
+    Width {
+        /// On the first batch.
+        before: usize,
+        /// On a later one.
+        now: usize,
+    },
+
+    /// A module that returns something else than logits.
+    #[error(
+        "the classifier {} returned {found} for a batch of {batch}: expected logits [{batch}, classes], \
+         or (logits, features) with features [{batch}, width]; when tracing, keep the size of the \
+         batch free",
+        path.display()
+    )]
+    Returned {
+        /// The file.
+        path: PathBuf,
+        /// Images given.
+        batch: usize,
+        /// What came back.
+        found: String,
     },
 }
 

@@ -3,7 +3,6 @@
 use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
 
-use image::RgbImage;
 use ndarray::{Array2, Axis};
 use rayon::prelude::*;
 
@@ -18,7 +17,8 @@ use crate::embed::{EmbedError, ImageEncoder as _, TextEncoder as _};
 use crate::hub::Want;
 use crate::io;
 use crate::io::IoError;
-use crate::io::image::{Exif, read_rgb};
+use crate::io::image::picture::Picture;
+use crate::io::image::{self, Exif};
 use crate::io::matrix::write_safetensors;
 
 /// Turn a folder of images or a list of captions into CLIP embeddings.
@@ -66,6 +66,11 @@ pub(super) struct EmbedCommand {
         conflicts_with = "texts"
     )]
     preprocess: Preprocessing,
+
+    /// Turn images to RGB before they are resized, as a run and torchvision's `ImageFolder` do. Only
+    /// `open_clip` does so after it, which differs for palettes, alpha, 16-bit gray and CMYK.
+    #[arg(long, conflicts_with = "texts")]
+    rgb_first: bool,
 
     /// Whether images are turned as their EXIF says.
     #[arg(
@@ -132,6 +137,7 @@ impl EmbedCommand {
             dtype,
             batch,
             preprocess,
+            rgb_first,
             exif,
             on_bad_image,
         } = self;
@@ -161,7 +167,15 @@ impl EmbedCommand {
         ui.info(format_args!("{work} with {}", clip.display()));
         let rows = match work {
             Work::Images { folder, paths } => {
-                embed_images(&encoder, &folder, &paths, (exif, on_bad_image), ui, stop)?
+                let read = |path: &str| {
+                    let picture = image::read(&folder.join(path), exif)?;
+                    Ok(if rgb_first {
+                        Picture::Rgb(picture.into_rgb())
+                    } else {
+                        picture
+                    })
+                };
+                embed_images(&encoder, &paths, &read, on_bad_image, ui, stop)?
             }
             Work::Texts(captions) => embed_texts(&encoder, &captions, ui, stop)?,
         };
@@ -237,9 +251,9 @@ impl Work {
 /// Embeds images batch by batch; none if asked to stop.
 fn embed_images(
     encoder: &ClipEncoder,
-    folder: &Path,
     paths: &[String],
-    (exif, on_bad_image): (Exif, OnBadImage),
+    read: &(dyn Fn(&str) -> Result<Picture, IoError> + Sync),
+    on_bad_image: OnBadImage,
     ui: &mut Ui,
     stop: &Stop,
 ) -> anyhow::Result<Option<Rows>> {
@@ -252,16 +266,14 @@ fn embed_images(
         if stop.asked() {
             return Ok(None);
         }
-        let read: Vec<Result<RgbImage, IoError>> = chunk
-            .par_iter()
-            .map(|path| read_rgb(&folder.join(path), exif))
-            .collect();
-        let (mut ids, mut images) = (Vec::new(), Vec::new());
-        for (path, image) in chunk.iter().zip(read) {
-            match image {
-                Ok(image) => {
+        let pictures: Vec<Result<Picture, IoError>> =
+            chunk.par_iter().map(|path| read(path)).collect();
+        let (mut ids, mut readable) = (Vec::new(), Vec::new());
+        for (path, picture) in chunk.iter().zip(pictures) {
+            match picture {
+                Ok(picture) => {
                     ids.push(path.clone());
-                    images.push(image);
+                    readable.push(picture);
                 }
                 Err(error) if on_bad_image == OnBadImage::Skip => {
                     let error = anyhow::Error::from(error);
@@ -270,7 +282,7 @@ fn embed_images(
                 Err(error) => return Err(error.into()),
             }
         }
-        rows.add(ids, &encoder.encode_images(&images)?)?;
+        rows.add(ids, &encoder.encode_pictures(&readable)?)?;
         stage.set(start + chunk.len(), "");
     }
     stage.end(ui);

@@ -98,6 +98,14 @@ struct Predicted {
 fn predicted(dataset: &Dataset, path: &Path, rows: &[usize]) -> anyhow::Result<Predicted> {
     let mut dataset = dataset.clone();
     dataset::join_predictions_on(&mut dataset, path, Split::Test)?;
+    if dataset.examples.iter().any(|e| e.score.is_some()) {
+        let text = format!(
+            "{} has scores in place of predictions: give the predictions at each model's own \
+             threshold",
+            path.display()
+        );
+        return Err(InputError(text).into());
+    }
     let mut without = rows
         .iter()
         .map(|&i| &dataset.examples[i])

@@ -170,7 +170,7 @@ fn rewrite(run: &Path, how: Weighing, ui: &mut Ui) -> anyhow::Result<ExitStatus>
 fn originals(saved: &Saved) -> anyhow::Result<Vec<Row>> {
     let dataset = &saved.dataset;
     let root = manifest::root_text(saved.layout.root(), &dataset.root)?;
-    Ok(dataset
+    Ok(saved
         .of_split(Split::Train)
         .map(|(_, example)| Row::real(example, &dataset.classes[example.label], &root))
         .collect())

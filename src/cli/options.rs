@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use tch::{Cuda, Device, Kind};
 
 use super::exit::UsageError;
-use crate::dataset::Layout;
+use super::stages::space::listed;
+use crate::dataset::{Layout, ScoreRule, Split};
 use crate::run::settings::{Settings, SettingsError};
+use crate::run::skipped::{MaxBad, OnBadImage};
 
 /// Flags of every command that works on a run folder.
 #[derive(Debug, clap::Args)]
@@ -49,17 +51,40 @@ pub(super) struct RunOptions {
     #[arg(long, value_name = "FILE")]
     predictions: Option<PathBuf>,
 
-    /// The classifier itself, a `hardlight-cnn` folder, in place of predictions.
-    #[arg(long, value_name = "DIR")]
+    /// The classifier itself in place of predictions: a `TorchScript` file, whose code is run
+    /// (`data.classifier_*` in the settings say what it takes), or a `hardlight-cnn` folder.
+    #[arg(long, value_name = "FILE|DIR")]
     classifier: Option<PathBuf>,
+
+    /// The split of more real images, labelled, whose hardest are added to training first; only what
+    /// lacks of --quota is generated.
+    #[arg(long, value_name = "SPLIT")]
+    pool: Option<Split>,
+
+    /// From scores to predictions of two classes: f1 (highest on val) or a number.
+    #[arg(long, value_name = "f1|NUMBER", allow_negative_numbers = true)]
+    score_threshold: Option<ScoreRule>,
+
+    /// An image that is missing or damaged ends the run, or is passed over [default: fail].
+    #[arg(long, value_name = "fail|skip")]
+    on_bad_image: Option<OnBadImage>,
+
+    /// How many images may be passed over: a count, or a share of all [default: 1%].
+    #[arg(long, value_name = "N|N%")]
+    max_bad: Option<MaxBad>,
 
     /// CLIP or `SigLIP`: a folder of Transformers or `open_clip`, or the id of one on the hub.
     #[arg(long, value_name = "DIR|ID")]
     clip: Option<PathBuf>,
 
+    /// Embeddings that --clip made of the images before: .npy or .safetensors, joined by id or row.
+    #[arg(long, value_name = "FILE")]
+    embeddings: Option<PathBuf>,
+
     /// Where directions live: `clip`, `classifier`, or a .npy or .safetensors matrix [default: clip if given].
+    /// Several, with commas or one by one, are compared; the first is the run's.
     #[arg(long, value_name = "SPACE")]
-    space: Option<String>,
+    space: Vec<String>,
 
     /// Grammar (world, cifar10, general or a .toml) or text file of captions [default: general].
     #[arg(long, value_name = "NAME|FILE")]
@@ -134,7 +159,7 @@ pub(super) struct RunOptions {
     #[arg(long, value_name = "N")]
     keep_rejected: Option<usize>,
 
-    /// Generate from directions that are no better than chance too.
+    /// Generate from directions that are no better than chance, or doubtful, too.
     #[arg(long)]
     force: bool,
 
@@ -161,8 +186,17 @@ impl RunOptions {
         s.data.table = self.table.or(s.data.table);
         s.data.predictions = self.predictions.or(s.data.predictions);
         s.data.classifier = self.classifier.or(s.data.classifier);
+        s.data.pool = self.pool.or(s.data.pool);
+        s.data.score_threshold = self.score_threshold.or(s.data.score_threshold);
+        put(&mut s.data.on_bad_image, self.on_bad_image);
+        put(&mut s.data.max_bad, self.max_bad);
         s.embed.clip = self.clip.or(s.embed.clip);
-        put(&mut s.embed.space, self.space);
+        s.embed.embeddings = self.embeddings.or(s.embed.embeddings);
+        let mut spaces = listed(&self.space).into_iter();
+        if let Some(first) = spaces.next() {
+            s.embed.space = first;
+            s.embed.compare = spaces.collect();
+        }
         put(&mut s.captions.grammar, self.grammar);
         put(&mut s.captions.per_class, self.captions_per_class);
         let g = &mut s.generate;

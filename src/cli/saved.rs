@@ -1,20 +1,21 @@
 //! A run folder for commands that work on what it found: its data, embeddings and directions.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use ndarray::{Array2, Axis};
 use serde_json::{Value, json};
 
 use super::exit::InputError;
-use super::stages::inputs::{self, Own, Space};
+use super::stages::inputs::{self, Space};
 use super::ui::Ui;
-use crate::dataset::{Dataset, Split};
+use crate::dataset::{Dataset, Example, Split};
 use crate::direction::{Direction, persist};
 use crate::io;
 use crate::run::cache::Place;
 use crate::run::folder::{Layout, read_settings};
 use crate::run::settings::Settings;
+use crate::run::skipped;
 
 /// What a run found, read back.
 pub(super) struct Saved {
@@ -23,7 +24,10 @@ pub(super) struct Saved {
     pub(super) found: persist::Saved,
     /// Whether the run used directions that are no better than chance too.
     pub(super) force: bool,
-    space: Space,
+    /// Embeddings that were made before the run.
+    own: Option<PathBuf>,
+    /// Ids of the examples that the run passed over.
+    skipped: BTreeSet<String>,
 }
 
 /// The layout of a folder that holds a run.
@@ -54,7 +58,7 @@ impl Saved {
         let mut dataset = inputs::read_data(&settings, ui)?;
         for example in &mut dataset.examples {
             (example.prediction, example.confidence) = (None, None);
-            example.probabilities = None;
+            (example.probabilities, example.score) = (None, None);
         }
         let found = persist::read(layout.root())?;
         if found.classes != dataset.classes {
@@ -66,22 +70,30 @@ impl Saved {
             );
             return Err(InputError(text).into());
         }
+        let passed_over = skipped::read(&layout.skipped())?.unwrap_or_default();
         Ok(Self {
+            skipped: passed_over.into_iter().map(|row| row.id).collect(),
             layout,
             dataset,
             found,
             force: settings.generate.force,
-            space: Space::of(&settings),
+            own: inputs::matrix_file(&Space::of(&settings), &settings)?.map(Path::to_path_buf),
         })
+    }
+
+    /// The examples of a split that the run did not pass over, with their rows in the data set.
+    pub(super) fn of_split(&self, split: Split) -> impl Iterator<Item = (usize, &Example)> {
+        let of_split = self.dataset.of_split(split);
+        of_split.filter(|(_, example)| !self.skipped.contains(&example.id))
     }
 
     /// The rows of a split in the data set, and their embeddings, whitened and normalised.
     ///
     /// Embeddings are the run's own; images are not read again.
     pub(super) fn embedded(&self, split: Split) -> anyhow::Result<(Vec<usize>, Array2<f64>)> {
-        let rows: Vec<usize> = self.dataset.of_split(split).map(|(i, _)| i).collect();
-        let matrix = if let Space::Matrix(path) = &self.space {
-            Own::open(path, &self.dataset)?.rows(&rows).into_owned()
+        let rows: Vec<usize> = self.of_split(split).map(|(i, _)| i).collect();
+        let matrix = if let Some(path) = &self.own {
+            inputs::own(path, &self.dataset)?.select(Axis(0), &rows)
         } else {
             self.of_run(split, &rows)?
         };

@@ -9,7 +9,9 @@ use super::stages::captions::{self, Captioned};
 use super::stages::detect::{self, Detected};
 use super::stages::generate::{self, Generated};
 use super::stages::inputs::{self, Inputs};
+use super::stages::manifest;
 use super::stages::outputs;
+use super::stages::pool::{self, Pooled};
 use super::stop::Stop;
 use super::ui::Ui;
 use crate::run::folder::{Claim, Layout, RunFolder};
@@ -41,7 +43,11 @@ pub(super) struct Done {
     pub(super) inputs: Inputs,
     pub(super) detected: Detected,
     pub(super) captioned: Option<Captioned>,
+    /// There if a pool was asked for.
+    pub(super) pooled: Option<Pooled>,
     pub(super) generated: Option<Generated>,
+    /// Images asked for per failure mode.
+    pub(super) quota: usize,
     pub(super) seconds: BTreeMap<&'static str, f64>,
     pub(super) status: ExitStatus,
 }
@@ -74,7 +80,7 @@ pub(super) fn work(
     stop: &Stop,
 ) -> anyhow::Result<Ended> {
     let (device, kind) = options::device(&settings.generate.device, &settings.generate.dtype)?;
-    if until >= Until::Captions {
+    if until >= Until::Captions || settings.data.pool.is_some() {
         captions::check(&settings.captions.grammar)?;
     }
     let mut inputs = inputs::open(settings, until, device, kind, ui, stop)?;
@@ -108,6 +114,13 @@ pub(super) fn work(
     let Some(detected) = detect::detect(&mut context, &mut inputs)? else {
         return Ok(Ended::Stopped);
     };
+    let pooled = match settings.data.pool {
+        Some(_) => match pool::pool(&mut context, &inputs, &detected)? {
+            Some(pooled) => Some(pooled),
+            None => return Ok(Ended::Stopped),
+        },
+        None => None,
+    };
     let captioned = if until >= Until::Captions {
         captions::describe(&mut context, &inputs, &detected)?
     } else {
@@ -115,25 +128,29 @@ pub(super) fn work(
     };
     let generated = match &captioned {
         Some(captioned) if until >= Until::Manifest && inputs.pipeline.is_some() => {
-            match generate::generate(&mut context, &mut inputs, &detected, captioned)? {
+            let pooled = pooled.as_ref();
+            match generate::generate(&mut context, &mut inputs, &detected, captioned, pooled)? {
                 Some(generated) => Some(generated),
                 None => return Ok(Ended::Stopped),
             }
         }
         _ => None,
     };
-    if let Some(generated) = &generated {
-        outputs::manifest(&mut context, &inputs, generated)?;
+    if pooled.is_some() || generated.is_some() {
+        manifest::manifest(&mut context, &inputs, pooled.as_ref(), generated.as_ref())?;
     }
     outputs::previews(&mut context)?;
-    let status = outputs::status(&detected, generated.as_ref());
+    let wanted = until >= Until::Manifest;
+    let status = outputs::status(&detected, pooled.as_ref(), generated.as_ref(), wanted);
     let seconds = context.seconds;
     let done = Done {
         folder,
         inputs,
         detected,
         captioned,
+        pooled,
         generated,
+        quota: settings.generate.quota,
         seconds,
         status,
     };

@@ -463,6 +463,32 @@ pub enum DatasetError {
         /// The file of predictions.
         path: PathBuf,
     },
+
+    /// Scores are for two classes.
+    #[error("scores are for 2 classes, the data has {classes}: give predictions")]
+    ScoresOfClasses {
+        /// How many classes there are.
+        classes: usize,
+    },
+
+    /// A threshold, and no scores.
+    #[error(
+        "a score threshold is given, but no example has a score: a table's score counts where it has \
+         no prediction"
+    )]
+    NoScores,
+
+    /// F1 cannot be measured.
+    #[error(
+        "none of the {scored} examples of val with a score is of class {class:?}, so no threshold has \
+         an F1: give the threshold as a number"
+    )]
+    NoPositives {
+        /// Class 1.
+        class: String,
+        /// Examples of val with a score.
+        scored: usize,
+    },
 }
 
 fn kind(number: bool) -> &'static str {

@@ -26,6 +26,7 @@ mod outputs;
 mod parquet;
 pub mod predictions;
 mod records;
+pub mod score;
 pub mod table;
 mod webdataset;
 
@@ -34,6 +35,7 @@ pub use folder::{Passed, images_below, read_folder};
 pub use layout::{Layout, LayoutOptions, UnknownLayout, read_layout};
 pub use members::Members;
 pub use predictions::{Joined, join_predictions, join_predictions_on};
+pub use score::{Best, ScoreRule, Threshold, apply_threshold};
 pub use table::{TableOptions, read_table};
 
 use std::fmt;
@@ -137,6 +139,10 @@ pub struct Example {
     pub confidence: Option<f32>,
     /// The model's probability for every class, in class order.
     pub probabilities: Option<Vec<f32>>,
+    /// How much the model takes it for class 1 of two, on the model's own scale; a prediction follows
+    /// from it by a threshold, see [`score`].
+    #[serde(default)]
+    pub score: Option<f32>,
     /// A tag such as a subpopulation: for measuring only, never for fitting.
     pub group: Option<String>,
     /// What part of the file at `path` the image is; none for the whole.
@@ -155,6 +161,7 @@ impl Example {
             prediction: None,
             confidence: None,
             probabilities: None,
+            score: None,
             group: None,
             member: None,
         }
@@ -214,10 +221,10 @@ impl Dataset {
             .filter(move |(_, example)| example.split == split)
     }
 
-    /// How many examples of a split have no prediction.
+    /// How many examples of a split have neither a prediction nor a score.
     pub fn without_prediction(&self, split: Split) -> usize {
         self.of_split(split)
-            .filter(|(_, example)| example.prediction.is_none())
+            .filter(|(_, example)| example.prediction.is_none() && example.score.is_none())
             .count()
     }
 

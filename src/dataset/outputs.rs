@@ -1,4 +1,5 @@
-//! What a row says of the analysed model: prediction, confidence, probabilities, and the group.
+//! What a row says of the analysed model: prediction, confidence, probabilities or a score, and the
+//! group.
 
 use std::collections::HashMap;
 
@@ -69,14 +70,22 @@ pub(super) struct Outputs {
     prediction: Option<String>,
     confidence: Option<f32>,
     probabilities: Option<RawProbabilities>,
+    score: Option<f32>,
     group: Option<String>,
 }
 
 impl Outputs {
-    /// Reads the cells; confidence and probabilities ask for a prediction beside them.
+    /// Reads the cells; confidence and probabilities ask for a prediction beside them. A prediction
+    /// goes before a score, which is passed over then.
     pub(super) fn read(row: &Row<'_>) -> Result<Self, DatasetError> {
+        let prediction = row.text("prediction")?;
+        let score = match prediction {
+            None => row.finite("score")?,
+            Some(_) => None,
+        };
         let outputs = Self {
-            prediction: row.text("prediction")?,
+            prediction,
+            score,
             confidence: row.number("confidence")?,
             probabilities: row.probabilities()?,
             group: row.text("group")?,
@@ -88,12 +97,18 @@ impl Outputs {
         Ok(outputs)
     }
 
+    /// Whether there is a prediction, or a score that one follows from.
+    pub(super) fn say_something(&self) -> bool {
+        self.prediction.is_some() || self.score.is_some()
+    }
+
     /// The group, if the row says nothing of the model; else itself.
     pub(super) fn only_group(self) -> Result<Option<String>, Self> {
         // Confidence and probabilities have a prediction beside them.
-        match self.prediction {
-            None => Ok(self.group),
-            Some(_) => Err(self),
+        if self.say_something() {
+            Err(self)
+        } else {
+            Ok(self.group)
         }
     }
 
@@ -110,6 +125,7 @@ impl Outputs {
             prediction,
             confidence,
             probabilities,
+            score,
             group,
         } = self;
         let here = || place.to_string();
@@ -120,6 +136,7 @@ impl Outputs {
             checks::confidence(value, here)?;
         }
         example.confidence = confidence;
+        example.score = score;
         example.probabilities = match probabilities {
             None => None,
             Some(RawProbabilities::List(values)) => Some(values),

@@ -21,7 +21,7 @@ pub struct Joined {
 
 /// Gives examples the predictions of a `.csv`, `.jsonl`, `.ndjson` or `.parquet` file.
 ///
-/// Columns: `id` or `path` (`id` counts if both are there), `prediction`, and optionally
+/// Columns: `id` or `path` (`id` counts if both are there), `prediction` or `score`, and optionally
 /// `confidence`, `probabilities` and `group`, as in [`table`]. A row replaces what its example had.
 /// After an error the data set is as it was.
 ///
@@ -50,7 +50,10 @@ pub fn join_predictions_on(
     let mut taken: HashMap<usize, usize> = HashMap::new();
     records::for_each(path, &mut |row| {
         let index = keys.find(row)?;
-        row.required("prediction")?;
+        let outputs = Outputs::read(row)?;
+        if !outputs.say_something() {
+            return Err(row.absent("prediction"));
+        }
         if let Some(line) = taken.insert(index, row.place.line) {
             return Err(DatasetError::DuplicatePrediction {
                 first: Place { path, line }.to_string(),
@@ -58,7 +61,7 @@ pub fn join_predictions_on(
                 id: dataset.examples[index].id.clone(),
             });
         }
-        rows.push((index, row.place.line, Outputs::read(row)?));
+        rows.push((index, row.place.line, outputs));
         Ok(())
     })?;
     drop(keys);
@@ -72,7 +75,9 @@ pub fn join_predictions_on(
     }
     let fresh = |index: &usize| taken.contains_key(index);
     let mut of_split = dataset.of_split(needed).peekable();
-    if of_split.peek().is_some() && !of_split.any(|(i, e)| e.prediction.is_some() || fresh(&i)) {
+    if of_split.peek().is_some()
+        && !of_split.any(|(i, e)| e.prediction.is_some() || e.score.is_some() || fresh(&i))
+    {
         return Err(DatasetError::NoPredictions {
             split: needed,
             examples: dataset.of_split(needed).count(),
@@ -203,6 +208,35 @@ mod tests {
         );
         assert_eq!(joined.unwrap().matched, 1);
         assert_eq!(data.examples[0].prediction, Some(1));
+    }
+
+    #[test]
+    fn a_score_stands_where_there_is_no_prediction() {
+        let text = "id,prediction,score\n1,,-2.5\n2,cat,0.25\n3,,7\n";
+        let (data, joined) = join("p.csv", text);
+        let joined = joined.unwrap();
+        assert_eq!(
+            (joined.matched, joined.without),
+            (3, vec![(Split::Train, 1)])
+        );
+        let one = &data.examples[0];
+        assert_eq!((one.prediction, one.score), (None, Some(-2.5)));
+        let two = &data.examples[1];
+        assert_eq!((two.prediction, two.score), (Some(0), None));
+        for cell in ["nan", "inf", "high"] {
+            let error = join("p.csv", &format!("id,score\n1,{cell}\n"))
+                .1
+                .unwrap_err();
+            assert!(
+                matches!(&error, DatasetError::BadCell { column, .. } if column == "score"),
+                "{error:?}"
+            );
+        }
+        let error = join("p.csv", "id,score\n1,\n").1.unwrap_err();
+        assert!(
+            matches!(error, DatasetError::MissingColumn { .. }),
+            "{error:?}"
+        );
     }
 
     #[test]

@@ -83,7 +83,7 @@ pub(super) enum RawProbabilities {
 }
 
 /// The columns that a table may have; others are passed over.
-const COLUMNS: [&str; 8] = [
+const COLUMNS: [&str; 9] = [
     "id",
     "path",
     "label",
@@ -91,6 +91,7 @@ const COLUMNS: [&str; 8] = [
     "prediction",
     "confidence",
     "probabilities",
+    "score",
     "group",
 ];
 
@@ -308,6 +309,17 @@ impl<'a> Row<'a> {
         number
             .map(Some)
             .ok_or_else(|| self.bad(column, cell, "a number"))
+    }
+
+    /// The number in a column, which must be finite.
+    pub(super) fn finite(&self, column: &str) -> Result<Option<f32>, DatasetError> {
+        let number = self.number(column)?;
+        match (number, self.cell(column)) {
+            (Some(number), Some(cell)) if !number.is_finite() => {
+                Err(self.bad(column, cell, "a finite number"))
+            }
+            _ => Ok(number),
+        }
     }
 
     /// The probabilities: column `probabilities`, a list or an object of numbers (as JSON text in

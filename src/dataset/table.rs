@@ -93,7 +93,11 @@ pub fn read_table(path: &Path, options: &TableOptions) -> Result<Dataset, Datase
             said.put(example, &index, place)?;
         }
     }
-    let folder = path.parent().unwrap_or(Path::new(""));
+    // A bare file name has an empty parent, which no system call takes for the current folder.
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let dataset = Dataset {
         root: root.clone().unwrap_or_else(|| folder.to_owned()),
         classes,

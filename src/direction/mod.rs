@@ -11,7 +11,8 @@
 //! `f64`. The same seed gives the same bytes, whatever the number of threads.
 //!
 //! - [`whiten`], [`svm`], [`select`]: the three steps; [`significance`]: is it more than chance.
-//! - [`report`]: how well directions find mistakes; [`persist`]: their files.
+//! - [`report`]: how well directions find mistakes; [`doubt`]: what makes them less than they look;
+//!   [`persist`]: their files.
 //! - [`evaluate`]: two models on the same slices.
 //!
 //! Not here: running CLIP ([`crate::embed`]), choosing captions. May import: `io`, `dataset`,
@@ -19,6 +20,7 @@
 //!
 //! Source: Jain, Lawrence, Moitra, Madry, ICLR 2023 (<https://arxiv.org/abs/2206.14754>).
 
+pub mod doubt;
 pub mod evaluate;
 pub mod persist;
 pub mod report;
@@ -152,6 +154,8 @@ pub struct Direction {
     pub bootstrap_cosine: Option<(f64, f64)>,
     /// Out-of-fold alignment of every val example of the class, in table order.
     pub out_of_fold: Vec<f64>,
+    /// The same as distances: each divided by `‖w‖` of the fold's model that scored it.
+    pub out_of_fold_distance: Vec<f64>,
 }
 
 impl Direction {
@@ -281,6 +285,13 @@ fn fit_class(
     let solution = svm::solve(&gram, &all, &targets, selection.c);
     let w = svm::weights(own.view(), &all, &targets, &solution);
     let out_of_fold: Vec<f64> = selection.out_of_fold.iter().map(|f| -f).collect();
+    let (fold_of, norms) =
+        select::fold_norms(own.view(), &gram, &right, options.folds, selection.c);
+    let out_of_fold_distance = out_of_fold
+        .iter()
+        .zip(&fold_of)
+        .map(|(alignment, &fold)| alignment / norms[fold])
+        .collect();
     let mut mistakes: Vec<f64> = out_of_fold
         .iter()
         .zip(&right)
@@ -305,6 +316,7 @@ fn fit_class(
         too_few: misses < options.min_mistakes,
         bootstrap_cosine,
         out_of_fold,
+        out_of_fold_distance,
     })
 }
 

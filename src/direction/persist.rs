@@ -256,6 +256,7 @@ pub fn read(dir: &Path) -> Result<Saved, PersistError> {
             too_few: q_value < 0.05 && !mode.finding,
             bootstrap_cosine: mode.bootstrap_cosine_95,
             out_of_fold: Vec::new(),
+            out_of_fold_distance: Vec::new(),
         });
     }
     Ok(Saved {
@@ -353,6 +354,7 @@ mod tests {
         ));
         let mut expected = fitted.directions.clone();
         expected[0].out_of_fold.clear();
+        expected[0].out_of_fold_distance.clear();
         // Whether mistakes are too few shows only where nothing else forbids a finding.
         expected[0].too_few &= expected[0].q_value < 0.05;
         let saved = read(dir.path()).unwrap();

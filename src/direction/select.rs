@@ -1,6 +1,6 @@
 //! Choosing `C`: stratified folds, balanced accuracy, strictly better replaces.
 
-use ndarray::Array2;
+use ndarray::{Array2, ArrayView2};
 
 use super::svm::{self, Solution};
 
@@ -95,6 +95,27 @@ pub fn select(gram: &Array2<f64>, right: &[bool], folds: usize) -> Selection {
         score: 0.5,
         out_of_fold: vec![0.0; right.len()],
     })
+}
+
+/// Which fold tests every example, and `‖w‖` of each fold's model at `c`: what turns the decision
+/// values of [`Selection::out_of_fold`] into distances. `x` is `[n, d]`.
+pub(super) fn fold_norms(
+    x: ArrayView2<'_, f64>,
+    gram: &Array2<f64>,
+    right: &[bool],
+    folds: usize,
+    c: f64,
+) -> (Vec<usize>, Vec<f64>) {
+    let fold_of = stratified_folds(right, folds);
+    let norms = (0..folds)
+        .map(|f| {
+            let part = Fold::new(right, &fold_of, f);
+            let solution = svm::solve(gram, &part.train, &part.targets, c);
+            let w = svm::weights(x, &part.train, &part.targets, &solution);
+            w.dot(&w).sqrt().max(f64::MIN_POSITIVE)
+        })
+        .collect();
+    (fold_of, norms)
 }
 
 struct Fold {

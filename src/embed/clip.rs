@@ -8,7 +8,7 @@ mod folder;
 use std::path::Path;
 
 use image::RgbImage;
-use ndarray::Array2;
+use ndarray::{Array2, Array3};
 use rayon::prelude::*;
 use tch::{Device, Kind, Tensor};
 
@@ -16,6 +16,7 @@ use self::folder::{Folder, Network};
 use super::preprocess::Preprocess;
 use super::resize::Kernel;
 use super::{EmbedError, ImageEncoder, TextEncoder};
+use crate::io::image::picture::Picture;
 use crate::nn::clip::tokenizer::Tokenizer;
 
 /// Images and captions are embedded in batches of this shape; short ones are padded, so that a row
@@ -123,11 +124,39 @@ impl ClipEncoder {
         self.tokenizer.encode(caption).truncated
     }
 
-    fn pixels(&self, images: &[RgbImage]) -> Result<Tensor, EmbedError> {
+    /// Embeds pictures as the model's library does with what Pillow's `Image.open` gives
+    /// ([`Preprocess::apply_picture`]); the result is that of [`ImageEncoder::encode_images`].
+    ///
+    /// # Errors
+    ///
+    /// [`EmbedError`].
+    pub fn encode_pictures(&self, pictures: &[Picture]) -> Result<Array2<f32>, EmbedError> {
+        self.encode(pictures, Preprocess::apply_picture)
+    }
+
+    fn encode<T: Sync>(
+        &self,
+        images: &[T],
+        prepare: fn(&Preprocess, &T) -> Array3<f32>,
+    ) -> Result<Array2<f32>, EmbedError> {
+        let _guard = tch::no_grad_guard();
+        let mut rows = Array2::zeros((images.len(), self.dim));
+        for (chunk, start) in images.chunks(self.batch).zip((0..).step_by(self.batch)) {
+            let out = self.network.embed_images(&self.pixels(chunk, prepare)?);
+            copy_rows(&out, &mut rows, start, chunk.len())?;
+        }
+        Ok(rows)
+    }
+
+    fn pixels<T: Sync>(
+        &self,
+        images: &[T],
+        prepare: fn(&Preprocess, &T) -> Array3<f32>,
+    ) -> Result<Tensor, EmbedError> {
         let preprocess = &self.preprocess;
         let prepared: Vec<Vec<f32>> = images
             .par_iter()
-            .map(|image| preprocess.apply(image).into_iter().collect())
+            .map(|image| prepare(preprocess, image).into_iter().collect())
             .collect();
         let flat: Vec<f32> = filled(&prepared, self.batch).flatten().copied().collect();
         let shape = [self.batch as i64, 3, self.side, self.side];
@@ -160,13 +189,7 @@ fn filled<T>(items: &[T], count: usize) -> impl Iterator<Item = &T> {
 
 impl ImageEncoder for ClipEncoder {
     fn encode_images(&self, images: &[RgbImage]) -> Result<Array2<f32>, EmbedError> {
-        let _guard = tch::no_grad_guard();
-        let mut rows = Array2::zeros((images.len(), self.dim));
-        for (chunk, start) in images.chunks(self.batch).zip((0..).step_by(self.batch)) {
-            let out = self.network.embed_images(&self.pixels(chunk)?);
-            copy_rows(&out, &mut rows, start, chunk.len())?;
-        }
-        Ok(rows)
+        self.encode(images, Preprocess::apply)
     }
 
     fn dim(&self) -> usize {

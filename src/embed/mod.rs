@@ -131,11 +131,12 @@ pub enum EmbedError {
     #[error(transparent)]
     Params(#[from] crate::nn::params::ParamsError),
 
-    /// A classifier could not give its features.
-    #[error("the classifier gave no features: {reason}")]
+    /// A classifier could not give its logits or features.
+    #[error("the classifier failed")]
     Features {
         /// What it said.
-        reason: String,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
 
     /// A pipeline names a safety checker that it does not have.

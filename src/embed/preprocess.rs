@@ -9,14 +9,17 @@
 //! or `open_clip` (`open_clip_config.json`) writes them. A setting that is not understood is an
 //! error: a silently different preprocessing moves every embedding.
 //!
-//! The image is RGB before it is resized, as `CLIPImageProcessor` and torchvision's `ImageFolder`
-//! make it. (`open_clip`'s transform, given an image of Pillow's that is not, resizes first: a
-//! palette by the nearest pixel, colors weighted by their alpha.)
+//! [`Preprocess::apply`] takes RGB, as torchvision's `ImageFolder` gives it to any transform.
+//! [`Preprocess::apply_picture`] takes what Pillow's `Image.open` gives, and makes it RGB when the
+//! reference does: `CLIPImageProcessor` at once, `open_clip`'s transform after it resized the picture
+//! in its own mode, a palette by the nearest pixel and colors weighted by their alpha. The two differ
+//! for `open_clip` and pictures with a palette, alpha, 16-bit gray or inks.
 //!
 //! Source: `CLIPImageProcessor` and `SiglipImageProcessor` of Transformers 5, `image_transform` of
 //! `open_clip` 3; where the references disagree, see [`Preprocess::with_kernel`].
 
 mod config;
+mod torchvision;
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -24,8 +27,11 @@ use std::path::{Path, PathBuf};
 use image::RgbImage;
 use ndarray::Array3;
 
-use super::resize::{self, Filter, Kernel};
+use super::resize::{Filter, Kernel, Pixels, Window};
 use crate::io::IoError;
+use crate::io::image::picture::{Picture, rgb_of_inks};
+
+pub use self::torchvision::Resize;
 
 /// Why a preprocessing config was refused.
 #[derive(Debug, thiserror::Error)]
@@ -197,19 +203,85 @@ impl Preprocess {
     /// The result is `[3, h, w]` with [`Preprocess::output_size`], channels in the order red,
     /// green, blue, in standard deviations from the mean. Padding is black before normalisation.
     pub fn apply(&self, image: &RgbImage) -> Array3<f32> {
-        let (width, height) = (image.width() as usize, image.height() as usize);
+        let place = self.place(image.dimensions());
+        let bytes = if place.resizes {
+            place.window.bytes::<3>(Pixels::of(image))
+        } else {
+            cut(image, &place.window)
+        };
+        self.normalised(&place, &bytes)
+    }
+
+    /// Pixels of a picture of any mode, which becomes RGB where the reference converts it.
+    ///
+    /// torchvision's resizing takes tensors, which are RGB already: with [`Kernel::Torchvision`] that
+    /// comes first.
+    ///
+    /// # Shapes and units
+    ///
+    /// Those of [`Preprocess::apply`].
+    pub fn apply_picture(&self, picture: &Picture) -> Array3<f32> {
+        let last = self.centre == Centre::Torchvision && self.kernel != Kernel::Torchvision;
+        let place = self.place(picture.dimensions());
+        let window = &place.window;
+        let bytes: Vec<u8> = match picture {
+            Picture::Rgb(image) => return self.apply(image),
+            other if !last || !place.resizes => return self.apply(&other.clone().into_rgb()),
+            Picture::Palette(image) => window.nearest(Pixels::of(image)),
+            Picture::Rgba(image) => {
+                let bytes = window.weighted_by_alpha(Pixels::of(image));
+                bytes
+                    .as_chunks()
+                    .0
+                    .iter()
+                    .flat_map(|&[r, g, b, _]| [r, g, b])
+                    .collect()
+            }
+            Picture::Gray16(image) => {
+                let values = window.gray16(Pixels::of(image));
+                values
+                    .iter()
+                    .flat_map(|&value| [value.min(255) as u8; 3])
+                    .collect()
+            }
+            Picture::Cmyk(image) => {
+                let bytes = window.bytes::<4>(Pixels::of(image));
+                bytes
+                    .as_chunks()
+                    .0
+                    .iter()
+                    .flat_map(|&inks| rgb_of_inks(inks))
+                    .collect()
+            }
+        };
+        self.normalised(&place, &bytes)
+    }
+
+    /// Where an image of this width and height ends up.
+    fn place(&self, (width, height): (u32, u32)) -> Place {
+        let (width, height) = (width as usize, height as usize);
         let size = match self.target {
             Some(target) if width > 0 && height > 0 => target.size(width, height),
             _ => (width, height),
         };
         let (columns, left) = self.centre.place(size.0, self.crop.1);
         let (rows, top) = self.centre.place(size.1, self.crop.0);
-        let shown = (left..left + columns.len(), top..top + rows.len());
-        let bytes = if size == (width, height) {
-            cut(image, &shown.0, shown.1)
-        } else {
-            resize::window(image, size, shown, self.filter, self.kernel)
-        };
+        Place {
+            resizes: size != (width, height),
+            window: Window {
+                size,
+                columns: left..left + columns.len(),
+                rows: top..top + rows.len(),
+                filter: self.filter,
+                kernel: self.kernel,
+            },
+            columns,
+            rows,
+        }
+    }
+
+    /// The bytes of the part of the image that shows, normalised.
+    fn normalised(&self, Place { columns, rows, .. }: &Place, bytes: &[u8]) -> Array3<f32> {
         Array3::from_shape_fn((3, self.crop.0, self.crop.1), |(channel, row, column)| {
             let inside = rows.contains(&row) && columns.contains(&column);
             let byte = if inside {
@@ -222,14 +294,27 @@ impl Preprocess {
     }
 }
 
-/// The bytes of a window of an image.
-fn cut(image: &RgbImage, columns: &Range<usize>, rows: Range<usize>) -> Vec<u8> {
+/// What of an image shows, and where.
+struct Place {
+    /// Whether the image changes its size.
+    resizes: bool,
+    /// The part of the resized image that shows.
+    window: Window,
+    /// Where it shows; the rest is padding.
+    columns: Range<usize>,
+    /// As `columns`.
+    rows: Range<usize>,
+}
+
+/// The bytes of a window of an image that keeps its size.
+fn cut(image: &RgbImage, Window { columns, rows, .. }: &Window) -> Vec<u8> {
     let stride = image.width() as usize * 3;
-    rows.flat_map(|row| {
-        &image.as_raw()[row * stride + columns.start * 3..row * stride + columns.end * 3]
-    })
-    .copied()
-    .collect()
+    rows.clone()
+        .flat_map(|row| {
+            &image.as_raw()[row * stride + columns.start * 3..row * stride + columns.end * 3]
+        })
+        .copied()
+        .collect()
 }
 
 #[cfg(test)]

@@ -3,13 +3,15 @@
 //! Tests run in a fixed order and the first that fails gives the reason: the model's safety checker,
 //! [`blank`] (blank, constant or non-finite pixels), [`alignment`] (on the failure side of the direction, at or above the
 //! calibrated threshold), [`class`] (still its own class, by zero-shot CLIP; the failing classifier
-//! itself must not judge labels). All scores are kept whatever the verdict.
+//! itself must not judge labels), [`duplicate`] (nearly an image of train, val or test, or one kept
+//! before). All scores are kept whatever the verdict.
 //!
 //! May import: `io`, `dataset`, `embed`, `direction`.
 
 pub mod alignment;
 pub mod blank;
 pub mod class;
+pub mod duplicate;
 
 use std::fmt::{self, Display};
 
@@ -34,6 +36,14 @@ pub enum Reason {
     Alignment,
     /// Its nearest reference caption is another class's.
     Class,
+    /// It is nearly an image of the training set.
+    DuplicateTrain,
+    /// It is nearly an image that directions are fitted on.
+    DuplicateVal,
+    /// It is nearly an image that everything is judged on.
+    DuplicateTest,
+    /// It is nearly an image that was kept before.
+    DuplicateKept,
 }
 
 impl Reason {
@@ -45,6 +55,10 @@ impl Reason {
             Self::Blank => "blank",
             Self::Alignment => "alignment",
             Self::Class => "class",
+            Self::DuplicateTrain => "duplicate-train",
+            Self::DuplicateVal => "duplicate-val",
+            Self::DuplicateTest => "duplicate-test",
+            Self::DuplicateKept => "duplicate-kept",
         }
     }
 }
@@ -60,10 +74,10 @@ impl Display for Reason {
 pub struct Scores {
     /// Alignment with the mode's direction; larger is harder.
     pub alignment: f64,
-    /// Cosine with the own class's reference caption.
-    pub class_similarity: f64,
+    /// Cosine with the own class's reference caption; none without captions.
+    pub class_similarity: Option<f64>,
     /// That cosine less the largest with another class's reference.
-    pub class_margin: f64,
+    pub class_margin: Option<f64>,
 }
 
 /// What an image's maker knows about it.
@@ -75,7 +89,7 @@ pub struct Maker {
     pub flagged: bool,
 }
 
-/// The outcome of all tests for one image.
+/// The outcome of all tests for one image but that for duplicates.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Verdict {
     /// What was measured; none when the image could not be embedded.
@@ -84,13 +98,13 @@ pub struct Verdict {
     pub reason: Option<Reason>,
 }
 
-/// The tests for the images of one failure mode.
+/// The tests for the images of one failure mode, but for that for duplicates, which all modes share.
 #[derive(Debug, Clone)]
 pub struct Judge {
     /// The failure side of the direction.
     pub alignment: AlignmentTest,
-    /// The class.
-    pub class: ClassTest,
+    /// The class; none where embeddings are in no space with captions.
+    pub class: Option<ClassTest>,
     /// Smallest standard deviation of a channel, in levels of 255, that is not blank.
     pub min_deviation: f64,
 }
@@ -113,11 +127,15 @@ impl Judge {
         let Some(alignment) = self.alignment.score(embedding) else {
             return fail(Reason::NonFinite);
         };
-        let (class_similarity, class_margin) = self.class.score(embedding);
+        let class = self
+            .class
+            .as_ref()
+            .map(|test| (test, test.score(embedding)));
+        let is_other = |(test, (_, margin)): (&ClassTest, (f64, f64))| !test.passes(margin);
         let scores = Some(Scores {
             alignment,
-            class_similarity,
-            class_margin,
+            class_similarity: class.map(|(_, (similarity, _))| similarity),
+            class_margin: class.map(|(_, (_, margin))| margin),
         });
         let reason = if flagged {
             Some(Reason::Safety)
@@ -125,7 +143,7 @@ impl Judge {
             Some(Reason::Blank)
         } else if !self.alignment.passes(alignment) {
             Some(Reason::Alignment)
-        } else if !self.class.passes(class_margin) {
+        } else if class.is_some_and(is_other) {
             Some(Reason::Class)
         } else {
             None

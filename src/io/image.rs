@@ -1,4 +1,5 @@
-//! From image bytes to RGB pixels, as Pillow's `Image.open(…).convert("RGB")` gives them.
+//! From image bytes to RGB pixels, as Pillow's `Image.open(…).convert("RGB")` gives them, or to a
+//! [`Picture`] as `Image.open(…)` alone does.
 //!
 //! The format is told from the content, never from the name. Dimensions are checked in the header,
 //! before pixels are allocated. A truncated or corrupt file is an error, never a half-gray image.
@@ -13,18 +14,24 @@
 //! | GIF, APNG, animated WebP | the first frame |
 //!
 //! Against Pillow 13: PNG, BMP, GIF and 8-bit TIFF are equal; JPEG differs by at most 4 levels
-//! (another inverse DCT and chroma filter), CMYK TIFF by 1. A GIF whose first frame does not cover
+//! (another inverse DCT and chroma filter). A GIF whose first frame does not cover
 //! its screen is black around it, where Pillow takes a palette color. Not supported: palette and
 //! float TIFF.
 
 mod jpeg;
+mod mode;
+pub mod picture;
+mod tiff;
 
 use std::io::Cursor;
 use std::path::Path;
 
 use ::image::metadata::Orientation;
-use ::image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, RgbImage};
+use ::image::{ColorType, DynamicImage, ExtendedColorType, ImageDecoder, ImageFormat};
+use ::image::{ImageReader, RgbImage};
 
+use self::mode::Stored;
+use self::picture::Picture;
 use super::IoError;
 
 /// The most pixels an image may have unless the caller says otherwise: 64 million.
@@ -148,19 +155,29 @@ pub fn decode_rgb_within(
     exif: Exif,
     max_pixels: u64,
 ) -> Result<RgbImage, DecodeError> {
+    Ok(decode_within(bytes, exif, max_pixels)?.into_rgb())
+}
+
+/// Decodes an image of at most [`MAX_PIXELS`] to what Pillow's `Image.open` holds.
+///
+/// # Errors
+///
+/// Those of [`decode_rgb`].
+pub fn decode(bytes: &[u8], exif: Exif) -> Result<Picture, DecodeError> {
+    decode_within(bytes, exif, MAX_PIXELS)
+}
+
+fn decode_within(bytes: &[u8], exif: Exif, max_pixels: u64) -> Result<Picture, DecodeError> {
     let (format, name) = sniff(bytes)?;
-    let (image, orientation) = match format {
-        ImageFormat::Jpeg => {
-            let (image, orientation) = jpeg::decode(bytes, max_pixels)?;
-            (DynamicImage::ImageRgb8(image), orientation)
-        }
+    let (picture, orientation) = match format {
+        ImageFormat::Jpeg => jpeg::decode(bytes, max_pixels)?,
         _ => decode_other(bytes, format, name, max_pixels)?,
     };
-    let mut image = DynamicImage::ImageRgb8(rgb_as_pillow(image, name, is_gray16_png(bytes))?);
-    if exif == Exif::Apply || format == ImageFormat::Tiff {
-        image.apply_orientation(orientation);
-    }
-    Ok(image.into_rgb8())
+    Ok(if exif == Exif::Apply || format == ImageFormat::Tiff {
+        picture.turned(orientation)
+    } else {
+        picture
+    })
 }
 
 /// Reads and decodes an image file of at most [`MAX_FILE_BYTES`].
@@ -169,8 +186,17 @@ pub fn decode_rgb_within(
 ///
 /// [`IoError::Image`] with the [`DecodeError`], or what [`super::read_at_most`] says.
 pub fn read_rgb(path: &Path, exif: Exif) -> Result<RgbImage, IoError> {
+    Ok(read(path, exif)?.into_rgb())
+}
+
+/// [`read_rgb`] before it is RGB.
+///
+/// # Errors
+///
+/// Those of [`read_rgb`].
+pub fn read(path: &Path, exif: Exif) -> Result<Picture, IoError> {
     let bytes = super::read_at_most(path, MAX_FILE_BYTES)?;
-    decode_rgb(&bytes, exif).map_err(|source| IoError::Image {
+    decode(&bytes, exif).map_err(|source| IoError::Image {
         path: path.to_owned(),
         source,
     })
@@ -265,7 +291,7 @@ fn decode_other(
     format: ImageFormat,
     name: &'static str,
     max_pixels: u64,
-) -> Result<(DynamicImage, Orientation), DecodeError> {
+) -> Result<(Picture, Orientation), DecodeError> {
     if format == ImageFormat::WebP {
         check_riff_length(bytes)?;
     }
@@ -290,8 +316,16 @@ fn decode_other(
     }
     decoder.set_limits(limits).map_err(error)?;
     let orientation = decoder.orientation().map_err(error)?;
+    let original = decoder.original_color_type();
+    if matches!(
+        original,
+        ExtendedColorType::Cmyk8 | ExtendedColorType::Cmyk16
+    ) {
+        return Ok((tiff::cmyk(bytes, max_pixels)?, orientation));
+    }
     let image = DynamicImage::from_decoder(decoder).map_err(error)?;
-    Ok((image, orientation))
+    let picture = Stored::of(bytes, format, original).picture(image, name)?;
+    Ok((picture, orientation))
 }
 
 /// A WebP file says its length in its first 8 bytes.
@@ -334,52 +368,6 @@ fn png_size(bytes: &[u8]) -> Option<(u64, u64)> {
     let height = rest.first_chunk::<4>()?;
     let size = [*width, *height].map(|field| u64::from(u32::from_be_bytes(field)));
     bytes.starts_with(b"\x89PNG").then_some((size[0], size[1]))
-}
-
-/// Whether the bytes are a PNG of 16-bit gray: a transparent gray value makes the decoder say
-/// gray and alpha, which Pillow converts otherwise.
-fn is_gray16_png(bytes: &[u8]) -> bool {
-    bytes.starts_with(b"\x89PNG") && bytes.get(24..26) == Some(&[16, 0])
-}
-
-/// `convert("RGB")` of Pillow 13.
-///
-/// Source: `PngImagePlugin._MODES` (16-bit color is unpacked by its high byte) and `I;16` to `L`
-/// in `Convert.c` (clips).
-fn rgb_as_pillow(
-    image: DynamicImage,
-    format: &'static str,
-    gray16: bool,
-) -> Result<RgbImage, DecodeError> {
-    let (width, height) = (image.width(), image.height());
-    let high = |value: u16| (value >> 8) as u8;
-    let clip = |value: u16| value.min(255) as u8;
-    let pixels: Vec<u8> = match image {
-        DynamicImage::ImageRgb8(image) => return Ok(image),
-        DynamicImage::ImageLuma8(image) => image.iter().flat_map(|v| [*v; 3]).collect(),
-        DynamicImage::ImageLumaA8(image) => image.pixels().flat_map(|p| [p[0]; 3]).collect(),
-        DynamicImage::ImageRgba8(image) => {
-            image.pixels().flat_map(|p| [p[0], p[1], p[2]]).collect()
-        }
-        DynamicImage::ImageLuma16(image) => image.iter().flat_map(|v| [clip(*v); 3]).collect(),
-        DynamicImage::ImageLumaA16(image) if gray16 => {
-            image.pixels().flat_map(|p| [clip(p[0]); 3]).collect()
-        }
-        DynamicImage::ImageLumaA16(image) => image.pixels().flat_map(|p| [high(p[0]); 3]).collect(),
-        DynamicImage::ImageRgb16(image) => image.iter().map(|v| high(*v)).collect(),
-        DynamicImage::ImageRgba16(image) => {
-            let rgb = |p: &::image::Rgba<u16>| [high(p[0]), high(p[1]), high(p[2])];
-            image.pixels().flat_map(rgb).collect()
-        }
-        _ => {
-            return Err(DecodeError::Unsupported {
-                format,
-                what: "with floating-point samples".to_owned(),
-            });
-        }
-    };
-    let bytes = pixels.len();
-    RgbImage::from_raw(width, height, pixels).ok_or(DecodeError::Truncated { format, bytes })
 }
 
 #[cfg(test)]

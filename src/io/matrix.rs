@@ -89,10 +89,15 @@ pub enum MatrixError {
     },
 
     /// A value that cannot be computed with.
-    #[error("row {row}, column {column} is {value}: embed that example again or drop it")]
+    #[error(
+        "row {row}{}, column {column} is {value}: embed that example again or drop it",
+        .id.as_ref().map_or_else(String::new, |id| format!(" ({id})"))
+    )]
     NonFinite {
         /// Zero-based row.
         row: usize,
+        /// The id of that row, where there are ids.
+        id: Option<String>,
         /// Zero-based column.
         column: usize,
         /// The value, NaN or infinite as `f32`.
@@ -204,8 +209,31 @@ fn is_safetensors(bytes: &[u8]) -> bool {
 
 fn parse(bytes: &[u8]) -> Result<(Array2<f32>, Option<Vec<String>>), MatrixError> {
     let found = describe(bytes)?;
-    let matrix = matrix(&bytes[found.data], &found.shape, found.layout)?;
-    Ok((matrix, found.ids))
+    let matrix = matrix(&bytes[found.data], &found.shape, found.layout);
+    match matrix {
+        Ok(matrix) => Ok((matrix, found.ids)),
+        Err(error) => Err(error.named(found.ids.as_deref())),
+    }
+}
+
+impl MatrixError {
+    /// With the id of the row, where there are ids.
+    fn named(self, ids: Option<&[String]>) -> Self {
+        match self {
+            Self::NonFinite {
+                row,
+                id: None,
+                column,
+                value,
+            } => Self::NonFinite {
+                row,
+                id: ids.and_then(|ids| ids.get(row)).cloned(),
+                column,
+                value,
+            },
+            other => other,
+        }
+    }
 }
 
 /// What a file says of its matrix.
@@ -398,7 +426,12 @@ fn finite(value: f32, row: usize, column: usize) -> Result<f32, MatrixError> {
     if value.is_finite() {
         return Ok(value);
     }
-    Err(MatrixError::NonFinite { row, column, value })
+    Err(MatrixError::NonFinite {
+        row,
+        id: None,
+        column,
+        value,
+    })
 }
 
 #[cfg(test)]

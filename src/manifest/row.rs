@@ -65,11 +65,11 @@ pub struct Row {
     pub mode: Option<u32>,
     /// Alignment with the mode's direction; larger is harder.
     pub alignment: Option<f64>,
-    /// The alignment a generated image had to reach.
+    /// The alignment an image that was added had to reach.
     pub threshold: Option<f64>,
     /// Cosine with the own class's reference caption.
     pub class_similarity: Option<f64>,
-    /// Cosine with the nearest training image.
+    /// Cosine with the nearest training image, before whitening.
     pub nearest_train_similarity: Option<f64>,
     /// Seed of the noise.
     pub seed: Option<u64>,
@@ -243,6 +243,7 @@ impl Row {
             alignment: entry.alignment,
             threshold: entry.threshold,
             class_similarity: entry.class_similarity,
+            nearest_train_similarity: entry.nearest_train_similarity,
             seed: Some(entry.seed),
             steps: Some(entry.steps),
             guidance: Some(entry.guidance),
@@ -414,8 +415,10 @@ pub(super) mod tests {
             threshold: Some(-1e-7),
             class_similarity: Some(1.0 / 3.0),
             class_margin: None,
+            nearest_train_similarity: Some(0.75),
             decision: Decision::Passed,
             reason: None,
+            duplicate_of: None,
             file: Some(format!("images/cat/0/{seed:016x}.png")),
             sha256: Some(crate::io::sha256_hex(b"image")),
             steps: 20,

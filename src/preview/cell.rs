@@ -11,7 +11,7 @@ use super::text::{Style, blend, draw, wrap, wrap_at_most};
 pub enum Mark {
     /// A real image, or one not judged.
     Plain,
-    /// A generated image that counts.
+    /// An image that counts: generated, or from the pool.
     Kept,
     /// A generated image that failed a filter.
     Rejected,

@@ -1,6 +1,8 @@
-//! From a run folder to its sheets: reads `report.json` and `ledger.jsonl`, and the images they name.
+//! From a run folder to its sheets: reads `report.json`, `pool.json` and `ledger.jsonl`, and the images
+//! they name.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use image::RgbImage;
@@ -17,6 +19,7 @@ use crate::io::source::{ImageSource, Member};
 use crate::run::engine::{KEPT, REJECTED};
 use crate::run::folder::Layout;
 use crate::run::ledger::{self, Entry};
+use crate::run::pool::{Pick, Picked, Record};
 
 /// How many pictures a section shows at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,10 +104,12 @@ pub fn run(
     } else {
         vec![]
     };
+    let pool = pool(layout)?;
     let mut paths = Vec::new();
     let mut listed = Vec::new();
     for mode in &report.classes {
-        let sheet = sheet(layout, &report, mode, &entries, amounts);
+        let picked = pool.as_ref().and_then(|p| p.of(&mode.class, mode.number));
+        let sheet = sheet(layout, &report, mode, picked, &entries, amounts);
         let path = layout.preview(&mode.class, mode.number);
         write(&sheet, options, &path)?;
         let name = path
@@ -121,10 +126,24 @@ pub fn run(
     Ok(paths)
 }
 
+/// What a run took from the pool; none if it has none.
+fn pool(layout: &Layout) -> Result<Option<Record>, PreviewError> {
+    let path = layout.pool();
+    if !path.exists() {
+        return Ok(None);
+    }
+    let text = io::read_to_string(&path)?;
+    let record = serde_json::from_str(&text);
+    record
+        .map(Some)
+        .map_err(|source| PreviewError::Pool { path, source })
+}
+
 fn sheet(
     layout: &Layout,
     report: &Report,
     mode: &Mode,
+    picked: Option<&Picked>,
     entries: &[Entry],
     amounts: Amounts,
 ) -> Sheet {
@@ -169,6 +188,7 @@ fn sheet(
             amounts.real / 2,
         ),
     ];
+    sections.extend(picked.map(|picked| from_pool(layout, report, picked, amounts.kept)));
     if !kept.is_empty() || !rejected.is_empty() {
         let note = match kept.first().and_then(|e| e.threshold) {
             Some(threshold) => format!(
@@ -206,6 +226,29 @@ fn sheet(
     }
 }
 
+/// What the pool gave for a mode, hardest first.
+fn from_pool(layout: &Layout, report: &Report, picked: &Picked, most: usize) -> Section {
+    let Picked {
+        of_class,
+        picks,
+        rejected,
+        ..
+    } = picked;
+    let mut note = format!("{} of the class's {of_class}, kept", picks.len());
+    for (reason, count) in rejected {
+        let _ = write!(note, ", {count} out for {reason}");
+    }
+    Section {
+        title: "Real images from the pool".to_owned(),
+        note,
+        cells: picks
+            .iter()
+            .take(most)
+            .map(|pick| pooled(layout, report, pick))
+            .collect(),
+    }
+}
+
 /// At most `n` of a list, evenly spread over it, so that every caption has its turn.
 fn spread<'a>(entries: &'a [&'a Entry], n: usize) -> impl Iterator<Item = &'a Entry> {
     let shown = n.min(entries.len());
@@ -230,14 +273,33 @@ fn reasons(rejected: &[&Entry]) -> String {
     }
 }
 
-fn real(layout: &Layout, report: &Report, ranked: &Ranked) -> Cell {
-    let path = layout.root().join(&report.root).join(&ranked.path);
-    let image = ImageSource::new(path, ranked.member.clone());
+/// An image of the data set, and how it is turned.
+fn of_data(
+    layout: &Layout,
+    report: &Report,
+    path: &str,
+    member: Option<&Member>,
+) -> (ImageSource, Exif) {
+    let path = layout.root().join(&report.root).join(path);
     let exif = if report.exif {
         Exif::Apply
     } else {
         Exif::Ignore
     };
+    (ImageSource::new(path, member.cloned()), exif)
+}
+
+fn pooled(layout: &Layout, report: &Report, pick: &Pick) -> Cell {
+    let (image, exif) = of_data(layout, report, &pick.path, pick.member.as_ref());
+    let lines = vec![
+        pick.id.clone(),
+        format!("alignment {}", legible(pick.alignment)),
+    ];
+    picture(&image, exif, lines, Mark::Kept)
+}
+
+fn real(layout: &Layout, report: &Report, ranked: &Ranked) -> Cell {
+    let (image, exif) = of_data(layout, report, &ranked.path, ranked.member.as_ref());
     let mut lines = vec![
         ranked.id.clone(),
         format!("alignment {}", legible(ranked.alignment)),
@@ -261,6 +323,7 @@ fn generated(layout: &Layout, entry: &Entry, mark: Mark) -> Cell {
             ("class", Some(margin)) => format!("reason: class, by {margin:.3}"),
             _ => format!("reason: {reason}"),
         });
+        lines.extend(entry.duplicate_of.as_ref().map(|id| format!("of {id}")));
     }
     let path = layout
         .root()

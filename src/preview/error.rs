@@ -24,6 +24,16 @@ pub enum PreviewError {
         source: serde_json::Error,
     },
 
+    /// `pool.json` is not one.
+    #[error("{} is not the record of a pool of this version: run the same command again", path.display())]
+    Pool {
+        /// The file.
+        path: PathBuf,
+        /// What the JSON reader said.
+        #[source]
+        source: serde_json::Error,
+    },
+
     /// The ledger is damaged.
     #[error(transparent)]
     Ledger(#[from] LedgerError),

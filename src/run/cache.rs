@@ -1,7 +1,7 @@
 //! Embeddings that are not made twice: `embeddings/SPLIT.safetensors` and `SPLIT.keys.json`.
 //!
 //! A row is keyed by the SHA-256 of its image's bytes and the fingerprint of the encoder, so a changed
-//! image or model is embedded again and nothing else is.
+//! image or model is embedded again and nothing else is; a renamed image keeps its row.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -27,13 +27,31 @@ pub enum CacheError {
     #[error(transparent)]
     Io(#[from] IoError),
     /// An image could not be decoded.
-    #[error("{} could not be decoded: replace it or take it out of the data set", image.display())]
+    #[error(
+        "{} could not be decoded: replace it, take it out of the data set, or pass over such images \
+         with --on-bad-image skip",
+        image.display()
+    )]
     Decode {
         /// The image.
         image: PathBuf,
         /// What is wrong with it.
         #[source]
         source: DecodeError,
+    },
+    /// More images than allowed cannot be used.
+    #[error(
+        "more than {limit} of {images} images cannot be used: mend them, take them out of the data \
+         set, or raise --max-bad; the first are\n  {}",
+        .first.join("\n  ")
+    )]
+    TooManyBad {
+        /// How many may be passed over.
+        limit: usize,
+        /// Images of the data set.
+        images: usize,
+        /// The first of them, each with its reason.
+        first: Vec<String>,
     },
     /// The encoder failed.
     #[error(transparent)]
@@ -54,12 +72,23 @@ struct Keys {
     sha256: Vec<String>,
 }
 
+/// What a cache holds.
+#[derive(Debug, Default)]
+struct Stored {
+    /// By the SHA-256 of the image.
+    rows: BTreeMap<String, Vec<f32>>,
+    ids: Vec<String>,
+    sha256: Vec<String>,
+}
+
 /// A split, embedded.
 #[derive(Debug, Clone)]
 pub struct Embedded {
-    /// One row an image, in the order of the images.
+    /// Which of the images have a row: all that can be used.
+    pub rows: Vec<usize>,
+    /// One row each, in their order.
     pub embeddings: Embeddings,
-    /// SHA-256 of every image's file.
+    /// SHA-256 of the file of each.
     pub sha256: Vec<String>,
     /// Rows that were not in the cache.
     pub fresh: usize,
@@ -84,17 +113,21 @@ impl Place {
     }
 
     /// What is there and was made by this encoder; nothing if the files do not belong together.
-    fn load(&self, fingerprint: &str) -> BTreeMap<String, Vec<f32>> {
+    fn load(&self, fingerprint: &str) -> Stored {
         let keys = io::read_to_string(&self.keys).ok();
         let keys = keys.and_then(|text| serde_json::from_str::<Keys>(&text).ok());
-        match (keys, io::matrix::read(&self.matrix)) {
-            (Some(keys), Ok(matrix))
+        match (keys, io::matrix::read_keyed(&self.matrix)) {
+            (Some(keys), Ok((matrix, ids)))
                 if keys.fingerprint == fingerprint && keys.sha256.len() == matrix.nrows() =>
             {
                 let rows = matrix.outer_iter().map(|row| row.to_vec());
-                keys.sha256.into_iter().zip(rows).collect()
+                Stored {
+                    rows: keys.sha256.iter().cloned().zip(rows).collect(),
+                    ids: ids.unwrap_or_default(),
+                    sha256: keys.sha256,
+                }
             }
-            _ => BTreeMap::new(),
+            _ => Stored::default(),
         }
     }
 
@@ -123,7 +156,9 @@ impl Place {
 
 /// Embeds images, taking from the cache what it has; none if `stop` asked to end in between.
 ///
-/// `images` are ids and where they lie. `progress` is told after every chunk how many are done.
+/// `images` are ids and where they lie. `bad` hears of every image that cannot be used, in order: it
+/// gives an error to end with, or leaves the image out. `progress` is told after every chunk how many
+/// are done.
 ///
 /// # Errors
 ///
@@ -133,20 +168,23 @@ pub fn embed(
     images: &[(String, ImageSource)],
     exif: Exif,
     encoder: &dyn ImageEncoder,
+    bad: &mut dyn FnMut(usize, CacheError) -> Result<(), CacheError>,
     stop: &dyn Fn() -> bool,
     progress: &mut dyn FnMut(usize),
 ) -> Result<Option<Embedded>, CacheError> {
     let fingerprint = format!("{} {exif:?}", encoder.fingerprint());
     let dim = encoder.dim();
-    let known = place.load(&fingerprint);
+    let stored = place.load(&fingerprint);
+    let known = &stored.rows;
     let mut matrix = Array2::zeros((images.len(), dim));
     let mut sha256 = Vec::with_capacity(images.len());
+    let mut usable = Vec::with_capacity(images.len());
     let mut fresh = 0;
     for (chunk, start) in images.chunks(CHUNK).zip((0..).step_by(CHUNK)) {
         if stop() {
             return Ok(None);
         }
-        let read: Vec<(String, Option<RgbImage>)> = chunk
+        let read: Vec<Result<(String, Option<RgbImage>), CacheError>> = chunk
             .par_iter()
             .map(|(_, image)| {
                 let bytes = image.bytes()?;
@@ -163,23 +201,31 @@ pub fn embed(
                 };
                 Ok((sha, pixels))
             })
-            .collect::<Result<_, CacheError>>()?;
+            .collect();
         let mut missing = Vec::new();
         let mut pictures = Vec::new();
-        for (offset, (sha, image)) in read.into_iter().enumerate() {
+        for (index, read) in (start..).zip(read) {
+            let (sha, image) = match read {
+                Ok(read) => read,
+                Err(error) => {
+                    bad(index, error)?;
+                    continue;
+                }
+            };
             match image {
                 Some(image) => {
-                    missing.push(start + offset);
+                    missing.push(index);
                     pictures.push(image);
                 }
                 None => {
                     if let Some(row) = known.get(&sha) {
                         matrix
-                            .row_mut(start + offset)
+                            .row_mut(index)
                             .assign(&ndarray::ArrayView1::from(row));
                     }
                 }
             }
+            usable.push(index);
             sha256.push(sha);
         }
         if !pictures.is_empty() {
@@ -199,8 +245,12 @@ pub fn embed(
         }
         progress(start + chunk.len());
     }
-    let ids: Vec<String> = images.iter().map(|(id, _)| id.clone()).collect();
-    if fresh > 0 || known.len() != images.len() {
+    if usable.len() < images.len() {
+        matrix = matrix.select(Axis(0), &usable);
+    }
+    let ids: Vec<String> = usable.iter().map(|&at| images[at].0.clone()).collect();
+    // Also where nothing is new: an image may have another name or place now.
+    if !ids.is_empty() && (fresh > 0 || stored.ids != ids || stored.sha256 != sha256) {
         if let Some(folder) = place.matrix.parent() {
             io::create_dir_all(folder)?;
         }
@@ -208,6 +258,7 @@ pub fn embed(
     }
     let space = encoder.fingerprint().to_owned();
     Ok(Some(Embedded {
+        rows: usable,
         embeddings: Embeddings { ids, matrix, space },
         sha256,
         fresh,
@@ -252,6 +303,7 @@ mod tests {
             &images,
             Exif::Apply,
             encoder,
+            &mut |_, error| Err(error),
             &|| false,
             &mut |_| {},
         );
@@ -283,6 +335,38 @@ mod tests {
     }
 
     #[test]
+    fn a_renamed_image_keeps_its_row_under_its_new_name() {
+        let folder = tempfile::tempdir().unwrap();
+        for (i, name) in ["a.png", "b.png"].iter().enumerate() {
+            let image = RgbImage::from_pixel(2, 2, image::Rgb([i as u8, 5, 7]));
+            image.save(folder.path().join(name)).unwrap();
+        }
+        let encoder = Colour(Cell::new(0), "a");
+        let place = Place::new(&folder.path().join("cache"), "val");
+        let run = |names: [&str; 2]| {
+            let images = names.map(|name| {
+                let source = ImageSource::new(folder.path().join(name), None);
+                (name.to_owned(), source)
+            });
+            let embedded = embed(
+                &place,
+                &images,
+                Exif::Apply,
+                &encoder,
+                &|| false,
+                &mut |_| {},
+            );
+            let (stored, ids) = io::matrix::read_keyed(&place.matrix).unwrap();
+            assert_eq!(stored, embedded.unwrap().unwrap().embeddings.matrix);
+            assert_eq!(ids.unwrap(), names);
+        };
+        run(["a.png", "b.png"]);
+        std::fs::rename(folder.path().join("a.png"), folder.path().join("c.png")).unwrap();
+        run(["b.png", "c.png"]);
+        assert_eq!(encoder.0.get(), 2, "nothing was embedded again");
+    }
+
+    #[test]
     fn a_damaged_image_is_named() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("x.png"), "no image").unwrap();
@@ -295,6 +379,7 @@ mod tests {
             &images,
             Exif::Apply,
             &encoder,
+            &mut |_, error| Err(error),
             &|| false,
             &mut |_| {},
         );
@@ -304,5 +389,55 @@ mod tests {
                 .to_string()
                 .contains("x.png could not be decoded")
         );
+    }
+
+    #[test]
+    fn what_is_passed_over_has_no_row_and_comes_back_when_mended() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let paint = |name: &str, value: u8| {
+            let image = RgbImage::from_pixel(2, 2, image::Rgb([value, 0, 0]));
+            image.save(path(name)).unwrap();
+        };
+        paint("a.png", 1);
+        std::fs::write(path("b.png"), "no image").unwrap();
+        paint("d.png", 4);
+        let images = ["a", "b", "c", "d"].map(|id| {
+            let source = ImageSource::new(path(&format!("{id}.png")), None);
+            (id.to_owned(), source)
+        });
+        let place = Place::new(&path("cache"), "val");
+        let encoder = Colour(Cell::new(0), "a");
+        let run = || {
+            let mut passed = Vec::new();
+            let embedded = embed(
+                &place,
+                &images,
+                Exif::Apply,
+                &encoder,
+                &mut |at, _| {
+                    passed.push(at);
+                    Ok(())
+                },
+                &|| false,
+                &mut |_| {},
+            );
+            (embedded.unwrap().unwrap(), passed)
+        };
+        let (embedded, passed) = run();
+        assert_eq!((passed, embedded.rows), (vec![1, 2], vec![0, 3]));
+        assert_eq!(embedded.embeddings.ids, ["a", "d"]);
+        assert_eq!(embedded.embeddings.matrix.column(0).to_vec(), [1.0, 4.0]);
+        assert_eq!(embedded.sha256.len(), 2);
+        run();
+        assert_eq!(encoder.0.get(), 2, "the good ones come from the cache");
+        paint("b.png", 2);
+        let (embedded, passed) = run();
+        assert_eq!((passed, embedded.rows), (vec![2], vec![0, 1, 3]));
+        assert_eq!(
+            embedded.embeddings.matrix.column(0).to_vec(),
+            [1.0, 2.0, 4.0]
+        );
+        assert_eq!(encoder.0.get(), 3);
     }
 }

@@ -5,23 +5,38 @@
 //! where an earlier process was killed, and a resumed run ends with the same bytes.
 //!
 //! An image is on disk, synced, before its line enters the ledger; both happen on a thread of their
-//! own, so that the sampler does not wait for PNG encoding.
+//! own, so that the sampler does not wait for PNG encoding. What is judged is what is written: an image
+//! that leaves as a JPEG is judged as the JPEG's pixels.
+//!
+//! Whether an image nearly equals one kept before is asked in plan order, within an arm. A resumed run
+//! takes the images kept before from their files, whose pixels are those that were judged.
+
+mod finish;
+mod shelf;
+mod write;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::path::PathBuf;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
 use image::RgbImage;
+use ndarray::Array1;
 
+pub use self::finish::Finish;
+
+use self::finish::Finished;
+use self::shelf::Shelf;
+use self::write::{Job, write_all};
 use super::folder::Layout;
 use super::ledger::{Decision, Entry, Ledger, LedgerError};
-use super::png::{self, DigitalSource, EncodeError, FileFormat, Marks, Parameters};
-use crate::embed::resize::{Filter, Kernel, resize};
+use super::png::EncodeError;
 use crate::embed::{EmbedError, ImageEncoder};
+use crate::filter::duplicate::{Duplicates, Found, Kept, Likeness, Thumbnail};
 use crate::filter::{Judge, Maker, Reason, Verdict};
 use crate::generate::{Arm, Attempt, GenerateError, ImageGenerator, ModePlan, Picture};
-use crate::io::{self, IoError};
+use crate::io::IoError;
+use crate::io::image::DecodeError;
 
 /// Why generation stopped short.
 #[derive(Debug, thiserror::Error)]
@@ -39,9 +54,12 @@ pub enum EngineError {
     /// An image could not be encoded.
     #[error(transparent)]
     Encode(#[from] EncodeError),
-    /// An image could not be written.
+    /// An image could not be read or written.
     #[error(transparent)]
     Io(#[from] IoError),
+    /// An image could not be read again from what it was encoded as.
+    #[error("an image cannot be read back from the JPEG it was saved as")]
+    Decode(#[from] DecodeError),
     /// The writing thread died.
     #[error("the thread that writes images died; run the same command again to go on")]
     Writer,
@@ -89,17 +107,6 @@ pub struct Recipe {
     pub model: String,
     /// Short name of the run.
     pub run_id: String,
-}
-
-/// How images leave the run.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Finish {
-    /// Width and height to resize to; none leaves the generator's.
-    pub size: Option<(u32, u32)>,
-    /// Kind of file.
-    pub format: FileFormat,
-    /// Rejected images kept per mode, in plan order.
-    pub keep_rejected: usize,
 }
 
 /// What one plan came to.
@@ -160,18 +167,38 @@ pub enum Ended {
     Stopped,
 }
 
-/// One image on its way to disk.
-struct Job {
-    entry: Entry,
-    image: Option<(PathBuf, RgbImage)>,
+/// What goes from plan to plan.
+struct Flow<'a> {
+    /// Lines of an earlier process that are not met yet, by position.
+    known: BTreeMap<u64, Entry>,
+    /// What was kept, by arm.
+    shelves: BTreeMap<Arm, Shelf>,
+    sender: SyncSender<Job>,
+    /// Attempts decided in this process.
+    fresh: u64,
+    progress: &'a mut dyn FnMut(Progress<'_>),
 }
 
-/// A judged picture.
-#[derive(Clone, Copy)]
-struct Made<'a> {
-    attempt: &'a Attempt,
+/// A picture that was made in this process.
+struct Fresh {
+    picture: Finished,
+    embedding: Array1<f32>,
     verdict: Verdict,
-    picture: &'a Picture,
+    likeness: Likeness,
+}
+
+/// What is decided of a picture.
+struct Decided {
+    reason: Option<Reason>,
+    duplicate_of: Option<String>,
+}
+
+/// What stays the same and what has become of a plan so far.
+struct Work<'a> {
+    plan: &'a ModePlan,
+    judge: &'a Judge,
+    kept: usize,
+    rejected: usize,
 }
 
 /// Everything the loop works with.
@@ -184,6 +211,10 @@ pub struct Engine<'a> {
     pub generator: &'a mut dyn ImageGenerator,
     /// Embeds them.
     pub encoder: &'a dyn ImageEncoder,
+    /// What must not be made again.
+    pub duplicates: &'a Duplicates<'a>,
+    /// Images that are kept already, not by this loop.
+    pub kept: Kept,
     /// What to record.
     pub recipe: &'a Recipe,
     /// How images leave.
@@ -208,18 +239,23 @@ impl Engine<'_> {
     ) -> Result<Ended, EngineError> {
         let path = self.layout.ledger();
         let (ledger, known) = Ledger::open(&path)?;
-        let mut known: BTreeMap<u64, Entry> = known.into_iter().map(|e| (e.attempt, e)).collect();
+        let known: BTreeMap<u64, Entry> = known.into_iter().map(|e| (e.attempt, e)).collect();
         // Two batches may wait to be written; beyond that the sampler waits.
         let (sender, receiver) = sync_channel(2 * self.generator.batch().max(1));
         let recipe = self.recipe.clone();
-        let format = self.finish.format;
-        let writer = thread::spawn(move || write_all(ledger, &receiver, &recipe, format));
-        let mut fresh = 0;
+        let writer = thread::spawn(move || write_all(ledger, &receiver, &recipe));
+        let mut flow = Flow {
+            known,
+            shelves: BTreeMap::from([(Arm::Hard, Shelf::new(std::mem::take(&mut self.kept)))]),
+            sender,
+            fresh: 0,
+            progress,
+        };
         let mut outcomes = Vec::new();
         let mut ended = Ok(());
         let mut stopped = false;
         for (plan, judge) in plans.iter().zip(judges) {
-            match self.work_off(plan, judge, &mut known, &sender, &mut fresh, progress) {
+            match self.work_off(plan, judge, &mut flow) {
                 Ok(Some(outcome)) => outcomes.push(outcome),
                 Ok(None) => {
                     stopped = true;
@@ -231,7 +267,7 @@ impl Engine<'_> {
                 }
             }
         }
-        drop(sender);
+        drop(flow);
         // The writer's own failure is the cause when the channel closed early.
         let hashes = writer.join().map_err(|_panic| EngineError::Writer)??;
         ended?;
@@ -254,16 +290,26 @@ impl Engine<'_> {
         &mut self,
         plan: &ModePlan,
         judge: &Judge,
-        known: &mut BTreeMap<u64, Entry>,
-        sender: &SyncSender<Job>,
-        fresh: &mut u64,
-        progress: &mut dyn FnMut(Progress<'_>),
+        flow: &mut Flow<'_>,
     ) -> Result<Option<ModeOutcome>, EngineError> {
+        let Flow {
+            known,
+            shelves,
+            sender,
+            fresh,
+            progress,
+        } = flow;
+        let shelf = shelves.entry(plan.arm).or_default();
         let block = self.generator.batch().max(1) as u64;
         let mut entries: Vec<Entry> = Vec::new();
-        let (mut kept, mut rejected) = (0, 0);
+        let mut work = Work {
+            plan,
+            judge,
+            kept: 0,
+            rejected: 0,
+        };
         let mut start = 0;
-        while start < plan.budget && kept < plan.quota {
+        while start < plan.budget && work.kept < plan.quota {
             let end = (start + block).min(plan.budget);
             let attempts: Vec<Attempt> = (start..end).map(|j| plan.attempt(self.seed, j)).collect();
             let missing: Vec<Attempt> = attempts
@@ -271,24 +317,9 @@ impl Engine<'_> {
                 .filter(|a| !known.contains_key(&a.position))
                 .cloned()
                 .collect();
-            let mut made = BTreeMap::new();
-            if !missing.is_empty() {
-                let Some(pictures) = self.generator.generate(&missing, self.stop)? else {
-                    return Ok(None);
-                };
-                let pictures: Vec<Picture> =
-                    pictures.into_iter().map(|p| self.finished(p)).collect();
-                let images: Vec<RgbImage> = pictures.iter().map(|p| p.image.clone()).collect();
-                let embeddings = self.encoder.encode_images(&images)?;
-                for (row, (attempt, picture)) in missing.iter().zip(pictures).enumerate() {
-                    let maker = Maker {
-                        finite: picture.finite,
-                        flagged: picture.flagged,
-                    };
-                    let verdict = judge.judge(&picture.image, maker, embeddings.row(row));
-                    made.insert(attempt.position, (verdict, picture));
-                }
-            }
+            let Some(mut made) = self.make(&missing, judge)? else {
+                return Ok(None);
+            };
             for attempt in &attempts {
                 let entry = if let Some(entry) = known.remove(&attempt.position) {
                     if entry.id != attempt.id {
@@ -299,9 +330,12 @@ impl Engine<'_> {
                             expected: attempt.id.clone(),
                         });
                     }
+                    if let Some(file) = kept_file(&entry) {
+                        shelf.wait(&entry.id, self.layout.root().join(file));
+                    }
                     entry
                 } else {
-                    let Some((verdict, picture)) = made.remove(&attempt.position) else {
+                    let Some(picture) = made.remove(&attempt.position) else {
                         return Err(GenerateError::Other {
                             reason: format!(
                                 "no picture came back for attempt {}",
@@ -310,69 +344,147 @@ impl Engine<'_> {
                         }
                         .into());
                     };
-                    let made = Made {
-                        attempt,
-                        verdict,
-                        picture: &picture,
-                    };
-                    let (entry, target) = self.entry(plan, judge, made, kept, rejected);
-                    let job = Job {
-                        entry: entry.clone(),
-                        image: target.map(|path| (path, picture.image)),
-                    };
+                    let job = self.decide(&work, attempt, picture, shelf)?;
+                    let entry = job.entry.clone();
                     sender.send(job).map_err(|_closed| EngineError::Writer)?;
                     *fresh += 1;
                     entry
                 };
-                kept += usize::from(entry.status == KEPT || entry.status == CONTROL);
-                rejected += usize::from(entry.status == REJECTED);
+                work.kept += usize::from(entry.status == KEPT || entry.status == CONTROL);
+                work.rejected += usize::from(entry.status == REJECTED);
                 entries.push(entry);
             }
             progress(Progress {
                 plan,
                 attempted: end,
-                kept,
+                kept: work.kept,
                 fresh: *fresh,
             });
             start = end;
         }
         Ok(Some(ModeOutcome {
             entries,
-            met: kept >= plan.quota,
+            met: work.kept >= plan.quota,
         }))
     }
 
-    /// The ledger's line for a picture, and where the picture goes if it is written.
-    fn entry(
-        &self,
-        plan: &ModePlan,
+    /// Makes and judges pictures, by position; none if asked to stop.
+    fn make(
+        &mut self,
+        attempts: &[Attempt],
         judge: &Judge,
-        made: Made<'_>,
-        kept: usize,
-        rejected: usize,
-    ) -> (Entry, Option<PathBuf>) {
-        let Made {
-            attempt,
-            verdict,
-            picture,
-        } = made;
-        let control = plan.arm != Arm::Hard;
+    ) -> Result<Option<BTreeMap<u64, Fresh>>, EngineError> {
+        let mut made = BTreeMap::new();
+        if attempts.is_empty() {
+            return Ok(Some(made));
+        }
+        let Some(pictures) = self.generator.generate(attempts, self.stop)? else {
+            return Ok(None);
+        };
+        let pictures: Vec<Finished> = pictures
+            .into_iter()
+            .map(|picture| self.finish.finished(picture))
+            .collect::<Result<_, _>>()?;
+        let images: Vec<RgbImage> = pictures.iter().map(|p| p.picture.image.clone()).collect();
+        let embeddings = self.encoder.encode_images(&images)?;
+        let likenesses = self.duplicates.likenesses(embeddings.view());
+        let each = attempts.iter().zip(pictures).zip(likenesses);
+        for (((attempt, picture), likeness), embedding) in each.zip(embeddings.outer_iter()) {
+            let Picture {
+                image,
+                finite,
+                flagged,
+            } = &picture.picture;
+            let (finite, flagged) = (*finite, *flagged);
+            let verdict = judge.judge(image, Maker { finite, flagged }, embedding);
+            let embedding = embedding.to_owned();
+            let fresh = Fresh {
+                picture,
+                embedding,
+                verdict,
+                likeness,
+            };
+            made.insert(attempt.position, fresh);
+        }
+        Ok(Some(made))
+    }
+
+    /// The ledger's line for a picture, and the picture if it is written.
+    fn decide(
+        &self,
+        work: &Work<'_>,
+        attempt: &Attempt,
+        fresh: Fresh,
+        shelf: &mut Shelf,
+    ) -> Result<Job, EngineError> {
+        let control = work.plan.arm != Arm::Hard;
         // Alignment and class are what a control is there to differ in.
         let aims = |r: &Reason| matches!(r, Reason::Alignment | Reason::Class);
-        let reason = verdict.reason.filter(|r| !(control && aims(r)));
+        let mut decided = Decided {
+            reason: fresh.verdict.reason.filter(|r| !(control && aims(r))),
+            duplicate_of: None,
+        };
+        let mut thumbnail = None;
+        if decided.reason.is_none() {
+            let of_it = Thumbnail::of(&fresh.picture.picture.image);
+            if let Some(Found { against, id }) = self.duplicate(&fresh, &of_it, shelf)? {
+                decided.reason = Some(against.reason());
+                decided.duplicate_of = Some(id);
+            }
+            thumbnail = Some(of_it);
+        }
+        let entry = self.entry(work, attempt, &fresh, decided);
+        if let Some(thumbnail) = thumbnail.filter(|_| kept_file(&entry).is_some()) {
+            shelf.add(entry.id.clone(), fresh.embedding.view(), thumbnail);
+        }
+        let image = entry
+            .file
+            .as_ref()
+            .map(|file| (self.layout.root().join(file), fresh.picture.into_body()));
+        Ok(Job { entry, image })
+    }
+
+    /// What a picture nearly equals, if anything.
+    fn duplicate(
+        &self,
+        fresh: &Fresh,
+        thumbnail: &Thumbnail,
+        shelf: &mut Shelf,
+    ) -> Result<Option<Found>, EngineError> {
+        let duplicates = self.duplicates;
+        if let Some(found) = duplicates.of_known(&fresh.likeness, thumbnail)? {
+            return Ok(Some(found));
+        }
+        if !duplicates.options().kept {
+            return Ok(None);
+        }
+        let kept = shelf.filled(self.encoder)?;
+        Ok(duplicates.of_kept(fresh.embedding.view(), thumbnail, kept))
+    }
+
+    /// The ledger's line for a picture.
+    fn entry(&self, work: &Work<'_>, attempt: &Attempt, fresh: &Fresh, decided: Decided) -> Entry {
+        let Work {
+            plan,
+            judge,
+            kept,
+            rejected,
+        } = work;
+        let Decided {
+            reason,
+            duplicate_of,
+        } = decided;
+        let control = plan.arm != Arm::Hard;
         let status = match (reason, control) {
             (Some(_), _) => REJECTED,
-            (None, _) if kept >= plan.quota => SURPLUS,
+            (None, _) if *kept >= plan.quota => SURPLUS,
             (None, true) => CONTROL,
             (None, false) => KEPT,
         };
-        let (width, height) = picture.image.dimensions();
-        let target = self.target(plan, attempt, status, rejected);
-        let file = target
-            .as_deref()
-            .and_then(|path| self.layout.relative(path));
-        let scores = verdict.scores;
-        let entry = Entry {
+        let (width, height) = fresh.picture.picture.image.dimensions();
+        let target = self.target(plan, attempt, status, *rejected);
+        let scores = fresh.verdict.scores;
+        Entry {
             attempt: attempt.position,
             id: attempt.id.clone(),
             class: plan.class_name.clone(),
@@ -385,15 +497,17 @@ impl Engine<'_> {
             status: status.to_owned(),
             alignment: scores.map(|s| s.alignment),
             threshold: (!control).then_some(judge.alignment.threshold),
-            class_similarity: scores.map(|s| s.class_similarity),
-            class_margin: scores.map(|s| s.class_margin),
+            class_similarity: scores.and_then(|s| s.class_similarity),
+            class_margin: scores.and_then(|s| s.class_margin),
+            nearest_train_similarity: fresh.likeness.nearest_train,
             decision: if reason.is_some() {
                 Decision::Rejected
             } else {
                 Decision::Passed
             },
             reason: reason.map(|r| r.name().to_owned()),
-            file,
+            duplicate_of,
+            file: target.and_then(|path| self.layout.relative(&path)),
             sha256: None,
             steps: self.recipe.steps,
             guidance: self.recipe.guidance,
@@ -401,18 +515,6 @@ impl Engine<'_> {
             negative_prompt: self.recipe.negative_prompt.clone(),
             width,
             height,
-        };
-        (entry, target)
-    }
-
-    /// The picture at the dataset's size: what is judged is what is written.
-    fn finished(&self, picture: Picture) -> Picture {
-        match self.finish.size {
-            Some((w, h)) if picture.image.dimensions() != (w, h) => Picture {
-                image: resize(&picture.image, w, h, Filter::Bicubic, Kernel::Pil),
-                ..picture
-            },
-            _ => picture,
         }
     }
 
@@ -440,53 +542,8 @@ impl Engine<'_> {
     }
 }
 
-/// The writing thread: image first, then its line. Gives the hashes of the files by attempt.
-fn write_all(
-    mut ledger: Ledger,
-    jobs: &Receiver<Job>,
-    recipe: &Recipe,
-    format: FileFormat,
-) -> Result<BTreeMap<u64, String>, EngineError> {
-    let mut hashes = BTreeMap::new();
-    for Job { mut entry, image } in jobs {
-        if let Some((path, image)) = image {
-            let bytes = png::encode_matching(&image, format, Some(&marks(&entry, recipe)))?;
-            write(&path, &bytes)?;
-            let hash = io::sha256_hex(&bytes);
-            hashes.insert(entry.attempt, hash.clone());
-            entry.sha256 = Some(hash);
-        }
-        ledger.append(&[entry])?;
-    }
-    Ok(hashes)
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<(), IoError> {
-    if let Some(folder) = path.parent() {
-        io::create_dir_all(folder)?;
-    }
-    io::write_atomic(path, bytes)
-}
-
-fn marks(entry: &Entry, recipe: &Recipe) -> Marks {
-    Marks {
-        parameters: Parameters {
-            caption: entry.caption.clone(),
-            negative_prompt: recipe.negative_prompt.clone(),
-            steps: recipe.steps,
-            scheduler: recipe.scheduler.clone(),
-            guidance: recipe.guidance,
-            seed: entry.seed,
-            width: entry.width,
-            height: entry.height,
-            model: recipe.model.clone(),
-        },
-        hardlight: serde_json::json!({
-            "schema": 1, "run": recipe.run_id, "id": entry.id, "class": entry.class,
-            "mode": entry.mode, "arm": entry.arm, "caption": entry.caption, "index": entry.index,
-            "seed": entry.seed, "alignment": entry.alignment,
-            "class_similarity": entry.class_similarity,
-        }),
-        source: DigitalSource::TrainedAlgorithmicMedia,
-    }
+/// The file of an image that later ones are compared with.
+fn kept_file(entry: &Entry) -> Option<&str> {
+    let kept = entry.status == KEPT || entry.status == CONTROL;
+    entry.file.as_deref().filter(|_| kept)
 }

@@ -36,8 +36,10 @@ const RESULTS: &[&str] = &[
     "ledger.jsonl",
     "ledger.parquet",
     "manifest",
+    "pool.json",
     "previews",
     "rejected",
+    "report",
     "report.json",
     "retraining.json",
     "run.log",
@@ -53,6 +55,7 @@ const FOLDERS: &[&str] = &[
     "manifest",
     "previews",
     "rejected",
+    "report",
 ];
 
 /// How the names of temporary files begin; see [`crate::io::write_atomic`].

@@ -74,10 +74,14 @@ pub struct Entry {
     pub class_similarity: Option<f64>,
     /// That cosine less the largest with another class's.
     pub class_margin: Option<f64>,
+    /// Cosine with the nearest training image.
+    pub nearest_train_similarity: Option<f64>,
     /// Whether it may be used.
     pub decision: Decision,
     /// The first filter it failed.
     pub reason: Option<String>,
+    /// Id of the image that it is a near-duplicate of, where that is the reason.
+    pub duplicate_of: Option<String>,
     /// Path of the image in the run folder, with `/`; none when it was not written.
     pub file: Option<String>,
     /// SHA-256 of that file, in hexadecimal.
@@ -104,6 +108,7 @@ impl Entry {
             ("threshold", self.threshold),
             ("class_similarity", self.class_similarity),
             ("class_margin", self.class_margin),
+            ("nearest_train_similarity", self.nearest_train_similarity),
             ("guidance", Some(self.guidance)),
         ]
         .into_iter()

@@ -2,8 +2,9 @@
 //!
 //! - [`folder`], [`lock`], [`settings_diff`]: a folder that belongs to one run and refuses another.
 //! - [`ledger`]: every attempt, crash-safe; [`png`]: generated images as files.
-//! - [`engine`]: the loop that fills quotas from plans; [`cache`]: embeddings that are not made twice.
-//! - [`settings`]: what a run is told, in one TOML file.
+//! - [`engine`]: the loop that fills quotas from plans; [`pool`]: real images before any are generated.
+//! - [`cache`]: embeddings that are not made twice.
+//! - [`settings`]: what a run is told, in one TOML file; [`skipped`]: images that cannot be used.
 //!
 //! May import every room above: `io`, `dataset`, `embed`, `direction`, `caption`, `generate`,
 //! `filter`.
@@ -17,5 +18,7 @@ pub mod ledger;
 pub mod lock;
 pub mod look;
 pub mod png;
+pub mod pool;
 pub mod settings;
 pub mod settings_diff;
+pub mod skipped;

@@ -321,7 +321,18 @@ pub fn encode_jpeg(image: &RgbImage, marks: Option<&Marks>) -> Result<Vec<u8>, E
             height,
             source,
         })?;
-    let Some(marks) = marks else { return Ok(bytes) };
+    match marks {
+        Some(marks) => mark_jpeg(bytes, marks),
+        None => Ok(bytes),
+    }
+}
+
+/// Adds marks to a JPEG that [`encode_jpeg`] made without; its pixels stay.
+///
+/// # Errors
+///
+/// [`EncodeError::TooLong`].
+pub fn mark_jpeg(mut bytes: Vec<u8>, marks: &Marks) -> Result<Vec<u8>, EncodeError> {
     let mut segments = Vec::new();
     let comment = exif_comment(&marks.parameters.to_string());
     segment(&mut segments, APP1, "the EXIF comment", &[&comment])?;

@@ -1,12 +1,18 @@
 //! What a run is told: one TOML file, every key with a default.
 
+mod input;
+
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::Layout;
+use super::skipped::{MaxBad, OnBadImage};
+use crate::dataset::{Layout, ScoreRule, Split};
 use crate::direction::{DirectionError, FitOptions};
+use crate::filter::duplicate::DuplicateOptions;
 use crate::io::{self, IoError};
+
+pub use input::{Otherwise, Resampling, ResizeTo, Sides};
 
 /// The commented settings file that `hardlight init` writes.
 pub const TEMPLATE: &str = include_str!("settings.toml");
@@ -47,6 +53,17 @@ pub enum SettingsError {
         expected: &'static str,
     },
 
+    /// A split that images must not be taken from.
+    #[error(
+        "data.pool is {split}, but {reason}: put the images to choose from in a split of their own, pool"
+    )]
+    Pool {
+        /// The split.
+        split: Split,
+        /// What it is there for.
+        reason: &'static str,
+    },
+
     /// A setting of the directions is out of range.
     #[error(transparent)]
     Direction(#[from] DirectionError),
@@ -73,7 +90,7 @@ pub struct Settings {
 }
 
 /// Images, labels, predictions.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Data {
     /// An ImageFolder, or the folder that a table's paths start from.
@@ -90,10 +107,32 @@ pub struct Data {
     pub classes: Option<Vec<String>>,
     /// A table of predictions.
     pub predictions: Option<PathBuf>,
-    /// A `hardlight-cnn` folder.
+    /// The threshold of scores; none for the data's own.
+    pub score_threshold: Option<ScoreRule>,
+    /// A TorchScript file, or a `hardlight-cnn` folder.
     pub classifier: Option<PathBuf>,
+    /// The split whose hard images are added to training before any are generated.
+    pub pool: Option<Split>,
+    /// Height and width of what a TorchScript takes, px.
+    pub classifier_input: Sides,
+    /// How images get that size.
+    pub classifier_resize: Option<ResizeTo>,
+    /// How they are resampled.
+    pub classifier_filter: Resampling,
+    /// Mean of the channels, from 0 to 1.
+    pub classifier_mean: [f64; 3],
+    /// Standard deviation of the channels, from 0 to 1.
+    pub classifier_std: [f64; 3],
+    /// Images that it is given at once.
+    pub classifier_batch: usize,
+    /// Which of its logits is the score of class 1, from 0; none for a logit a class.
+    pub classifier_output: Option<usize>,
     /// Whether EXIF orientation is obeyed.
     pub exif: bool,
+    /// What an image that cannot be used does.
+    pub on_bad_image: OnBadImage,
+    /// How many may be passed over.
+    pub max_bad: MaxBad,
 }
 
 impl Default for Data {
@@ -106,8 +145,19 @@ impl Default for Data {
             table: None,
             classes: None,
             predictions: None,
+            score_threshold: None,
             classifier: None,
+            pool: None,
+            classifier_input: Sides::Square(224),
+            classifier_resize: None,
+            classifier_filter: Resampling::Bilinear,
+            classifier_mean: [0.485, 0.456, 0.406],
+            classifier_std: [0.229, 0.224, 0.225],
+            classifier_batch: 32,
+            classifier_output: None,
             exif: true,
+            on_bad_image: OnBadImage::default(),
+            max_bad: MaxBad::default(),
         }
     }
 }
@@ -118,15 +168,21 @@ impl Default for Data {
 pub struct Embed {
     /// A Transformers `CLIPModel` folder.
     pub clip: Option<PathBuf>,
+    /// Embeddings that `clip` made before, a row an example.
+    pub embeddings: Option<PathBuf>,
     /// `auto`, `clip`, `classifier`, or a matrix file.
     pub space: String,
+    /// Other spaces to compare detection in, by the same words.
+    pub compare: Vec<String>,
 }
 
 impl Default for Embed {
     fn default() -> Self {
         Self {
             clip: None,
+            embeddings: None,
             space: "auto".to_owned(),
+            compare: Vec::new(),
         }
     }
 }
@@ -215,10 +271,10 @@ impl Default for Generate {
 }
 
 impl Generate {
-    /// Attempts per failure mode at most.
-    pub fn attempts(&self) -> u64 {
+    /// Attempts at most for so many images of a failure mode.
+    pub fn attempts(&self, quota: usize) -> u64 {
         if self.budget == 0 {
-            10 * self.quota as u64
+            10 * quota as u64
         } else {
             self.budget
         }
@@ -241,6 +297,8 @@ pub struct Filter {
     pub keep_rejected: usize,
     /// Whether images are written at the data set's size and encoding.
     pub match_dataset: bool,
+    /// Which images are too much like others.
+    pub duplicate: DuplicateOptions,
 }
 
 impl Default for Filter {
@@ -252,6 +310,7 @@ impl Default for Filter {
             safety: true,
             keep_rejected: 12,
             match_dataset: false,
+            duplicate: DuplicateOptions::default(),
         }
     }
 }
@@ -290,9 +349,10 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// [`SettingsError::Range`], [`SettingsError::Direction`].
+    /// [`SettingsError::Range`], [`SettingsError::Pool`], [`SettingsError::Direction`].
     pub fn check(&self) -> Result<(), SettingsError> {
         self.direction.check()?;
+        self.data.check_classifier()?;
         let range = |key, value: String, expected| {
             Err(SettingsError::Range {
                 key,
@@ -341,7 +401,33 @@ impl Settings {
                 "a finite number",
             );
         }
-        Ok(())
+        let duplicate = &self.filter.duplicate;
+        for (key, value) in [
+            ("filter.duplicate.similarity", duplicate.similarity),
+            ("filter.duplicate.thumbnail", duplicate.thumbnail),
+        ] {
+            if !(-1.0..=1.0).contains(&value) {
+                return range(key, value.to_string(), "a number from -1 to 1");
+            }
+        }
+        let taken = match self.data.pool {
+            None | Some(Split::Pool) => None,
+            Some(Split::Train) => {
+                Some((Split::Train, "its images are in the training set already"))
+            }
+            Some(Split::Val) => Some((
+                Split::Val,
+                "directions are fitted there, and what they were fitted on must not be trained on",
+            )),
+            Some(Split::Test) => Some((
+                Split::Test,
+                "everything is judged there, and what is trained on can judge nothing",
+            )),
+        };
+        match taken {
+            Some((split, reason)) => Err(SettingsError::Pool { split, reason }),
+            None => Ok(()),
+        }
     }
 }
 

@@ -25,7 +25,7 @@ fn python(scene: &Scene, mode: &str, files: &[&str]) -> serde_json::Value {
 }
 
 #[test]
-#[ignore = "needs .venv-oracle"]
+#[ignore = "run by make oracle"]
 fn python_finds_what_was_fetched_here() {
     let scene = Scene::new();
     scene.fetch(PLAIN).unwrap();
@@ -48,7 +48,7 @@ fn python_finds_what_was_fetched_here() {
 }
 
 #[test]
-#[ignore = "needs .venv-oracle"]
+#[ignore = "run by make oracle"]
 fn what_python_fetched_is_found_here() {
     let mut scene = Scene::new();
     let files: Vec<String> = {

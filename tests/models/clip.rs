@@ -1,5 +1,7 @@
 //! CLIP and `SigLIP` against Transformers, `open_clip` and Diffusers in Python.
 
+use std::path::Path;
+
 use hardlight::nn::clip::config::{ClipConfig, TextConfig, VisionConfig};
 use hardlight::nn::clip::model::{Clip, TextModelWithProjection, VisionModelWithProjection};
 use hardlight::nn::clip::open_clip;
@@ -14,16 +16,17 @@ use super::{TOLERANCE, assert_close, expected, golden, open};
 /// Weights of a Transformers model.
 const WEIGHTS: &str = "model.safetensors";
 
-fn json<T: serde::de::DeserializeOwned>(name: &str) -> T {
-    serde_json::from_slice(&std::fs::read(golden(name)).unwrap()).unwrap()
+fn json<T: serde::de::DeserializeOwned>(path: &Path) -> T {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
 #[test]
 fn clip_embeds_captions_and_images_as_transformers() {
     let _guard = tch::no_grad_guard();
     for name in ["clip/quick_gelu", "clip/gelu"] {
-        let config: ClipConfig = json(&format!("{name}/config.json"));
-        let path = golden(name).join("model.safetensors");
+        let folder = golden(name);
+        let config: ClipConfig = json(&folder.join("config.json"));
+        let path = folder.join("model.safetensors");
         let clip = open(&path, Kind::Float, |scope| Clip::new(scope, &config));
         let want = expected(name);
         let ids = want["ids"].to_kind(Kind::Int64);
@@ -64,8 +67,9 @@ fn captions_are_pooled_at_the_end_token_of_either_convention() {
                 "{name}: the oracle's own row {row}"
             );
         }
-        let config: ClipConfig = json(&format!("{name}/config.json"));
-        let path = golden(name).join("model.safetensors");
+        let folder = golden(name);
+        let config: ClipConfig = json(&folder.join("config.json"));
+        let path = folder.join("model.safetensors");
         let params = Params::open(&path, Kind::Float, Device::Cpu).unwrap();
         let tower = TextTower::standalone(&params.root(), &config.text_config);
         let out = tower.forward(&want["ids"].to_kind(Kind::Int64));
@@ -83,8 +87,9 @@ fn captions_are_pooled_at_the_end_token_of_either_convention() {
 fn a_text_encoder_opens_as_transformers_4_and_5_name_its_weights() {
     let _guard = tch::no_grad_guard();
     let name = "clip/text_encoder";
-    let config: TextConfig = json(&format!("{name}/config.json"));
-    let bare = golden(name).join("model.safetensors");
+    let folder = golden(name);
+    let config: TextConfig = json(&folder.join("config.json"));
+    let bare = folder.join("model.safetensors");
     let dir = tempfile::tempdir().unwrap();
     let below = dir.path().join("model.safetensors");
     let weights = load_all(&bare).unwrap();
@@ -109,7 +114,7 @@ fn a_text_encoder_opens_as_transformers_4_and_5_name_its_weights() {
 
 #[test]
 fn absent_keys_of_a_clip_config_have_transformers_defaults() {
-    let written: ClipConfig = json("clip/defaults.json");
+    let written: ClipConfig = json(&golden("clip").join("defaults.json"));
     let absent: ClipConfig = serde_json::from_str("{}").unwrap();
     assert_eq!(absent, written);
     let towers = r#"{"text_config": {}, "vision_config": {}}"#;
@@ -120,8 +125,9 @@ fn absent_keys_of_a_clip_config_have_transformers_defaults() {
 fn a_text_encoder_gives_its_states_on_the_way_and_projects_what_it_pooled() {
     let _guard = tch::no_grad_guard();
     let name = "clip/text_with_projection";
-    let config: TextConfig = json(&format!("{name}/config.json"));
-    let path = golden(name).join(WEIGHTS);
+    let folder = golden(name);
+    let config: TextConfig = json(&folder.join("config.json"));
+    let path = folder.join(WEIGHTS);
     let model = open(&path, Kind::Float, |root| {
         TextModelWithProjection::new(root, &config)
     });
@@ -148,8 +154,9 @@ fn a_text_encoder_gives_its_states_on_the_way_and_projects_what_it_pooled() {
 fn an_image_encoder_alone_projects_what_it_pooled() {
     let _guard = tch::no_grad_guard();
     let name = "clip/vision_with_projection";
-    let config: VisionConfig = json(&format!("{name}/config.json"));
-    let path = golden(name).join(WEIGHTS);
+    let folder = golden(name);
+    let config: VisionConfig = json(&folder.join("config.json"));
+    let path = folder.join(WEIGHTS);
     let model = open(&path, Kind::Float, |root| {
         VisionModelWithProjection::new(root, &config)
     });
@@ -162,9 +169,10 @@ fn an_image_encoder_alone_projects_what_it_pooled() {
 fn clip_embeds_captions_and_images_as_open_clip() {
     let _guard = tch::no_grad_guard();
     for name in ["clip/open_clip", "clip/open_clip_quick"] {
-        let text = std::fs::read_to_string(golden(name).join("open_clip_config.json")).unwrap();
+        let folder = golden(name);
+        let text = std::fs::read_to_string(folder.join("open_clip_config.json")).unwrap();
         let config = open_clip::parse(&text).unwrap();
-        let path = golden(name).join("open_clip_model.safetensors");
+        let path = folder.join("open_clip_model.safetensors");
         let clip = open(&path, Kind::Float, |scope| Clip::open_clip(scope, &config));
         let want = expected(name);
         let texts = clip.embed_text(&want["ids"].to_kind(Kind::Int64));
@@ -178,8 +186,9 @@ fn clip_embeds_captions_and_images_as_open_clip() {
 fn siglip_embeds_captions_and_images_as_transformers() {
     let _guard = tch::no_grad_guard();
     let name = "clip/siglip";
-    let config: SiglipConfig = json(&format!("{name}/config.json"));
-    let path = golden(name).join(WEIGHTS);
+    let folder = golden(name);
+    let config: SiglipConfig = json(&folder.join("config.json"));
+    let path = folder.join(WEIGHTS);
     let siglip = open(&path, Kind::Float, |scope| Siglip::new(scope, &config));
     let want = expected(name);
     let texts = siglip.embed_text(&want["ids"].to_kind(Kind::Int64));
@@ -190,7 +199,7 @@ fn siglip_embeds_captions_and_images_as_transformers() {
 
 #[test]
 fn absent_keys_of_a_siglip_config_have_transformers_defaults() {
-    let written: SiglipConfig = json("clip/siglip_defaults.json");
+    let written: SiglipConfig = json(&golden("clip").join("siglip_defaults.json"));
     let absent: SiglipConfig = serde_json::from_str("{}").unwrap();
     // Written out there, "as wide as the tower" here.
     assert_eq!(written.text_config.projection_size, Some(768));
@@ -205,7 +214,8 @@ fn the_safety_checker_scores_and_flags_as_diffusers() {
     let name = "clip/safety_checker";
     let want = expected(name);
     let dir = tempfile::tempdir().unwrap();
-    let weights = load_all(&golden(name).join(WEIGHTS)).unwrap();
+    let folder = golden(name);
+    let weights = load_all(&folder.join(WEIGHTS)).unwrap();
     let below = "vision_model.";
     assert!(weights.contains_key("vision_model.post_layernorm.weight"));
     let renamed = weights
@@ -215,9 +225,9 @@ fn the_safety_checker_scores_and_flags_as_diffusers() {
             None => (key, value),
         });
     save(&dir.path().join(WEIGHTS), &renamed.collect(), Kind::Float).unwrap();
-    let config = golden(name).join("config.json");
+    let config = folder.join("config.json");
     std::fs::copy(config, dir.path().join("config.json")).unwrap();
-    for dir in [&golden(name), dir.path()] {
+    for dir in [&*folder, dir.path()] {
         let checker = SafetyChecker::open(dir, Kind::Float, Device::Cpu).unwrap();
         assert_eq!(checker.side(), want["pixels"].size()[3]);
         let flags: Vec<bool> = Vec::try_from(want["flags"].gt(0.5)).unwrap();

@@ -11,9 +11,11 @@ use super::{TOLERANCE, WEIGHTS, assert_close, expected, golden, open};
 fn vae_encodes_and_decodes_as_diffusers() {
     let _guard = tch::no_grad_guard();
     for name in ["vae/sd", "vae/plain"] {
-        let config = VaeConfig::read(&golden(name).join("config.json")).unwrap();
-        let path = golden(name).join(WEIGHTS);
-        let vae = open(&path, Kind::Float, |scope| Vae::new(scope, &config));
+        let folder = golden(name);
+        let config = VaeConfig::read(&folder.join("config.json")).unwrap();
+        let vae = open(&folder.join(WEIGHTS), Kind::Float, |scope| {
+            Vae::new(scope, &config)
+        });
         let want = expected(name);
         let (mean, logvar) = vae.encode(&want["pixels"]);
         assert_close(name, &mean, &want["mean"], TOLERANCE);
@@ -40,9 +42,11 @@ fn vae_encodes_and_decodes_as_diffusers() {
 fn unet_predicts_as_diffusers() {
     let _guard = tch::no_grad_guard();
     for name in ["unet/sd1", "unet/sd2", "unet/xl", "unet/unclip", "unet/lcm"] {
-        let config = UnetConfig::read(&golden(name).join("config.json")).unwrap();
-        let path = golden(name).join(WEIGHTS);
-        let unet = open(&path, Kind::Float, |scope| Unet::new(scope, &config));
+        let folder = golden(name);
+        let config = UnetConfig::read(&folder.join("config.json")).unwrap();
+        let unet = open(&folder.join(WEIGHTS), Kind::Float, |scope| {
+            Unet::new(scope, &config)
+        });
         let want = expected(name);
         let conditions = Conditions {
             context: &want["context"],

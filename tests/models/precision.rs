@@ -42,11 +42,12 @@ fn assert_near_float32(name: &str, run: impl Fn(Kind) -> Vec<Tensor>) {
 #[test]
 fn clip_in_half_precision_stays_near_float32() {
     for name in ["clip/quick_gelu", "clip/gelu"] {
-        let config = std::fs::read(golden(name).join("config.json")).unwrap();
+        let folder = golden(name);
+        let config = std::fs::read(folder.join("config.json")).unwrap();
         let config: ClipConfig = serde_json::from_slice(&config).unwrap();
         let inputs = expected(name);
         assert_near_float32(name, |kind| {
-            let path = golden(name).join("model.safetensors");
+            let path = folder.join("model.safetensors");
             let clip = open(&path, kind, |scope| Clip::new(scope, &config));
             vec![
                 clip.embed_text(&inputs["ids"].to_kind(Kind::Int64)),
@@ -59,10 +60,11 @@ fn clip_in_half_precision_stays_near_float32() {
 #[test]
 fn vae_in_half_precision_stays_near_float32() {
     for name in ["vae/sd", "vae/plain"] {
-        let config = VaeConfig::read(&golden(name).join("config.json")).unwrap();
+        let folder = golden(name);
+        let config = VaeConfig::read(&folder.join("config.json")).unwrap();
         let inputs = expected(name);
         assert_near_float32(name, |kind| {
-            let vae = open(&golden(name).join(WEIGHTS), kind, |scope| {
+            let vae = open(&folder.join(WEIGHTS), kind, |scope| {
                 Vae::new(scope, &config)
             });
             let (mean, _) = vae.encode(&inputs["pixels"].to_kind(kind));
@@ -74,10 +76,11 @@ fn vae_in_half_precision_stays_near_float32() {
 #[test]
 fn unet_in_half_precision_stays_near_float32() {
     for name in ["unet/sd1", "unet/sd2"] {
-        let config = UnetConfig::read(&golden(name).join("config.json")).unwrap();
+        let folder = golden(name);
+        let config = UnetConfig::read(&folder.join("config.json")).unwrap();
         let inputs = expected(name);
         assert_near_float32(name, |kind| {
-            let unet = open(&golden(name).join(WEIGHTS), kind, |scope| {
+            let unet = open(&folder.join(WEIGHTS), kind, |scope| {
                 Unet::new(scope, &config)
             });
             let (latents, context) = (

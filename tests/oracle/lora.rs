@@ -15,7 +15,7 @@ use tch::{Device, Kind, Tensor};
 use crate::rows::{self, Row};
 
 #[test]
-#[ignore = "needs the folder that tests/oracle/run.sh writes"]
+#[ignore = "run by make oracle"]
 fn compare() {
     let _guard = tch::no_grad_guard();
     let case = rows::case();

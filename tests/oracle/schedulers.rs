@@ -25,7 +25,7 @@ struct Group {
 }
 
 #[test]
-#[ignore = "run through tests/oracle/run.sh"]
+#[ignore = "run by make oracle"]
 fn compare() {
     let folder = rows::case();
     let file = std::fs::read(folder.join("cases.json")).unwrap();

@@ -265,7 +265,7 @@ impl Found {
 }
 
 #[test]
-#[ignore = "needs Python: make oracle"]
+#[ignore = "run by make oracle"]
 fn compare() {
     let mut found = Found::default();
     let problems = Problem::all();

@@ -8,7 +8,7 @@ use tch::Tensor;
 use crate::rows::{Row, case};
 
 #[test]
-#[ignore = "needs a folder by tests/oracle/full/tokenizer.py"]
+#[ignore = "run by make oracle"]
 fn compare() {
     let dir = case();
     let captions: Vec<String> =

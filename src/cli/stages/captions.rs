@@ -11,6 +11,7 @@ use crate::caption::{self, Grammar, Kind, list, table};
 use crate::cli::exit::UsageError;
 use crate::cli::session::Context;
 use crate::embed::TextEncoder as _;
+use crate::run::settings::Settings;
 
 /// What captions came to.
 pub(in crate::cli) struct Captioned {
@@ -87,6 +88,23 @@ impl Candidates {
 /// Reads the grammar early, so that a faulty one is refused before any work.
 pub(in crate::cli) fn check(name: &str) -> anyhow::Result<()> {
     Candidates::open(name).map(|_| ())
+}
+
+/// Embeddings of every class's reference caption, `[classes, d]`, before normalisation; none where the
+/// directions' space has no captions in it.
+pub(in crate::cli) fn references(
+    settings: &Settings,
+    inputs: &Inputs,
+) -> anyhow::Result<Option<Array2<f32>>> {
+    let (Some(clip), Space::Clip) = (&inputs.clip, &inputs.space) else {
+        return Ok(None);
+    };
+    let candidates = Candidates::open(&settings.captions.grammar)?;
+    let classes = inputs.dataset.classes.iter();
+    let references: Vec<String> = classes
+        .map(|class| candidates.grammar().reference(class))
+        .collect::<Result<_, _>>()?;
+    Ok(Some(clip.encode_texts(&references)?))
 }
 
 /// Scores captions; none where there is no shared space of images and captions.

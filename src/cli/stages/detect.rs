@@ -2,24 +2,29 @@
 
 use std::collections::BTreeMap;
 
-use super::embed::{Part, embed, with_predictions};
-use super::inputs::Inputs;
+use super::doubts::{self, Doubts};
+use super::embed::{Part, embed, embed_in};
+use super::inputs::{Inputs, Space};
 use super::predict::predict;
-use super::report::{self, Named, truth};
-use crate::cli::exit::InputError;
+use super::report;
+use super::skipped;
+use super::study::{Learned, Named, Studied, study};
 use crate::cli::session::Context;
-use crate::dataset::{Dataset, Split};
-use crate::direction::report::ClassReport;
-use crate::direction::{self, Fitted, Whitening, persist};
+use crate::dataset::Split;
+use crate::direction::doubt::{Kind, Warning, barred};
+use crate::direction::report::{ClassReport, SplitReport};
+use crate::direction::{Direction, FitOptions, Fitted, Whitening, persist};
 
 /// What detection found.
 pub(in crate::cli) struct Detected {
     pub(in crate::cli) whitening: Whitening,
     pub(in crate::cli) fitted: Fitted,
-    /// One a direction, on test (on val where there is no test).
+    /// One a direction, on test (on val, out of fold, where there is no test).
     pub(in crate::cli) reports: Vec<ClassReport>,
     /// One a direction: the images at the head of its ranking.
     pub(in crate::cli) named: Vec<Named>,
+    /// Every split with predictions.
+    pub(in crate::cli) splits: Vec<SplitReport>,
     /// Which split whitening was learned on.
     pub(in crate::cli) whitened_on: Split,
     /// Which split the reports are on.
@@ -27,10 +32,34 @@ pub(in crate::cli) struct Detected {
     /// Embeddings by split, before whitening.
     pub(in crate::cli) parts: BTreeMap<Split, Part>,
     /// What makes the result less than it looks.
-    pub(in crate::cli) warnings: Vec<String>,
+    pub(in crate::cli) warnings: Vec<Warning>,
+    /// Why nothing is generated from these classes unless forced.
+    pub(in crate::cli) barred: BTreeMap<usize, Vec<Kind>>,
+    /// Duplicates and likely label errors.
+    pub(in crate::cli) doubts: Doubts,
+    /// The same in other spaces.
+    pub(in crate::cli) compared: Vec<(Space, Studied)>,
 }
 
-/// Embeds, learns directions on val, judges them on test, writes `directions.*` and `report.json`.
+impl Detected {
+    /// Whether a direction may be generated from without being forced.
+    pub(in crate::cli) fn is_usable(&self, direction: &Direction) -> bool {
+        direction.is_finding() && !self.barred.contains_key(&direction.class)
+    }
+
+    /// What the run's own space came to.
+    pub(super) fn learned(&self) -> Learned<'_> {
+        Learned {
+            fitted: &self.fitted,
+            splits: &self.splits,
+            reports: &self.reports,
+            whitened_on: self.whitened_on,
+            judged_on: self.judged_on,
+        }
+    }
+}
+
+/// Embeds, learns directions on val, judges them on every split, writes `directions.*` and the report.
 pub(in crate::cli) fn detect(
     context: &mut Context<'_>,
     inputs: &mut Inputs,
@@ -46,107 +75,87 @@ pub(in crate::cli) fn detect(
         .seconds
         .insert("embed", context.ui.seconds() - begun);
     let begun = context.ui.seconds();
-    let mut warnings = Vec::new();
-    let val = parts.get(&Split::Val).ok_or_else(|| {
-        InputError("the data has no val split: directions are learned there".to_owned())
-    })?;
-    let (reference, whitened_on) = match parts.get(&Split::Train) {
-        Some(train) if train.matrix.nrows() >= 2 => (train, Split::Train),
-        _ => {
-            warnings.push("there is no train split: whitening was learned on val".to_owned());
-            (val, Split::Val)
-        }
-    };
-    let whitening = Whitening::fit(reference.matrix.view())?;
-    if !whitening.dropped().is_empty() {
-        warnings.push(format!(
-            "{} of {} dimensions do not vary and are left out",
-            whitening.dropped().len(),
-            whitening.mean().len()
-        ));
+    skipped::write(context, inputs)?;
+    if let Some(threshold) = &inputs.threshold {
+        context.ui.info(threshold);
     }
-    let dataset = &inputs.dataset;
-    let known = with_predictions(dataset, val);
-    let x = whitening.apply(known.matrix.view())?;
-    let (labels, predictions) = truth(dataset, &known.rows);
     let mut options = context.settings.direction;
     options.seed ^= context.settings.seed;
     context.ui.info("learning directions");
-    let fitted = direction::fit(
-        x.view(),
-        &labels,
-        &predictions,
-        dataset.classes.len(),
-        &options,
-    )?;
-    let (judged_on, judged) = match parts
-        .get(&Split::Test)
-        .map(|test| with_predictions(dataset, test))
-    {
-        Some(test) if !test.rows.is_empty() => (Split::Test, test),
-        _ => {
-            warnings.push(
-                "there is no test split with predictions: the report is on val, where directions \
-                 were learned, and flatters them"
-                    .to_owned(),
-            );
-            (Split::Val, known)
-        }
+    let studied = study(&inputs.dataset, &parts, &options)?;
+    let doubts = doubts::find(context.settings.generate.force, inputs, &parts, &studied);
+    let Some(compared) = compare(context, inputs, &options)? else {
+        return Ok(None);
     };
-    let (reports, named) = report::judge(dataset, &whitening, &fitted, &judged)?;
-    warnings.extend(doubts(dataset, &fitted, context.settings.generate.force));
+    let Studied {
+        whitening,
+        whitened_on,
+        fitted,
+        splits,
+        judged_on,
+        reports,
+        named,
+        mut warnings,
+        ..
+    } = studied;
+    let passed = inputs.skips.warning();
+    warnings.extend(passed.map(|text| Warning::general(Kind::SkippedImages, text)));
+    warnings.extend(doubts.warnings.iter().cloned());
     for warning in &warnings {
-        context.ui.warn(warning);
+        context.ui.warn(&warning.text);
     }
+    let classes = &inputs.dataset.classes;
     persist::write(
         context.layout.root(),
         &whitening,
         whitened_on.name(),
         &fitted,
-        &dataset.classes,
+        classes,
     )?;
+    let barred = barred(&warnings)
+        .into_iter()
+        .filter_map(|(name, kinds)| Some((inputs.dataset.class_index(&name)?, kinds)))
+        .collect();
     let detected = Detected {
         whitening,
         fitted,
         reports,
         named,
+        splits,
         whitened_on,
         judged_on,
         parts,
         warnings,
+        barred,
+        doubts,
+        compared,
     };
-    report::write(context, inputs, &detected)?;
+    report::write(context, inputs, &detected, None)?;
     context
         .seconds
         .insert("directions", context.ui.seconds() - begun);
     Ok(Some(detected))
 }
 
-/// What makes a class's direction less than a finding.
-fn doubts(dataset: &Dataset, fitted: &Fitted, force: bool) -> Vec<String> {
-    let then = if force {
-        "used all the same, as --force says"
-    } else {
-        "nothing is generated from it unless forced"
-    };
-    let skipped = fitted.skipped.iter().map(|skipped| {
-        let class = &dataset.classes[skipped.class];
-        format!("class {class} has no direction: {}", skipped.reason)
-    });
-    let weak = fitted
-        .directions
-        .iter()
-        .filter(|d| !d.is_finding())
-        .map(|direction| {
-            format!(
-                "class {}: the direction is no better than chance (CV score {:.3}, p {:.3} after \
-             correction for {} classes, {} mistakes): {then}",
-                dataset.classes[direction.class],
-                direction.cv_score,
-                direction.q_value,
-                fitted.directions.len(),
-                direction.wrong
-            )
-        });
-    skipped.chain(weak).collect()
+/// Learns and judges directions in the other spaces that are asked for, one after the other; none if asked
+/// to stop.
+fn compare(
+    context: &mut Context<'_>,
+    inputs: &Inputs,
+    options: &FitOptions,
+) -> anyhow::Result<Option<Vec<(Space, Studied)>>> {
+    let mut compared = Vec::new();
+    for space in &inputs.compared {
+        let Some(parts) = embed_in(context, inputs, space)? else {
+            return Ok(None);
+        };
+        context
+            .ui
+            .info(format_args!("learning directions in {}", space.name()));
+        let mut studied = study(&inputs.dataset, &parts, options)?;
+        // Its numbers stay, its matrices go.
+        studied.known.clear();
+        compared.push((space.clone(), studied));
+    }
+    Ok(Some(compared))
 }

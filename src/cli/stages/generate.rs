@@ -3,6 +3,8 @@
 use super::captions::{Captioned, ModeCaptions};
 use super::detect::Detected;
 use super::inputs::Inputs;
+use super::judge::{duplicates, judge};
+use super::pool::{Pooled, shortfall};
 use crate::caption::Kind;
 use crate::cli::exit::InputError;
 use crate::cli::session::Context;
@@ -10,8 +12,6 @@ use crate::dataset::Split;
 use crate::diffusion::pipeline::Sampling;
 use crate::direction::Direction;
 use crate::filter::Judge;
-use crate::filter::alignment::AlignmentTest;
-use crate::filter::class::ClassTest;
 use crate::generate::plan::lay_out;
 use crate::generate::stable_diffusion::StableDiffusion;
 use crate::generate::{Arm, ImageGenerator as _, ModePlan};
@@ -37,16 +37,29 @@ impl Generated {
             .zip(&self.outcomes)
             .filter(move |(plan, _)| plan.arm == arm)
     }
+
+    /// The failure arm of a mode.
+    pub(in crate::cli) fn of_mode(
+        &self,
+        class: &str,
+        mode: u32,
+    ) -> Option<(&ModePlan, &ModeOutcome)> {
+        let mut hard = self.of(Arm::Hard);
+        hard.find(|(plan, _)| plan.class_name == class && plan.mode == mode)
+    }
 }
 
-/// Generates; none if asked to stop.
+/// Generates what the pool did not give; none if asked to stop.
 pub(in crate::cli) fn generate(
     context: &mut Context<'_>,
     inputs: &mut Inputs,
     detected: &Detected,
     captioned: &Captioned,
+    pooled: Option<&Pooled>,
 ) -> anyhow::Result<Option<Generated>> {
-    let (Some(pipeline), Some(clip)) = (inputs.pipeline.take(), &inputs.clip) else {
+    let (pipeline, safety) = (inputs.pipeline.take(), inputs.safety.take());
+    let inputs = &*inputs;
+    let (Some(pipeline), Some(clip)) = (pipeline, &inputs.clip) else {
         return Err(InputError("images need a diffusion model and CLIP".to_owned()).into());
     };
     let begun = context.ui.seconds();
@@ -54,9 +67,21 @@ pub(in crate::cli) fn generate(
     let sampling = sampling(settings);
     let fingerprint = pipeline.fingerprint().to_owned();
     let scheduler = pipeline.check(&sampling)?;
-    let mut plans = plans(settings, detected, captioned, &inputs.dataset.classes);
+    let classes = &inputs.dataset.classes;
+    let mut plans = plans(settings, detected, captioned, pooled, classes);
+    if pooled.is_some_and(|pooled| pooled.meets_all()) {
+        context
+            .ui
+            .info("the pool meets every quota: no image is generated");
+        return Ok(Some(Generated {
+            plans: Vec::new(),
+            outcomes: Vec::new(),
+            fingerprint,
+        }));
+    }
     lay_out(&mut plans);
     let judges = judges(settings, &plans, detected, captioned)?;
+    let duplicates = duplicates(context, inputs, detected);
     let finish = finish(context, inputs)?;
     let recipe = Recipe {
         steps: u32::try_from(sampling.steps).unwrap_or(u32::MAX),
@@ -66,7 +91,7 @@ pub(in crate::cli) fn generate(
         model: inputs.pipeline_name.clone(),
         run_id: context.run_id.clone(),
     };
-    let mut generator = StableDiffusion::new(pipeline, sampling, inputs.safety.take())?;
+    let mut generator = StableDiffusion::new(pipeline, sampling, safety)?;
     context
         .ui
         .note(format_args!("batches of {}", generator.batch()));
@@ -79,6 +104,8 @@ pub(in crate::cli) fn generate(
             seed: settings.seed,
             generator: &mut generator,
             encoder: clip,
+            duplicates: &duplicates,
+            kept: pooled.map(|pooled| pooled.kept.clone()).unwrap_or_default(),
             recipe: &recipe,
             finish,
             stop: &stop,
@@ -147,12 +174,18 @@ fn plans(
     settings: &Settings,
     detected: &Detected,
     captioned: &Captioned,
+    pooled: Option<&Pooled>,
     classes: &[String],
 ) -> Vec<ModePlan> {
     let g = &settings.generate;
     let mut plans = Vec::new();
     for (direction, captions) in detected.fitted.directions.iter().zip(&captioned.modes) {
-        if !(direction.is_finding() || g.force) {
+        if !(detected.is_usable(direction) || g.force) {
+            continue;
+        }
+        let lacking = shortfall(settings, pooled, &classes[direction.class], direction);
+        if lacking == 0 {
+            // Without images from failure captions there is nothing to control.
             continue;
         }
         let mut add = |arm, captions: Vec<String>, quota: usize, budget: u64| {
@@ -170,7 +203,12 @@ fn plans(
             }
         };
         let ModeCaptions { reference, .. } = captions;
-        add(Arm::Hard, captions.of(Kind::Hard), g.quota, g.attempts());
+        add(
+            Arm::Hard,
+            captions.of(Kind::Hard),
+            lacking,
+            g.attempts(lacking),
+        );
         // Only blank or broken pictures fail in a control arm.
         let spare = 2 * g.controls as u64;
         add(Arm::Neutral, vec![reference.clone()], g.controls, spare);
@@ -193,22 +231,9 @@ fn judges(
         .iter()
         .map(|plan| {
             let direction = of(plan)
-                .cloned()
                 .ok_or_else(|| InputError(format!("class {} has no direction", plan.class_name)))?;
-            let threshold = settings.filter.min_alignment.unwrap_or(direction.threshold);
-            Ok(Judge {
-                alignment: AlignmentTest {
-                    whitening: detected.whitening.clone(),
-                    direction,
-                    threshold,
-                },
-                class: ClassTest::new(
-                    captioned.references.view(),
-                    plan.class,
-                    settings.filter.class_margin,
-                ),
-                min_deviation: settings.filter.min_deviation,
-            })
+            let references = captioned.references.view();
+            Ok(judge(settings, detected, direction, Some(references)))
         })
         .collect()
 }

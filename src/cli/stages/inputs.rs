@@ -1,72 +1,59 @@
 //! Opening what a run reads: the data set, predictions, models.
 
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
-use anyhow::Context as _;
-use ndarray::{CowArray, Ix2};
+use ndarray::{Array2, Axis};
 use serde_json::{Value, json};
 use tch::{Device, Kind};
 
 use super::generate::sampling;
-use crate::classifier::Cnn;
+use super::predict::Meaning;
+pub(in crate::cli) use super::space::Space;
+use crate::classifier::{ClassifierError, Cnn, Script};
 use crate::cli::exit::{InputError, UsageError};
 use crate::cli::models;
 use crate::cli::options;
 use crate::cli::session::Until;
 use crate::cli::stop::Stop;
 use crate::cli::ui::Ui;
-use crate::dataset::{self, Dataset, LayoutOptions, Split, TableOptions};
+use crate::dataset::{
+    self, Best, Dataset, Example, Layout, LayoutOptions, ScoreRule, Split, TableOptions, Threshold,
+};
 use crate::diffusion::pipeline::{OpenOptions, Pipeline};
 use crate::embed::ImageEncoder;
 use crate::embed::clip::ClipEncoder;
 use crate::embed::safety::Safety;
 use crate::hub::Want;
-use crate::io;
 use crate::io::image::Exif;
-use crate::io::matrix::Matrix;
-use crate::run::features::ClassifierFeatures;
-use crate::run::settings::Settings;
+use crate::io::matrix::MatrixError;
+use crate::io::{self, IoError};
+use crate::run::features::Analysed;
+use crate::run::settings::{Data, Settings};
+use crate::run::skipped::Skips;
 
 /// What a run works with.
 pub(in crate::cli) struct Inputs {
     pub(in crate::cli) dataset: Dataset,
-    pub(in crate::cli) classifier: Option<ClassifierFeatures>,
+    pub(in crate::cli) classifier: Option<Analysed>,
     pub(in crate::cli) clip: Option<ClipEncoder>,
     pub(in crate::cli) pipeline: Option<Pipeline>,
     /// The model's safety checker, where it has one and it is wanted.
     pub(in crate::cli) safety: Option<Safety>,
     pub(in crate::cli) pipeline_name: String,
     pub(in crate::cli) space: Space,
-    /// The user's own embeddings, a row an example; there if the space is a matrix.
-    pub(in crate::cli) own: Option<Own>,
+    /// Spaces that detection is compared in besides.
+    pub(in crate::cli) compared: Vec<Space>,
+    /// Embeddings that were made before, a row an example.
+    pub(in crate::cli) own: Option<Array2<f32>>,
     pub(in crate::cli) exif: Exif,
-    /// SHA-256 of the train images' files by row of the data set, as far as they were read.
+    /// SHA-256 of the images' files by row of the data set, as far as they were read.
     pub(in crate::cli) sha256: Vec<Option<String>>,
+    /// Examples that are gone because their images cannot be used.
+    pub(in crate::cli) skips: Skips,
+    /// Where predictions follow from scores: how.
+    pub(in crate::cli) threshold: Option<Threshold>,
     data_fingerprint: String,
-}
-
-/// Where directions live.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::cli) enum Space {
-    Clip,
-    Classifier,
-    Matrix(PathBuf),
-}
-
-impl Space {
-    /// The space that settings ask for.
-    pub(in crate::cli) fn of(settings: &Settings) -> Self {
-        match settings.embed.space.as_str() {
-            // CLIP's space has captions in it; a classifier's own is the next best.
-            "auto" if settings.embed.clip.is_none() && settings.data.classifier.is_some() => {
-                Self::Classifier
-            }
-            "auto" | "clip" => Self::Clip,
-            "classifier" => Self::Classifier,
-            file => Self::Matrix(PathBuf::from(file)),
-        }
-    }
 }
 
 /// Opens and checks every input; nothing is written but the hub's cache.
@@ -78,15 +65,7 @@ pub(in crate::cli) fn open(
     ui: &mut Ui,
     stop: &Stop,
 ) -> anyhow::Result<Inputs> {
-    let space = Space::of(settings);
-    if space == Space::Clip && settings.embed.clip.is_none() {
-        let text = "directions need a space: give --clip DIR, or --space classifier with \
-                    --classifier DIR, or --space FILE with your own embeddings";
-        return Err(UsageError(text.to_owned()).into());
-    }
-    if space == Space::Classifier && settings.data.classifier.is_none() {
-        return Err(UsageError("--space classifier needs --classifier DIR".to_owned()).into());
-    }
+    let (space, compared) = (Space::of(settings), Space::compared(settings)?);
     let mut dataset = read_data(settings, ui)?;
     if let Some(path) = &settings.data.predictions {
         let joined = dataset::join_predictions(&mut dataset, path)?;
@@ -98,18 +77,34 @@ pub(in crate::cli) fn open(
             }
         }
     }
-    let own = match &space {
-        Space::Matrix(path) => Some(Own::open(path, &dataset)?),
-        _ => None,
-    };
-    let classifier = match &settings.data.classifier {
-        Some(dir) => {
-            let cnn = Cnn::read(dir, device)
-                .with_context(|| format!("could not open the classifier {}", dir.display()))
-                .map_err(unwrap_context)?;
-            Some(ClassifierFeatures::new(cnn, dir)?)
-        }
+    let own = match matrix_file(&space, settings)? {
+        Some(path) => Some(own(path, &dataset)?),
         None => None,
+    };
+    for space in &compared {
+        if let Space::Matrix(path) = space {
+            // Read again when its turn comes: several of them need not fit into memory at once.
+            self::own(path, &dataset)?;
+        }
+    }
+    let classifier = match &settings.data.classifier {
+        Some(path) => Some(open_classifier(path, &settings.data, device)?),
+        None => None,
+    };
+    if let Some(classifier) = &classifier {
+        Meaning::of(classifier, &dataset, settings.data.classifier_output)?;
+        if space == Space::Classifier && !classifier.has_features() {
+            let text = "directions would live in the classifier's features (--space classifier, or no \
+                        --clip), and it returns logits alone: give --clip DIR, or let its forward \
+                        return (logits, features), features [n, d] being what its last layer takes";
+            return Err(InputError(text.to_owned()).into());
+        }
+    }
+    let scores = dataset.examples.iter().any(|e| e.score.is_some());
+    let threshold = if scores || classifier.is_none() {
+        threshold(&mut dataset, &settings.data, None)?
+    } else {
+        None
     };
     if classifier.is_none()
         && !dataset
@@ -118,7 +113,7 @@ pub(in crate::cli) fn open(
             .any(|e| e.split == Split::Val && e.prediction.is_some())
     {
         let text = "no predictions for val: give --predictions FILE, a prediction column in the \
-                    table, or --classifier DIR";
+                    table, or --classifier FILE";
         return Err(InputError(text.to_owned()).into());
     }
     let clip = match &settings.embed.clip {
@@ -130,9 +125,24 @@ pub(in crate::cli) fn open(
         )?),
         None => None,
     };
+    if let (Space::Clip, Some(own), Some(clip)) = (&space, &own, &clip)
+        && own.ncols() != clip.dim()
+    {
+        let text = format!(
+            "the embeddings have {} dimensions, those of this CLIP {}: they were made by another model",
+            own.ncols(),
+            clip.dim()
+        );
+        return Err(InputError(text).into());
+    }
     let (pipeline, safety) = match &settings.generate.model {
         Some(_) if until >= Until::Manifest && clip.is_none() => {
             let text = "images are made from captions, and captions need --clip DIR";
+            return Err(UsageError(text.to_owned()).into());
+        }
+        Some(_) if until >= Until::Manifest && space != Space::Clip => {
+            let text = "images are made from captions, and captions are scored in CLIP's space: \
+                        leave out --space, or --model";
             return Err(UsageError(text.to_owned()).into());
         }
         Some(given) if until >= Until::Manifest => {
@@ -153,6 +163,8 @@ pub(in crate::cli) fn open(
         Exif::Ignore
     };
     let sha256 = vec![None; dataset.examples.len()];
+    let data = &settings.data;
+    let skips = Skips::new(data.on_bad_image, data.max_bad, dataset.examples.len());
     let data_fingerprint = data_fingerprint(&dataset);
     Ok(Inputs {
         dataset,
@@ -162,9 +174,12 @@ pub(in crate::cli) fn open(
         safety,
         pipeline_name,
         space,
+        compared,
         own,
         exif,
         sha256,
+        skips,
+        threshold,
         data_fingerprint,
     })
 }
@@ -204,71 +219,125 @@ fn open_model(
     Ok((pipeline, safety))
 }
 
-/// The user's own embeddings, which stay in their file.
-pub(in crate::cli) struct Own {
-    matrix: Matrix,
-    /// The row of every example; none if they stand in the examples' order.
-    order: Option<Vec<usize>>,
-}
-
-impl Own {
-    /// Opens them and joins them to the examples, by id where the file has ids, else by row.
-    pub(in crate::cli) fn open(path: &Path, dataset: &Dataset) -> anyhow::Result<Self> {
-        let matrix = Matrix::open(path)?;
-        let n = dataset.examples.len();
-        let Some(ids) = matrix.ids() else {
-            let rows = matrix.view().nrows();
-            if rows == n {
-                let order = None;
-                return Ok(Self { matrix, order });
-            }
-            let text = format!(
-                "{} has {rows} rows and no ids, the data has {n} examples: they must be as many, in \
-                 the table's order",
-                path.display(),
-            );
-            return Err(InputError(text).into());
-        };
-        let places: HashMap<&str, usize> = ids
-            .iter()
-            .enumerate()
-            .map(|(i, id)| (id.as_str(), i))
-            .collect();
-        let order: Vec<usize> = dataset
-            .examples
-            .iter()
-            .map(|e| {
-                places.get(e.id.as_str()).copied().ok_or_else(|| {
-                    InputError(format!(
-                        "{} has no embedding for {:?}",
-                        path.display(),
-                        e.id
-                    ))
-                })
-            })
-            .collect::<Result<_, _>>()?;
-        let sorted = order.iter().copied().eq(0..n);
-        let order = (!sorted).then_some(order);
-        Ok(Self { matrix, order })
-    }
-
-    /// Those of some examples, `[rows.len(), d]`; a view where they follow each other in the file.
-    pub(in crate::cli) fn rows(&self, rows: &[usize]) -> CowArray<'_, f32, Ix2> {
-        match &self.order {
-            None => self.matrix.rows(rows),
-            Some(order) => {
-                let at: Vec<usize> = rows.iter().map(|&row| order[row]).collect();
-                self.matrix.rows(&at)
-            }
+/// The file of embeddings that were made before, where settings name one.
+pub(in crate::cli) fn matrix_file<'a>(
+    space: &'a Space,
+    settings: &'a Settings,
+) -> Result<Option<&'a Path>, UsageError> {
+    match (space, &settings.embed.embeddings) {
+        (Space::Matrix(path), None) => Ok(Some(path)),
+        (Space::Clip, Some(path)) => Ok(Some(path)),
+        (_, None) => Ok(None),
+        (_, Some(_)) => {
+            let text = "--embeddings are those that --clip made: leave out --space, or give the \
+                        file as --space alone";
+            Err(UsageError(text.to_owned()))
         }
     }
 }
 
-/// A context that only adds words must not hide the type that gives the exit code.
-fn unwrap_context(error: anyhow::Error) -> anyhow::Error {
-    match error.downcast::<crate::classifier::ClassifierError>() {
-        Ok(inner) => inner.into(),
-        Err(error) => error,
+/// The user's own embeddings in the order of the examples, joined by id where the file has ids, else
+/// by row.
+pub(in crate::cli) fn own(path: &Path, dataset: &Dataset) -> anyhow::Result<Array2<f32>> {
+    let n = dataset.examples.len();
+    let (matrix, ids) = io::matrix::read_keyed(path).map_err(|error| named(error, dataset))?;
+    let Some(ids) = ids else {
+        if matrix.nrows() == n {
+            return Ok(matrix);
+        }
+        let text = format!(
+            "{} has {} rows and no ids, the data has {n} examples: they must be as many, in the \
+             table's order",
+            path.display(),
+            matrix.nrows()
+        );
+        return Err(InputError(text).into());
+    };
+    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+    for (row, id) in ids.iter().enumerate() {
+        if let Some(first) = places.insert(id, row) {
+            let text = format!(
+                "{} has two rows of id {id:?}, rows {first} and {row}: which of them is meant?",
+                path.display()
+            );
+            return Err(InputError(text).into());
+        }
+    }
+    let place = |e: &Example| places.get(e.id.as_str()).copied();
+    let mut without = dataset.examples.iter().filter(|e| place(e).is_none());
+    if let Some(first) = without.next() {
+        let text = format!(
+            "{} has no embedding for {:?}, and for {} of the {n} examples in all",
+            path.display(),
+            first.id,
+            1 + without.count()
+        );
+        return Err(InputError(text).into());
+    }
+    let at: Vec<usize> = dataset.examples.iter().filter_map(place).collect();
+    Ok(matrix.select(Axis(0), &at))
+}
+
+/// A bad number of a matrix without ids, with the example whose row it is in.
+fn named(error: IoError, dataset: &Dataset) -> IoError {
+    match error {
+        IoError::Matrix {
+            path,
+            source:
+                MatrixError::NonFinite {
+                    row,
+                    id: None,
+                    column,
+                    value,
+                },
+        } => IoError::Matrix {
+            path,
+            source: MatrixError::NonFinite {
+                id: dataset.examples.get(row).map(|e| e.id.clone()),
+                row,
+                column,
+                value,
+            },
+        },
+        error => error,
+    }
+}
+
+/// A `hardlight-cnn` folder, or a TorchScript file.
+fn open_classifier(path: &Path, data: &Data, device: Device) -> Result<Analysed, ClassifierError> {
+    if path.is_dir() {
+        return Analysed::cnn(Cnn::read(path, device)?, path);
+    }
+    let script = Script::open(path, device)?;
+    Analysed::script(script, data.preprocess(), data.classifier_batch)
+}
+
+/// Gives scored examples their predictions, by the rule of the settings or the data's own; none where
+/// there are no scores and no rule.
+pub(super) fn threshold(
+    dataset: &mut Dataset,
+    data: &Data,
+    default: Option<ScoreRule>,
+) -> anyhow::Result<Option<Threshold>> {
+    let scored = dataset
+        .examples
+        .iter()
+        .filter(|e| e.score.is_some())
+        .count();
+    // As the reference does.
+    let chest = data.dataset == Some(Layout::ChestXray14);
+    let own = chest.then_some(ScoreRule::By(Best::F1)).or(default);
+    match data.score_threshold.or(own) {
+        Some(_) if scored == 0 && data.score_threshold.is_none() => Ok(None),
+        Some(rule) => Ok(Some(dataset::apply_threshold(dataset, rule)?)),
+        None if scored == 0 => Ok(None),
+        None => {
+            let text = format!(
+                "{scored} examples have a score in place of a prediction: say --score-threshold f1 \
+                 (the highest F1 on val), or a number"
+            );
+            Err(UsageError(text).into())
+        }
     }
 }
 
@@ -343,9 +412,27 @@ fn data_fingerprint(dataset: &Dataset) -> String {
 }
 
 impl Inputs {
-    /// The encoder of the space, where it has one.
-    pub(in crate::cli) fn encoder(&self) -> Option<&dyn ImageEncoder> {
-        match self.space {
+    /// Takes rows out of the data set and of what stands beside it; gives the new place of every row.
+    pub(super) fn drop_rows(&mut self, gone: &BTreeSet<usize>) -> Vec<Option<usize>> {
+        let n = self.dataset.examples.len();
+        let kept: Vec<usize> = (0..n).filter(|row| !gone.contains(row)).collect();
+        let mut places = vec![None; n];
+        for (place, &row) in kept.iter().enumerate() {
+            places[row] = Some(place);
+        }
+        if !gone.is_empty() {
+            let mut row = 0..n;
+            let examples = &mut self.dataset.examples;
+            examples.retain(|_| row.next().is_some_and(|row| places[row].is_some()));
+            self.sha256 = kept.iter().map(|&row| self.sha256[row].take()).collect();
+            self.own = self.own.take().map(|own| own.select(Axis(0), &kept));
+        }
+        places
+    }
+
+    /// The encoder of a space, where it has one.
+    pub(in crate::cli) fn encoder(&self, space: &Space) -> Option<&dyn ImageEncoder> {
+        match space {
             Space::Clip => self.clip.as_ref().map(|clip| clip as &dyn ImageEncoder),
             Space::Classifier => self.classifier.as_ref().map(|c| c as &dyn ImageEncoder),
             Space::Matrix(_) => None,
@@ -364,16 +451,22 @@ impl Inputs {
         value["generate"]["device"] = if device.is_cuda() { "cuda" } else { "cpu" }.into();
         value["generate"]["dtype"] = format!("{kind:?}").to_lowercase().into();
         value["data"]["fingerprint"] = self.data_fingerprint.clone().into();
-        let matrix = match &self.space {
-            Space::Matrix(path) => io::sha256_of(path).ok(),
-            _ => None,
-        };
+        // What becomes of bad images is a fact too: who met one may go on another way.
+        if let Some(data) = value["data"].as_object_mut() {
+            data.remove("on_bad_image");
+            data.remove("max_bad");
+        }
+        // Both were checked when the inputs were opened.
+        let matrix = matrix_file(&self.space, settings).ok().flatten();
+        let matrix = matrix.and_then(super::space::hash);
+        let compared: Vec<_> = self.compared.iter().map(Space::hash).collect();
         value["models"] = json!({
             "clip": self.clip.as_ref().map(ImageEncoder::fingerprint),
             "classifier": self.classifier.as_ref().map(ImageEncoder::fingerprint),
             "diffusion": self.pipeline.as_ref().map(Pipeline::fingerprint),
             "safety": self.safety.as_ref().map(Safety::fingerprint),
             "embeddings": matrix,
+            "compared": compared,
         });
         value
     }

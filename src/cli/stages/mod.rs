@@ -2,10 +2,18 @@
 
 pub(super) mod captions;
 pub(super) mod detect;
+mod doubts;
 mod embed;
 pub(super) mod generate;
 pub(super) mod inputs;
+mod judge;
+pub(super) mod manifest;
 pub(super) mod outputs;
+pub(super) mod pool;
 mod predict;
 pub(super) mod proof;
 mod report;
+mod skipped;
+pub(super) mod space;
+mod study;
+mod tables;

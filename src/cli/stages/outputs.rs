@@ -1,4 +1,4 @@
-//! What a run leaves behind: manifest, previews, `summary.json`, the closing table.
+//! What a run leaves behind besides the manifest: previews, `summary.json`, the closing table.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,69 +9,23 @@ use super::captions::Captioned;
 use super::detect::Detected;
 use super::generate::Generated;
 use super::inputs::Inputs;
+use super::pool::Pooled;
+use super::tables;
 use crate::caption::Kind;
 use crate::cli::exit::ExitStatus;
 use crate::cli::session::{Context, Done};
 use crate::cli::ui::Ui;
-use crate::dataset::Split;
 use crate::direction::legible;
-use crate::embed::ImageEncoder as _;
-use crate::generate::Arm;
 use crate::io::{self, IoError};
-use crate::manifest::{self, Row};
 use crate::preview::{SheetOptions, collect};
 use crate::run::folder::Layout;
-use crate::run::png::DigitalSource;
+use crate::run::pool::Picked;
 
 /// Version of `summary.json`.
 const SCHEMA: u32 = 1;
 
 /// The `K` of the minority's share in `summary.json`.
 const TOP: usize = 50;
-
-/// Writes the manifest: the training images as they are, then the kept ones in plan order.
-pub(in crate::cli) fn manifest(
-    context: &mut Context<'_>,
-    inputs: &Inputs,
-    generated: &Generated,
-) -> anyhow::Result<()> {
-    let dataset = &inputs.dataset;
-    let root = manifest::root_text(context.layout.root(), &dataset.root)?;
-    let mut rows: Vec<Row> = dataset
-        .of_split(Split::Train)
-        .map(|(i, example)| Row {
-            sha256: inputs.sha256[i].clone(),
-            ..Row::real(example, &dataset.classes[example.label], &root)
-        })
-        .collect();
-    let originals = rows.len();
-    let clip = inputs
-        .clip
-        .as_ref()
-        .map(|clip| clip.fingerprint().to_owned());
-    for (_, outcome) in generated.of(Arm::Hard) {
-        let source = DigitalSource::TrainedAlgorithmicMedia;
-        rows.extend(
-            outcome
-                .kept()
-                .filter_map(|entry| Row::synthetic(entry, source))
-                .map(|row| Row {
-                    model: Some(inputs.pipeline_name.clone()),
-                    model_fingerprint: Some(generated.fingerprint.clone()),
-                    clip_fingerprint: clip.clone(),
-                    ..row
-                }),
-        );
-    }
-    let folder = context.layout.manifest_dir();
-    io::create_dir_all(&folder)?;
-    manifest::write_all(&folder, &rows)?;
-    context.ui.info(format_args!(
-        "manifest: {originals} original and {} synthetic images",
-        rows.len() - originals
-    ));
-    Ok(())
-}
 
 /// Draws the contact sheets.
 pub(in crate::cli) fn previews(context: &mut Context<'_>) -> anyhow::Result<()> {
@@ -87,13 +41,27 @@ pub(in crate::cli) fn previews(context: &mut Context<'_>) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// Done, or incomplete: nothing found, nothing kept, or a quota unmet.
-pub(in crate::cli) fn status(detected: &Detected, generated: Option<&Generated>) -> ExitStatus {
-    let nothing_found = detected.fitted.directions.is_empty();
-    let unmet = generated.is_some_and(|generated| {
-        generated.plans.is_empty() || generated.outcomes.iter().any(|outcome| !outcome.met)
-    });
-    if nothing_found || unmet {
+/// Done, or incomplete: nothing found, nothing kept, or a quota unmet where images are `wanted`.
+pub(in crate::cli) fn status(
+    detected: &Detected,
+    pooled: Option<&Pooled>,
+    generated: Option<&Generated>,
+    wanted: bool,
+) -> ExitStatus {
+    let unmet = match (pooled.map(|pooled| &pooled.record), generated) {
+        (None, None) => false,
+        (None, Some(generated)) => {
+            generated.plans.is_empty() || generated.outcomes.iter().any(|outcome| !outcome.met)
+        }
+        (Some(record), generated) => {
+            let met = |picked: &Picked| {
+                let plan = generated.and_then(|all| all.of_mode(&picked.class, picked.mode));
+                picked.picks.len() >= record.quota || plan.is_some_and(|(_, outcome)| outcome.met)
+            };
+            wanted && (record.modes.is_empty() || !record.modes.iter().all(met))
+        }
+    };
+    if detected.fitted.directions.is_empty() || unmet {
         ExitStatus::Incomplete
     } else {
         ExitStatus::Success
@@ -106,6 +74,7 @@ pub(in crate::cli) fn summary(done: &Done) -> Value {
         inputs,
         detected,
         captioned,
+        pooled,
         generated,
         seconds,
         ..
@@ -113,30 +82,36 @@ pub(in crate::cli) fn summary(done: &Done) -> Value {
     let mut classes = Vec::new();
     for (at, direction) in detected.fitted.directions.iter().enumerate() {
         let report = detected.reports.get(at);
-        let plan = generated.as_ref().and_then(|generated| {
-            let mut hard = generated.of(Arm::Hard);
-            hard.find(|(plan, _)| (plan.class, plan.mode) == (direction.class, direction.mode))
-        });
+        let class = &inputs.dataset.classes[direction.class];
+        let plan = generated.as_ref();
+        let plan = plan.and_then(|generated| generated.of_mode(class, direction.mode));
+        let picked = pooled
+            .as_ref()
+            .and_then(|pooled| pooled.of(class, direction));
+        let enough = |picked: &Picked| picked.picks.len() >= done.quota;
         let rejected: BTreeMap<String, usize> = plan
             .map(|(_, outcome)| outcome.rejected())
             .unwrap_or_default();
         classes.push(json!({
-            "class": inputs.dataset.classes[direction.class],
+            "class": class,
             "mode": direction.mode,
             "cv_score": direction.cv_score,
             "p_value": direction.p_value,
             "finding": direction.is_finding(),
+            "barred": detected.barred.get(&direction.class).map_or(&[][..], Vec::as_slice),
             "c": direction.c,
             "threshold": direction.threshold,
             "top_captions": top_captions(captioned.as_ref(), at),
             "attempted": plan.map_or(0, |(_, outcome)| outcome.entries.len()),
             "kept": plan.map_or(0, |(_, outcome)| outcome.kept().count()),
-            "quota_met": plan.map(|(_, outcome)| outcome.met),
+            "quota_met": plan.map(|(_, outcome)| outcome.met).or(picked.map(enough)),
+            "pool": picked.map(|picked| json!({
+                "of_class": picked.of_class, "kept": picked.picks.len(),
+                "rejected": picked.rejected, "left": picked.left,
+            })),
             "rejected": rejected,
-            "minority_share_top50": report.and_then(|r| {
-                r.at.iter().find(|head| head.k == TOP).and_then(|head| head.minority)
-            }),
-            "minority_share_base": report.and_then(|r| r.minority_base),
+            "minority_share_top50": report.and_then(|r| r.figures.head(TOP)?.minority),
+            "minority_share_base": report.and_then(|r| r.figures.minority_base),
             "sentence": report.map(|r| r.sentence.as_str()),
         }));
     }
@@ -148,7 +123,9 @@ pub(in crate::cli) fn summary(done: &Done) -> Value {
         "schema": SCHEMA,
         "version": env!("CARGO_PKG_VERSION"),
         "classes": classes,
-        "warnings": detected.warnings,
+        "score_threshold": inputs.threshold,
+        "skipped": inputs.skips.found().len(),
+        "warnings": detected.warnings.iter().map(|w| w.text.as_str()).collect::<Vec<_>>(),
         "seconds": seconds,
     })
 }
@@ -179,32 +156,36 @@ pub(in crate::cli) fn table(ui: &mut Ui, done: &Done) {
         inputs,
         detected,
         captioned,
+        pooled,
         generated,
         ..
     } = done;
     ui.say(format_args!(
-        "{:<16} {:>5} {:>7} {:>6} {:>12} {:>10} {:>5} {:>9}",
-        "class", "wrong", "cv", "p", "hardest 50", "of class", "kept", "attempts"
+        "{:<16} {:>5} {:>7} {:>6} {:>12} {:>10} {:>5} {:>5} {:>9}",
+        "class", "wrong", "cv", "p", "hardest 50", "of class", "pool", "kept", "attempts"
     ));
     for (at, direction) in detected.fitted.directions.iter().enumerate() {
         let report = detected.reports.get(at);
-        let head = report.and_then(|r| r.at.iter().find(|head| head.k == TOP));
-        let plan = generated.as_ref().and_then(|generated| {
-            let mut hard = generated.of(Arm::Hard);
-            hard.find(|(plan, _)| (plan.class, plan.mode) == (direction.class, direction.mode))
-        });
+        let head = report.and_then(|r| r.figures.head(TOP));
+        let class = &inputs.dataset.classes[direction.class];
+        let plan = generated.as_ref();
+        let plan = plan.and_then(|generated| generated.of_mode(class, direction.mode));
+        let picked = pooled
+            .as_ref()
+            .and_then(|pooled| pooled.of(class, direction));
         let percent = |share: Option<f64>| {
             share.map_or_else(|| "-".to_owned(), |s| format!("{:.0} % wrong", 100.0 * s))
         };
         let count = |n: Option<usize>| n.map_or_else(|| "-".to_owned(), |n| n.to_string());
         ui.say(format_args!(
-            "{:<16} {:>5} {:>7.3} {:>6.3} {:>12} {:>10} {:>5} {:>9}",
-            inputs.dataset.classes[direction.class],
+            "{:<16} {:>5} {:>7.3} {:>6.3} {:>12} {:>10} {:>5} {:>5} {:>9}",
+            class,
             direction.wrong,
             direction.cv_score,
             direction.p_value,
             percent(head.map(|head| head.direction)),
-            percent(report.map(|r| 1.0 - r.model_accuracy)),
+            percent(report.map(|r| r.figures.error())),
+            count(picked.map(|picked| picked.picks.len())),
             count(plan.map(|(_, outcome)| outcome.kept().count())),
             count(plan.map(|(_, outcome)| outcome.entries.len())),
         ));
@@ -227,19 +208,7 @@ pub(in crate::cli) fn table(ui: &mut Ui, done: &Done) {
             }
         }
     }
-    for report in &detected.reports {
-        ui.say(format_args!("\n{}", report.sentence));
-        ui.say("  K     direction  least confident  random");
-        for head in &report.at {
-            let least = head
-                .least_confidence
-                .map_or_else(|| "-".to_owned(), |s| format!("{s:.2}"));
-            ui.say(format_args!(
-                "  {:<5} {:>9.2} {least:>16} {:>7.2}",
-                head.k, head.direction, head.random
-            ));
-        }
-    }
+    tables::show(ui, inputs, detected);
 }
 
 /// Where everything is.
@@ -252,7 +221,7 @@ pub(in crate::cli) fn paths(ui: &mut Ui, layout: &Layout, done: &Done) {
             layout.preview(class, direction.mode).display()
         ));
     }
-    if done.generated.is_some() {
+    if done.pooled.is_some() || done.generated.is_some() {
         let manifest = layout.manifest_dir();
         ui.say(format_args!(
             "manifest  {}",
@@ -260,5 +229,9 @@ pub(in crate::cli) fn paths(ui: &mut Ui, layout: &Layout, done: &Done) {
         ));
     }
     ui.say(format_args!("report    {}", layout.report().display()));
+    ui.say(format_args!(
+        "tables    {}",
+        layout.report_dir().join("classes.csv").display()
+    ));
     ui.say(format_args!("summary   {}", layout.summary().display()));
 }

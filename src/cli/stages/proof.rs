@@ -154,7 +154,8 @@ fn retraining(
         .inputs
         .classifier
         .as_ref()
-        .map(|c| c.cnn().config().clone());
+        .and_then(|c| c.as_cnn())
+        .map(|cnn| cnn.config().clone());
     let Some(config) = classifier else {
         return Err(InputError("the proof needs the classifier".to_owned()).into());
     };

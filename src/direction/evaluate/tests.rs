@@ -21,6 +21,7 @@ fn direction(threshold: f64) -> Direction {
         too_few: false,
         bootstrap_cosine: None,
         out_of_fold: Vec::new(),
+        out_of_fold_distance: Vec::new(),
     }
 }
 

@@ -182,7 +182,10 @@ fn exact((height, width): (usize, usize)) -> Target {
 }
 
 /// The normalised value of every byte.
-fn values((mean, std): ([f32; 3], [f32; 3]), scaled: impl Fn(u8) -> f32) -> Box<[[f32; 256]; 3]> {
+pub(super) fn values(
+    (mean, std): ([f32; 3], [f32; 3]),
+    scaled: impl Fn(u8) -> f32,
+) -> Box<[[f32; 256]; 3]> {
     let mut values = Box::new([[0.0; 256]; 3]);
     for (channel, (mean, std)) in values.iter_mut().zip(mean.iter().zip(std)) {
         for (byte, value) in (0_u8..=255).zip(channel) {

@@ -1,7 +1,8 @@
-use image::Rgb;
+use ::image::Rgb;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::io::image::{self, Exif};
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/resize.json");
 
@@ -283,4 +284,48 @@ fn a_bad_file_is_named() {
     assert!(error.to_string().contains("preprocessor_config.json"));
     let error = transformers(&json!({"size": -1})).unwrap_err().to_string();
     assert!(error.ends_with("size is -1, expected one or two side lengths from 1 to 8192 pixels"));
+}
+
+/// Made by `tests/oracle/golden/preprocess_modes.py`.
+#[test]
+fn pictures_that_are_not_rgb_are_resized_in_their_own_mode_for_open_clip() {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/golden/preprocess_modes.json"
+    );
+    let golden: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let preprocess = open_clip(&json!({"preprocess_cfg": golden["config"]})).unwrap();
+    let bytes = |pixels: Array3<f32>| -> Vec<u8> {
+        let pixels = pixels.permuted_axes([1, 2, 0]);
+        pixels.iter().map(|v| (v * 255.0).round() as u8).collect()
+    };
+    let mut differ = 0;
+    for case in golden["cases"].as_array().unwrap() {
+        let name = format!("{} {}", case["mode"], case["format"]);
+        let picture = image::decode(&unhex(&case["file"]), Exif::Ignore).unwrap();
+        let theirs = unhex(&case["pixels"]);
+        let ours = bytes(preprocess.apply_picture(&picture));
+        assert_eq!(ours, theirs, "{name}");
+        // Where the conversion stands shows; torchvision's kernel takes tensors, which are RGB.
+        let rgb = picture.clone().into_rgb();
+        differ += usize::from(bytes(preprocess.apply(&rgb)) != theirs);
+        let torchvision = preprocess.clone().with_kernel(Kernel::Torchvision);
+        assert_eq!(
+            torchvision.apply_picture(&picture),
+            torchvision.apply(&rgb),
+            "{name}"
+        );
+    }
+    assert!(differ >= 8, "{differ}");
+}
+
+#[test]
+fn transformers_makes_every_picture_rgb_first() {
+    let preprocess = transformers(&json!({"size": 6, "crop_size": 6})).unwrap();
+    let image = ::image::RgbaImage::from_fn(9, 7, |x, y| {
+        ::image::Rgba([(x * 25) as u8, (y * 30) as u8, 77, (x * y * 4) as u8])
+    });
+    let picture = Picture::Rgba(image);
+    let pixels = preprocess.apply_picture(&picture);
+    assert_eq!(pixels, preprocess.apply(&picture.into_rgb()));
 }

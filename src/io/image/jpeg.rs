@@ -5,21 +5,19 @@
 //! segments are walked first. Bytes overwritten inside the compressed data can still decode, to
 //! wrong pixels: the format has no checksum, and Pillow accepts such files too.
 
-use ::image::RgbImage;
 use ::image::metadata::Orientation;
+use ::image::{RgbImage, RgbaImage};
 use zune_core::bytestream::ZCursor;
 use zune_core::colorspace::ColorSpace;
 use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::errors::DecodeErrors;
 
+use super::picture::Picture;
 use super::{DecodeError, MAX_SIDE, check_size};
 
 /// The decoded image, and the orientation its EXIF data asks for.
-pub(super) fn decode(
-    bytes: &[u8],
-    max_pixels: u64,
-) -> Result<(RgbImage, Orientation), DecodeError> {
+pub(super) fn decode(bytes: &[u8], max_pixels: u64) -> Result<(Picture, Orientation), DecodeError> {
     if !is_complete(bytes) {
         return Err(truncated(bytes));
     }
@@ -37,10 +35,41 @@ pub(super) fn decode(
         .exif()
         .and_then(|chunk| Orientation::from_exif_chunk(chunk))
         .unwrap_or(Orientation::NoTransforms);
+    let (width, height) = (info.width.into(), info.height.into());
+    let inks = decoder
+        .input_colorspace()
+        .filter(|space| matches!(space, ColorSpace::CMYK | ColorSpace::YCCK));
+    let Some(space) = inks else {
+        let pixels = decoder.decode().map_err(error)?;
+        let image = RgbImage::from_raw(width, height, pixels).ok_or_else(|| truncated(bytes))?;
+        return Ok((Picture::Rgb(image), orientation));
+    };
+    decoder.set_options(options.jpeg_set_out_colorspace(space));
     let pixels = decoder.decode().map_err(error)?;
-    let image = RgbImage::from_raw(info.width.into(), info.height.into(), pixels)
-        .ok_or_else(|| truncated(bytes))?;
-    Ok((image, orientation))
+    let mut image = RgbaImage::from_raw(width, height, pixels).ok_or_else(|| truncated(bytes))?;
+    for pixel in image.pixels_mut() {
+        pixel.0 = if space == ColorSpace::YCCK {
+            inks_of_ycck(pixel.0)
+        } else {
+            pixel.0.map(|ink| 255 - ink)
+        };
+    }
+    Ok((Picture::Cmyk(image), orientation))
+}
+
+/// Adobe's luminance and chroma of inverted inks, as libjpeg and then Pillow undo them.
+///
+/// Source: `ycck_cmyk_convert` of libjpeg (16 fractional bits), `CMYK;I` of Pillow.
+fn inks_of_ycck([y, cb, cr, k]: [u8; 4]) -> [u8; 4] {
+    const HALF: i32 = 1 << 15;
+    let (y, cb, cr) = (i32::from(y), i32::from(cb) - 128, i32::from(cr) - 128);
+    let byte = |value: i32| value.clamp(0, 255) as u8;
+    [
+        byte(y + ((91_881 * cr + HALF) >> 16)),
+        byte(y + ((-22_554 * cb - 46_802 * cr + HALF) >> 16)),
+        byte(y + ((116_130 * cb + HALF) >> 16)),
+        255 - k,
+    ]
 }
 
 fn truncated(bytes: &[u8]) -> DecodeError {

@@ -36,6 +36,11 @@ impl Layout {
         self.root.join("ledger.jsonl")
     }
 
+    /// What was picked from the pool; see [`crate::run::pool`].
+    pub fn pool(&self) -> PathBuf {
+        self.root.join("pool.json")
+    }
+
     /// The figures a script needs.
     pub fn summary(&self) -> PathBuf {
         self.root.join("summary.json")
@@ -46,6 +51,11 @@ impl Layout {
         self.root.join("report.json")
     }
 
+    /// The folder of the report's tables.
+    pub fn report_dir(&self) -> PathBuf {
+        self.root.join("report")
+    }
+
     /// Every caption with its scores.
     pub fn captions(&self) -> PathBuf {
         self.root.join("captions.parquet")
@@ -54,6 +64,11 @@ impl Layout {
     /// The directions as matrices.
     pub fn directions(&self) -> PathBuf {
         self.root.join("directions.safetensors")
+    }
+
+    /// Images that were passed over.
+    pub fn skipped(&self) -> PathBuf {
+        self.root.join("skipped.jsonl")
     }
 
     /// The log.

@@ -3,7 +3,9 @@ tests/oracle/preprocess.rs.
 
 `clip`, `siglip` and `open_clip` prepare the same pictures: drawn like photographs, of odd sizes and
 kinds. Expected pixels are made with Pillow 13, with Pillow 12 (a process of its own) and, for
-Transformers, with torchvision; a CLIP ViT-B/32 image tower with random weights embeds them.
+Transformers, with torchvision; a CLIP ViT-B/32 image tower with random weights embeds them. These
+start from RGB; `whole` is what CLIPImageProcessor and open_clip's transform make of `Image.open(file)`
+as it is, each in its own order of conversion and resizing.
 `damaged` says of cut and altered files whether Pillow reads them.
 """
 
@@ -54,11 +56,21 @@ def files(folder):
     save("gray.png", gray)
     save("gray16.png", Image.fromarray(deep))
     save("gray16.tif", Image.fromarray(deep))
+    save("gray16-alpha.png", Image.fromarray(deep), transparency=int(deep[0, 0]))
     save("bits.png", gray.convert("1"))
     save("palette.png", color.quantize(64))
     save("palette-transparent.png", color.quantize(64), transparency=bytes(range(64)))
     save("rgba.png", Image.merge("RGBA", [*color.split(), alpha]))
+    save("rgb-transparent.png", color, transparency=color.getpixel((9, 9)))
     save("gray-alpha.png", Image.merge("LA", [gray.resize(color.size), alpha]))
+    for end in ["tif", "webp"]:
+        save(f"rgba.{end}", Image.merge("RGBA", [*color.split(), alpha]), **({"lossless": True, "exact": True} if end == "webp" else {}))
+    save("gray-alpha.tif", Image.merge("LA", [gray.resize(color.size), alpha]))
+    for end in ["bmp", "tif"]:
+        save(f"bits.{end}", gray.convert("1"))
+        save(f"gray.{end}", gray)
+    save("palette.bmp", color.quantize(32))
+    save("gray.gif", gray)
     for name in ["rgb.bmp", "rgb.tif", "palette.gif"]:
         save(name, color.quantize(128) if name.endswith("gif") else color)
     save("rgb.webp", color, lossless=True)
@@ -67,18 +79,26 @@ def files(folder):
     save("progressive.jpg", color, exact=False, quality=85, progressive=True)
     save("gray.jpg", gray, exact=False, quality=90)
     save("cmyk.jpg", color.convert("CMYK"), exact=False, quality=90)
-    save("cmyk.tif", color.convert("CMYK"), exact=False)
+    save("cmyk.tif", color.convert("CMYK"))
+    # The same data said to be luminance and chroma, as Photoshop writes them.
+    data = bytearray((folder / "cmyk.jpg").read_bytes())
+    data[data.index(b"Adobe") + 11] = 2
+    (folder / "ycck.jpg").write_bytes(data)
+    out.append(("ycck.jpg", False, "ignore"))
     for orientation in range(1, 9):
         exif = Image.Exif()
         exif[0x112] = orientation
         save(f"exif-{orientation}.jpg", color, exact=False, turn="apply", quality=90, exif=exif)
         save(f"exif-{orientation}.png", color, turn="apply", exif=exif)
+    out.append(("exif-6.png", True, "ignore"))
+    save("exif-palette.png", color.quantize(16), turn="apply", exif=exif)
+    save("exif-gray16.png", Image.fromarray(deep), turn="apply", exif=exif)
     return out
 
 
-def decoded(path, exif):
+def opened(path, exif):
     image = Image.open(path)
-    return (ImageOps.exif_transpose(image) if exif == "apply" else image).convert("RGB")
+    return ImageOps.exif_transpose(image) if exif == "apply" else image
 
 
 def pictures(folder, prepare, config):
@@ -94,9 +114,13 @@ def pictures(folder, prepare, config):
     listed = []
     pixels = {kernel: [] for kernel in prepare}
     for i, (name, exact, exif) in enumerate(files(folder)):
-        image = decoded(folder / name, exif)
+        raw = opened(folder / name, exif)
+        image = raw.convert("RGB")
         (folder / f"{i}.rgb").write_bytes(image.tobytes())
-        listed.append({"file": name, "exact": exact, "exif": exif, "width": image.width, "height": image.height})
+        listed.append({"file": name, "mode": raw.mode, "exact": exact, "exif": exif, "width": image.width, "height": image.height})
+        # SiglipImageProcessor converts nothing unless its config asks.
+        if "siglip" not in sys.argv[1]:
+            pixels.setdefault("whole", []).append(prepare["pil"](raw))
         for kernel, function in prepare.items():
             pixels[kernel].append(function(image))
     (folder / "pictures.json").write_text(json.dumps(listed))
@@ -110,21 +134,6 @@ def pictures(folder, prepare, config):
     scale_well(model, seed=5).save_pretrained(folder / "tower")
     embed = lambda rows: torch.cat([model(pixel_values=part).image_embeds for part in rows.split(16)])
     save_tensors(folder / "embeddings.safetensors", **{kernel: embed(rows) for kernel, rows in pixels.items()})
-    if "open_clip" in sys.argv[1]:
-        without_conversion(folder, prepare["pil"], listed, embed, pixels["pil"])
-
-
-def without_conversion(folder, transform, listed, embed, converted):
-    """Not compared, only told: open_clip's transform on pictures that are not RGB."""
-    import torch
-
-    for i, picture in enumerate(listed):
-        image = Image.open(folder / picture["file"])
-        if image.mode == "RGB":
-            continue
-        direct = torch.from_numpy(transform(image))[None]
-        cosine = torch.cosine_similarity(embed(direct), embed(converted[i : i + 1])).item()
-        print(f"{picture['file']} ({image.mode}), resized before it is RGB: cosine {cosine:.5f}")
 
 
 def old(case, folder):

@@ -2,13 +2,14 @@
 
     .venv-oracle/bin/python tests/oracle/golden/lora.py
 
-tests/golden/lora/sd1 has one adapter in each naming (float16) for tests/golden/unet/sd1 and
+tests/golden/lora/sd1 has one adapter in each naming for tests/golden/unet/sd1 and
 tests/golden/clip/text_encoder, and what these then say. tests/golden/lora/sdxl has a small UNet and
-second text encoder of SDXL, an adapter with the names that kohya-ss gives them, and the merged
-weights. Run unet.py and clip.py first. Made with diffusers 0.42.1, peft 0.21.2, transformers 5.23.0,
-torch 2.11.0.
+second text encoder of SDXL and an adapter with the names that kohya-ss gives them. All weights are by
+formula (weights.py); of a merged one `merged.json` has two projections (`shadow`). Run unet.py and
+clip.py first. Made with diffusers 0.42.1, peft 0.21.2, transformers 5.23.0, torch 2.11.0.
 """
 
+import json
 import re
 import shutil
 
@@ -20,10 +21,11 @@ from diffusers import (
 )
 from peft import LoraConfig, get_peft_model_state_dict
 from safetensors import safe_open
-from safetensors.torch import load_file, save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
 
-from weights import GOLDEN, check, save_expected, scale_well
+from weights import (
+    GOLDEN, check, describe, draw, fresh, inputs, materialise, save_expected, shapes_of, tensors, tree,
+)
 
 diffusers.logging.set_verbosity_error()
 transformers.logging.set_verbosity_error()
@@ -41,38 +43,47 @@ def layers(model, pattern):
     return {n: m for n, m in model.named_modules() if isinstance(m, kinds) and re.search(pattern, n)}
 
 
-def pair(layer, rank, generator):
-    """Down and up, as large together as the weight: what they change must show."""
+def pair(layer, rank):
+    """Shapes of down and up. By their formula they are as large together as the weight: what they
+    change must show."""
     outputs, inputs, *kernel = layer.weight.shape
-    down = torch.randn((rank, inputs, *kernel), generator=generator)
-    up = torch.randn((outputs, rank, *[1 for _ in kernel]), generator=generator)
-    return (down / down[0].numel() ** 0.5).half(), (up / rank**0.5).half()
+    return [rank, inputs, *kernel], [outputs, rank, *[1 for _ in kernel]]
 
 
-def kohya(prefix, chosen, generator, name=lambda n: n):
+def kohya(prefix, chosen, name=lambda n: n):
     """`chosen` maps layers' names to the layer, its rank and its alpha."""
     out = {}
     for key, (layer, rank, alpha) in chosen.items():
         stem = prefix + name(key).replace(".", "_")
-        down, up = pair(layer, rank, generator)
-        out |= {f"{stem}.lora_down.weight": down, f"{stem}.lora_up.weight": up,
-                f"{stem}.alpha": torch.tensor(alpha, dtype=torch.float16)}
+        down, up = pair(layer, rank)
+        out |= {f"{stem}.lora_down.weight": down, f"{stem}.lora_up.weight": up, f"{stem}.alpha": alpha}
     return out
+
+
+def shadow(weight, name):
+    """Sums of a weight's numbers times random signs and sizes: each of them shows."""
+    weight = weight.double().flatten().numpy()
+    return [float(f"{weight @ draw(seed, name, len(weight)):.8g}") for seed in (1, 2)]
+
+
+def write_merged(name, weights):
+    shadows = {key: shadow(weight, key) for key, weight in sorted(weights.items())}
+    text = json.dumps(tree(shadows), separators=(",", ":"))
+    (GOLDEN / name / "merged.json").write_text(text + "\n")
 
 
 def sd1():
     return StableDiffusionPipeline(
         vae=None, tokenizer=None, safety_checker=None, feature_extractor=None,
         scheduler=SCHEDULER, requires_safety_checker=False,
-        text_encoder=CLIPTextModel.from_pretrained(GOLDEN / "clip/text_encoder"),
-        unet=UNet2DConditionModel.from_pretrained(GOLDEN / "unet/sd1", torch_dtype=torch.float32),
+        text_encoder=CLIPTextModel.from_pretrained(materialise("clip/text_encoder")),
+        unet=UNet2DConditionModel.from_pretrained(materialise("unet/sd1"), torch_dtype=torch.float32),
     )
 
 
 def write_kohya(pipe, folder):
     """Convolutions have ranks and alphas of their own. Attention layers share theirs, which is the
     commonest: Diffusers takes that one for all of them."""
-    generator = torch.Generator().manual_seed(51)
     attention = layers(pipe.unet, r"(down_blocks\.0|mid_block|up_blocks\.2).*(to_[qkv]|to_out\.0)$")
     others = layers(pipe.unet, r"mid_block.*(proj_in|proj_out|ff\.net)|down_blocks.2.*conv|"
                                r"up_blocks\.0.*(conv1|shortcut|emb_proj)|samplers\.0\.conv|"
@@ -80,9 +91,9 @@ def write_kohya(pipe, folder):
     chosen = {n: (m, 2, 1.5) for n, m in attention.items()}
     chosen |= {n: (m, 3, 0.75 + i % 5) for i, (n, m) in enumerate(others.items())}
     text = {n: (m, 2, 1.0) for n, m in layers(pipe.text_encoder, "|".join(TEXT)).items()}
-    tensors = kohya("lora_unet_", chosen, generator)
-    tensors |= kohya("lora_te_", text, generator, lambda n: f"text_model.{n}")
-    save_file(tensors, folder / "kohya.safetensors", metadata={"ss_network_dim": "2"})
+    shapes = kohya("lora_unet_", chosen)
+    shapes |= kohya("lora_te_", text, lambda n: f"text_model.{n}")
+    describe(folder / "kohya.safetensors", shapes, 51, metadata={"ss_network_dim": "2"})
 
 
 def write_peft(pipe, folder):
@@ -96,28 +107,20 @@ def write_peft(pipe, folder):
         "text_encoder": LoraConfig(r=3, lora_alpha=4, use_rslora=True,
                                    target_modules=["q_proj", "fc2"]),
     }
-    generator = torch.Generator().manual_seed(52)
     arguments = {}
     for name, config in configs.items():
         model = getattr(pipe, name)
         model.add_adapter(config)
-        state = get_peft_model_state_dict(model, adapter_name="default")
-        own = {}
-        for key in sorted(k for k in state if "lora_A" in k):
-            layer = model.get_submodule(key.split(".lora_A")[0]).base_layer
-            down, up = pair(layer, state[key].shape[0], generator)
-            own |= {key: down, key.replace("lora_A", "lora_B"): up}
-        assert own.keys() == state.keys()
-        arguments |= {f"{name}_lora_layers": own,
+        arguments |= {f"{name}_lora_layers": get_peft_model_state_dict(model, adapter_name="default"),
                       f"{name}_lora_adapter_metadata": plain(config.to_dict())}
-    StableDiffusionPipeline.save_lora_weights(folder, weight_name="peft.safetensors", **arguments)
-    # Again with one note in the header alone: several come in an order of chance.
-    path, key = folder / "peft.safetensors", "lora_adapter_metadata"
-    with safe_open(path, "pt") as file:
-        note = file.metadata()[key]
+    scratch, file, key = fresh(), "peft.safetensors", "lora_adapter_metadata"
+    StableDiffusionPipeline.save_lora_weights(scratch, weight_name=file, **arguments)
+    with safe_open(scratch / file, "pt") as saved:
+        note = saved.metadata()[key]
     # Where the base model lay on the machine that made it is nobody's business.
     note = re.sub(r'base_model_name_or_path": "[^"]*"', 'base_model_name_or_path": null', note)
-    save_file(load_file(path), path, metadata={key: note})
+    note = json.dumps(json.loads(note), separators=(",", ":"))
+    describe(folder / file, shapes_of(scratch / file), 52, metadata={key: note})
 
 
 def plain(config):
@@ -128,23 +131,21 @@ def plain(config):
 
 def write_old(pipe, folder):
     """Attention processors, before PEFT."""
-    generator = torch.Generator().manual_seed(53)
-    tensors, bare = {}, {}
+    ends, shapes, bare = ("down", "up"), {}, {}
     for name, layer in layers(pipe.unet, r"(to_[qkv]|to_out\.0)$").items():
         attention, to = re.match(r"(.*)\.(to_[a-z]+)", name).groups()
-        ends = ("down", "up")
-        for end, tensor in zip(ends, pair(layer, 2, generator)):
-            tensors[f"unet.{attention}.processor.{to}_lora.{end}.weight"] = tensor
+        for end, shape in zip(ends, pair(layer, 2)):
+            shapes[f"unet.{attention}.processor.{to}_lora.{end}.weight"] = shape
     for name, layer in layers(pipe.text_encoder, "_proj").items():
         attention, which = re.match(r"(.*)\.(.*)_proj", name).groups()
-        for end, tensor in zip(ends, pair(layer, 3, generator)):
-            tensors[f"text_encoder.text_model.{attention}.to_{which}_lora.{end}.weight"] = tensor
-    save_file(tensors, folder / "old.safetensors")
+        for end, shape in zip(ends, pair(layer, 3)):
+            shapes[f"text_encoder.text_model.{attention}.to_{which}_lora.{end}.weight"] = shape
+    describe(folder / "old.safetensors", shapes, 53)
     # Later, and of the UNet alone: without its name, and with layers that are not attention.
     for name, layer in layers(pipe.unet, r"up_blocks.*(to_[qkv]|to_out\.0|ff.*|conv2)$").items():
-        for end, tensor in zip(ends, pair(layer, 1 + len(bare) % 4 // 2, generator)):
-            bare[f"{name}.lora.{end}.weight"] = tensor
-    save_file(bare, folder / "bare.safetensors")
+        for end, shape in zip(ends, pair(layer, 1 + len(bare) % 4 // 2)):
+            bare[f"{name}.lora.{end}.weight"] = shape
+    describe(folder / "bare.safetensors", bare, 54)
 
 
 # Adapters with the scales at which they are merged.
@@ -176,17 +177,17 @@ def small_sd1():
     write_kohya(sd1(), folder)
     write_old(sd1(), folder)
     write_peft(sd1(), folder)
-    generator = torch.Generator().manual_seed(54)
-    latents = torch.randn((2, 4, 6, 8), generator=generator)
-    context = torch.randn((2, 5, 6), generator=generator)
+    adapters = materialise("lora/sd1")
     timesteps, ids = torch.tensor([981.0, 33.0]), torch.tensor([[41, 3, 7, 40, 1], [41, 9, 12, 30, 40]])
-    expected = {"latents": latents, "context": context, "timesteps": timesteps, "ids": ids}
+    said = inputs("lora/sd1", 55, {"timesteps": timesteps, "ids": ids}, latents=(2, 4, 4, 4),
+                  context=(2, 5, 8))
+    expected = {}
     before = sd1().unet.state_dict()
-    for case, adapters in CASES.items():
+    for case, scales in CASES.items():
         pipe = sd1()
-        merge(pipe, folder, adapters, ["unet", "text_encoder"])
+        merge(pipe, adapters, scales, ["unet", "text_encoder"])
         with torch.no_grad():
-            expected[f"{case}.noise"] = pipe.unet(latents, timesteps, context).sample
+            expected[f"{case}.noise"] = pipe.unet(said["latents"], timesteps, said["context"]).sample
             expected[f"{case}.hidden"] = pipe.text_encoder(ids).last_hidden_state
         after = pipe.unet.state_dict()
         assert after.keys() == before.keys()
@@ -197,10 +198,10 @@ def small_sd1():
             kinds = {}
             for name in sorted(changed, key=lambda n: (after[n].numel(), n)):
                 kinds.setdefault(re.sub(r".*\.(attn.*|ff.*|[^.]+)\.weight", r"\1", name), name)
-            expected |= {f"unet.{name}": after[name] for name in kinds.values()}
-            text = pipe.text_encoder.state_dict()
+            merged = {f"unet.{name}": after[name] for name in kinds.values()}
             name = "encoder.layers.1.self_attn.q_proj.weight"
-            expected[f"text_encoder.{name}"] = text[name]
+            merged[f"text_encoder.{name}"] = pipe.text_encoder.state_dict()[name]
+            write_merged("lora/sd1", merged)
     save_expected("lora/sd1", **expected)
 
 
@@ -220,19 +221,18 @@ def small_sdxl():
         vocab_size=10, max_position_embeddings=5, hidden_size=8, intermediate_size=12,
         num_hidden_layers=1, num_attention_heads=2, projection_dim=4,
     ))
-    base = {}
-    for name, model, seed in [("unet", unet, 55), ("text_encoder_2", text, 56)]:
-        scale_well(model, seed).half().float()
+    for name, model, seed in [("unet", unet, 56), ("text_encoder_2", text, 57)]:
         # What an adapter can change, to keep the file small.
-        base |= {f"{name}.{k}": v.half() for k, v in model.state_dict().items() if v.dim() > 1}
-    save_file(base, folder / "base.safetensors")
+        shapes = {k: list(v.shape) for k, v in model.state_dict().items() if v.dim() > 1}
+        describe(folder / f"{name}.safetensors", shapes, seed)
+        base = tensors(json.loads((folder / f"{name}.safetensors.json").read_text()))
+        model.float().load_state_dict(base, strict=False)
     pipe = StableDiffusionXLPipeline(
         vae=None, tokenizer=None, tokenizer_2=None, scheduler=SCHEDULER,
-        text_encoder=CLIPTextModel.from_pretrained(GOLDEN / "clip/text_encoder"),
+        text_encoder=CLIPTextModel.from_pretrained(materialise("clip/text_encoder")),
         text_encoder_2=text, unet=unet,
     )
     # What kohya-ss calls the layers; Diffusers' own translation is what is under test.
-    generator = torch.Generator().manual_seed(57)
     names = {
         "input_blocks_0_0": "conv_in",
         "input_blocks_2_0_in_layers_2": "down_blocks.0.resnets.1.conv1",
@@ -263,14 +263,14 @@ def small_sdxl():
     # Diffusers knows the attention layers of a text encoder only where out_proj is among them.
     first = {n: (m, 2, 3.0) for n, m in layers(pipe.text_encoder, "out_proj|v_proj|fc1").items()}
     second = {n: (m, 1, 0.5) for n, m in layers(text, "q_proj|out_proj|fc2|text_projection").items()}
-    tensors = kohya("lora_unet_", unets, generator)
+    shapes = kohya("lora_unet_", unets)
     below = lambda n: n if n.startswith("text_") else f"text_model.{n}"
-    tensors |= kohya("lora_te1_", first, generator, below)
-    tensors |= kohya("lora_te2_", second, generator, below)
-    save_file(tensors, folder / "kohya.safetensors")
+    shapes |= kohya("lora_te1_", first, below)
+    shapes |= kohya("lora_te2_", second, below)
+    describe(folder / "kohya.safetensors", shapes, 58)
     components = ["unet", "text_encoder", "text_encoder_2"]
     before = {c: {k: v.clone() for k, v in getattr(pipe, c).state_dict().items()} for c in components}
-    merge(pipe, folder, {"kohya": 0.9}, components)
+    merge(pipe, materialise("lora/sdxl"), {"kohya": 0.9}, components)
     expected = {}
     for component in components:
         after = getattr(pipe, component).state_dict()
@@ -281,7 +281,8 @@ def small_sdxl():
     asked = {f"unet.{n}" for n in names.values()} | {f"text_encoder.{n}" for n in first}
     asked |= {f"text_encoder_2.{n}" for n in second}
     assert {f"{n}.weight" for n in asked} == expected.keys(), asked - {n[:-7] for n in expected}
-    save_expected("lora/sdxl", **expected)
+    write_merged("lora/sdxl", expected)
+    check(expected, "lora/sdxl")
 
 
 def main():

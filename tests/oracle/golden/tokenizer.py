@@ -5,16 +5,21 @@ open_clip.SimpleTokenizer, SigLIP's by transformers.SiglipTokenizer.
 
 The vocabulary in tests/golden/tokenizer/ is made by src/nn/clip/bpe.rs (its test
 `training_gives_the_committed_vocabulary`, with HARDLIGHT_BLESS=1). Each variant below is that
-vocabulary with other files beside it. The folders under tests/golden/tokenizers are made here.
+vocabulary with other files beside it. The folders under tests/golden/tokenizers are made here, and
+the captions for all of them, of which CLIP's tokenizer gets the first.
 Made with transformers 5.23.0, tokenizers 0.23.3, open_clip 3.3.0, ftfy 6.3.1, sentencepiece 0.2.3.
 """
 
 import contextlib
 import gzip
 import json
+import os
 import pathlib
 import shutil
 import tempfile
+
+# Saved tokenizers say whether it was set.
+os.environ["HF_HUB_OFFLINE"] = "1"
 
 import open_clip
 import open_clip.tokenizer
@@ -74,6 +79,18 @@ def variants(vocab_size):
     }
 
 
+def trimmed(ids, pad):
+    """Without the padding, which the tests put back."""
+    ids = [int(id) for id in ids]
+    while ids and ids[-1] == pad:
+        ids.pop()
+    return ids
+
+
+def compact(value):
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
 def encode(folder, saved=None):
     tokenizer = CLIPTokenizer.from_pretrained(folder)
     ids = tokenizer(
@@ -87,7 +104,7 @@ def encode(folder, saved=None):
         "eos": tokenizer.eos_token_id,
         "pad": tokenizer.pad_token_id,
         "size": len(tokenizer),
-        "ids": ids,
+        "ids": [trimmed(row, tokenizer.pad_token_id) for row in ids],
     }
 
 
@@ -103,12 +120,11 @@ REPAIRED = [
 
 
 def write(folder, tokenizer, context, pad, encode):
-    """Padded ids, and the length that each caption would have."""
-    captions = CAPTIONS + REPAIRED
-    rows = [{"caption": caption, "length": len(encode(caption)), "ids": [int(id) for id in tokenizer(caption)]} for caption in captions]
-    head = json.dumps({"context": context, "pad": pad})[:-1]
-    lines = ",\n".join(json.dumps(row) for row in rows)
-    (folder / "expected.json").write_text(f'{head}, "rows": [\n{lines}\n]}}\n')
+    """Of every caption the length that it would have, and its ids."""
+    rows = [[len(encode(caption)), trimmed(tokenizer(caption), pad)] for caption in CAPTIONS + REPAIRED]
+    head = compact({"context": context, "pad": pad})[:-1]
+    lines = ",\n".join(map(compact, rows))
+    (folder / "expected.json").write_text(f'{head},"rows":[\n{lines}\n]}}\n')
 
 
 def fresh(name):
@@ -129,7 +145,7 @@ def open_clip_folder(scratch):
     tokenizer = open_clip.SimpleTokenizer(bpe_path=str(small), context_length=32)
     names = {"<start_of_text>": BOS, "<end_of_text>": EOS}
     vocab = {names.get(token, token): id for token, id in tokenizer.encoder.items()}
-    (folder / "vocab.json").write_text(json.dumps(vocab))
+    (folder / "vocab.json").write_text(compact(vocab))
     (folder / "merges.txt").write_text("#version: 0.2\n" + "\n".join(lines[1:]) + "\n")
     config = {"model_cfg": {"embed_dim": 8, "text_cfg": {"context_length": 32, "vocab_size": len(vocab)}}}
     (folder / "open_clip_config.json").write_text(json.dumps(config))
@@ -167,6 +183,8 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         open_clip_folder(scratch)
         siglip_folder(scratch)
+        captions = ",\n".join(map(json.dumps, CAPTIONS + REPAIRED))
+        (GOLDEN / "tokenizers/captions.json").write_text(f"[\n{captions}\n]\n")
         saved = pathlib.Path(scratch, "saved")
         for i, (name, files) in enumerate(variants(vocab_size)):
             folder = pathlib.Path(scratch, str(i))
@@ -184,9 +202,8 @@ def main():
         files = {path.name: json.loads(path.read_text()) for path in sorted(saved.iterdir())}
         assert "tokenizer.json" in files and "vocab.json" not in files, list(files)
         out.append({"name": "saved by transformers", "kept": [], "files": files} | encode(saved))
-    rows = ",\n".join(json.dumps(row, ensure_ascii=False) for row in out)
-    captions = json.dumps(CAPTIONS)
-    (GOLDEN / "tokenizer.json").write_text(f'{{"captions":{captions},\n"variants":[\n{rows}\n]}}\n')
+    rows = ",\n".join(map(compact, out))
+    (GOLDEN / "tokenizer.json").write_text(f"[\n{rows}\n]\n")
 
 
 if __name__ == "__main__":

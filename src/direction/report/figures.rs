@@ -1,0 +1,164 @@
+//! What a ranking by alignment finds of a classifier's mistakes, as numbers.
+
+use serde::{Deserialize, Serialize};
+
+use crate::direction::select::balanced_accuracy;
+
+/// The `K` of precision at `K`.
+pub const KS: [usize; 4] = [10, 25, 50, 100];
+
+/// Examples as a ranking sees them; every slice is `[n]`, in the order of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Ranked<'a> {
+    /// What ranks them, largest first: the alignment within a class, the distance `−f/‖w‖` across classes.
+    /// Above 0 an example is flagged as a mistake.
+    pub score: &'a [f64],
+    /// Whether the classifier is wrong.
+    pub wrong: &'a [bool],
+    /// The classifier's probability of its prediction, where known.
+    pub confidence: Option<&'a [f32]>,
+    /// Whether an example's group is the minority of its class in train, where groups are known.
+    pub minority: Option<&'a [bool]>,
+}
+
+/// How often the first `k` of a ranking are mistakes.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct AtK {
+    /// Length of the ranking's head; at most the examples.
+    pub k: usize,
+    /// Share of mistakes among the most aligned.
+    pub direction: f64,
+    /// The same among the least confident, where confidences are known.
+    pub least_confidence: Option<f64>,
+    /// The same to be expected of a random ranking: the error rate.
+    pub random: f64,
+    /// `direction / random`; none without mistakes.
+    pub lift: Option<f64>,
+    /// `least_confidence / random`.
+    pub least_confidence_lift: Option<f64>,
+    /// Share of the minority among the most aligned, where groups are known.
+    pub minority: Option<f64>,
+    /// The same among the least confident.
+    pub least_confidence_minority: Option<f64>,
+}
+
+/// The numbers of one ranking.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Figures {
+    /// Examples.
+    pub examples: usize,
+    /// Those that the classifier gets wrong.
+    pub mistakes: usize,
+    /// Share that it gets right.
+    pub model_accuracy: f64,
+    /// How often the sign of the decision value tells right from wrong.
+    pub svm_accuracy: f64,
+    /// The same, the mean over right and wrong.
+    pub svm_balanced_accuracy: f64,
+    /// Mistakes flagged, mistakes missed, right ones flagged, right ones passed.
+    pub confusion: [usize; 4],
+    /// The classifier's accuracy from the most aligned tenth to the least; one figure below 10 examples.
+    pub decile_accuracy: Vec<f64>,
+    /// Heads of the ranking, at each of [`KS`] that there are examples for.
+    pub at: Vec<AtK>,
+    /// The `K` that exceed the examples and are left out.
+    pub left_out: Vec<usize>,
+    /// The head as long as the minority is large, where groups are known.
+    pub at_minority: Option<AtK>,
+    /// Share of the minority among all, where groups are known.
+    pub minority_base: Option<f64>,
+}
+
+impl Figures {
+    /// Share that the classifier gets wrong.
+    pub fn error(&self) -> f64 {
+        1.0 - self.model_accuracy
+    }
+
+    /// The head of a length, if there are examples enough.
+    pub fn head(&self, k: usize) -> Option<&AtK> {
+        self.at.iter().find(|head| head.k == k)
+    }
+
+    /// Examples that are flagged as mistakes.
+    pub fn flagged(&self) -> usize {
+        self.confusion[0] + self.confusion[2]
+    }
+}
+
+/// Counts a ranking; `None` of no examples.
+///
+/// Examples of equal score stay in the order of the table, and so do those of equal confidence.
+///
+/// # Shapes
+///
+/// Every slice of `of` is `[n]`; what one of them has more than another is passed over.
+pub fn figures(of: Ranked<'_>) -> Option<Figures> {
+    let n = of.score.len().min(of.wrong.len());
+    if n == 0 {
+        return None;
+    }
+    let aligned = order(n, |i| -of.score[i]);
+    let unsure = of
+        .confidence
+        .map(|all| order(n, |i| all.get(i).copied().map_or(f64::INFINITY, f64::from)));
+    let wrong = |i: usize| of.wrong[i];
+    let minor = of
+        .minority
+        .map(|all| move |i: usize| all.get(i).copied().unwrap_or_default());
+    let flagged = |i: usize| of.score[i] > 0.0;
+    let mistakes = (0..n).filter(|&i| wrong(i)).count();
+    let error = mistakes as f64 / n as f64;
+    let head = |k: usize| {
+        let found = share(&aligned[..k], wrong);
+        let guessed = unsure.as_ref().map(|order| share(&order[..k], wrong));
+        let lift = |share: f64| (mistakes > 0).then(|| share / error);
+        AtK {
+            k,
+            direction: found,
+            least_confidence: guessed,
+            random: error,
+            lift: lift(found),
+            least_confidence_lift: guessed.and_then(lift),
+            minority: minor.map(|minor| share(&aligned[..k], minor)),
+            least_confidence_minority: minor
+                .zip(unsure.as_ref())
+                .map(|(minor, order)| share(&order[..k], minor)),
+        }
+    };
+    let (fit, left_out): (Vec<usize>, Vec<usize>) = KS.iter().partition(|&&k| k <= n);
+    let minorities = minor.map(|minor| (0..n).filter(|&i| minor(i)).count());
+    let mut confusion = [0; 4];
+    for i in 0..n {
+        confusion[usize::from(!wrong(i)) * 2 + usize::from(!flagged(i))] += 1;
+    }
+    let tenths = if n < 10 { 1 } else { 10 };
+    Some(Figures {
+        examples: n,
+        mistakes,
+        model_accuracy: 1.0 - error,
+        svm_accuracy: (confusion[0] + confusion[3]) as f64 / n as f64,
+        svm_balanced_accuracy: balanced_accuracy((0..n).map(|i| (!wrong(i), !flagged(i)))),
+        confusion,
+        decile_accuracy: (0..tenths)
+            .map(|t| 1.0 - share(&aligned[t * n / tenths..(t + 1) * n / tenths], wrong))
+            .collect(),
+        at: fit.into_iter().map(head).collect(),
+        left_out,
+        at_minority: minorities.filter(|&k| k > 0).map(head),
+        minority_base: minorities.map(|k| k as f64 / n as f64),
+    })
+}
+
+/// Positions below `n` from the smallest key to the largest; equal keys keep their order.
+fn order(n: usize, key: impl Fn(usize) -> f64) -> Vec<usize> {
+    // Adding 0 makes −0 and 0 equal, which `total_cmp` tells apart.
+    let keys: Vec<f64> = (0..n).map(|i| key(i) + 0.0).collect();
+    let mut order: Vec<usize> = (0..n).collect();
+    order.sort_by(|&a, &b| keys[a].total_cmp(&keys[b]));
+    order
+}
+
+fn share(head: &[usize], is: impl Fn(usize) -> bool) -> f64 {
+    head.iter().filter(|&&i| is(i)).count() as f64 / head.len().max(1) as f64
+}

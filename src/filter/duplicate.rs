@@ -1,0 +1,341 @@
+//! Near-duplicates: of training images, of images that directions are fitted or judged on (a leak),
+//! of images kept before.
+//!
+//! ```text
+//! embedding [d] ──cosine with all known──▶ candidates ──correlation of thumbnails──▶ a duplicate, or not
+//! ```
+//!
+//! A cosine in CLIP's space says that two images show the same kind of thing: it is too coarse to call
+//! them the same (in the demo's world 4 of 5 faces have another within 0.97). So it only names
+//! candidates, and the pixels decide: two images are near-duplicates if their cosine *and* the
+//! correlation of their 16 × 16 gray [`Thumbnail`]s, as they are or mirrored, reach a threshold.
+//!
+//! The defaults, 0.95 and 0.99, were chosen so: JPEG down to quality 30, resizing, noise, and weaker
+//! contrast leave the cosine of a picture with itself at 0.96 or more (the demo's CLIP, 5 % quantile)
+//! and the thumbnails' correlation at 0.99 or more (5 % quantile, demo and CIFAR-10); of different
+//! CIFAR-10 images none correlates above 0.90, of the demo's generated faces, which look much alike, none
+//! of 120 reaches 0.99 with a drawn one upright, one mirrored. A crop by more than a few percent is not seen
+//! as a duplicate.
+//!
+//! All cosines are computed, in blocks, on embeddings before whitening; nothing is approximate. What is
+//! found depends on the image and on what it is compared with, not on the images that are looked at
+//! together with it.
+
+mod search;
+mod thumbnail;
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use ndarray::{ArrayView1, ArrayView2, Axis};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+pub use self::thumbnail::Thumbnail;
+
+use self::search::{Hits, inverse_norms, search};
+use super::Reason;
+use crate::io::IoError;
+use crate::io::image::Exif;
+use crate::io::source::ImageSource;
+
+/// What an image may be a duplicate of, in the order of tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Against {
+    /// The training set.
+    Train,
+    /// What directions are fitted on.
+    Val,
+    /// What everything is judged on.
+    Test,
+    /// Images kept before.
+    Kept,
+}
+
+impl Against {
+    /// Why its duplicates are not kept.
+    pub fn reason(self) -> Reason {
+        match self {
+            Self::Train => Reason::DuplicateTrain,
+            Self::Val => Reason::DuplicateVal,
+            Self::Test => Reason::DuplicateTest,
+            Self::Kept => Reason::DuplicateKept,
+        }
+    }
+}
+
+/// What counts as a near-duplicate, and of what.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DuplicateOptions {
+    /// Whether duplicates of train are rejected.
+    pub train: bool,
+    /// Whether duplicates of val are rejected.
+    pub val: bool,
+    /// Whether duplicates of test are rejected.
+    pub test: bool,
+    /// Whether duplicates of images kept before are rejected.
+    pub kept: bool,
+    /// Cosine of embeddings from which two images are candidates.
+    pub similarity: f64,
+    /// Correlation of thumbnails from which candidates are duplicates.
+    pub thumbnail: f64,
+}
+
+impl Default for DuplicateOptions {
+    fn default() -> Self {
+        Self {
+            train: true,
+            val: true,
+            test: true,
+            kept: true,
+            similarity: 0.95,
+            thumbnail: 0.99,
+        }
+    }
+}
+
+impl DuplicateOptions {
+    /// Whether duplicates of these are rejected.
+    pub fn refuses(&self, against: Against) -> bool {
+        match against {
+            Against::Train => self.train,
+            Against::Val => self.val,
+            Against::Test => self.test,
+            Against::Kept => self.kept,
+        }
+    }
+}
+
+/// The images of a split, to compare others with.
+///
+/// An image is read when it is first a candidate, and once.
+#[derive(Debug)]
+pub struct Known<'a> {
+    against: Against,
+    /// `[n, d]`, before normalisation.
+    matrix: ArrayView2<'a, f32>,
+    inverse: Vec<f32>,
+    images: Vec<(&'a str, Option<ImageSource>)>,
+    exif: Exif,
+    thumbnails: Mutex<BTreeMap<usize, Thumbnail>>,
+}
+
+impl<'a> Known<'a> {
+    /// Takes embeddings `[n, d]` before normalisation, and the id and place of each row's image. Of an image
+    /// without a place nothing is called a duplicate, for its embedding tells too little.
+    pub fn new(
+        against: Against,
+        matrix: ArrayView2<'a, f32>,
+        images: Vec<(&'a str, Option<ImageSource>)>,
+        exif: Exif,
+    ) -> Self {
+        Self {
+            against,
+            inverse: inverse_norms(matrix),
+            matrix,
+            images,
+            exif,
+            thumbnails: Mutex::new(BTreeMap::new()),
+        }
+    }
+
+    /// The best correlation of a thumbnail with those of some rows, and its row.
+    fn best(&self, thumbnail: &Thumbnail, rows: &[usize]) -> Result<Option<(usize, f64)>, IoError> {
+        let thumbnails = || {
+            let lock = self.thumbnails.lock();
+            lock.unwrap_or_else(PoisonError::into_inner)
+        };
+        let missing: Vec<usize> = {
+            let known = thumbnails();
+            let unknown = |row: &usize| !known.contains_key(row);
+            rows.iter().copied().filter(unknown).collect()
+        };
+        let read: Vec<(usize, Thumbnail)> = missing
+            .par_iter()
+            .filter_map(|&row| Some((row, self.images.get(row)?.1.as_ref()?)))
+            .map(|(row, image)| Ok((row, Thumbnail::of(&image.rgb(self.exif)?))))
+            .collect::<Result<_, IoError>>()?;
+        let mut known = thumbnails();
+        known.extend(read);
+        let correlations = rows
+            .iter()
+            .filter_map(|&row| Some((row, known.get(&row)?.correlation(thumbnail))));
+        Ok(correlations.reduce(best))
+    }
+}
+
+/// Of two rows with their correlations the better one, of equals the first.
+fn best(a: (usize, f64), b: (usize, f64)) -> (usize, f64) {
+    if b.1 > a.1 { b } else { a }
+}
+
+/// The images kept so far.
+#[derive(Debug, Clone, Default)]
+pub struct Kept {
+    ids: Vec<String>,
+    units: Vec<Vec<f32>>,
+    thumbnails: Vec<Thumbnail>,
+}
+
+impl Kept {
+    /// Adds an image: its id, its embedding `[d]` before normalisation, its thumbnail.
+    pub fn add(&mut self, id: String, embedding: ArrayView1<'_, f32>, thumbnail: Thumbnail) {
+        self.ids.push(id);
+        self.units.push(unit(embedding));
+        self.thumbnails.push(thumbnail);
+    }
+}
+
+/// An embedding of length 1, rounded from double precision; zeros for a zero vector.
+fn unit(embedding: ArrayView1<'_, f32>) -> Vec<f32> {
+    let norm = embedding
+        .iter()
+        .map(|&v| f64::from(v) * f64::from(v))
+        .sum::<f64>()
+        .sqrt()
+        .max(f64::MIN_POSITIVE);
+    let scaled = embedding.iter().map(|&v| (f64::from(v) / norm) as f32);
+    scaled.collect()
+}
+
+/// How an image's embedding compares with the known ones.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Likeness {
+    /// Cosine with the nearest training image; none without training images.
+    pub nearest_train: Option<f64>,
+    /// Rows at or above the candidates' cosine, for every known split.
+    candidates: Vec<Vec<usize>>,
+}
+
+/// What an image is a near-duplicate of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Where the other is.
+    pub against: Against,
+    /// Its id.
+    pub id: String,
+}
+
+/// The test for near-duplicates.
+#[derive(Debug)]
+pub struct Duplicates<'a> {
+    options: DuplicateOptions,
+    known: Vec<Known<'a>>,
+}
+
+impl<'a> Duplicates<'a> {
+    /// A test against these splits, of which the options may leave out some.
+    pub fn new(options: DuplicateOptions, mut known: Vec<Known<'a>>) -> Self {
+        known.sort_by_key(|known| known.against);
+        Self { options, known }
+    }
+
+    /// The options.
+    pub fn options(&self) -> &DuplicateOptions {
+        &self.options
+    }
+
+    /// Compares embeddings `[n, d]`, before normalisation, with all known ones.
+    pub fn likenesses(&self, embeddings: ArrayView2<'_, f32>) -> Vec<Likeness> {
+        let mut found = vec![
+            Likeness {
+                nearest_train: None,
+                candidates: Vec::new(),
+            };
+            embeddings.nrows()
+        ];
+        for known in &self.known {
+            let refused = self.options.refuses(known.against);
+            if !refused && known.against != Against::Train {
+                found.iter_mut().for_each(|f| f.candidates.push(vec![]));
+                continue;
+            }
+            let least = refused.then(|| least(self.options.similarity) as f32);
+            let hits = search(embeddings, known.matrix, &known.inverse, least);
+            for (row, (likeness, hits)) in found.iter_mut().zip(hits).enumerate() {
+                let Hits { nearest, near } = hits;
+                likeness.candidates.push(near);
+                if let (Against::Train, Some((at, _))) = (known.against, nearest) {
+                    let embedding = embeddings.index_axis(Axis(0), row);
+                    likeness.nearest_train = cosine(embedding, known.matrix.row(at));
+                }
+            }
+        }
+        found
+    }
+
+    /// The image of a known split that an image nearly equals, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError`], naming the candidate that could not be read.
+    pub fn of_known(
+        &self,
+        likeness: &Likeness,
+        thumbnail: &Thumbnail,
+    ) -> Result<Option<Found>, IoError> {
+        for (known, rows) in self.known.iter().zip(&likeness.candidates) {
+            if let Some((row, correlation)) = known.best(thumbnail, rows)?
+                && correlation >= self.options.thumbnail
+            {
+                let id = known.images.get(row).map(|(id, _)| (*id).to_owned());
+                return Ok(Some(Found {
+                    against: known.against,
+                    id: id.unwrap_or_default(),
+                }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The kept image that an image nearly equals, if there is one.
+    pub fn of_kept(
+        &self,
+        embedding: ArrayView1<'_, f32>,
+        thumbnail: &Thumbnail,
+        kept: &Kept,
+    ) -> Option<Found> {
+        if !self.options.kept {
+            return None;
+        }
+        let unit = unit(embedding);
+        let near = |other: &[f32]| -> bool {
+            let products = unit.iter().zip(other);
+            let cosine: f64 = products.map(|(&a, &b)| f64::from(a) * f64::from(b)).sum();
+            cosine >= least(self.options.similarity)
+        };
+        let candidates = (0..kept.ids.len()).filter(|&at| near(&kept.units[at]));
+        let correlations = candidates.map(|at| (at, kept.thumbnails[at].correlation(thumbnail)));
+        let (at, correlation) = correlations.reduce(best)?;
+        (correlation >= self.options.thumbnail).then(|| Found {
+            against: Against::Kept,
+            id: kept.ids[at].clone(),
+        })
+    }
+}
+
+/// The cosine from which vectors are candidates: −1 means all, whatever rounding makes of opposite ones.
+fn least(similarity: f64) -> f64 {
+    if similarity > -1.0 {
+        similarity
+    } else {
+        f64::NEG_INFINITY
+    }
+}
+
+/// The cosine of two vectors, in double precision; none where it is not a number.
+fn cosine(a: ArrayView1<'_, f32>, b: ArrayView1<'_, f32>) -> Option<f64> {
+    let (mut product, mut of_a, mut of_b) = (0.0, 0.0, 0.0);
+    for (&a, &b) in a.iter().zip(b) {
+        let (a, b) = (f64::from(a), f64::from(b));
+        product += a * b;
+        of_a += a * a;
+        of_b += b * b;
+    }
+    let cosine = product / (of_a * of_b).sqrt();
+    cosine.is_finite().then(|| cosine.clamp(-1.0, 1.0))
+}
+
+#[cfg(test)]
+mod tests;
