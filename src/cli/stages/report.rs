@@ -66,7 +66,7 @@ pub(in crate::cli) fn write(
         "duplicates": duplicates(dataset, detected), "warnings": detected.warnings,
     });
     if let Some(captions) = captions {
-        json["captions"] = captions;
+        json["captions"] = captions.clone();
     }
     io::write_atomic(&context.layout.report(), format!("{json:#}\n").as_bytes())?;
     Ok(())

@@ -227,7 +227,7 @@ fn pool(
     }
     let mut scores: BTreeMap<(usize, u32), Vec<f64>> = BTreeMap::new();
     for block in kept.chunks(BLOCK) {
-        let x = whitening.apply(part.matrix.select(Axis(0), block).view())?;
+        let x = whitening.apply(part.view().select(Axis(0), block).view())?;
         for (&at, x) in block.iter().zip(x.outer_iter()) {
             let of_class = fitted.directions.iter();
             for d in of_class.filter(|d| d.class == example(at).label) {

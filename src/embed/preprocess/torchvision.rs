@@ -1,6 +1,6 @@
 //! The transform that torchvision's classifiers come with, said in numbers instead of a config file.
 
-use super::{Centre, Preprocess, Target};
+use super::{Centre, Conversion, Preprocess, Target};
 use crate::embed::resize::{Filter, Kernel};
 
 /// How an image is brought to the size that a network takes.
@@ -46,6 +46,7 @@ impl Preprocess {
             filter,
             kernel: Kernel::Pil,
             centre: Centre::Torchvision,
+            conversion: Conversion::First,
             values: super::config::values((mean, std), |byte| f32::from(byte) / 255.0),
         }
     }
