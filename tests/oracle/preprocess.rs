@@ -119,7 +119,7 @@ fn pictures(dir: &Path, name: &str) {
     modes(
         name,
         &pictures,
-        (&got, want),
+        (&got, &want["whole"]),
         (&embed(&got), &embedded["whole"]),
     );
 }
