@@ -519,7 +519,7 @@ mod hostile {
             }
             ImageFormat::Bmp => {
                 for at in [18, 22] {
-                    bytes[at..at + 4].copy_from_slice(&100_000_u32.to_le_bytes());
+                    bytes[at..at + 4].copy_from_slice(&65_500_u32.to_le_bytes());
                 }
             }
             ImageFormat::Tiff => {
@@ -591,7 +591,7 @@ mod hostile {
         work.write("a.png", picture.into_inner());
         work.write(name, bytes);
         let text = format!(
-            "id,path,label,split,prediction\n1,a.png,cat,train,\n2,{name},cat,val,dog\n3,a.png,cat,val,cat\n"
+            "id,path,label,split,prediction\n1,a.png,cat,train,\n2,{name},cat,val,dog\n3,a.png,dog,val,dog\n"
         );
         work.write("t.csv", text);
         detect(&work, "out").clip().args(["--table", "t.csv"]).run()
