@@ -1,4 +1,4 @@
-//! One caption to one PNG, from a Stable Diffusion 1.x or 2.x folder in the Diffusers layout.
+//! One caption to one PNG, from a Stable Diffusion (1.x, 2.x, XL, Turbo) folder in the Diffusers layout.
 //!
 //! ```text
 //! cargo run --release --example one_image                   # the embedded world's model

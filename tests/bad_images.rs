@@ -19,7 +19,10 @@ struct Broken {
 
 impl Broken {
     fn new() -> Self {
-        let work = Work::with_world();
+        Self::of(Work::with_world(), true)
+    }
+
+    fn of(work: Work, damaged: bool) -> Self {
         let truth = fs::read_to_string(work.path("truth.csv")).unwrap();
         let of = |split: &str, at: usize| {
             let mut lines = truth
@@ -35,8 +38,8 @@ impl Broken {
             (of("test", 2), "No such file"),
         ];
         let broken = Self { work, bad };
-        for at in 0..4 {
-            broken.damage(at);
+        if damaged {
+            (0..4).for_each(|at| broken.damage(at));
         }
         broken
     }
@@ -324,6 +327,59 @@ fn what_is_passed_over_is_in_no_manifest_and_mended_too_late() {
     let after = results(&broken.work.path("a"));
     let ledger = |of: &std::collections::BTreeMap<String, Vec<u8>>| of["ledger.jsonl"].clone();
     assert!(ledger(&before) == ledger(&after));
+}
+
+#[test]
+fn beside_given_embeddings_too() {
+    let broken = Broken::of(Work::with_world(), false);
+    let embed = [
+        "embed",
+        "--images",
+        "faces",
+        "--out",
+        "e.safetensors",
+        "--device",
+        "cpu",
+    ];
+    broken.work.hardlight(embed).clip().run().exits(0);
+    (0..4).for_each(|at| broken.damage(at));
+    let run = |more: &[&str]| {
+        broken
+            .command("run", "truth.csv", "predictions.csv", "a")
+            .model()
+            .args([
+                "--embeddings",
+                "e.safetensors",
+                "--grammar",
+                "world",
+                "--steps",
+                "2",
+            ])
+            .args([
+                "--match-dataset",
+                "--guidance",
+                "1",
+                "--quota",
+                "1",
+                "--min-alignment=-1000",
+            ])
+            .args([
+                "--set",
+                "filter.class_margin=-2",
+                "--set",
+                "filter.min_deviation=0",
+            ])
+            .args(more)
+            .run()
+    };
+    run(&["--on-bad-image", "skip", "--max-bad", "4"]).exits(0);
+    assert_eq!(broken.skipped("a").len(), 4);
+    let text = fs::read_to_string(broken.work.path("a/manifest/train.jsonl")).unwrap();
+    assert_eq!(text.matches("\"original\"").count(), 58);
+    assert!(broken.ids().iter().all(|id| !text.contains(id)));
+    run(&["--on-bad-image", "skip", "--max-bad", "3"])
+        .exits(3)
+        .complains(&["more than 3 of 240"]);
 }
 
 /// A small picture.

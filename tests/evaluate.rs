@@ -141,7 +141,11 @@ fn a_mended_failure_and_its_cost_are_told_apart() {
         wrong != minority || !minority
     });
     let ran = evaluate(&work, "after.csv").run().exits(0);
-    ran.says(&["; it cost: errors changed by +"]);
+    ran.says(&[
+        "; it cost: errors changed by +",
+        "others of its class (+",
+        "of other classes outside their failures (+",
+    ]);
 }
 
 #[test]
@@ -178,6 +182,78 @@ fn a_model_that_was_not_judged_on_all_of_test_is_refused() {
     let ran = evaluate(&work, "none.csv").run();
     refused(ran, &["none.csv"]);
     assert!(work.path("out/evaluate.json").exists());
+}
+
+/// A run whose own table has predictions: they are not the new model's.
+#[test]
+fn a_missing_row_is_not_filled_from_the_runs_table() {
+    let work = Work::with_world();
+    write_predictions(&work, "before.csv", |_, _, wrong| wrong);
+    let said = fs::read_to_string(work.path("before.csv")).unwrap();
+    let mut table = "path,label,split,prediction,group\n".to_owned();
+    for line in said.lines().skip(1) {
+        let cells: Vec<&str> = line.split(',').collect();
+        let parts: Vec<&str> = cells[0].split('/').collect();
+        writeln!(
+            table,
+            "{},{},{},{},{}",
+            cells[0], parts[1], parts[0], cells[1], cells[2]
+        )
+        .unwrap();
+    }
+    work.write("faces/table.csv", table);
+    work.hardlight(["detect", "--out", "out", "--table", "faces/table.csv"])
+        .args(["--device", "cpu", "--force"])
+        .args([
+            "--set",
+            "direction.permutations=19",
+            "--set",
+            "direction.bootstrap=0",
+        ])
+        .clip()
+        .run()
+        .exits(0);
+    evaluate(&work, "before.csv").run().exits(0);
+    let first = said.lines().find(|line| line.starts_with("test/")).unwrap();
+    work.write("short.csv", said.replace(&format!("{first}\n"), ""));
+    refused(
+        evaluate(&work, "short.csv").run(),
+        &["short.csv has no prediction for 1 of the 60 test examples"],
+    );
+}
+
+#[test]
+fn one_file_given_twice_is_warned_of_and_groups_must_agree() {
+    let work = detected();
+    let ran = evaluate(&work, "before.csv").run().exits(0);
+    let warning = "warning: before.csv and before.csv predict the same for every test example";
+    assert!(ran.stderr.contains(warning), "{ran}");
+    write_predictions(&work, "after.csv", |minority, _, wrong| wrong && !minority);
+    let ran = evaluate(&work, "after.csv").run().exits(0);
+    assert!(!ran.stderr.contains("predict the same"), "{ran}");
+    let text = fs::read_to_string(work.path("after.csv")).unwrap();
+    let first = text.lines().find(|line| line.starts_with("test/")).unwrap();
+    let (rest, _) = first.rsplit_once(',').unwrap();
+    work.write("after.csv", text.replace(first, &format!("{rest},child")));
+    refused(
+        evaluate(&work, "after.csv").run(),
+        &["is of group", "in before.csv and of \"child\" in after.csv"],
+    );
+    // Without groups there are none, and the rest is as before.
+    for name in ["before.csv", "after.csv"] {
+        let text = fs::read_to_string(work.path(name)).unwrap();
+        let cut: Vec<&str> = text
+            .lines()
+            .map(|line| line.rsplit_once(',').unwrap().0)
+            .collect();
+        work.write(name, cut.join("\n"));
+    }
+    evaluate(&work, "after.csv").run().exits(0);
+    for class in figures(&work)["classes"].as_array().unwrap() {
+        assert_eq!(class["verdict"], "shrank");
+        assert_eq!(slices(class, "group").len(), 0);
+        assert_eq!(slices(class, "decile").len(), 10);
+    }
 }
 
 #[test]

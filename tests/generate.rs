@@ -216,7 +216,7 @@ fn half_precision_takes_the_fp16_files_and_shards_are_joined() {
         .args(["--variant", "ema"])
         .run()
         .exits(2)
-        .complains(&["variant is ema", "model"]);
+        .complains(&["variant is ema", "model has: fp16"]);
     fs::write(
         &path,
         r#"{"weight_map": {"conv_in.bias": "../unet.safetensors"}}"#,
@@ -543,4 +543,46 @@ fn two_commands_do_not_share_a_folder() {
     first.signal("INT");
     let ran = first.wait().exits(130);
     assert!(ran.stderr.contains("the same command goes on"), "{ran}");
+}
+
+#[cfg(unix)]
+#[test]
+fn stopped_with_latents_to_save_it_goes_on_where_it_was() {
+    let work = Work::empty();
+    let command = |out: &str| {
+        generate_in(&work, &weights("diffusion"), out, "10")
+            .args(["--count", "5"])
+            .args(["--save-latents", &format!("{out}.safetensors")])
+    };
+    command("whole").run().exits(0);
+    let mut running = command("out").start();
+    running.until("two pictures", || work.path("out/00001.png").exists());
+    running.signal("INT");
+    running.until_it_says("stopping after this step (Ctrl-C again stops at once)");
+    let ran = running.wait().exits(130);
+    assert!(ran.stderr.contains("the same command goes on"), "{ran}");
+    assert!(!work.path("out.safetensors").exists());
+    let kept: Vec<String> = files(&work.path("out.parts")).into_keys().collect();
+    assert!((2..5).contains(&kept.len()), "{kept:?}");
+    // Zeros in place of the first picture's: what is kept is taken, not made again.
+    let first = work.path("out.parts").join(&kept[0]);
+    let zeros = load_all(&first).unwrap()["final"].zeros_like();
+    save(&first, &[("final".to_owned(), zeros)].into(), Kind::Float).unwrap();
+    // Another command's are never taken.
+    generate_in(&work, &weights("diffusion"), "other", "2")
+        .args(["--save-latents", "out.safetensors"])
+        .run()
+        .exits(0);
+    command("out").run().exits(0);
+    assert!(!work.path("out.parts").exists());
+    assert!(pictures(&work.path("out")) == pictures(&work.path("whole")));
+    let latents = |name: &str| load_all(&work.path(name)).unwrap();
+    let (resumed, whole) = (latents("out.safetensors"), latents("whole.safetensors"));
+    assert_eq!(resumed["initial"], whole["initial"]);
+    let resumed = &resumed["final"];
+    assert_eq!(resumed.get(0).abs().max().double_value(&[]), 0.0);
+    for i in 1..5 {
+        let apart = (resumed.get(i) - whole["final"].get(i)).abs().max();
+        assert!(apart.double_value(&[]) < 1e-4, "{i}");
+    }
 }

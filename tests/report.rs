@@ -139,10 +139,6 @@ fn kinds(report: &Value) -> BTreeSet<(String, String)> {
     all.map(|w| (text(&w["class"]), text(&w["kind"]))).collect()
 }
 
-fn has(report: &Value, class: &str, kind: &str) -> bool {
-    kinds(report).contains(&(class.to_owned(), kind.to_owned()))
-}
-
 fn barred(report: &Value) -> BTreeMap<String, Vec<String>> {
     let all = list(report, "classes").iter();
     all.map(|class| {
@@ -531,4 +527,47 @@ fn spaces_are_compared_side_by_side_and_are_part_of_the_run() {
     let twice = ["own.safetensors", "own.safetensors"];
     let ran = detect(&work, &twice).run().exits(2);
     ran.complains(&["the space own.safetensors is given twice"]);
+}
+
+#[test]
+fn nothing_is_generated_from_a_barred_class() {
+    let work = Work::with_world();
+    // Old faces of test are train's, file by file.
+    let faces = |split: &str| {
+        let folder = work.path("faces").join(split).join("old");
+        let mut paths: Vec<_> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
+        paths.sort();
+        paths
+    };
+    for (from, to) in faces("train").iter().zip(faces("test")) {
+        fs::copy(from, to).unwrap();
+    }
+    let ran = work
+        .hardlight(["run", "--out", "out", "--data", "faces"])
+        .args(["--predictions", "predictions.csv", "--device", "cpu"])
+        .args(["--set", "direction.permutations=99"])
+        .args(["--set", "direction.bootstrap=0"])
+        .args(["--grammar", "world", "--steps", "2", "--guidance", "3"])
+        .args(["--quota", "1", "--budget", "2", "--batch", "2"])
+        .clip()
+        .model()
+        .run();
+    let report = report(&work);
+    assert_eq!(barred(&report)["old"], ["duplicates"], "{ran}");
+    assert_eq!(barred(&report)["young"], [""; 0], "{ran}");
+    assert!(report["classes"][0]["finding"].as_bool().unwrap(), "{ran}");
+    assert!(
+        csv(&work, "duplicates.csv")
+            .iter()
+            .all(|row| row["same"] == "file")
+    );
+    let ledger = fs::read_to_string(work.path("out/ledger.jsonl")).unwrap();
+    let classes: BTreeSet<String> = ledger
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["class"].to_string())
+        .collect();
+    assert_eq!(classes, BTreeSet::from(["\"young\"".to_owned()]));
 }

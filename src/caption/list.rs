@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::CaptionError;
+use super::grammar::english::polish;
 use crate::io;
 
 /// Reads captions: empty lines and lines that begin with `#` are passed over, equal ones read once.
@@ -25,11 +26,14 @@ fn parse(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// The captions of a class: those that name no class, with `{class}` filled in.
+/// The captions of a class, each once: `{class}` is filled in and `a(n)` resolved.
 pub fn for_class(captions: &[String], class: &str) -> Vec<String> {
+    let class = class.replace('_', " ");
+    let mut seen = BTreeSet::new();
     captions
         .iter()
-        .map(|caption| caption.replace("{class}", class))
+        .map(|caption| polish(&caption.replace("{class}", &class)))
+        .filter(|caption| seen.insert(caption.clone()))
         .collect()
 }
 
@@ -42,5 +46,8 @@ mod tests {
         let captions = parse("# a comment\n a {class} on grass \n\na dog\r\na dog\n");
         assert_eq!(captions, ["a {class} on grass", "a dog"]);
         assert_eq!(for_class(&captions, "cat"), ["a cat on grass", "a dog"]);
+        let captions = parse("a(n) {class}\na sea lion");
+        assert_eq!(for_class(&captions, "sea_lion"), ["a sea lion"]);
+        assert_eq!(for_class(&captions, "ox"), ["an ox", "a sea lion"]);
     }
 }

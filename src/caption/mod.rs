@@ -1,17 +1,25 @@
-//! Candidate captions and how they score against a failure direction.
+//! Candidate captions, how they score against a failure direction, and what real images say of them.
 //!
-//! - [`Grammar`]: a `.toml` file of slots and templates; [`list`]: a text file, a caption a line.
-//! - [`mod@score`]: both scores, label-contradicting captions dropped, hard and easy marked.
-//! - [`table`] writes `captions.parquet`.
+//! - [`Grammar`]: a `.toml` file of slots and templates; [`list`]: a text file, a caption a line;
+//!   [`wordnet`]: nouns below a synset.
+//! - [`mod@score`]: both scores; label-contradicting and near-equal captions dropped, hard and easy marked.
+//! - [`check`]: the accuracy on the images nearest to a caption.
+//! - [`table`] writes `captions.parquet` and `report/captions.csv`.
 //!
 //! May import: `io`, `dataset`, `embed`, `direction`.
 
+pub mod check;
 mod error;
 pub mod grammar;
 pub mod list;
+mod merge;
+mod place;
 pub mod score;
 pub mod table;
+pub mod wordnet;
 
-pub use self::error::CaptionError;
+pub use self::check::{Accuracy, Checked, Verdict};
+pub use self::error::{CaptionError, Fault};
 pub use self::grammar::Grammar;
-pub use self::score::{CaptionScore, Kind, Space, score};
+pub use self::place::Place;
+pub use self::score::{CaptionScore, Kind, References, Space, score};

@@ -1,4 +1,5 @@
-//! `captions.parquet`: every caption with its scores.
+//! `captions.parquet`: every caption with its scores; `report/captions.csv`: the accuracy on the images
+//! nearest to the hard, neutral and easy ones.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,10 +8,21 @@ use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray};
 use arrow::record_batch::RecordBatch;
 use parquet::errors::ParquetError;
 
-use super::{CaptionError, CaptionScore};
+use super::check::{Accuracy, Real};
+use super::{CaptionError, CaptionScore, Checked};
 use crate::io;
 
-/// Writes `class, mode, caption, alignment, cosine, rank, kind, dropped`, in the order given.
+/// The captions of a failure mode, for the text table.
+#[derive(Debug, Clone, Copy)]
+pub struct ModeTable<'a> {
+    /// Those that were scored.
+    pub scores: &'a [CaptionScore],
+    /// The class's images.
+    pub real: &'a Real,
+}
+
+/// Writes `class, mode, caption, alignment, cosine, rank, kind, dropped` and what real images say of a
+/// caption (`val_*` and `judged_*`: images, accuracy and its interval; `verdict`), in the order given.
 ///
 /// # Errors
 ///
@@ -33,6 +45,17 @@ fn encode(scores: &[CaptionScore], classes: &[String]) -> Result<Vec<u8>, Parque
     let real = |of: &dyn Fn(&CaptionScore) -> f64| -> ArrayRef {
         Arc::new(scores.iter().map(of).collect::<Float64Array>())
     };
+    let checked =
+        |of: &dyn Fn(&Checked) -> Accuracy, number: &dyn Fn(Accuracy) -> f64| -> ArrayRef {
+            let value = |s: &CaptionScore| s.checked.as_ref().map(|checked| number(of(checked)));
+            Arc::new(scores.iter().map(value).collect::<Float64Array>())
+        };
+    let images = |of: &dyn Fn(&Checked) -> Accuracy| -> ArrayRef {
+        let value = |s: &CaptionScore| s.checked.as_ref().map(|c| of(c).images as i64);
+        Arc::new(scores.iter().map(value).collect::<Int64Array>())
+    };
+    let (val, judged) = (|c: &Checked| c.val, |c: &Checked| c.judged);
+    let verdict = |s: &CaptionScore| s.checked.map(|c| c.verdict.name().to_owned());
     let batch = RecordBatch::try_from_iter_with_nullable([
         ("class", text(&|s| classes.get(s.class).cloned()), false),
         ("mode", whole(&|s| i64::from(s.mode)), false),
@@ -42,16 +65,111 @@ fn encode(scores: &[CaptionScore], classes: &[String]) -> Result<Vec<u8>, Parque
         ("rank", whole(&|s| s.rank as i64), false),
         ("kind", text(&|s| Some(s.kind.name().to_owned())), false),
         ("dropped", text(&|s| s.dropped.clone()), true),
+        ("val_images", images(&val), true),
+        ("val_accuracy", checked(&val, &|a| a.accuracy), true),
+        ("val_low", checked(&val, &|a| a.interval.0), true),
+        ("val_high", checked(&val, &|a| a.interval.1), true),
+        ("judged_images", images(&judged), true),
+        ("judged_accuracy", checked(&judged, &|a| a.accuracy), true),
+        ("judged_low", checked(&judged, &|a| a.interval.0), true),
+        ("judged_high", checked(&judged, &|a| a.interval.1), true),
+        ("verdict", text(&verdict), true),
     ])?;
     io::parquet::encode(&batch, &[])
 }
 
+/// Writes a line for every checked caption and split, hardest first in every mode; `judged_on` names
+/// the judged split.
+///
+/// # Errors
+///
+/// [`CaptionError::Csv`] or [`CaptionError::Io`], naming the file.
+pub fn write_csv(
+    path: &Path,
+    modes: &[ModeTable<'_>],
+    classes: &[String],
+    judged_on: &str,
+) -> Result<(), CaptionError> {
+    let bytes = csv_of(modes, classes, judged_on).map_err(|source| CaptionError::Csv {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(io::write_atomic(path, &bytes)?)
+}
+
+fn csv_of(
+    modes: &[ModeTable<'_>],
+    classes: &[String],
+    judged_on: &str,
+) -> Result<Vec<u8>, csv::Error> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record([
+        "class",
+        "mode",
+        "caption",
+        "kind",
+        "alignment",
+        "verdict",
+        "split",
+        "images",
+        "accuracy",
+        "low",
+        "high",
+        "class_images",
+        "class_accuracy",
+    ])?;
+    for ModeTable { scores, real } in modes {
+        for score in *scores {
+            let Some(checked) = &score.checked else {
+                continue;
+            };
+            let splits = [
+                ("val", checked.val, &real.val),
+                (judged_on, checked.judged, &real.judged),
+            ];
+            // Where val is judged, once.
+            let splits = &splits[..if judged_on == "val" { 1 } else { 2 }];
+            for (split, nearest, images) in splits {
+                let class = images.all();
+                writer.write_record([
+                    classes.get(score.class).map_or("", String::as_str),
+                    &score.mode.to_string(),
+                    &score.caption,
+                    score.kind.name(),
+                    &score.alignment.to_string(),
+                    checked.verdict.name(),
+                    split,
+                    &nearest.images.to_string(),
+                    &nearest.accuracy.to_string(),
+                    &nearest.interval.0.to_string(),
+                    &nearest.interval.1.to_string(),
+                    &class.images.to_string(),
+                    &class.accuracy.to_string(),
+                ])?;
+            }
+        }
+    }
+    writer
+        .into_inner()
+        .map_err(|error| csv::Error::from(error.into_error()))
+}
+
 #[cfg(test)]
 mod tests {
+    use ndarray::array;
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
     use super::*;
     use crate::caption::Kind;
+    use crate::caption::check::Images;
+
+    fn real() -> Real {
+        let images = |right| Images::new(array![[1.0, 0.0], [1.0, 1.0]].view(), vec![false, right]);
+        Real {
+            val: images(false),
+            judged: images(true),
+        }
+    }
 
     #[test]
     fn the_table_reads_back() {
@@ -61,11 +179,13 @@ mod tests {
             class: 1,
             mode: 0,
             caption: "a, \"b\"".to_owned(),
+            row: 0,
             alignment: 0.5,
             cosine: -0.25,
             rank: 1,
             kind: Kind::Hard,
             dropped: None,
+            checked: Some(real().check(array![1.0, 0.0].view())),
         };
         write(&path, &[score], &["x".to_owned(), "y".to_owned()]).unwrap();
         let file = std::fs::File::open(&path).unwrap();
@@ -91,5 +211,53 @@ mod tests {
             batch.column_by_name("dropped").unwrap(),
             0
         ));
+        let number = |name: &str| {
+            let column = batch.column_by_name(name).unwrap();
+            column
+                .as_any()
+                .downcast_ref::<Float64Array>()
+                .unwrap()
+                .value(0)
+        };
+        assert_eq!(
+            (number("val_accuracy"), number("judged_accuracy")),
+            (0.0, 0.5)
+        );
+        assert_eq!(text("verdict"), "not confirmed", "the class is no better");
+    }
+
+    #[test]
+    fn the_text_table_has_a_line_a_caption_and_split() {
+        let score = CaptionScore {
+            class: 0,
+            mode: 2,
+            caption: "a cat, wet".to_owned(),
+            row: 0,
+            alignment: 0.5,
+            cosine: 0.25,
+            rank: 1,
+            kind: Kind::Hard,
+            dropped: None,
+            checked: Some(real().check(array![1.0, 0.0].view())),
+        };
+        let unchecked = CaptionScore {
+            checked: None,
+            ..score.clone()
+        };
+        let (real, scores, classes) = (real(), [score, unchecked], ["cat".to_owned()]);
+        let modes = [ModeTable {
+            scores: &scores,
+            real: &real,
+        }];
+        let text = String::from_utf8(csv_of(&modes, &classes, "test").unwrap()).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 3);
+        assert!(lines[1].starts_with("cat,2,\"a cat, wet\",hard,0.5,not confirmed,val,2,0,0,"));
+        assert!(
+            lines[2].contains(",test,2,0.5,") && lines[2].ends_with(",2,0.5"),
+            "{text}"
+        );
+        let text = String::from_utf8(csv_of(&modes, &classes, "val").unwrap()).unwrap();
+        assert_eq!(text.lines().count(), 2);
     }
 }

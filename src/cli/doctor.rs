@@ -6,15 +6,19 @@ mod machine;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
+use tch::Kind;
 
 use self::folder::{Folder, Place};
 use super::exit::ExitStatus;
-use super::options;
+use super::stop::Stop;
 use super::ui::Ui;
+use super::{models, options};
+use crate::hub::{HubError, Want};
 
 /// Print libtorch, devices and what would be used; with folders, whether they are sound.
 ///
-/// A folder is a Diffusers pipeline, a CLIP, a `hardlight-cnn` classifier or a run. Its configs, and
+/// A folder is a Diffusers pipeline, a CLIP, a `hardlight-cnn` classifier or a run; for the first two a
+/// Hugging Face id does as well, and is fetched unless it is cached. Its configs, and
 /// names, shapes and element types of its weights are checked as when it is opened, but no weight is
 /// read. Attention kernels are libtorch's own answer: `flash` and `memory-efficient` never hold all
 /// scores at once, `math` does.
@@ -24,8 +28,8 @@ use super::ui::Ui;
 /// Example: `hardlight doctor models/sd15 models/clip`
 #[derive(Debug, clap::Args)]
 pub(super) struct DoctorCommand {
-    /// Folders to look at.
-    #[arg(value_name = "DIR")]
+    /// Folders to look at, or ids on the Hugging Face hub.
+    #[arg(value_name = "DIR|ID")]
     folders: Vec<PathBuf>,
 
     /// Print one JSON object instead of text.
@@ -34,12 +38,23 @@ pub(super) struct DoctorCommand {
 }
 
 impl DoctorCommand {
-    pub(super) fn run(self, ui: &mut Ui) -> anyhow::Result<ExitStatus> {
-        let Self { folders, json } = self;
+    pub(super) fn run(self, ui: &mut Ui, stop: &Stop) -> anyhow::Result<ExitStatus> {
+        let Self {
+            folders: given,
+            json,
+        } = self;
         let (device, kind) = options::device("auto", "auto")?;
         let machine = machine::look(device, kind);
         let place = Place { device, kind };
-        let folders: Vec<Folder> = folders.iter().map(|dir| Folder::look(dir, place)).collect();
+        let (half, safety) = (kind != Kind::Float, false);
+        let mut folders = Vec::new();
+        for given in &given {
+            // What cannot be had is a finding about this one; the others are looked at all the same.
+            match models::locate(given, Want::Any { half, safety }, ui, stop) {
+                Err(HubError::Stopped) => return Err(HubError::Stopped.into()),
+                found => folders.push(Folder::look(given, found, place)),
+            }
+        }
         if json {
             let report = json!({ "machine": machine, "folders": folders });
             ui.say(format_args!("{report:#}"));

@@ -17,7 +17,7 @@ use crate::embed::{EmbedError, ImageEncoder as _, TextEncoder as _};
 use crate::hub::Want;
 use crate::io;
 use crate::io::IoError;
-use crate::io::image::picture::Picture;
+use crate::io::image::picture::{Picture, Pixels};
 use crate::io::image::{self, Exif};
 use crate::io::matrix::write_safetensors;
 
@@ -67,8 +67,9 @@ pub(super) struct EmbedCommand {
     )]
     preprocess: Preprocessing,
 
-    /// Turn images to RGB before they are resized, as a run and torchvision's `ImageFolder` do. Only
-    /// `open_clip` does so after it, which differs for palettes, alpha, 16-bit gray and CMYK.
+    /// Turn images to RGB and drop their alpha before anything else, as runs and torchvision's
+    /// `ImageFolder` do. Else they are treated as the model's library treats Python's `Image.open(file)`:
+    /// Transformers lays what is transparent on white, `open_clip` resizes first.
     #[arg(long, conflicts_with = "texts")]
     rgb_first: bool,
 
@@ -170,7 +171,7 @@ impl EmbedCommand {
                 let read = |path: &str| {
                     let picture = image::read(&folder.join(path), exif)?;
                     Ok(if rgb_first {
-                        Picture::Rgb(picture.into_rgb())
+                        Pixels::Rgb(picture.into_rgb()).into()
                     } else {
                         picture
                     })

@@ -9,7 +9,7 @@ use super::saved::Saved;
 use super::ui::Ui;
 use crate::dataset::{self, Dataset, Split};
 use crate::direction::evaluate::{
-    ModeChange, Part, Slice, TwoModels, class_change, mode_change, overall,
+    ModeChange, Part, Slice, TwoModels, class_change, in_failures, mode_change, overall,
 };
 use crate::io;
 
@@ -60,12 +60,19 @@ impl EvaluateCommand {
             .iter()
             .map(|&i| saved.dataset.examples[i].label)
             .collect();
-        let groups: Vec<Option<String>> = old
-            .groups
-            .into_iter()
-            .zip(new.groups)
-            .map(|(before, after)| before.or(after))
-            .collect();
+        if old.classes == new.classes {
+            ui.warn(format_args!(
+                "{} and {} predict the same for every test example: are they of one model?",
+                before.display(),
+                after.display()
+            ));
+        }
+        let groups = groups(
+            &saved.dataset,
+            &rows,
+            (&before, old.groups),
+            (&after, new.groups),
+        )?;
         let models = TwoModels {
             x: x.view(),
             labels: &labels,
@@ -133,16 +140,37 @@ fn predicted(dataset: &Dataset, path: &Path, rows: &[usize]) -> anyhow::Result<P
     })
 }
 
+/// Groups from either table; where both know one, it must be the same.
+fn groups(
+    dataset: &Dataset,
+    rows: &[usize],
+    (before, old): (&Path, Vec<Option<String>>),
+    (after, new): (&Path, Vec<Option<String>>),
+) -> Result<Vec<Option<String>>, InputError> {
+    let each = rows.iter().zip(old.into_iter().zip(new));
+    each.map(|(&i, pair)| match pair {
+        (Some(old), Some(new)) if old != new => Err(InputError(format!(
+            "{:?} is of group {old:?} in {} and of {new:?} in {}: which is right?",
+            dataset.examples[i].id,
+            before.display(),
+            after.display()
+        ))),
+        (old, new) => Ok(old.or(new)),
+    })
+    .collect()
+}
+
 /// Every failure mode, by class; classes without one as a whole.
 fn changes(saved: &Saved, models: TwoModels<'_>) -> Vec<ModeChange> {
+    let failures = in_failures(models, &saved.found.directions);
     let mut changes = Vec::new();
     for (class, name) in saved.dataset.classes.iter().enumerate() {
         let mut modes = saved.found.directions.iter().filter(|d| d.class == class);
         match modes.next() {
             None => changes.push(class_change(models, class, name)),
             Some(first) => {
-                changes.push(mode_change(models, first, name));
-                changes.extend(modes.map(|mode| mode_change(models, mode, name)));
+                changes.push(mode_change(models, first, name, &failures));
+                changes.extend(modes.map(|mode| mode_change(models, mode, name, &failures)));
             }
         }
     }
@@ -197,7 +225,7 @@ fn line(ui: &mut Ui, slice: &Slice) {
         Part::Decile => format!("decile {name}"),
         Part::Group => format!("group {name}"),
         Part::Class => "whole class".to_owned(),
-        Part::Elsewhere => "all but the failure".to_owned(),
+        Part::Elsewhere => "rest of other classes".to_owned(),
         Part::All => "whole split".to_owned(),
     };
     let rate = |wrong: usize| {
@@ -215,13 +243,17 @@ fn line(ui: &mut Ui, slice: &Slice) {
         ),
         _ => "-".to_owned(),
     };
+    let p = if slice.p_value < 5e-5 {
+        "<0.0001".to_owned()
+    } else {
+        format!("{:.4}", slice.p_value)
+    };
     ui.say(format_args!(
-        "  {what:<26} {:>8} {:>7} {:>7} {:>7} {:>5}  {change:>22} {:>7.4}",
+        "  {what:<26} {:>8} {:>7} {:>7} {:>7} {:>5}  {change:>22} {p:>7}",
         slice.examples,
         rate(slice.wrong_before),
         rate(slice.wrong_after),
         slice.mended,
         slice.new,
-        slice.p_value
     ));
 }

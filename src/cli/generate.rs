@@ -1,13 +1,15 @@
 //! `hardlight generate`: pictures from bare prompts, without any data set.
 
-use std::collections::BTreeMap;
+mod latents;
+mod plan;
+
 use std::path::{Path, PathBuf};
 
 use image::RgbImage;
-use serde_json::{Value, json};
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Kind};
 
-use super::exit::{ExitStatus, InputError, UsageError};
+use self::latents::Latents;
+use super::exit::ExitStatus;
 use super::stop::Stop;
 use super::ui::Ui;
 use super::{models, options};
@@ -16,13 +18,8 @@ use crate::diffusion::pipeline::{
 };
 use crate::embed::safety::Safety;
 use crate::io;
-use crate::nn::params;
 use crate::run::lock::FolderLock;
-use crate::run::png::{self, DigitalSource, Marks, Parameters};
-use crate::run::settings_diff;
-
-/// Pictures of a folder, whose names have five digits.
-const MOST: u64 = 100_000;
+use crate::run::png;
 
 /// Make pictures from prompts, without any data set.
 ///
@@ -128,15 +125,6 @@ pub(super) struct GenerateCommand {
     out: PathBuf,
 }
 
-/// One picture to make.
-struct Wanted<'a> {
-    path: PathBuf,
-    prompt: usize,
-    seed: u64,
-    embedding: Option<&'a [f32]>,
-    marks: Marks,
-}
-
 impl GenerateCommand {
     pub(super) fn run(self, ui: &mut Ui, stop: &Stop) -> anyhow::Result<ExitStatus> {
         let sampling = self.sampling();
@@ -144,9 +132,7 @@ impl GenerateCommand {
         let embeds = self.embeds()?;
         self.check_count(embeds.len())?;
         // What cannot be written is known before a model of gigabytes is read.
-        if let Some(path) = &self.save_latents {
-            check_latents(path)?;
-        }
+        let latents = self.save_latents.as_deref().map(Latents::at).transpose()?;
         io::create_dir_all(&self.out)?;
         let _lock = FolderLock::acquire(&self.out)?;
         let (pipeline, safety) = self.open(device, kind, ui, stop)?;
@@ -156,8 +142,8 @@ impl GenerateCommand {
         let wanted = self.wanted(&pipeline, &sampling, (&scheduler, &place), &embeds)?;
         let mut missing = Vec::new();
         for one in &wanted {
-            // Latents are in no picture: they are made again with all of them.
-            if !is_there(one)? || self.save_latents.is_some() {
+            // Latents are in no picture: one whose are not kept is made again.
+            if !one.is_there()? || latents.as_ref().is_some_and(|kept| !kept.has(one)) {
                 missing.push(one);
             }
         }
@@ -179,7 +165,6 @@ impl GenerateCommand {
         let mut stage = ui.stage("pictures", wanted.len(), "pictures");
         stage.resume_from(wanted.len() - missing.len());
         let mut done = wanted.len() - missing.len();
-        let mut latents = Vec::new();
         let mut broken = 0;
         for batch in missing.chunks(self.batch) {
             let requests: Vec<ImageRequest<'_>> = batch
@@ -208,8 +193,8 @@ impl GenerateCommand {
                     finite,
                     latents: last,
                 } = sampled;
-                if self.save_latents.is_some() {
-                    latents.push((pipeline.initial_latents(one.seed, &sampling)?, last));
+                if let Some(latents) = &latents {
+                    latents.keep(one, &last)?;
                 }
                 if !finite {
                     broken += 1;
@@ -232,8 +217,11 @@ impl GenerateCommand {
             }
         }
         stage.end(ui);
-        if let Some(path) = &self.save_latents {
-            save_latents(path, &latents)?;
+        if let Some(latents) = &latents {
+            let initial = wanted
+                .iter()
+                .map(|one| pipeline.initial_latents(one.seed, &sampling));
+            latents.join(&wanted, &initial.collect::<Result<Vec<_>, _>>()?)?;
         }
         ui.say(format_args!("{}", self.out.display()));
         Ok(if broken == 0 {
@@ -280,121 +268,6 @@ impl GenerateCommand {
             noise_level: self.noise_level,
         }
     }
-
-    /// Refuses no pictures, and more than names have digits for.
-    fn check_count(&self, embeds: usize) -> Result<(), UsageError> {
-        let groups = self.prompt.len() as u64 * embeds.max(1) as u64;
-        let most = MOST / groups.max(1);
-        let last = self.seed.checked_add(self.count.saturating_sub(1));
-        if last.is_none() {
-            let text = format!(
-                "--seed {} is too large for {} pictures",
-                self.seed, self.count
-            );
-            return Err(UsageError(text));
-        }
-        if (1..=most).contains(&self.count) {
-            return Ok(());
-        }
-        Err(UsageError(format!(
-            "--count is {}: expected 1 to {most}, so that at most {MOST} pictures go into a folder",
-            self.count
-        )))
-    }
-
-    /// The image embeddings, a row each.
-    fn embeds(&self) -> anyhow::Result<Vec<Vec<f32>>> {
-        let Some(path) = &self.image_embeds else {
-            return Ok(Vec::new());
-        };
-        let matrix = io::matrix::read(path)?;
-        Ok(matrix.rows().into_iter().map(|row| row.to_vec()).collect())
-    }
-
-    /// Every picture of the command, in order.
-    fn wanted<'a>(
-        &self,
-        pipeline: &Pipeline,
-        sampling: &Sampling,
-        (scheduler, place): (&str, &str),
-        embeds: &'a [Vec<f32>],
-    ) -> anyhow::Result<Vec<Wanted<'a>>> {
-        match (pipeline.embedding_width(), embeds.first()) {
-            (Some(width), None) => {
-                let text = format!(
-                    "{} is conditioned on image embeddings of {width} numbers: give --image-embeds FILE",
-                    self.model.display()
-                );
-                return Err(UsageError(text).into());
-            }
-            (expected, Some(row)) if expected != Some(row.len()) => {
-                let text = format!(
-                    "the image embeddings have {} numbers, {} takes {}",
-                    row.len(),
-                    self.model.display(),
-                    expected.map_or("none".to_owned(), |n| n.to_string())
-                );
-                return Err(InputError(text).into());
-            }
-            _ => {}
-        }
-        let (width, height) = pipeline.size(sampling)?;
-        let model = options::name_of(&self.model);
-        let rows: Vec<Option<&[f32]>> = if embeds.is_empty() {
-            vec![None]
-        } else {
-            embeds.iter().map(|row| Some(row.as_slice())).collect()
-        };
-        let mut wanted = Vec::new();
-        for (prompt, caption) in self.prompt.iter().enumerate() {
-            for &embedding in &rows {
-                for k in 0..self.count {
-                    let seed = self.seed + k;
-                    let parameters = Parameters {
-                        caption: caption.clone(),
-                        negative_prompt: self.negative.clone(),
-                        steps: u32::try_from(self.steps).unwrap_or(u32::MAX),
-                        scheduler: scheduler.to_owned(),
-                        guidance: self.guidance,
-                        seed,
-                        width,
-                        height,
-                        model: model.clone(),
-                    };
-                    let hardlight = json!({
-                        "schema": 1,
-                        "model_fingerprint": pipeline.fingerprint(),
-                        "caption": caption,
-                        "negative_prompt": self.negative,
-                        "seed": seed,
-                        "steps": self.steps,
-                        "guidance": self.guidance,
-                        "scheduler": scheduler,
-                        "eta": self.eta,
-                        "width": width,
-                        "height": height,
-                        "batch": self.batch,
-                        "computed_in": place,
-                        "safety_checker": !self.no_safety_checker,
-                        "embedding": embedding.map(hash),
-                        "noise_level": self.noise_level,
-                    });
-                    wanted.push(Wanted {
-                        path: self.out.join(format!("{:05}.png", wanted.len())),
-                        prompt,
-                        seed,
-                        embedding,
-                        marks: Marks {
-                            parameters,
-                            hardlight,
-                            source: DigitalSource::TrainedAlgorithmicMedia,
-                        },
-                    });
-                }
-            }
-        }
-        Ok(wanted)
-    }
 }
 
 /// The picture, or black where the model's safety checker objects, as in Diffusers.
@@ -415,65 +288,4 @@ fn shown(
         path.display()
     ));
     Ok(RgbImage::new(image.width(), image.height()))
-}
-
-fn hash(row: &[f32]) -> String {
-    let bytes: Vec<u8> = row.iter().flat_map(|x| x.to_le_bytes()).collect();
-    io::sha256_hex(&bytes)
-}
-
-/// Whether the picture was made before; another one in its place is an error.
-fn is_there(one: &Wanted<'_>) -> anyhow::Result<bool> {
-    if !one.path.exists() {
-        return Ok(false);
-    }
-    let found: Option<Value> = png::hardlight_text(&io::read(&one.path)?);
-    if found.as_ref() == Some(&one.marks.hardlight) {
-        return Ok(true);
-    }
-    let text = format!(
-        "{} is there and was not made by this command ({}): choose another --out",
-        one.path.display(),
-        found.map_or_else(
-            || "it is no picture of generate's".to_owned(),
-            |found| differing(&found, &one.marks.hardlight)
-        )
-    );
-    Err(UsageError(text).into())
-}
-
-/// The keys in which a picture that is there differs from the one wanted.
-fn differing(found: &Value, wanted: &Value) -> String {
-    let changes: Vec<String> = settings_diff::diff(found, wanted)
-        .iter()
-        .map(ToString::to_string)
-        .collect();
-    changes.join(", ")
-}
-
-/// Refuses a place for latents that could not be written, or that no reader would know.
-fn check_latents(path: &Path) -> anyhow::Result<()> {
-    if path.extension().is_none_or(|e| e != "safetensors") || path.is_dir() {
-        let text = format!(
-            "--save-latents {}: expected a file name that ends in .safetensors",
-            path.display()
-        );
-        return Err(UsageError(text).into());
-    }
-    if let Some(dir) = path.parent() {
-        io::create_dir_all(dir)?;
-    }
-    Ok(())
-}
-
-fn save_latents(path: &Path, latents: &[(Tensor, Tensor)]) -> anyhow::Result<()> {
-    let stack = |of: fn(&(Tensor, Tensor)) -> &Tensor| {
-        let all: Vec<&Tensor> = latents.iter().map(of).collect();
-        Tensor::f_stack(&all, 0)
-    };
-    let named = BTreeMap::from([
-        ("initial".to_owned(), stack(|(first, _)| first)?),
-        ("final".to_owned(), stack(|(_, last)| last)?),
-    ]);
-    Ok(params::save(path, &named, Kind::Float)?)
 }

@@ -5,6 +5,7 @@
 //!
 //! May import every room; only `main.rs` imports this one.
 
+mod captions;
 mod demo;
 mod doctor;
 mod embed;
@@ -30,6 +31,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser, Subcommand};
 
 use self::exit::ExitStatus;
+use self::stop::Stop;
 use self::ui::Ui;
 
 /// Finds where an image classifier fails, and makes the training images that mend it.
@@ -51,7 +53,7 @@ enum Command {
     Demo(demo::DemoCommand),
     Run(run::RunCommand),
     Detect(run::DetectCommand),
-    Captions(run::CaptionsCommand),
+    Captions(captions::CaptionsCommand),
     Evaluate(evaluate::EvaluateCommand),
     Generate(generate::GenerateCommand),
     Fetch(fetch::FetchCommand),
@@ -63,11 +65,30 @@ enum Command {
     Doctor(doctor::DoctorCommand),
 }
 
+impl Command {
+    /// Whether it looks between its steps if it should stop; the others are over soon, or lose nothing.
+    fn asks_to_stop(&self) -> bool {
+        !matches!(
+            self,
+            Self::Evaluate(_)
+                | Self::Init(_)
+                | Self::Manifest(_)
+                | Self::Preview(_)
+                | Self::Verify(_)
+        )
+    }
+}
+
 /// Parses the arguments, runs the command, prints what went wrong, gives the exit code.
 pub fn main() -> ExitCode {
     let Cli { quiet, command } = Cli::parse();
     let mut ui = Ui::new(quiet);
-    let stop = match stop::Stop::install() {
+    let installed = if command.asks_to_stop() {
+        Stop::install(quiet)
+    } else {
+        Stop::at_once()
+    };
+    let stop = match installed {
         Ok(stop) => stop,
         Err(error) => {
             ui.error(&anyhow::Error::new(error).context("could not listen for signals"));
@@ -87,7 +108,7 @@ pub fn main() -> ExitCode {
         Command::Manifest(command) => command.run(&mut ui),
         Command::Preview(command) => command.run(&mut ui),
         Command::Verify(command) => command.run(&mut ui),
-        Command::Doctor(command) => command.run(&mut ui),
+        Command::Doctor(command) => command.run(&mut ui, &stop),
     };
     match result {
         Ok(ExitStatus::Stopped) => stop.status().into(),

@@ -17,6 +17,17 @@ pub(super) struct RunOptions {
     #[arg(long, value_name = "DIR")]
     pub(super) out: PathBuf,
 
+    /// Move an earlier run in --out aside (to former/N) and start anew.
+    #[arg(long)]
+    pub(super) force_new: bool,
+
+    #[command(flatten)]
+    pub(super) settings: SettingOptions,
+}
+
+/// Flags that override settings.
+#[derive(Debug, clap::Args)]
+pub(super) struct SettingOptions {
     /// Settings file; `hardlight init` writes one.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -86,9 +97,14 @@ pub(super) struct RunOptions {
     #[arg(long, value_name = "SPACE")]
     space: Vec<String>,
 
-    /// Grammar (world, cifar10, general or a .toml) or text file of captions [default: general].
+    /// Grammar (world, cifar10, cifar100, imagenet, celeba, chestxray, general or a .toml) or text file
+    /// of captions [default: general].
     #[arg(long, value_name = "NAME|FILE")]
     grammar: Option<String>,
+
+    /// WordNet's dict folder, for grammars that take nouns from it.
+    #[arg(long, value_name = "DIR")]
+    wordnet: Option<PathBuf>,
 
     /// Top failure captions per class to generate from [default: 5].
     #[arg(long, value_name = "N")]
@@ -162,10 +178,6 @@ pub(super) struct RunOptions {
     /// Generate from directions that are no better than chance, or doubtful, too.
     #[arg(long)]
     force: bool,
-
-    /// Move an earlier run in --out aside (to former/N) and start anew.
-    #[arg(long)]
-    pub(super) force_new: bool,
 }
 
 /// Puts a flag in place of a setting.
@@ -176,8 +188,15 @@ fn put<T>(setting: &mut T, flag: Option<T>) {
 }
 
 impl RunOptions {
-    /// The settings with the flags applied.
+    /// The folder, whether to start anew, and the settings with the flags applied.
     pub(super) fn settings(self) -> Result<(PathBuf, bool, Settings), SettingsError> {
+        Ok((self.out, self.force_new, self.settings.settings()?))
+    }
+}
+
+impl SettingOptions {
+    /// The settings with the flags applied.
+    pub(super) fn settings(self) -> Result<Settings, SettingsError> {
         let mut s = Settings::read(self.config.as_deref(), &self.assignments)?;
         s.data.root = self.data.or(s.data.root);
         s.data.dataset = self.dataset.or(s.data.dataset);
@@ -198,6 +217,7 @@ impl RunOptions {
             s.embed.compare = spaces.collect();
         }
         put(&mut s.captions.grammar, self.grammar);
+        s.captions.wordnet = self.wordnet.or(s.captions.wordnet);
         put(&mut s.captions.per_class, self.captions_per_class);
         let g = &mut s.generate;
         g.model = self.model.or(g.model.take());
@@ -222,7 +242,7 @@ impl RunOptions {
         put(&mut s.filter.keep_rejected, self.keep_rejected);
         g.force |= self.force;
         s.check()?;
-        Ok((self.out, self.force_new, s))
+        Ok(s)
     }
 }
 

@@ -1,4 +1,4 @@
-//! `hardlight run`, `detect` and `captions`: the stages, as far as each command goes.
+//! `hardlight run` and `detect`: the stages, as far as each command goes.
 
 use super::exit::ExitStatus;
 use super::options::RunOptions;
@@ -27,16 +27,13 @@ pub(super) struct DetectCommand {
     options: RunOptions,
 }
 
-/// Directions and the captions that describe them; nothing is generated.
-///
-/// Example: `hardlight captions --out runs/cats --data data/cats --predictions val.csv --clip clip-vit-b32`
-#[derive(Debug, clap::Args)]
-pub(super) struct CaptionsCommand {
-    #[command(flatten)]
+/// Works the stages off as far as `until`.
+pub(super) fn go(
     options: RunOptions,
-}
-
-fn go(options: RunOptions, until: Until, ui: &mut Ui, stop: &Stop) -> anyhow::Result<ExitStatus> {
+    until: Until,
+    ui: &mut Ui,
+    stop: &Stop,
+) -> anyhow::Result<ExitStatus> {
     let (out, force_new, settings) = options.settings()?;
     let place = Place::At {
         out: out.clone(),
@@ -68,11 +65,5 @@ impl RunCommand {
 impl DetectCommand {
     pub(super) fn run(self, ui: &mut Ui, stop: &Stop) -> anyhow::Result<ExitStatus> {
         go(self.options, Until::Directions, ui, stop)
-    }
-}
-
-impl CaptionsCommand {
-    pub(super) fn run(self, ui: &mut Ui, stop: &Stop) -> anyhow::Result<ExitStatus> {
-        go(self.options, Until::Captions, ui, stop)
     }
 }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::exit::InputError;
 use super::stages::inputs::{self, Space};
+use super::stages::own::{Own, matrix_file};
 use super::ui::Ui;
 use crate::dataset::{Dataset, Example, Split};
 use crate::direction::{Direction, persist};
@@ -77,7 +78,7 @@ impl Saved {
             dataset,
             found,
             force: settings.generate.force,
-            own: inputs::matrix_file(&Space::of(&settings), &settings)?.map(Path::to_path_buf),
+            own: matrix_file(&Space::of(&settings), &settings)?.map(Path::to_path_buf),
         })
     }
 
@@ -93,7 +94,10 @@ impl Saved {
     pub(super) fn embedded(&self, split: Split) -> anyhow::Result<(Vec<usize>, Array2<f64>)> {
         let rows: Vec<usize> = self.of_split(split).map(|(i, _)| i).collect();
         let matrix = if let Some(path) = &self.own {
-            inputs::own(path, &self.dataset)?.select(Axis(0), &rows)
+            Own::open(path, &self.dataset)?
+                .rows(&rows)
+                .view()
+                .to_owned()
         } else {
             self.of_run(split, &rows)?
         };

@@ -81,7 +81,7 @@ pub(super) fn work(
 ) -> anyhow::Result<Ended> {
     let (device, kind) = options::device(&settings.generate.device, &settings.generate.dtype)?;
     if until >= Until::Captions || settings.data.pool.is_some() {
-        captions::check(&settings.captions.grammar)?;
+        captions::check(&settings.captions)?;
     }
     let mut inputs = inputs::open(settings, until, device, kind, ui, stop)?;
     let identity = inputs.identity(settings, device, kind);

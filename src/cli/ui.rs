@@ -7,7 +7,7 @@
 
 use std::fmt::Display;
 use std::fs::{File, OpenOptions};
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{BufWriter, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -75,6 +75,15 @@ impl Ui {
         let _ = writeln!(std::io::stdout(), "{text}");
     }
 
+    /// Lines of data, not for the log; ends early where the reader has had enough.
+    pub(super) fn lines(lines: impl IntoIterator<Item = String>) -> bool {
+        let mut out = BufWriter::new(std::io::stdout().lock());
+        let written = lines
+            .into_iter()
+            .try_for_each(|line| writeln!(out, "{line}"));
+        written.and_then(|()| out.flush()).is_ok()
+    }
+
     /// What is going on.
     pub(super) fn info(&mut self, text: impl Display) {
         self.note(&text);
@@ -138,6 +147,18 @@ impl Ui {
             quiet: self.quiet,
         }
     }
+}
+
+/// A line from beside the work, over what a bar has drawn; the bar draws itself again.
+pub(super) fn aside(text: &str) {
+    let mut stderr = std::io::stderr();
+    let clear = if stderr.is_terminal() {
+        "\r\x1b[2K"
+    } else {
+        ""
+    };
+    // In one piece, so that no other line comes between.
+    let _ = stderr.write_all(format!("{clear}{text}\n").as_bytes());
 }
 
 /// libtorch's message without the C++ frames below it, which the log keeps.

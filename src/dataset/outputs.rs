@@ -106,10 +106,9 @@ impl Outputs {
     pub(super) fn only_group(self) -> Result<Option<String>, Self> {
         // Confidence and probabilities have a prediction beside them.
         if self.say_something() {
-            Err(self)
-        } else {
-            Ok(self.group)
+            return Err(self);
         }
+        Ok(self.group)
     }
 
     /// Checks the outputs against the classes and puts them into an example.

@@ -51,7 +51,7 @@ pub enum Part {
     Group,
     /// The whole class.
     Class,
-    /// Everything but the failure slice.
+    /// The other classes, outside every failure slice.
     Elsewhere,
     /// The whole split.
     All,
@@ -158,8 +158,27 @@ impl Slice {
     }
 }
 
+/// Which examples lie in a failure slice, whichever mode's: those of its class with an alignment at or
+/// above its threshold.
+pub fn in_failures(of: TwoModels<'_>, directions: &[Direction]) -> Vec<bool> {
+    let is_in = |d: &Direction, i: usize| {
+        of.labels[i] == d.class && d.alignment(of.x.row(i)) >= d.threshold
+    };
+    (0..of.labels.len())
+        .map(|i| directions.iter().any(|direction| is_in(direction, i)))
+        .collect()
+}
+
 /// Compares two models on a failure mode.
-pub fn mode_change(of: TwoModels<'_>, direction: &Direction, class: &str) -> ModeChange {
+///
+/// What it cost is measured where no failure is ([`in_failures`]), in the mode's own class and in the
+/// others: mended failures of other modes would hide it.
+pub fn mode_change(
+    of: TwoModels<'_>,
+    direction: &Direction,
+    class: &str,
+    in_failures: &[bool],
+) -> ModeChange {
     let rows = of_class(of, direction.class);
     let mut ranked: Vec<(f64, usize)> = rows
         .iter()
@@ -183,11 +202,9 @@ pub fn mode_change(of: TwoModels<'_>, direction: &Direction, class: &str) -> Mod
     }
     slices.extend(group_slices(of, &rows));
     slices.push(Slice::count(Part::Class, None, &rows, of));
-    let mut in_failure = vec![false; of.labels.len()];
-    for &i in failure {
-        in_failure[i] = true;
-    }
-    let others: Vec<usize> = (0..of.labels.len()).filter(|&i| !in_failure[i]).collect();
+    let others: Vec<usize> = (0..of.labels.len())
+        .filter(|&i| of.labels[i] != direction.class && !in_failures[i])
+        .collect();
     slices.push(Slice::count(Part::Elsewhere, None, &others, of));
     let mut sentence = sentence(class, &slices);
     if !direction.is_finding() {
@@ -295,36 +312,48 @@ fn sentence(class: &str, slices: &[Slice]) -> String {
             );
         }
     };
-    let cost = match of(Part::Elsewhere) {
-        Some(elsewhere) if elsewhere.examples > 0 => {
-            let (word, points) = match elsewhere.verdict() {
-                Verdict::Grew => ("it cost", true),
-                Verdict::Shrank => ("the rest gained too", true),
-                _ => ("no cost elsewhere can be told from chance", false),
-            };
-            let (low, high) = elsewhere.interval.unwrap_or_default();
-            let change = 100.0 * elsewhere.change.unwrap_or_default();
-            let interval = format!("{:+.1} to {:+.1}", 100.0 * low, 100.0 * high);
-            if points {
-                format!(
-                    "; {word}: errors changed by {change:+.1} points on the other {} test examples \
-                     ({interval})",
-                    elsewhere.examples
-                )
-            } else {
-                format!(
-                    "; {word} ({change:+.1} points on the other {} test examples, {interval})",
-                    elsewhere.examples
-                )
-            }
-        }
-        _ => String::new(),
-    };
     format!(
-        "{begin}: of its {} test examples {}{cost}",
+        "{begin}: of its {} test examples {}{}",
         failure.examples,
-        errors(failure)
+        errors(failure),
+        cost(of(Part::Rest), of(Part::Elsewhere))
     )
+}
+
+/// What happened to the errors outside the failure: in its class, and in the others.
+fn cost(rest: Option<&Slice>, elsewhere: Option<&Slice>) -> String {
+    let seen: Vec<(&Slice, &str)> = [
+        (rest, "others of its class"),
+        (elsewhere, "of other classes outside their failures"),
+    ]
+    .into_iter()
+    .filter_map(|(slice, of)| Some((slice.filter(|slice| slice.examples > 0)?, of)))
+    .collect();
+    if seen.is_empty() {
+        return String::new();
+    }
+    let is = |verdict| move |(slice, _): &(&Slice, &str)| slice.verdict() == verdict;
+    let word = if seen.iter().any(is(Verdict::Grew)) {
+        "it cost"
+    } else if seen.iter().all(is(Verdict::Shrank)) {
+        "the rest gained too"
+    } else {
+        "no cost elsewhere can be told from chance"
+    };
+    let parts: Vec<String> = seen
+        .iter()
+        .map(|(slice, of)| {
+            let (low, high) = slice.interval.unwrap_or_default();
+            format!(
+                "by {:+.1} points on the {} {of} ({:+.1} to {:+.1})",
+                100.0 * slice.change.unwrap_or_default(),
+                slice.examples,
+                100.0 * low,
+                100.0 * high
+            )
+        })
+        .collect();
+    format!("; {word}: errors changed {}", parts.join(" and "))
 }
 
 /// The 95 % interval of `p₂ − p₁`, the shares of examples that are wrong after and before, from

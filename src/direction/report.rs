@@ -16,6 +16,8 @@ pub mod csv;
 pub mod figures;
 pub mod sentence;
 
+use std::collections::BTreeMap;
+
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
@@ -98,12 +100,15 @@ impl SplitReport {
 }
 
 /// Where alignments come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scoring {
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Scoring<'a> {
     /// The directions, on examples they were not learned on.
     Direct,
     /// The folds' models, on the very examples that [`super::fit`] was given, in its order.
     OutOfFold,
+    /// The directions, by class and mode: the alignments of the class's examples in the order of the split.
+    /// For a split too large to be whitened as a whole; its `x` is not looked at.
+    Given(&'a BTreeMap<(usize, u32), Vec<f64>>),
 }
 
 /// The examples of one direction's class with their scores.
@@ -114,7 +119,7 @@ struct Scored {
 }
 
 impl Scored {
-    fn new(split: SplitView<'_>, direction: &Direction, scoring: Scoring) -> Self {
+    fn new(split: SplitView<'_>, direction: &Direction, scoring: Scoring<'_>) -> Self {
         let rows: Vec<usize> = (0..split.labels.len())
             .filter(|&i| split.labels[i] == direction.class)
             .collect();
@@ -125,10 +130,16 @@ impl Scored {
                 distance: direction.out_of_fold_distance.clone(),
             };
         }
-        let alignment: Vec<f64> = rows
-            .iter()
-            .map(|&i| direction.alignment(split.x.row(i)))
-            .collect();
+        let alignment: Vec<f64> = match scoring {
+            Scoring::Given(all) => {
+                let own = all.get(&(direction.class, direction.mode));
+                own.cloned().unwrap_or_default()
+            }
+            _ => rows
+                .iter()
+                .map(|&i| direction.alignment(split.x.row(i)))
+                .collect(),
+        };
         let norm = direction.norm();
         let distance = alignment.iter().map(|a| a / norm).collect();
         Self {
@@ -145,7 +156,7 @@ impl Scored {
 pub fn alignments(
     split: SplitView<'_>,
     direction: &Direction,
-    scoring: Scoring,
+    scoring: Scoring<'_>,
 ) -> Vec<(usize, f64)> {
     let scored = Scored::new(split, direction, scoring);
     scored.rows.into_iter().zip(scored.alignment).collect()
@@ -201,13 +212,13 @@ pub fn class_report(
 /// # Shapes
 ///
 /// The slices of `split` are `[n]`. With [`Scoring::OutOfFold`] they are those that [`super::fit`] was
-/// given, and `x` is not looked at.
+/// given; with that and [`Scoring::Given`] `x` is not looked at.
 pub fn split_report(
     name: &str,
     split: SplitView<'_>,
     fitted: &Fitted,
     classes: &[String],
-    scoring: Scoring,
+    scoring: Scoring<'_>,
 ) -> SplitReport {
     let n = split.labels.len();
     let right = (0..n).filter(|&i| split.predictions[i] == split.labels[i]);

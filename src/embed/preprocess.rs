@@ -10,10 +10,11 @@
 //! error: a silently different preprocessing moves every embedding.
 //!
 //! [`Preprocess::apply`] takes RGB, as torchvision's `ImageFolder` gives it to any transform.
-//! [`Preprocess::apply_picture`] takes what Pillow's `Image.open` gives, and makes it RGB when the
-//! reference does: `CLIPImageProcessor` at once, `open_clip`'s transform after it resized the picture
-//! in its own mode, a palette by the nearest pixel and colors weighted by their alpha. The two differ
-//! for `open_clip` and pictures with a palette, alpha, 16-bit gray or inks.
+//! [`Preprocess::apply_picture`] takes what Pillow's `Image.open` gives, and makes it RGB as the
+//! reference does: `CLIPImageProcessor` and `SiglipImageProcessor` at once, what is transparent laid on
+//! white; `open_clip`'s transform after it resized the picture in its own mode, a palette by the
+//! nearest pixel and colors weighted by their alpha. The two differ for pictures with alpha and, with
+//! `open_clip`, a palette, 16-bit gray or inks.
 //!
 //! Source: `CLIPImageProcessor` and `SiglipImageProcessor` of Transformers 5, `image_transform` of
 //! `open_clip` 3; where the references disagree, see [`Preprocess::with_kernel`].
@@ -29,7 +30,7 @@ use ndarray::Array3;
 
 use super::resize::{Filter, Kernel, Pixels, Window};
 use crate::io::IoError;
-use crate::io::image::picture::{Picture, rgb_of_inks};
+use crate::io::image::picture::{self, Picture, rgb_of_inks};
 
 pub use self::torchvision::Resize;
 
@@ -143,6 +144,17 @@ impl Centre {
     }
 }
 
+/// When a picture becomes RGB, and what becomes of its alpha.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Conversion {
+    /// First, alpha dropped.
+    First,
+    /// First, what is transparent laid on white.
+    OnWhite,
+    /// After it is resized and cropped, alpha dropped.
+    Last,
+}
+
 /// The preprocessing of one model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Preprocess {
@@ -152,6 +164,7 @@ pub struct Preprocess {
     filter: Filter,
     kernel: Kernel,
     centre: Centre,
+    conversion: Conversion,
     /// Normalised value of every byte, per channel.
     values: Box<[[f32; 256]; 3]>,
 }
@@ -221,38 +234,34 @@ impl Preprocess {
     ///
     /// Those of [`Preprocess::apply`].
     pub fn apply_picture(&self, picture: &Picture) -> Array3<f32> {
-        let last = self.centre == Centre::Torchvision && self.kernel != Kernel::Torchvision;
         let place = self.place(picture.dimensions());
+        let last = self.conversion == Conversion::Last && self.kernel != Kernel::Torchvision;
+        if !last || !place.resizes {
+            let picture = picture.clone();
+            return self.apply(&match self.conversion {
+                Conversion::OnWhite => picture.into_rgb_on_white(),
+                Conversion::First | Conversion::Last => picture.into_rgb(),
+            });
+        }
         let window = &place.window;
-        let bytes: Vec<u8> = match picture {
-            Picture::Rgb(image) => return self.apply(image),
-            other if !last || !place.resizes => return self.apply(&other.clone().into_rgb()),
-            Picture::Palette(image) => window.nearest(Pixels::of(image)),
-            Picture::Rgba(image) => {
+        let bytes: Vec<u8> = match picture.pixels() {
+            picture::Pixels::Palette(image) => window.nearest(Pixels::of(image)),
+            picture::Pixels::Rgba(image) => {
                 let bytes = window.weighted_by_alpha(Pixels::of(image));
-                bytes
-                    .as_chunks()
-                    .0
-                    .iter()
-                    .flat_map(|&[r, g, b, _]| [r, g, b])
-                    .collect()
+                let (pixels, _) = bytes.as_chunks();
+                pixels.iter().flat_map(|&[r, g, b, _]| [r, g, b]).collect()
             }
-            Picture::Gray16(image) => {
+            picture::Pixels::Gray16(image) => {
                 let values = window.gray16(Pixels::of(image));
-                values
-                    .iter()
-                    .flat_map(|&value| [value.min(255) as u8; 3])
-                    .collect()
+                let bytes = values.iter().map(|&value| value.min(255) as u8);
+                bytes.flat_map(|byte| [byte; 3]).collect()
             }
-            Picture::Cmyk(image) => {
+            picture::Pixels::Cmyk(image) => {
                 let bytes = window.bytes::<4>(Pixels::of(image));
-                bytes
-                    .as_chunks()
-                    .0
-                    .iter()
-                    .flat_map(|&inks| rgb_of_inks(inks))
-                    .collect()
+                let (pixels, _) = bytes.as_chunks();
+                pixels.iter().flat_map(|&inks| rgb_of_inks(inks)).collect()
             }
+            picture::Pixels::Rgb(image) => return self.apply(image),
         };
         self.normalised(&place, &bytes)
     }

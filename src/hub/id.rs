@@ -13,7 +13,8 @@ const LONGEST: usize = 96;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Id {
     name: String,
-    revision: String,
+    /// None where the text did not say.
+    revision: Option<String>,
     file: Option<String>,
 }
 
@@ -46,9 +47,12 @@ impl Id {
             Some((rest, file)) => (rest, Some(file)),
             None => (rest, None),
         };
-        let (name, revision) = rest.split_once('@').unwrap_or((rest, "main"));
+        let (name, revision) = match rest.split_once('@') {
+            Some((name, revision)) => (name, Some(revision)),
+            None => (rest, None),
+        };
         check_name(name).map_err(bad)?;
-        if !is_revision(revision) {
+        if !revision.is_none_or(is_revision) {
             return Err(bad("the revision after @ is no branch, tag or commit"));
         }
         if file.is_some_and(|file| !is_file_name(file)) {
@@ -56,7 +60,7 @@ impl Id {
         }
         Ok(Self {
             name: name.to_owned(),
-            revision: revision.to_owned(),
+            revision: revision.map(str::to_owned),
             file: file.map(str::to_owned),
         })
     }
@@ -79,20 +83,23 @@ impl Id {
         }
     }
 
-    /// The same repository at another revision.
+    /// The same repository at a revision given apart from the id.
     ///
     /// # Errors
     ///
-    /// [`HubError::BadId`].
+    /// [`HubError::BadId`], also where the id names another.
     pub fn at(self, revision: &str) -> Result<Self, HubError> {
-        if is_revision(revision) {
-            let revision = revision.to_owned();
-            return Ok(Self { revision, ..self });
+        let bad = |text, reason| Err(HubError::BadId { text, reason });
+        if let Some(own) = self.revision.as_ref().filter(|own| *own != revision) {
+            let text = format!("{}@{own} at revision {revision}", self.name);
+            return bad(text, "two revisions are given: leave one out");
         }
-        Err(HubError::BadId {
-            text: format!("{}@{revision}", self.name),
-            reason: "the revision after @ is no branch, tag or commit",
-        })
+        if !is_revision(revision) {
+            let text = format!("{}@{revision}", self.name);
+            return bad(text, "the revision after @ is no branch, tag or commit");
+        }
+        let revision = Some(revision.to_owned());
+        Ok(Self { revision, ..self })
     }
 
     /// `org/name`.
@@ -102,7 +109,7 @@ impl Id {
 
     /// Branch, tag or commit.
     pub fn revision(&self) -> &str {
-        &self.revision
+        self.revision.as_deref().unwrap_or("main")
     }
 
     /// The file that was named.
@@ -114,8 +121,8 @@ impl Id {
 impl Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.name)?;
-        if self.revision != "main" {
-            write!(f, "@{}", self.revision)?;
+        if self.revision() != "main" {
+            write!(f, "@{}", self.revision())?;
         }
         self.file.iter().try_for_each(|file| write!(f, ":{file}"))
     }

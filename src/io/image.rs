@@ -15,8 +15,8 @@
 //!
 //! Against Pillow 13: PNG, BMP, GIF and 8-bit TIFF are equal; JPEG differs by at most 4 levels
 //! (another inverse DCT and chroma filter). A GIF whose first frame does not cover
-//! its screen is black around it, where Pillow takes a palette color. Not supported: palette and
-//! float TIFF.
+//! its screen is black around it, where Pillow takes a palette color. Not supported: palette,
+//! float and gray-and-alpha TIFF.
 
 mod jpeg;
 mod mode;

@@ -209,29 +209,24 @@ fn is_safetensors(bytes: &[u8]) -> bool {
 
 fn parse(bytes: &[u8]) -> Result<(Array2<f32>, Option<Vec<String>>), MatrixError> {
     let found = describe(bytes)?;
-    let matrix = matrix(&bytes[found.data], &found.shape, found.layout);
-    match matrix {
-        Ok(matrix) => Ok((matrix, found.ids)),
-        Err(error) => Err(error.named(found.ids.as_deref())),
-    }
+    let matrix = matrix(&bytes[found.data], &found.shape, found.layout)
+        .map_err(|error| error.of(found.ids.as_deref()))?;
+    Ok((matrix, found.ids))
 }
 
 impl MatrixError {
-    /// With the id of the row, where there are ids.
-    fn named(self, ids: Option<&[String]>) -> Self {
+    /// The same, with the id of the row at fault.
+    fn of(self, ids: Option<&[String]>) -> Self {
         match self {
             Self::NonFinite {
-                row,
-                id: None,
-                column,
-                value,
+                row, column, value, ..
             } => Self::NonFinite {
-                row,
                 id: ids.and_then(|ids| ids.get(row)).cloned(),
+                row,
                 column,
                 value,
             },
-            other => other,
+            error => error,
         }
     }
 }

@@ -142,6 +142,12 @@ pub fn read_jsonl(path: &Path) -> Result<Vec<Row>, ManifestError> {
 /// [`ManifestError::Io`], [`ManifestError::NotUtf8`].
 pub fn root_text(run_folder: &Path, root: &Path) -> Result<String, ManifestError> {
     let resolve = |path: &Path| {
+        // The folder of a table that is named without one.
+        let path = if path.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            path
+        };
         path.canonicalize().map_err(|source| IoError::Read {
             path: path.to_owned(),
             source,

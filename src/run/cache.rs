@@ -353,6 +353,7 @@ mod tests {
                 &images,
                 Exif::Apply,
                 &encoder,
+                &mut |_, error| Err(error),
                 &|| false,
                 &mut |_| {},
             );

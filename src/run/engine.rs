@@ -11,86 +11,34 @@
 //! Whether an image nearly equals one kept before is asked in plan order, within an arm. A resumed run
 //! takes the images kept before from their files, whose pixels are those that were judged.
 
+mod decide;
+mod error;
 mod finish;
+mod outcome;
 mod shelf;
 mod write;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
 use image::RgbImage;
 use ndarray::Array1;
 
+pub use self::error::EngineError;
 pub use self::finish::Finish;
+pub use self::outcome::{CONTROL, KEPT, ModeOutcome, REJECTED, SURPLUS};
 
+use self::decide::Work;
 use self::finish::Finished;
 use self::shelf::Shelf;
 use self::write::{Job, write_all};
 use super::folder::Layout;
-use super::ledger::{Decision, Entry, Ledger, LedgerError};
-use super::png::EncodeError;
-use crate::embed::{EmbedError, ImageEncoder};
-use crate::filter::duplicate::{Duplicates, Found, Kept, Likeness, Thumbnail};
-use crate::filter::{Judge, Maker, Reason, Verdict};
+use super::ledger::{Entry, Ledger};
+use crate::embed::ImageEncoder;
+use crate::filter::duplicate::{Duplicates, Kept, Likeness};
+use crate::filter::{Judge, Maker, Verdict};
 use crate::generate::{Arm, Attempt, GenerateError, ImageGenerator, ModePlan, Picture};
-use crate::io::IoError;
-use crate::io::image::DecodeError;
-
-/// Why generation stopped short.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum EngineError {
-    /// The generator failed.
-    #[error(transparent)]
-    Generate(#[from] GenerateError),
-    /// A generated image could not be embedded.
-    #[error("could not embed a generated image")]
-    Embed(#[from] EmbedError),
-    /// The ledger failed.
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-    /// An image could not be encoded.
-    #[error(transparent)]
-    Encode(#[from] EncodeError),
-    /// An image could not be read or written.
-    #[error(transparent)]
-    Io(#[from] IoError),
-    /// An image could not be read again from what it was encoded as.
-    #[error("an image cannot be read back from the JPEG it was saved as")]
-    Decode(#[from] DecodeError),
-    /// The writing thread died.
-    #[error("the thread that writes images died; run the same command again to go on")]
-    Writer,
-    /// A ledger line belongs to another plan.
-    #[error(
-        "{}: attempt {attempt} is {found:?} where the plan has {expected:?}: was the ledger copied \
-         from another run?",
-        path.display()
-    )]
-    ForeignLine {
-        /// The ledger.
-        path: PathBuf,
-        /// The plan position.
-        attempt: u64,
-        /// The id in the ledger.
-        found: String,
-        /// The id in the plan.
-        expected: String,
-    },
-}
-
-impl EngineError {
-    /// Whether the disk is full or cannot be written.
-    pub fn is_disk(&self) -> bool {
-        match self {
-            Self::Io(error) => error.is_disk(),
-            Self::Ledger(error) => error.is_disk(),
-            _ => false,
-        }
-    }
-}
 
 /// What an entry records of the generator's settings.
 #[derive(Debug, Clone, PartialEq)]
@@ -107,42 +55,6 @@ pub struct Recipe {
     pub model: String,
     /// Short name of the run.
     pub run_id: String,
-}
-
-/// What one plan came to.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ModeOutcome {
-    /// All attempts, in plan order.
-    pub entries: Vec<Entry>,
-    /// Whether the quota was met.
-    pub met: bool,
-}
-
-/// Status of an entry whose image counts towards the quota.
-pub const KEPT: &str = "kept";
-/// Status of an entry that passed after the quota was met.
-pub const SURPLUS: &str = "surplus";
-/// Status of an entry that failed a filter.
-pub const REJECTED: &str = "rejected";
-/// Status of an entry of a control arm, which no filter judges.
-pub const CONTROL: &str = "control";
-
-impl ModeOutcome {
-    /// Entries whose images count towards the quota, in plan order.
-    pub fn kept(&self) -> impl Iterator<Item = &Entry> {
-        self.entries
-            .iter()
-            .filter(|e| e.status == KEPT || e.status == CONTROL)
-    }
-
-    /// How many attempts failed, by reason.
-    pub fn rejected(&self) -> BTreeMap<String, usize> {
-        let mut counts = BTreeMap::new();
-        for reason in self.entries.iter().filter_map(|e| e.reason.clone()) {
-            *counts.entry(reason).or_default() += 1;
-        }
-        counts
-    }
 }
 
 /// How far generation is.
@@ -185,20 +97,6 @@ struct Fresh {
     embedding: Array1<f32>,
     verdict: Verdict,
     likeness: Likeness,
-}
-
-/// What is decided of a picture.
-struct Decided {
-    reason: Option<Reason>,
-    duplicate_of: Option<String>,
-}
-
-/// What stays the same and what has become of a plan so far.
-struct Work<'a> {
-    plan: &'a ModePlan,
-    judge: &'a Judge,
-    kept: usize,
-    rejected: usize,
 }
 
 /// Everything the loop works with.
@@ -407,138 +305,6 @@ impl Engine<'_> {
             made.insert(attempt.position, fresh);
         }
         Ok(Some(made))
-    }
-
-    /// The ledger's line for a picture, and the picture if it is written.
-    fn decide(
-        &self,
-        work: &Work<'_>,
-        attempt: &Attempt,
-        fresh: Fresh,
-        shelf: &mut Shelf,
-    ) -> Result<Job, EngineError> {
-        let control = work.plan.arm != Arm::Hard;
-        // Alignment and class are what a control is there to differ in.
-        let aims = |r: &Reason| matches!(r, Reason::Alignment | Reason::Class);
-        let mut decided = Decided {
-            reason: fresh.verdict.reason.filter(|r| !(control && aims(r))),
-            duplicate_of: None,
-        };
-        let mut thumbnail = None;
-        if decided.reason.is_none() {
-            let of_it = Thumbnail::of(&fresh.picture.picture.image);
-            if let Some(Found { against, id }) = self.duplicate(&fresh, &of_it, shelf)? {
-                decided.reason = Some(against.reason());
-                decided.duplicate_of = Some(id);
-            }
-            thumbnail = Some(of_it);
-        }
-        let entry = self.entry(work, attempt, &fresh, decided);
-        if let Some(thumbnail) = thumbnail.filter(|_| kept_file(&entry).is_some()) {
-            shelf.add(entry.id.clone(), fresh.embedding.view(), thumbnail);
-        }
-        let image = entry
-            .file
-            .as_ref()
-            .map(|file| (self.layout.root().join(file), fresh.picture.into_body()));
-        Ok(Job { entry, image })
-    }
-
-    /// What a picture nearly equals, if anything.
-    fn duplicate(
-        &self,
-        fresh: &Fresh,
-        thumbnail: &Thumbnail,
-        shelf: &mut Shelf,
-    ) -> Result<Option<Found>, EngineError> {
-        let duplicates = self.duplicates;
-        if let Some(found) = duplicates.of_known(&fresh.likeness, thumbnail)? {
-            return Ok(Some(found));
-        }
-        if !duplicates.options().kept {
-            return Ok(None);
-        }
-        let kept = shelf.filled(self.encoder)?;
-        Ok(duplicates.of_kept(fresh.embedding.view(), thumbnail, kept))
-    }
-
-    /// The ledger's line for a picture.
-    fn entry(&self, work: &Work<'_>, attempt: &Attempt, fresh: &Fresh, decided: Decided) -> Entry {
-        let Work {
-            plan,
-            judge,
-            kept,
-            rejected,
-        } = work;
-        let Decided {
-            reason,
-            duplicate_of,
-        } = decided;
-        let control = plan.arm != Arm::Hard;
-        let status = match (reason, control) {
-            (Some(_), _) => REJECTED,
-            (None, _) if *kept >= plan.quota => SURPLUS,
-            (None, true) => CONTROL,
-            (None, false) => KEPT,
-        };
-        let (width, height) = fresh.picture.picture.image.dimensions();
-        let target = self.target(plan, attempt, status, *rejected);
-        let scores = fresh.verdict.scores;
-        Entry {
-            attempt: attempt.position,
-            id: attempt.id.clone(),
-            class: plan.class_name.clone(),
-            class_index: plan.class,
-            mode: plan.mode,
-            arm: plan.arm.name().to_owned(),
-            caption: attempt.caption.clone(),
-            index: attempt.index,
-            seed: attempt.seed,
-            status: status.to_owned(),
-            alignment: scores.map(|s| s.alignment),
-            threshold: (!control).then_some(judge.alignment.threshold),
-            class_similarity: scores.and_then(|s| s.class_similarity),
-            class_margin: scores.and_then(|s| s.class_margin),
-            nearest_train_similarity: fresh.likeness.nearest_train,
-            decision: if reason.is_some() {
-                Decision::Rejected
-            } else {
-                Decision::Passed
-            },
-            reason: reason.map(|r| r.name().to_owned()),
-            duplicate_of,
-            file: target.and_then(|path| self.layout.relative(&path)),
-            sha256: None,
-            steps: self.recipe.steps,
-            guidance: self.recipe.guidance,
-            scheduler: self.recipe.scheduler.clone(),
-            negative_prompt: self.recipe.negative_prompt.clone(),
-            width,
-            height,
-        }
-    }
-
-    fn target(
-        &self,
-        plan: &ModePlan,
-        attempt: &Attempt,
-        status: &str,
-        rejected: usize,
-    ) -> Option<PathBuf> {
-        let name = format!("{}.{}", attempt.id, self.finish.format.extension());
-        let (class, mode) = (plan.class_name.as_str(), plan.mode);
-        match status {
-            KEPT => Some(self.layout.images_dir(class, mode).join(name)),
-            CONTROL => Some(
-                self.layout
-                    .controls_dir(class, mode, plan.arm.name())
-                    .join(name),
-            ),
-            REJECTED if rejected < self.finish.keep_rejected => {
-                Some(self.layout.rejected_dir(class, mode).join(name))
-            }
-            _ => None,
-        }
     }
 }
 

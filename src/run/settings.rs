@@ -188,13 +188,18 @@ impl Default for Embed {
 }
 
 /// Which captions are scored.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Captions {
     /// A grammar by name or file, or a text file.
     pub grammar: String,
     /// Top failure captions to generate from.
     pub per_class: usize,
+    /// Captions of a class whose embeddings relative to the reference have at least this cosine are
+    /// near-equal.
+    pub near_equal: f64,
+    /// WordNet's `dict` folder, for grammars that take nouns from it.
+    pub wordnet: Option<PathBuf>,
 }
 
 impl Default for Captions {
@@ -202,6 +207,8 @@ impl Default for Captions {
         Self {
             grammar: "general".to_owned(),
             per_class: 5,
+            near_equal: 0.99,
+            wordnet: None,
         }
     }
 }
@@ -393,6 +400,11 @@ impl Settings {
             if let Some(side) = side.filter(|side| *side == 0 || side % 8 != 0) {
                 return range(key, side.to_string(), "a multiple of 8");
             }
+        }
+        let near_equal = self.captions.near_equal;
+        if !(near_equal > 0.0 && near_equal.is_finite()) {
+            let expected = "a positive number; above 1 no captions are near-equal";
+            return range("captions.near_equal", near_equal.to_string(), expected);
         }
         if self.filter.min_alignment.is_some_and(|a| !a.is_finite()) {
             return range(

@@ -119,6 +119,9 @@ fn exit_codes_tell_bad_ids_missing_models_and_bad_networks_apart() {
     run(&["fetch", "a/b/c"]).exits(2).complains(&["no hub id"]);
     let ran = run(&["fetch", NAME, "--revision", "../x"]).exits(2);
     ran.complains(&["no branch, tag or commit"]);
+    let two = ["fetch", "org/sd@main", "--revision", "dev", "--dry-run"];
+    run(&two).exits(2).complains(&["two revisions are given"]);
+    run(&["fetch", "org/sd@main", "--revision", "main", "--dry-run"]).exits(0);
     run(&["fetch", "org/none"])
         .exits(3)
         .complains(&["org/none does not exist"]);
@@ -133,16 +136,42 @@ fn exit_codes_tell_bad_ids_missing_models_and_bad_networks_apart() {
     ran.complains(&["HF_ENDPOINT is nonsense"]);
 }
 
+/// The world's CLIP as `org/clip`.
+fn with_clip(scene: &Scene) {
+    let clip = common::weights("clip");
+    let mut state = scene.server.state();
+    for (name, bytes) in common::files(&clip) {
+        state.repo("org/clip").files.insert(name, bytes);
+    }
+}
+
+#[test]
+fn doctor_looks_at_ids_and_at_the_rest_where_one_cannot_be_had() {
+    let (scene, work) = (Scene::new(), Work::empty());
+    with_clip(&scene);
+    let ran = scene.command(&work, &["doctor", "org/clip"]).run().exits(0);
+    ran.says(&["org/clip: CLIPModel, sound"]);
+    let folder = common::weights("clip");
+    let folder = folder.to_str().unwrap();
+    let args = ["doctor", "org/none", "org/clip", folder, "--json"];
+    let ran = scene.command(&work, &args).run().exits(3);
+    let report: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let folders = report["folders"].as_array().unwrap();
+    let sound: Vec<_> = folders.iter().map(|one| &one["sound"]).collect();
+    assert_eq!(sound, [false, true, true], "{ran}");
+    let problem = folders[0]["problems"][0].as_str().unwrap();
+    assert!(problem.contains("org/none does not exist"), "{ran}");
+    // The id's folder is the cache's, and has what the folder has.
+    let path = Path::new(folders[1]["path"].as_str().unwrap());
+    assert!(path.starts_with(&scene.env.cache), "{ran}");
+    assert_eq!(folders[1]["given"], "org/clip");
+    assert_eq!(folders[1]["parts"], folders[2]["parts"]);
+}
+
 #[test]
 fn an_id_does_wherever_a_folder_does() {
     let (scene, work) = (Scene::new(), Work::with_world());
-    {
-        let clip = common::weights("clip");
-        let mut state = scene.server.state();
-        for (name, bytes) in common::files(&clip) {
-            state.repo("org/clip").files.insert(name, bytes);
-        }
-    }
+    with_clip(&scene);
     let settings = ["--seed", "1", "--device", "cpu", "--force"];
     let few = [
         "--set",

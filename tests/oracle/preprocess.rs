@@ -110,9 +110,6 @@ fn pictures(dir: &Path, name: &str) {
         let got = embed(&prepared(&preprocess, &ours));
         row.cosine(&got, &embedded[kernel.name()], 0.9999);
     }
-    let Some(want) = want.get("whole") else {
-        return;
-    };
     let preprocess = Preprocess::from_dir(dir).unwrap();
     let rows: Vec<Tensor> = raw
         .iter()

@@ -1,7 +1,7 @@
 """Exports as the libraries they are made for read them.
 
-    pip install -r tests/oracle/readers.txt
-    python tests/oracle/readers.py HARDLIGHT RUN
+    tests/oracle/run.sh readers                     # on a small run, in .venv-readers
+    .venv-readers/bin/python tests/oracle/readers.py HARDLIGHT RUN
 
 HARDLIGHT is the program, RUN a run folder with a manifest whose weights are 1 or 0. Every format is
 exported into a temporary folder; every reader must give back every row of the manifest: its image, to

@@ -3,7 +3,11 @@
 #
 #     tests/oracle/run.sh [suite[/case] ...]
 #
-# A suite is a script under tests/oracle/full and a module of the same name in tests/oracle/main.rs.
+# Two suites have no rows, and fail aloud: `hub` reads the hub's cache on either side as the other
+# wrote it, `readers` reads exports with datasets, webdataset, torchvision, pandas and (if it is
+# installed into .venv-readers) FiftyOne, and retrains from a manifest.
+#
+# Any other suite is a script under tests/oracle/full and a module of the same name in tests/oracle/main.rs.
 # For every case the script writes a folder (a checkpoint with random, well-scaled weights, inputs,
 # and Python's outputs), then the ignored test of that name compares and writes rows. One process at
 # a time; a folder is removed when its rows are written, so that 24 GB of memory and 20 GB of disk
@@ -16,16 +20,29 @@ dir=${ORACLE_DIR:-target/oracle}
 mkdir -p "$dir"
 rows=$(realpath "$dir")/rows.jsonl
 : >"$rows"
-all=0
 if [ $# -eq 0 ]; then
-    all=1
-    set -- $(cd tests/oracle/full && ls -- *.py | sed 's/\.py$//' | grep -vx -e table -e common)
+    set -- $(cd tests/oracle/full && ls -- *.py | sed 's/\.py$//' | grep -vx -e table -e common) hub readers
 fi
-cargo test --release --locked --test oracle --no-run
 
 failed=0
+tables=0
 for wanted in "$@"; do
     suite=${wanted%%/*}
+    case $suite in
+    hub)
+        echo "== hub ($(date +%T))" >&2
+        cargo test --release --locked --test hub python -- --ignored || failed=1
+        continue
+        ;;
+    readers)
+        echo "== readers ($(date +%T))" >&2
+        readers_venv
+        cargo test --release --locked --test readers -- --ignored --nocapture || failed=1
+        continue
+        ;;
+    esac
+    [ $tables = 1 ] || cargo test --release --locked --test oracle --no-run
+    tables=1
     cases=$("$venv/bin/python" "tests/oracle/full/$suite.py" --list)
     [ "$suite" = "$wanted" ] || cases=${wanted#*/}
     for case in $cases; do
@@ -43,9 +60,5 @@ for wanted in "$@"; do
         rm -rf "$folder"
     done
 done
-"$venv/bin/python" tests/oracle/full/table.py "$rows" || failed=1
-# The hub's cache, shared with Python's: read on either side what the other wrote.
-if [ "$all" = 1 ]; then
-    cargo test --release --locked --test hub python -- --ignored || failed=1
-fi
+[ $tables = 0 ] || "$venv/bin/python" tests/oracle/full/table.py "$rows" || failed=1
 exit $failed

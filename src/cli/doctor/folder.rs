@@ -14,6 +14,7 @@ use crate::classifier::Cnn;
 use crate::diffusion::config::{self, UnetConfig, VaeConfig};
 use crate::diffusion::pipeline::Pipeline;
 use crate::embed::preprocess::Preprocess;
+use crate::hub::HubError;
 use crate::io;
 use crate::manifest::verify;
 use crate::nn::clip::config::{ClipConfig, TextConfig};
@@ -27,6 +28,9 @@ use crate::run::folder::Layout;
 /// The health of a folder.
 #[derive(Debug, Serialize)]
 pub(super) struct Folder {
+    /// As it was named, perhaps by a hub id.
+    given: PathBuf,
+    /// Where it lies.
     path: PathBuf,
     /// A class of Diffusers or Transformers, `open_clip`, `hardlight-cnn` or `run`.
     what: String,
@@ -46,16 +50,23 @@ pub(super) struct Place {
 }
 
 impl Folder {
-    pub(super) fn look(path: &Path, place: Place) -> Self {
+    /// Looks at the folder that `given` means; at none, where it could not be had.
+    pub(super) fn look(given: &Path, found: Result<PathBuf, HubError>, place: Place) -> Self {
+        let path = found.as_ref().map_or(given, PathBuf::as_path).to_path_buf();
         let mut this = Self {
-            path: path.to_path_buf(),
+            given: given.to_path_buf(),
+            path,
             what: "unknown".to_owned(),
             sound: false,
             problems: Vec::new(),
             parts: Map::new(),
             attention: Vec::new(),
         };
-        if let Err(error) = this.diagnose(path, place) {
+        let looked = match found {
+            Ok(path) => this.diagnose(&path, place),
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = looked {
             this.complain(&error);
         }
         this.sound = this.problems.is_empty();
@@ -65,7 +76,7 @@ impl Folder {
     /// A line about the whole.
     pub(super) fn title(&self) -> String {
         let state = if self.sound { "sound" } else { "not sound" };
-        format!("{}: {}, {state}", self.path.display(), self.what)
+        format!("{}: {}, {state}", self.given.display(), self.what)
     }
 
     fn complain(&mut self, error: &anyhow::Error) {
@@ -77,6 +88,9 @@ impl Folder {
 
     fn diagnose(&mut self, dir: &Path, place: Place) -> anyhow::Result<()> {
         let has = |name: &str| dir.join(name).is_file();
+        if dir.is_file() {
+            bail!("it is a file: give the folder of a model or a run");
+        }
         if !dir.is_dir() {
             bail!("there is no such folder");
         }

@@ -1,17 +1,27 @@
-//! Candidate captions, scored against every direction; `captions.parquet`.
+//! Candidate captions, scored against every direction and held against real images;
+//! `captions.parquet`, `report/captions.csv` and the captions of `report.json`.
 
-use std::path::Path;
+use std::collections::BTreeMap;
 
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
+use serde_json::{Value, json};
 
+use super::candidates::{Candidates, Texts};
 use super::detect::Detected;
+use super::embed::{Part, with_predictions};
 use super::inputs::{Inputs, Space};
+use super::report;
+use crate::caption::check::{Images, Real};
 use crate::caption::score::{self, CaptionScore};
-use crate::caption::{self, Grammar, Kind, list, table};
-use crate::cli::exit::UsageError;
+use crate::caption::table::ModeTable;
+use crate::caption::{self, Accuracy, Checked, Kind, References, Verdict, table};
 use crate::cli::session::Context;
+use crate::cli::ui::Ui;
+use crate::dataset::{Dataset, Split};
+use crate::direction::legible;
 use crate::embed::TextEncoder as _;
-use crate::run::settings::Settings;
+use crate::io;
+use crate::run::settings::{Captions, Settings};
 
 /// What captions came to.
 pub(in crate::cli) struct Captioned {
@@ -26,68 +36,52 @@ pub(in crate::cli) struct ModeCaptions {
     pub(in crate::cli) reference: String,
     /// Hardest first, the dropped ones last.
     pub(in crate::cli) scores: Vec<CaptionScore>,
+    /// The class's images, which captions are held against.
+    pub(in crate::cli) real: Real,
 }
 
 impl ModeCaptions {
     pub(in crate::cli) fn of(&self, kind: Kind) -> Vec<String> {
         score::of_kind(&self.scores, kind)
     }
-}
 
-/// Where candidates come from.
-enum Candidates {
-    Grammar(Grammar),
-    /// A text file; references and contradictions are the general grammar's.
-    List(Vec<String>, Grammar),
-}
-
-impl Candidates {
-    fn open(name: &str) -> anyhow::Result<Self> {
-        if let Some(grammar) = Grammar::builtin(name) {
-            return Ok(Self::Grammar(grammar?));
-        }
-        let path = Path::new(name);
-        if path
-            .extension()
-            .is_some_and(|e| e.eq_ignore_ascii_case("toml"))
-        {
-            return Ok(Self::Grammar(Grammar::read(path)?));
-        }
-        if !path.exists() {
-            let text = format!(
-                "grammar {name:?} is neither a file nor one of {:?}",
-                Grammar::BUILTIN
-            );
-            return Err(UsageError(text).into());
-        }
-        match Grammar::builtin("general") {
-            Some(general) => Ok(Self::List(list::read(path)?, general?)),
-            None => Err(UsageError("there is no general grammar".to_owned()).into()),
-        }
-    }
-
-    fn grammar(&self) -> &Grammar {
-        match self {
-            Self::Grammar(grammar) | Self::List(_, grammar) => grammar,
-        }
-    }
-
-    /// The candidates of a class, its reference among them.
-    fn of(&self, class: &str, reference: &str) -> anyhow::Result<Vec<String>> {
-        let mut captions = match self {
-            Self::Grammar(grammar) => grammar.candidates(class)?,
-            Self::List(captions, _) => list::for_class(captions, class),
+    /// The hardest, the neutral or the easiest caption with what real images say of it.
+    fn top(&self, kind: Kind) -> Option<(&CaptionScore, &Checked)> {
+        let mut of_kind = self.scores.iter().filter(|s| s.kind == kind);
+        let one = match kind {
+            Kind::Easy => of_kind.next_back(),
+            _ => of_kind.next(),
         };
-        if !captions.iter().any(|caption| caption == reference) {
-            captions.insert(0, reference.to_owned());
-        }
-        Ok(captions)
+        one.and_then(|score| Some((score, score.checked.as_ref()?)))
+    }
+
+    /// One sentence on the class, by the hardest caption that is confirmed, on the judged split.
+    pub(in crate::cli) fn sentence(&self, class: &str) -> Option<String> {
+        let confirmed = |s: &&CaptionScore| {
+            let verdict = s.checked.as_ref().map(|checked| checked.verdict);
+            s.kind == Kind::Hard && verdict == Some(Verdict::Confirmed)
+        };
+        let score = self.scores.iter().find(confirmed)?;
+        let nearest = score.checked.as_ref()?.judged;
+        let all = self.real.judged.all();
+        let (low, high) = nearest.interval;
+        Some(format!(
+            "{class}, nearest to {:?}: {:.0} % of {} wrong, against {:.0} % of all {} (95 % interval \
+             {:.0} to {:.0} %)",
+            score.caption,
+            100.0 * (1.0 - nearest.accuracy),
+            nearest.images,
+            100.0 * (1.0 - all.accuracy),
+            all.images,
+            100.0 * (1.0 - high),
+            100.0 * (1.0 - low),
+        ))
     }
 }
 
 /// Reads the grammar early, so that a faulty one is refused before any work.
-pub(in crate::cli) fn check(name: &str) -> anyhow::Result<()> {
-    Candidates::open(name).map(|_| ())
+pub(in crate::cli) fn check(settings: &Captions) -> anyhow::Result<()> {
+    Candidates::open(settings).map(|_| ())
 }
 
 /// Embeddings of every class's reference caption, `[classes, d]`, before normalisation; none where the
@@ -99,11 +93,11 @@ pub(in crate::cli) fn references(
     let (Some(clip), Space::Clip) = (&inputs.clip, &inputs.space) else {
         return Ok(None);
     };
-    let candidates = Candidates::open(&settings.captions.grammar)?;
+    let candidates = Candidates::open(&settings.captions)?;
     let classes = inputs.dataset.classes.iter();
     let references: Vec<String> = classes
         .map(|class| candidates.grammar().reference(class))
-        .collect::<Result<_, _>>()?;
+        .collect();
     Ok(Some(clip.encode_texts(&references)?))
 }
 
@@ -128,53 +122,245 @@ pub(in crate::cli) fn describe(
     }
     let begun = context.ui.seconds();
     let settings = &context.settings.captions;
-    let candidates = Candidates::open(&settings.grammar)?;
+    let candidates = Candidates::open(settings)?;
+    for doubt in candidates.grammar().doubts() {
+        context.ui.warn(doubt);
+    }
     let classes = &inputs.dataset.classes;
-    let references: Vec<String> = classes
+    let names: Vec<String> = classes
         .iter()
         .map(|class| candidates.grammar().reference(class))
-        .collect::<Result<_, _>>()?;
-    let embedded = clip.encode_texts(&references)?;
-    let mut modes = Vec::new();
+        .collect();
+    let references = References::new(clip.encode_texts(&names)?);
+    let mut real = reals(&inputs.dataset, detected);
+    let mut texts = Texts::new(clip);
+    let mut modes: Vec<ModeCaptions> = Vec::new();
+    // The captions of the class before, which may have several modes.
+    let mut last: Option<(usize, Vec<String>, Array2<f32>)> = None;
     for direction in &detected.fitted.directions {
         let class = &classes[direction.class];
-        let reference = references[direction.class].clone();
-        let captions = candidates.of(class, &reference)?;
-        let cut: Vec<_> = captions.iter().filter(|c| clip.truncates(c)).collect();
-        if let Some(first) = cut.first() {
-            context.ui.warn(format_args!(
-                "{} of {} captions of {class} are longer than CLIP reads, and cut: {first:?}",
-                cut.len(),
-                captions.len()
-            ));
-        }
-        let mut stage =
-            context
-                .ui
-                .stage(&format!("captions of {class}"), captions.len(), "captions");
-        let embeddings = clip.encode_texts(&captions)?;
-        stage.set(captions.len(), "");
-        stage.end(context.ui);
+        let reference = names[direction.class].clone();
+        let (_, captions, embeddings) = match last.take() {
+            Some(last_class) if last_class.0 == direction.class => last.insert(last_class),
+            _ => {
+                let captions = candidates.of(class, &reference)?;
+                let embeddings = texts.encode(context, class, &captions)?;
+                last.insert((direction.class, captions, embeddings))
+            }
+        };
         let space = caption::Space {
             whitening: &detected.whitening,
-            references: embedded.view(),
+            references: &references,
             classes,
-            contradictions: candidates.grammar().contradictions(class),
+            contradictions: &candidates.grammar().contradictions(class),
             ends: settings.per_class,
+            near_equal: settings.near_equal as f32,
         };
-        let scores = caption::score(direction, &captions, &reference, embeddings.view(), space)?;
-        modes.push(ModeCaptions { reference, scores });
+        let mut scores = caption::score(direction, captions, &reference, embeddings.view(), space)?;
+        let real = real.remove(&direction.class).or_else(|| {
+            let same = |mode: &&ModeCaptions| {
+                mode.scores
+                    .first()
+                    .is_some_and(|s| s.class == direction.class)
+            };
+            modes.iter().find(same).map(|mode| mode.real.clone())
+        });
+        let real = real.unwrap_or_else(nothing);
+        for score in &mut scores {
+            if score.kind != Kind::Other && score.dropped.is_none() {
+                score.checked = Some(real.check(embeddings.row(score.row)));
+            }
+        }
+        modes.push(ModeCaptions {
+            reference,
+            scores,
+            real,
+        });
     }
-    let all: Vec<CaptionScore> = modes
+    let captioned = Captioned {
+        modes,
+        references: references.raw().to_owned(),
+    };
+    write(context, inputs, detected, &captioned)?;
+    context
+        .seconds
+        .insert("captions", context.ui.seconds() - begun);
+    Ok(Some(captioned))
+}
+
+/// The images of every class with a direction.
+fn reals(dataset: &Dataset, detected: &Detected) -> BTreeMap<usize, Real> {
+    let part = |split| {
+        let part = detected.parts.get(&split);
+        part.map(|part| with_predictions(dataset, part))
+    };
+    let (val, judged) = (part(Split::Val), part(detected.judged_on));
+    let of_class = |part: &Option<Part>, class: usize| -> Option<Images> {
+        let part = part.as_ref()?;
+        let example = |at: usize| &dataset.examples[part.rows[at]];
+        let rows: Vec<usize> = (0..part.rows.len())
+            .filter(|&at| example(at).label == class)
+            .collect();
+        let right = rows
+            .iter()
+            .map(|&at| example(at).prediction == Some(class))
+            .collect();
+        Some(Images::new(
+            part.view().select(Axis(0), &rows).view(),
+            right,
+        ))
+    };
+    let classes = detected.fitted.directions.iter().map(|d| d.class);
+    classes
+        .filter_map(|class| {
+            let val = of_class(&val, class)?;
+            let judged = of_class(&judged, class)?;
+            Some((class, Real { val, judged }))
+        })
+        .collect()
+}
+
+/// No images at all.
+fn nothing() -> Real {
+    let none = || Images::new(Array2::zeros((0, 0)).view(), Vec::new());
+    Real {
+        val: none(),
+        judged: none(),
+    }
+}
+
+fn write(
+    context: &Context<'_>,
+    inputs: &Inputs,
+    detected: &Detected,
+    captioned: &Captioned,
+) -> anyhow::Result<()> {
+    let classes = &inputs.dataset.classes;
+    let all: Vec<CaptionScore> = captioned
+        .modes
         .iter()
         .flat_map(|m| m.scores.iter().cloned())
         .collect();
     table::write(&context.layout.captions(), &all, classes)?;
-    context
-        .seconds
-        .insert("captions", context.ui.seconds() - begun);
-    Ok(Some(Captioned {
-        modes,
-        references: embedded,
-    }))
+    let tables: Vec<ModeTable<'_>> = captioned
+        .modes
+        .iter()
+        .map(|mode| ModeTable {
+            scores: &mode.scores,
+            real: &mode.real,
+        })
+        .collect();
+    let path = context.layout.captions_csv();
+    if let Some(folder) = path.parent() {
+        io::create_dir_all(folder)?;
+    }
+    table::write_csv(&path, &tables, classes, detected.judged_on.name())?;
+    let section = section(context, inputs, detected, captioned);
+    report::write(context, inputs, detected, Some(&section))
+}
+
+/// The captions of `report.json`.
+fn section(
+    context: &Context<'_>,
+    inputs: &Inputs,
+    detected: &Detected,
+    captioned: &Captioned,
+) -> Value {
+    let one = |score: &CaptionScore| {
+        json!({
+            "caption": score.caption, "alignment": score.alignment, "cosine": score.cosine,
+            "verdict": score.checked.map(|checked| checked.verdict.name()),
+            "val": score.checked.map(|checked| checked.val),
+            "judged": score.checked.map(|checked| checked.judged),
+        })
+    };
+    let modes = detected.fitted.directions.iter().zip(&captioned.modes);
+    let modes: Vec<Value> = modes
+        .map(|(direction, mode)| {
+            let class = &inputs.dataset.classes[direction.class];
+            let of = |kind| -> Vec<Value> {
+                let scores = mode.scores.iter().filter(|s| s.kind == kind);
+                scores.map(one).collect()
+            };
+            let mut easy = of(Kind::Easy);
+            easy.reverse();
+            let dropped = mode.scores.iter().filter(|s| s.dropped.is_some()).count();
+            json!({
+                "class": class, "mode": direction.mode, "candidates": mode.scores.len(),
+                "dropped": dropped, "val": mode.real.val.all(), "judged": mode.real.judged.all(),
+                "hard": of(Kind::Hard), "neutral": of(Kind::Neutral), "easy": easy,
+                "sentence": mode.sentence(class),
+            })
+        })
+        .collect();
+    json!({
+        "grammar": context.settings.captions.grammar,
+        "nearest": "a twentieth of the class's images, at least 10, by cosine of CLIP embeddings",
+        "verdict_on": "val", "judged_on": detected.judged_on.name(), "modes": modes,
+    })
+}
+
+/// The captions on the terminal.
+pub(in crate::cli) fn say(
+    ui: &mut Ui,
+    inputs: &Inputs,
+    detected: &Detected,
+    captioned: &Captioned,
+) {
+    for (direction, mode) in detected.fitted.directions.iter().zip(&captioned.modes) {
+        let class = &inputs.dataset.classes[direction.class];
+        let wrong = |of: Accuracy| format!("{:.0} %", 100.0 * (1.0 - of.accuracy));
+        let all = mode.real.val.all();
+        ui.say(format_args!(
+            "\nhardest captions of {class}, and how many of the val images nearest to each are wrong (of \
+             all {}: {})",
+            all.images,
+            wrong(all)
+        ));
+        if !mode.scores.iter().any(|s| s.kind == Kind::Hard) {
+            ui.say("  none: captions.parquet has the reason for each");
+        }
+        for score in mode.scores.iter().filter(|s| s.kind == Kind::Hard) {
+            let (alignment, caption) = (legible(score.alignment), &score.caption);
+            let checked = score.checked.as_ref().map_or_else(String::new, |checked| {
+                let (low, high) = checked.val.interval;
+                format!(
+                    ": {} of {} ({:.0} to {:.0} %), {}",
+                    wrong(checked.val),
+                    checked.val.images,
+                    100.0 * (1.0 - high),
+                    100.0 * (1.0 - low),
+                    checked.verdict.name()
+                )
+            });
+            ui.say(format_args!("  {alignment:>8}  {caption}{checked}"));
+        }
+        let level = |name: &str, kind| {
+            mode.top(kind).map(|(_, checked)| {
+                let Accuracy {
+                    images, accuracy, ..
+                } = checked.judged;
+                format!("{name} caption {accuracy:.2} ({images} images)")
+            })
+        };
+        let levels: Vec<String> = [
+            level("hardest", Kind::Hard),
+            level("neutral", Kind::Neutral),
+            level("easiest", Kind::Easy),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        if !levels.is_empty() {
+            ui.say(format_args!(
+                "  accuracy on the {} images nearest to the {}; on all {:.2}",
+                detected.judged_on,
+                levels.join(", "),
+                mode.real.judged.all().accuracy
+            ));
+        }
+        if let Some(sentence) = mode.sentence(class) {
+            ui.say(format_args!("  {sentence}"));
+        }
+    }
 }

@@ -2,15 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ndarray::{Array2, Axis};
+use ndarray::{ArrayView2, Axis};
+use rayon::prelude::*;
 
-use super::inputs::{Inputs, Space, own};
+use super::inputs::{Inputs, Space};
+use super::own::{Own, Rows};
 use crate::cli::exit::InputError;
 use crate::cli::session::Context;
 use crate::dataset::{Dataset, Split};
 use crate::embed::ImageEncoder as _;
+use crate::io::IoError;
 use crate::run::cache::{self, Place};
-use crate::run::skipped::Skips;
+use crate::run::skipped::{OnBadImage, Skips};
+
+/// Images checked at once.
+const CHUNK: usize = 256;
 
 /// Given embeddings that are made again.
 const COMPARED: usize = 16;
@@ -22,8 +28,14 @@ const SAME: f32 = 0.99;
 pub(in crate::cli) struct Part {
     /// Rows of the data set.
     pub(in crate::cli) rows: Vec<usize>,
+    matrix: Rows,
+}
+
+impl Part {
     /// As the encoder made them, a row each, `[n, d]`.
-    pub(in crate::cli) matrix: Array2<f32>,
+    pub(in crate::cli) fn view(&self) -> ArrayView2<'_, f32> {
+        self.matrix.view()
+    }
 }
 
 /// Embeddings by split in the run's space; none if asked to stop. Examples whose image cannot be used are
@@ -32,9 +44,12 @@ pub(super) fn embed(
     context: &mut Context<'_>,
     inputs: &mut Inputs,
 ) -> anyhow::Result<Option<BTreeMap<Split, Part>>> {
-    if let Some(matrix) = &inputs.own {
-        compare(context, inputs, matrix)?;
-        return Ok(Some(by_split(matrix, &inputs.dataset)));
+    if !check(context, inputs)? {
+        return Ok(None);
+    }
+    if let Some(own) = &inputs.own {
+        compare(context, inputs, own)?;
+        return Ok(Some(by_split(own, &inputs.dataset)));
     }
     // Apart from the encoder, so that both can be borrowed.
     let mut skips = inputs.skips.clone();
@@ -59,9 +74,43 @@ pub(super) fn embed(
     Ok(Some(parts))
 }
 
+/// Passes over images that cannot be used where embeddings were given and later stages read the images:
+/// those of the pool, and those that generated ones are compared with. False if asked to stop.
+fn check(context: &mut Context<'_>, inputs: &mut Inputs) -> anyhow::Result<bool> {
+    let settings = context.settings;
+    let read_later = settings.generate.model.is_some() || settings.data.pool.is_some();
+    let skip = settings.data.on_bad_image == OnBadImage::Skip;
+    if inputs.own.is_none() || inputs.space != Space::Clip || !read_later || !skip {
+        return Ok(true);
+    }
+    let dataset = &inputs.dataset;
+    let total = dataset.examples.len();
+    let mut gone = BTreeSet::new();
+    let mut stage = context.ui.stage("check images", total, "images");
+    for (chunk, start) in dataset.examples.chunks(CHUNK).zip((0..).step_by(CHUNK)) {
+        if context.stop.asked() {
+            return Ok(false);
+        }
+        let read: Vec<Result<(), IoError>> = chunk
+            .par_iter()
+            .map(|example| dataset.image(example).rgb(inputs.exif).map(drop))
+            .collect();
+        for ((row, example), read) in (start..).zip(chunk).zip(read) {
+            if let Err(error) = read {
+                gone.insert(row);
+                inputs.skips.add(example, error.into())?;
+            }
+        }
+        stage.set(start + chunk.len(), "");
+    }
+    stage.end(context.ui);
+    inputs.drop_rows(&gone);
+    Ok(true)
+}
+
 /// Embeds a few images again: embeddings of another model, or in another order, would make nonsense of
 /// every caption and every filter.
-fn compare(context: &mut Context<'_>, inputs: &Inputs, matrix: &Array2<f32>) -> anyhow::Result<()> {
+fn compare(context: &mut Context<'_>, inputs: &Inputs, own: &Own) -> anyhow::Result<()> {
     let (Space::Clip, Some(clip)) = (&inputs.space, &inputs.clip) else {
         return Ok(());
     };
@@ -84,7 +133,8 @@ fn compare(context: &mut Context<'_>, inputs: &Inputs, matrix: &Array2<f32>) -> 
     }
     let made = clip.encode_images(&images)?;
     for (&row, made) in rows.iter().zip(made.outer_iter()) {
-        let given = matrix.row(row);
+        let given = own.rows(&[row]);
+        let given = given.view().row(0).to_owned();
         let cosine = given.dot(&made) / (given.dot(&given) * made.dot(&made)).sqrt();
         if cosine < SAME {
             let id = &dataset.examples[row].id;
@@ -111,7 +161,7 @@ pub(super) fn embed_in(
 ) -> anyhow::Result<Option<BTreeMap<Split, Part>>> {
     if let Space::Matrix(path) = space {
         return Ok(Some(by_split(
-            &own(path, &inputs.dataset)?,
+            &Own::open(path, &inputs.dataset)?,
             &inputs.dataset,
         )));
     }
@@ -195,6 +245,7 @@ fn encode(
         shas.extend(rows.iter().copied().zip(embedded.sha256));
         let matrix = embedded.embeddings.matrix;
         if !rows.is_empty() {
+            let matrix = Rows::Held(matrix);
             parts.insert(split, Part { rows, matrix });
         }
     }
@@ -202,12 +253,12 @@ fn encode(
 }
 
 /// A matrix with a row an example, by split.
-pub(super) fn by_split(matrix: &Array2<f32>, dataset: &Dataset) -> BTreeMap<Split, Part> {
+pub(super) fn by_split(own: &Own, dataset: &Dataset) -> BTreeMap<Split, Part> {
     let mut parts = BTreeMap::new();
     for split in Split::ALL {
         let rows: Vec<usize> = dataset.of_split(split).map(|(i, _)| i).collect();
         if !rows.is_empty() {
-            let matrix = matrix.select(Axis(0), &rows);
+            let matrix = own.rows(&rows);
             parts.insert(split, Part { rows, matrix });
         }
     }
@@ -220,6 +271,6 @@ pub(super) fn with_predictions(dataset: &Dataset, part: &Part) -> Part {
         .collect();
     Part {
         rows: kept.iter().map(|&at| part.rows[at]).collect(),
-        matrix: part.matrix.select(Axis(0), &kept),
+        matrix: Rows::Held(part.view().select(Axis(0), &kept)),
     }
 }

@@ -1,35 +1,30 @@
 //! Opening what a run reads: the data set, predictions, models.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use ndarray::{Array2, Axis};
 use serde_json::{Value, json};
 use tch::{Device, Kind};
 
+use super::classifier;
 use super::generate::sampling;
-use super::predict::Meaning;
+use super::own::{Own, matrix_file};
 pub(in crate::cli) use super::space::Space;
-use crate::classifier::{ClassifierError, Cnn, Script};
 use crate::cli::exit::{InputError, UsageError};
 use crate::cli::models;
 use crate::cli::options;
 use crate::cli::session::Until;
 use crate::cli::stop::Stop;
 use crate::cli::ui::Ui;
-use crate::dataset::{
-    self, Best, Dataset, Example, Layout, LayoutOptions, ScoreRule, Split, TableOptions, Threshold,
-};
+use crate::dataset::{self, Dataset, LayoutOptions, Split, TableOptions, Threshold};
 use crate::diffusion::pipeline::{OpenOptions, Pipeline};
 use crate::embed::ImageEncoder;
 use crate::embed::clip::ClipEncoder;
 use crate::embed::safety::Safety;
 use crate::hub::Want;
 use crate::io::image::Exif;
-use crate::io::matrix::MatrixError;
-use crate::io::{self, IoError};
 use crate::run::features::Analysed;
-use crate::run::settings::{Data, Settings};
+use crate::run::settings::Settings;
 use crate::run::skipped::Skips;
 
 /// What a run works with.
@@ -45,7 +40,7 @@ pub(in crate::cli) struct Inputs {
     /// Spaces that detection is compared in besides.
     pub(in crate::cli) compared: Vec<Space>,
     /// Embeddings that were made before, a row an example.
-    pub(in crate::cli) own: Option<Array2<f32>>,
+    pub(in crate::cli) own: Option<Own>,
     pub(in crate::cli) exif: Exif,
     /// SHA-256 of the images' files by row of the data set, as far as they were read.
     pub(in crate::cli) sha256: Vec<Option<String>>,
@@ -68,41 +63,23 @@ pub(in crate::cli) fn open(
     let (space, compared) = (Space::of(settings), Space::compared(settings)?);
     let mut dataset = read_data(settings, ui)?;
     if let Some(path) = &settings.data.predictions {
-        let joined = dataset::join_predictions(&mut dataset, path)?;
-        for (split, without) in &joined.without {
-            if *split == Split::Val || *split == Split::Test {
-                ui.warn(format_args!(
-                    "{without} examples of {split} have no prediction"
-                ));
-            }
-        }
+        join(&mut dataset, path, ui)?;
     }
     let own = match matrix_file(&space, settings)? {
-        Some(path) => Some(own(path, &dataset)?),
+        Some(path) => Some(Own::open(path, &dataset)?),
         None => None,
     };
     for space in &compared {
         if let Space::Matrix(path) = space {
             // Read again when its turn comes: several of them need not fit into memory at once.
-            self::own(path, &dataset)?;
+            Own::open(path, &dataset)?;
         }
     }
-    let classifier = match &settings.data.classifier {
-        Some(path) => Some(open_classifier(path, &settings.data, device)?),
-        None => None,
-    };
-    if let Some(classifier) = &classifier {
-        Meaning::of(classifier, &dataset, settings.data.classifier_output)?;
-        if space == Space::Classifier && !classifier.has_features() {
-            let text = "directions would live in the classifier's features (--space classifier, or no \
-                        --clip), and it returns logits alone: give --clip DIR, or let its forward \
-                        return (logits, features), features [n, d] being what its last layer takes";
-            return Err(InputError(text.to_owned()).into());
-        }
-    }
+    let featured = space == Space::Classifier || compared.contains(&Space::Classifier);
+    let classifier = classifier::open(&settings.data, &dataset, featured, device)?;
     let scores = dataset.examples.iter().any(|e| e.score.is_some());
     let threshold = if scores || classifier.is_none() {
-        threshold(&mut dataset, &settings.data, None)?
+        classifier::threshold(&mut dataset, &settings.data, None)?
     } else {
         None
     };
@@ -126,11 +103,11 @@ pub(in crate::cli) fn open(
         None => None,
     };
     if let (Space::Clip, Some(own), Some(clip)) = (&space, &own, &clip)
-        && own.ncols() != clip.dim()
+        && own.width() != clip.dim()
     {
         let text = format!(
             "the embeddings have {} dimensions, those of this CLIP {}: they were made by another model",
-            own.ncols(),
+            own.width(),
             clip.dim()
         );
         return Err(InputError(text).into());
@@ -184,6 +161,19 @@ pub(in crate::cli) fn open(
     })
 }
 
+/// Joins predictions, and warns of examples without.
+fn join(dataset: &mut Dataset, path: &Path, ui: &mut Ui) -> anyhow::Result<()> {
+    let joined = dataset::join_predictions(dataset, path)?;
+    for (split, without) in &joined.without {
+        if *split == Split::Val || *split == Split::Test {
+            ui.warn(format_args!(
+                "{without} examples of {split} have no prediction"
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// The diffusion model and, where it is wanted and there, its safety checker.
 fn open_model(
     given: &Path,
@@ -217,128 +207,6 @@ fn open_model(
         None
     };
     Ok((pipeline, safety))
-}
-
-/// The file of embeddings that were made before, where settings name one.
-pub(in crate::cli) fn matrix_file<'a>(
-    space: &'a Space,
-    settings: &'a Settings,
-) -> Result<Option<&'a Path>, UsageError> {
-    match (space, &settings.embed.embeddings) {
-        (Space::Matrix(path), None) => Ok(Some(path)),
-        (Space::Clip, Some(path)) => Ok(Some(path)),
-        (_, None) => Ok(None),
-        (_, Some(_)) => {
-            let text = "--embeddings are those that --clip made: leave out --space, or give the \
-                        file as --space alone";
-            Err(UsageError(text.to_owned()))
-        }
-    }
-}
-
-/// The user's own embeddings in the order of the examples, joined by id where the file has ids, else
-/// by row.
-pub(in crate::cli) fn own(path: &Path, dataset: &Dataset) -> anyhow::Result<Array2<f32>> {
-    let n = dataset.examples.len();
-    let (matrix, ids) = io::matrix::read_keyed(path).map_err(|error| named(error, dataset))?;
-    let Some(ids) = ids else {
-        if matrix.nrows() == n {
-            return Ok(matrix);
-        }
-        let text = format!(
-            "{} has {} rows and no ids, the data has {n} examples: they must be as many, in the \
-             table's order",
-            path.display(),
-            matrix.nrows()
-        );
-        return Err(InputError(text).into());
-    };
-    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
-    for (row, id) in ids.iter().enumerate() {
-        if let Some(first) = places.insert(id, row) {
-            let text = format!(
-                "{} has two rows of id {id:?}, rows {first} and {row}: which of them is meant?",
-                path.display()
-            );
-            return Err(InputError(text).into());
-        }
-    }
-    let place = |e: &Example| places.get(e.id.as_str()).copied();
-    let mut without = dataset.examples.iter().filter(|e| place(e).is_none());
-    if let Some(first) = without.next() {
-        let text = format!(
-            "{} has no embedding for {:?}, and for {} of the {n} examples in all",
-            path.display(),
-            first.id,
-            1 + without.count()
-        );
-        return Err(InputError(text).into());
-    }
-    let at: Vec<usize> = dataset.examples.iter().filter_map(place).collect();
-    Ok(matrix.select(Axis(0), &at))
-}
-
-/// A bad number of a matrix without ids, with the example whose row it is in.
-fn named(error: IoError, dataset: &Dataset) -> IoError {
-    match error {
-        IoError::Matrix {
-            path,
-            source:
-                MatrixError::NonFinite {
-                    row,
-                    id: None,
-                    column,
-                    value,
-                },
-        } => IoError::Matrix {
-            path,
-            source: MatrixError::NonFinite {
-                id: dataset.examples.get(row).map(|e| e.id.clone()),
-                row,
-                column,
-                value,
-            },
-        },
-        error => error,
-    }
-}
-
-/// A `hardlight-cnn` folder, or a TorchScript file.
-fn open_classifier(path: &Path, data: &Data, device: Device) -> Result<Analysed, ClassifierError> {
-    if path.is_dir() {
-        return Analysed::cnn(Cnn::read(path, device)?, path);
-    }
-    let script = Script::open(path, device)?;
-    Analysed::script(script, data.preprocess(), data.classifier_batch)
-}
-
-/// Gives scored examples their predictions, by the rule of the settings or the data's own; none where
-/// there are no scores and no rule.
-pub(super) fn threshold(
-    dataset: &mut Dataset,
-    data: &Data,
-    default: Option<ScoreRule>,
-) -> anyhow::Result<Option<Threshold>> {
-    let scored = dataset
-        .examples
-        .iter()
-        .filter(|e| e.score.is_some())
-        .count();
-    // As the reference does.
-    let chest = data.dataset == Some(Layout::ChestXray14);
-    let own = chest.then_some(ScoreRule::By(Best::F1)).or(default);
-    match data.score_threshold.or(own) {
-        Some(_) if scored == 0 && data.score_threshold.is_none() => Ok(None),
-        Some(rule) => Ok(Some(dataset::apply_threshold(dataset, rule)?)),
-        None if scored == 0 => Ok(None),
-        None => {
-            let text = format!(
-                "{scored} examples have a score in place of a prediction: say --score-threshold f1 \
-                 (the highest F1 on val), or a number"
-            );
-            Err(UsageError(text).into())
-        }
-    }
 }
 
 pub(in crate::cli) fn read_data(settings: &Settings, ui: &mut Ui) -> anyhow::Result<Dataset> {
@@ -425,7 +293,9 @@ impl Inputs {
             let examples = &mut self.dataset.examples;
             examples.retain(|_| row.next().is_some_and(|row| places[row].is_some()));
             self.sha256 = kept.iter().map(|&row| self.sha256[row].take()).collect();
-            self.own = self.own.take().map(|own| own.select(Axis(0), &kept));
+            if let Some(own) = &mut self.own {
+                own.keep(&kept);
+            }
         }
         places
     }

@@ -68,7 +68,7 @@ pub(super) fn duplicates<'a>(
                 images.len()
             ));
         }
-        known.push(Known::new(against, part.matrix.view(), images, inputs.exif));
+        known.push(Known::new(against, part.view(), images, inputs.exif));
     }
     Duplicates::new(options, known)
 }

@@ -5,17 +5,15 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::captions::Captioned;
+use super::captions::{self, Captioned};
 use super::detect::Detected;
 use super::generate::Generated;
-use super::inputs::Inputs;
 use super::pool::Pooled;
 use super::tables;
 use crate::caption::Kind;
 use crate::cli::exit::ExitStatus;
 use crate::cli::session::{Context, Done};
 use crate::cli::ui::Ui;
-use crate::direction::legible;
 use crate::io::{self, IoError};
 use crate::preview::{SheetOptions, collect};
 use crate::run::folder::Layout;
@@ -112,7 +110,11 @@ pub(in crate::cli) fn summary(done: &Done) -> Value {
             "rejected": rejected,
             "minority_share_top50": report.and_then(|r| r.figures.head(TOP)?.minority),
             "minority_share_base": report.and_then(|r| r.figures.minority_base),
-            "sentence": report.map(|r| r.sentence.as_str()),
+            "sentence": captioned
+                .as_ref()
+                .and_then(|captioned| captioned.modes.get(at))
+                .and_then(|mode| mode.sentence(&inputs.dataset.classes[direction.class]))
+                .or_else(|| report.map(|r| r.sentence.clone())),
         }));
     }
     let seconds: Map<String, Value> = seconds
@@ -139,8 +141,11 @@ fn top_captions(captioned: Option<&Captioned>, at: usize) -> Vec<Value> {
         .and_then(|captioned| captioned.modes.get(at))
         .map(|mode| {
             let hard = mode.scores.iter().filter(|s| s.kind == Kind::Hard);
-            hard.map(|s| json!({"caption": s.caption, "score": s.alignment}))
-                .collect()
+            hard.map(|s| {
+                let verdict = s.checked.map(|checked| checked.verdict.name());
+                json!({"caption": s.caption, "score": s.alignment, "verdict": verdict})
+            })
+            .collect()
         })
         .unwrap_or_default()
 }
@@ -191,22 +196,7 @@ pub(in crate::cli) fn table(ui: &mut Ui, done: &Done) {
         ));
     }
     if let Some(captioned) = captioned {
-        for (direction, mode) in detected.fitted.directions.iter().zip(&captioned.modes) {
-            ui.say(format_args!(
-                "\nhardest captions of {}",
-                inputs.dataset.classes[direction.class]
-            ));
-            if !mode.scores.iter().any(|s| s.kind == Kind::Hard) {
-                ui.say("  none: captions.parquet has the reason for each");
-            }
-            for score in mode.scores.iter().filter(|s| s.kind == Kind::Hard) {
-                ui.say(format_args!(
-                    "  {:>8}  {}",
-                    legible(score.alignment),
-                    score.caption
-                ));
-            }
-        }
+        captions::say(ui, inputs, detected, captioned);
     }
     tables::show(ui, inputs, detected);
 }

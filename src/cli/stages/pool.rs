@@ -70,7 +70,7 @@ pub(in crate::cli) fn pool(
         .fitted
         .directions
         .iter()
-        .filter(|direction| direction.is_finding() || settings.generate.force)
+        .filter(|direction| detected.is_usable(direction) || settings.generate.force)
         .map(|direction| {
             let references = references.as_ref().map(ndarray::ArrayBase::view);
             judge(settings, detected, direction, references)
@@ -81,7 +81,7 @@ pub(in crate::cli) fn pool(
     let pool = Pool {
         dataset: &inputs.dataset,
         rows: &part.rows,
-        matrix: part.matrix.view(),
+        matrix: part.view(),
         exif: inputs.exif,
     };
     let stop = || context.stop.asked();
@@ -93,9 +93,9 @@ pub(in crate::cli) fn pool(
         context.ui.info(said(picked, quota));
     }
     if record.modes.is_empty() {
-        context.ui.warn(
-            "nothing is taken from the pool: no class has a direction that is better than chance",
-        );
+        context
+            .ui
+            .warn("nothing is taken from the pool: no class has a direction that may be acted on");
     }
     let json = serde_json::to_string_pretty(&record)?;
     io::write_atomic(&context.layout.pool(), format!("{json}\n").as_bytes())?;

@@ -21,7 +21,7 @@ pub(in crate::cli) fn write(
     context: &Context<'_>,
     inputs: &Inputs,
     detected: &Detected,
-    captions: Option<Value>,
+    captions: Option<&Value>,
 ) -> anyhow::Result<()> {
     let dataset = &inputs.dataset;
     let folder = context.layout.report_dir();

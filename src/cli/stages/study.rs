@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 use serde_json::{Value, json};
 
 use super::embed::{Part, with_predictions};
@@ -18,6 +18,9 @@ use crate::direction::{self, FitOptions, Fitted, Whitening};
 
 /// Hard test images that the report names, per failure mode: what previews show.
 const NAMED: usize = 24;
+
+/// Examples of the pool that are whitened at once.
+const BLOCK: usize = 8192;
 
 /// What one space came to.
 pub(in crate::cli) struct Studied {
@@ -88,7 +91,7 @@ pub(super) struct Known {
     pub(super) predictions: Vec<usize>,
     confidence: Option<Vec<f32>>,
     minority: Option<Vec<bool>>,
-    pub(super) scoring: Scoring,
+    pub(super) scoring: Scoring<'static>,
 }
 
 impl Known {
@@ -97,12 +100,14 @@ impl Known {
         whitening: &Whitening,
         part: &Part,
         minority: Option<&[bool]>,
-        scoring: Scoring,
+        scoring: Scoring<'static>,
     ) -> anyhow::Result<Self> {
-        let Part { rows, matrix } = with_predictions(dataset, part);
+        let known = with_predictions(dataset, part);
+        let x = whitening.apply(known.view())?;
+        let rows = known.rows;
         let examples = || rows.iter().map(|&i| &dataset.examples[i]);
         Ok(Self {
-            x: whitening.apply(matrix.view())?,
+            x,
             labels: examples().map(|e| e.label).collect(),
             predictions: examples()
                 .map(|e| e.prediction.unwrap_or(e.label))
@@ -136,14 +141,14 @@ pub(super) fn study(
         InputError("the data has no val split: directions are learned there".to_owned())
     })?;
     let (reference, whitened_on) = match parts.get(&Split::Train) {
-        Some(train) if train.matrix.nrows() >= 2 => (train, Split::Train),
+        Some(train) if train.view().nrows() >= 2 => (train, Split::Train),
         _ => {
             let text = "there is no train split: whitening was learned on val";
             warnings.push(Warning::general(Kind::NoTrain, text.to_owned()));
             (val, Split::Val)
         }
     };
-    let whitening = Whitening::fit(reference.matrix.view())?;
+    let whitening = Whitening::fit(reference.view())?;
     let (dropped, dims) = (whitening.dropped().len(), whitening.mean().len());
     if dropped > 0 {
         let text = format!("{dropped} of {dims} dimensions do not vary and are left out");
@@ -161,12 +166,10 @@ pub(super) fn study(
         options,
     )?;
     let mut known = BTreeMap::from([(Split::Val, val)]);
-    for split in [Split::Test, Split::Pool] {
-        if let Some(part) = parts.get(&split) {
-            let of_split = known_of(part, Scoring::Direct)?;
-            if !of_split.rows.is_empty() {
-                known.insert(split, of_split);
-            }
+    if let Some(part) = parts.get(&Split::Test) {
+        let test = known_of(part, Scoring::Direct)?;
+        if !test.rows.is_empty() {
+            known.insert(Split::Test, test);
         }
     }
     let judged_on = if known.contains_key(&Split::Test) {
@@ -177,7 +180,7 @@ pub(super) fn study(
         warnings.push(Warning::general(Kind::NoTest, text.to_owned()));
         Split::Val
     };
-    let splits: Vec<SplitReport> = known
+    let mut splits: Vec<SplitReport> = known
         .iter()
         .map(|(split, of)| {
             split_report(
@@ -189,9 +192,10 @@ pub(super) fn study(
             )
         })
         .collect();
+    if let Some(part) = parts.get(&Split::Pool) {
+        splits.extend(pool(dataset, &whitening, &fitted, part, flags.as_deref())?);
+    }
     let (reports, named) = heads(dataset, &fitted, &known[&judged_on], judged_on, &splits)?;
-    // Of the pool only the figures are wanted, and it may be large.
-    known.remove(&Split::Pool);
     Ok(Studied {
         whitening,
         whitened_on,
@@ -203,6 +207,56 @@ pub(super) fn study(
         known,
         warnings,
     })
+}
+
+/// The report on the pool's examples with predictions, if there are any. A pool may be large, so it is
+/// whitened block by block.
+fn pool(
+    dataset: &Dataset,
+    whitening: &Whitening,
+    fitted: &Fitted,
+    part: &Part,
+    minority: Option<&[bool]>,
+) -> anyhow::Result<Option<SplitReport>> {
+    let example = |at: usize| &dataset.examples[part.rows[at]];
+    let kept: Vec<usize> = (0..part.rows.len())
+        .filter(|&at| example(at).prediction.is_some())
+        .collect();
+    if kept.is_empty() {
+        return Ok(None);
+    }
+    let mut scores: BTreeMap<(usize, u32), Vec<f64>> = BTreeMap::new();
+    for block in kept.chunks(BLOCK) {
+        let x = whitening.apply(part.matrix.select(Axis(0), block).view())?;
+        for (&at, x) in block.iter().zip(x.outer_iter()) {
+            let of_class = fitted.directions.iter();
+            for d in of_class.filter(|d| d.class == example(at).label) {
+                let own = scores.entry((d.class, d.mode)).or_default();
+                own.push(d.alignment(x));
+            }
+        }
+    }
+    let known = Known {
+        rows: kept.iter().map(|&at| part.rows[at]).collect(),
+        x: Array2::zeros((0, 0)),
+        labels: kept.iter().map(|&at| example(at).label).collect(),
+        predictions: kept
+            .iter()
+            .map(|&at| example(at).prediction.unwrap_or(example(at).label))
+            .collect(),
+        confidence: kept.iter().map(|&at| example(at).confidence).collect(),
+        minority: minority.map(|flags| kept.iter().map(|&at| flags[part.rows[at]]).collect()),
+        scoring: Scoring::Direct,
+    };
+    let name = Split::Pool.name();
+    let scoring = Scoring::Given(&scores);
+    Ok(Some(split_report(
+        name,
+        known.view(),
+        fitted,
+        &dataset.classes,
+        scoring,
+    )))
 }
 
 /// Every direction's report on the split that it is judged on, with the images at the head of its ranking.

@@ -75,23 +75,29 @@ fn split(ui: &mut Ui, split: &SplitReport, fitted: &Fitted, dataset: &Dataset) {
     }
     let rankings = rankings(split);
     ui.say(format_args!(
-        "  {:<16} {:>7} {:>7} {:>6} {:>6} {:>8} {:>9}   {:>13} {:>13}",
-        "class", "of", "wrong", "cv", "p", "svm acc", "balanced", "flagged", "passed"
+        "  {:<16} {:>7} {:>7} {:>6} {:>6} {:>8} {:>9}  {:>20}  {:>19}",
+        "class",
+        "of",
+        "wrong",
+        "cv",
+        "p",
+        "svm acc",
+        "balanced",
+        "flagged: wrong right",
+        "passed: wrong right"
     ));
     for (name, figures) in &rankings {
         let direction = direction(fitted, dataset, name);
         let cv = direction.map(|d| d.cv_score).or(split.cv_score);
         let [hit, missed, alarm, passed] = figures.confusion;
         ui.say(format_args!(
-            "  {name:<16} {:>7} {:>7} {:>6} {:>6} {:>8.3} {:>9.3}   {:>13} {:>13}",
+            "  {name:<16} {:>7} {:>7} {:>6} {:>6} {:>8.3} {:>9.3}  {hit:>14} {alarm:>5}  {missed:>13} {passed:>5}",
             figures.examples,
             figures.mistakes,
             number(cv, 3),
             number(direction.map(|d| d.p_value), 3),
             figures.svm_accuracy,
             figures.svm_balanced_accuracy,
-            format!("{hit} w {alarm} r"),
-            format!("{missed} w {passed} r"),
         ));
     }
     heads(ui, &rankings);

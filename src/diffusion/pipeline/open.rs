@@ -1,5 +1,6 @@
 //! A pipeline folder's weights, once its configs are checked ([`super::folder`]).
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use tch::{Device, Kind};
@@ -33,7 +34,7 @@ pub struct OpenOptions {
     /// Adapters merged into the weights, each with its scale.
     pub adapters: Vec<(PathBuf, f64)>,
     /// Whether weights are only looked at; see [`Pipeline::inspect`].
-    pub inspect: bool,
+    inspect: bool,
 }
 
 impl OpenOptions {
@@ -58,6 +59,8 @@ struct Parts<'a> {
     /// Parts that lack the variant asked for.
     without_variant: Vec<&'a str>,
     with_variant: bool,
+    /// The variants that the parts have.
+    variants: BTreeSet<String>,
 }
 
 impl<'a> Parts<'a> {
@@ -79,6 +82,7 @@ impl<'a> Parts<'a> {
             self.with_variant = true;
         } else if variant.is_some() {
             self.without_variant.push(part);
+            self.variants.extend(weights::variants(&folder, stem));
         }
         self.files.push(format!("{part}/config.json"));
         for file in weights::files(&found)? {
@@ -125,10 +129,16 @@ impl<'a> Parts<'a> {
             return Ok(None);
         };
         if !self.with_variant {
+            let all: Vec<&str> = self.variants.iter().map(String::as_str).collect();
+            let has = if all.is_empty() {
+                "there are plain weights alone".to_owned()
+            } else {
+                all.join(", ")
+            };
             return Err(PipelineError::Setting {
                 name: "variant",
                 value: variant.clone(),
-                expected: format!("one that {} has", self.dir.display()),
+                expected: format!("one that {} has: {has}", self.dir.display()),
             });
         }
         let without = self.without_variant.join(", ");
@@ -208,6 +218,7 @@ impl Pipeline {
             files: Vec::new(),
             without_variant: Vec::new(),
             with_variant: false,
+            variants: BTreeSet::new(),
         };
         let kind = options.kind;
         // Float16 ends at 65,504, which the activations of SDXL's VAE exceed.

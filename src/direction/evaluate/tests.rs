@@ -167,10 +167,17 @@ impl Made {
     }
 }
 
+/// With this direction alone.
+fn changed(made: &Made, direction: &Direction) -> ModeChange {
+    let of = made.models();
+    let failures = in_failures(of, std::slice::from_ref(direction));
+    mode_change(of, direction, "cat", &failures)
+}
+
 #[test]
 fn a_failure_that_shrank_without_cost_is_told() {
     let made = Made::new(|i, new| i < 16 && !(new && i < 12));
-    let change = mode_change(made.models(), &direction(0.0), "cat");
+    let change = changed(&made, &direction(0.0));
     assert_eq!(change.verdict, Verdict::Shrank);
     let failure = change.slice(Part::Failure).unwrap();
     assert_eq!(
@@ -180,7 +187,7 @@ fn a_failure_that_shrank_without_cost_is_told() {
     assert_eq!((failure.mended, failure.new), (12, 0));
     assert_eq!(failure.change, Some(-0.6));
     assert_eq!(change.slice(Part::Rest).unwrap().examples, 20);
-    assert_eq!(change.slice(Part::Elsewhere).unwrap().examples, 60);
+    assert_eq!(change.slice(Part::Elsewhere).unwrap().examples, 40);
     assert_eq!(
         change.slice(Part::Elsewhere).unwrap().verdict(),
         Verdict::Undecided
@@ -217,11 +224,14 @@ fn a_failure_that_shrank_without_cost_is_told() {
 #[test]
 fn a_cost_in_another_class_is_told() {
     let made = Made::new(|i, new| (i < 16 && !(new && i < 12)) || (new && (40..60).contains(&i)));
-    let change = mode_change(made.models(), &direction(0.0), "cat");
+    let change = changed(&made, &direction(0.0));
     assert_eq!(change.verdict, Verdict::Shrank);
     let sentence = &change.sentence;
     assert!(
-        sentence.contains("it cost: errors changed by +33.3 points on the other 60"),
+        sentence.contains(
+            "; it cost: errors changed by +0.0 points on the 20 others of its class (-11.4 to +11.4) \
+             and by +50.0 points on the 40 of other classes outside their failures (+"
+        ),
         "{sentence}"
     );
     let all = &overall(made.models())[0];
@@ -229,9 +239,52 @@ fn a_cost_in_another_class_is_told() {
 }
 
 #[test]
+fn a_cost_is_not_hidden_by_what_another_mode_gained() {
+    // Half of the other class is a failure that is mended; the rest of it pays.
+    let made = Made::new(|i, new| {
+        let mended = i < 16 || (40..60).contains(&i);
+        (mended && !new) || (new && i >= 66)
+    });
+    let of = made.models();
+    let modes = [
+        direction(0.0),
+        Direction {
+            class: 1,
+            // Of examples 40 to 59.
+            threshold: -40.5,
+            ..direction(0.0)
+        },
+    ];
+    let failures = in_failures(of, &modes);
+    assert_eq!(failures.iter().filter(|&&is| is).count(), 40);
+    let change = mode_change(of, &modes[0], "cat", &failures);
+    let elsewhere = change.slice(Part::Elsewhere).unwrap();
+    assert_eq!(
+        (elsewhere.examples, elsewhere.new, elsewhere.mended),
+        (20, 14, 0)
+    );
+    assert!(
+        change.sentence.contains("; it cost: "),
+        "{}",
+        change.sentence
+    );
+    let other = mode_change(of, &modes[1], "dog", &failures);
+    let elsewhere = other.slice(Part::Elsewhere).unwrap();
+    assert_eq!((elsewhere.examples, elsewhere.new), (20, 0));
+    // Its own class paid.
+    assert!(
+        other
+            .sentence
+            .contains("; it cost: errors changed by +70.0 points on the 20 others"),
+        "{}",
+        other.sentence
+    );
+}
+
+#[test]
 fn equal_models_decide_nothing() {
     let made = Made::new(|i, _| i < 16);
-    let change = mode_change(made.models(), &direction(0.0), "cat");
+    let change = changed(&made, &direction(0.0));
     assert_eq!(change.verdict, Verdict::Undecided);
     assert_eq!(change.slices[0].change, Some(0.0));
 }
@@ -239,10 +292,9 @@ fn equal_models_decide_nothing() {
 #[test]
 fn an_example_at_the_threshold_belongs_to_the_failure() {
     let made = Made::new(|_, _| false);
-    let of =
-        |threshold| mode_change(made.models(), &direction(threshold), "cat").slices[0].examples;
+    let of = |threshold| changed(&made, &direction(threshold)).slices[0].examples;
     assert_eq!((of(19.5), of(19.6)), (1, 0));
-    let empty = mode_change(made.models(), &direction(99.0), "cat");
+    let empty = changed(&made, &direction(99.0));
     assert_eq!(empty.verdict, Verdict::Empty);
     assert_eq!(empty.slices[0].interval, None);
     assert!(empty.sentence.contains("nothing can be said"));

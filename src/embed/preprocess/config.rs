@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::{Centre, Filter, Kernel, Preprocess, PreprocessError, Target};
+use super::{Centre, Conversion, Filter, Kernel, Preprocess, PreprocessError, Target};
 use crate::io;
 use crate::nn::clip::form::Form;
 
@@ -137,6 +137,11 @@ fn transformers(file: &File) -> Result<Preprocess, PreprocessError> {
         filter: file.filter("resample")?,
         kernel: Kernel::Pil,
         centre: Centre::Transformers,
+        conversion: if file.flag("do_convert_rgb", true)? {
+            Conversion::OnWhite
+        } else {
+            Conversion::First
+        },
         // Scaled in `f64`, stored and normalised in `f32`.
         values: values(normal, |byte| (f64::from(byte) * factor) as f32),
     })
@@ -171,6 +176,7 @@ fn open_clip(file: &File) -> Result<Preprocess, PreprocessError> {
         filter: file.filter("preprocess_cfg.interpolation")?,
         kernel: Kernel::Pil,
         centre: Centre::Torchvision,
+        conversion: Conversion::Last,
         values: values((file.triple("preprocess_cfg.mean", MEAN)?, std), |byte| {
             f32::from(byte) / 255.0
         }),

@@ -320,12 +320,25 @@ fn pictures_that_are_not_rgb_are_resized_in_their_own_mode_for_open_clip() {
 }
 
 #[test]
-fn transformers_makes_every_picture_rgb_first() {
-    let preprocess = transformers(&json!({"size": 6, "crop_size": 6})).unwrap();
-    let image = ::image::RgbaImage::from_fn(9, 7, |x, y| {
-        ::image::Rgba([(x * 25) as u8, (y * 30) as u8, 77, (x * y * 4) as u8])
-    });
-    let picture = Picture::Rgba(image);
-    let pixels = preprocess.apply_picture(&picture);
-    assert_eq!(pixels, preprocess.apply(&picture.into_rgb()));
+fn transformers_lays_what_is_transparent_on_white_unless_its_config_converts_nothing() {
+    // Image.alpha_composite of Pillow 13 over white, for these colors and alphas.
+    let image = ::image::RgbaImage::from_vec(
+        3,
+        1,
+        vec![200, 100, 0, 0, 200, 100, 0, 90, 17, 231, 128, 254],
+    );
+    let picture = Picture::from(picture::Pixels::Rgba(image.unwrap()));
+    let bytes = |convert: bool| -> Vec<u8> {
+        let config = json!({
+            "do_resize": false, "crop_size": {"height": 1, "width": 3}, "do_normalize": false,
+            "do_convert_rgb": convert,
+        });
+        let pixels = transformers(&config).unwrap().apply_picture(&picture);
+        let pixels = pixels.permuted_axes([1, 2, 0]);
+        pixels.iter().map(|v| (v * 255.0).round() as u8).collect()
+    };
+    assert_eq!(bytes(true), ON_WHITE);
+    assert_eq!(bytes(false), [200, 100, 0, 200, 100, 0, 17, 231, 128]);
 }
+
+const ON_WHITE: [u8; 9] = [255, 255, 255, 236, 200, 165, 18, 231, 128];

@@ -13,7 +13,7 @@ use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::errors::DecodeErrors;
 
-use super::picture::Picture;
+use super::picture::{Picture, Pixels};
 use super::{DecodeError, MAX_SIDE, check_size};
 
 /// The decoded image, and the orientation its EXIF data asks for.
@@ -42,7 +42,7 @@ pub(super) fn decode(bytes: &[u8], max_pixels: u64) -> Result<(Picture, Orientat
     let Some(space) = inks else {
         let pixels = decoder.decode().map_err(error)?;
         let image = RgbImage::from_raw(width, height, pixels).ok_or_else(|| truncated(bytes))?;
-        return Ok((Picture::Rgb(image), orientation));
+        return Ok((Pixels::Rgb(image).into(), orientation));
     };
     decoder.set_options(options.jpeg_set_out_colorspace(space));
     let pixels = decoder.decode().map_err(error)?;
@@ -54,7 +54,7 @@ pub(super) fn decode(bytes: &[u8], max_pixels: u64) -> Result<(Picture, Orientat
             pixel.0.map(|ink| 255 - ink)
         };
     }
-    Ok((Picture::Cmyk(image), orientation))
+    Ok((Pixels::Cmyk(image).into(), orientation))
 }
 
 /// Adobe's luminance and chroma of inverted inks, as libjpeg and then Pillow undo them.

@@ -7,10 +7,12 @@
 
 use std::io::Cursor;
 
-use ::image::{DynamicImage, ExtendedColorType, ImageFormat, Luma, LumaA, RgbImage, Rgba};
+use ::image::{
+    DynamicImage, ExtendedColorType, GrayImage, ImageFormat, Luma, LumaA, RgbImage, Rgba, RgbaImage,
+};
 
 use super::DecodeError;
-use super::picture::{Gray16Image, Picture, triple};
+use super::picture::{Gray16Image, Picture, Pixels, triple};
 
 /// How the file holds its pixels, where that matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,35 +59,49 @@ impl Stored {
         image: DynamicImage,
         format: &'static str,
     ) -> Result<Picture, DecodeError> {
-        let picture = match (self, image) {
+        let alpha = (self != Self::AsDecoded && image.color().has_alpha())
+            .then(|| GrayImage::from_vec(image.width(), image.height(), alpha_of(&image)))
+            .flatten();
+        let pixels = match (self, image) {
             (Self::Gray16, DynamicImage::ImageLumaA16(image)) => {
                 let (width, height) = image.dimensions();
                 let gray = |x, y| Luma([image.get_pixel(x, y)[0]]);
-                Some(Picture::Gray16(Gray16Image::from_fn(width, height, gray)))
+                Some(Pixels::Gray16(Gray16Image::from_fn(width, height, gray)))
             }
             (_, image) => in_own_mode(image),
         };
-        let picture = picture.ok_or_else(|| DecodeError::Unsupported {
+        let pixels = pixels.ok_or_else(|| DecodeError::Unsupported {
             format,
             what: "with floating-point samples".to_owned(),
         })?;
-        Ok(match self {
-            Self::Indexed => Picture::Palette(picture.into_rgb()),
-            Self::Opaque => Picture::Rgb(picture.into_rgb()),
-            Self::Gray16 | Self::AsDecoded => picture,
+        let rgb = |pixels: Pixels| Picture::from(pixels).into_rgb();
+        let pixels = match self {
+            Self::Indexed => Pixels::Palette(rgb(pixels)),
+            Self::Opaque => Pixels::Rgb(rgb(pixels)),
+            Self::Gray16 | Self::AsDecoded => pixels,
+        };
+        Ok(match alpha {
+            Some(alpha) => Picture::with_alpha(pixels, alpha),
+            None => pixels.into(),
         })
     }
 }
 
+/// The alpha of every pixel, as bytes.
+fn alpha_of(image: &DynamicImage) -> Vec<u8> {
+    let rgba = image.to_rgba8();
+    rgba.pixels().map(|pixel| pixel[3]).collect()
+}
+
 /// The mode that the samples suggest: of 16-bit color the high byte, of gray alone all 16 bits.
-fn in_own_mode(image: DynamicImage) -> Option<Picture> {
+fn in_own_mode(image: DynamicImage) -> Option<Pixels> {
     let high = |value: u16| (value >> 8) as u8;
     let (width, height) = (image.width(), image.height());
     Some(match image {
-        DynamicImage::ImageRgb8(image) => Picture::Rgb(image),
-        DynamicImage::ImageLuma8(image) => Picture::Rgb(triple(image)),
-        DynamicImage::ImageLuma16(image) => Picture::Gray16(image),
-        DynamicImage::ImageRgba8(image) => Picture::Rgba(image),
+        DynamicImage::ImageRgb8(image) => Pixels::Rgb(image),
+        DynamicImage::ImageLuma8(image) => Pixels::Rgb(triple(image)),
+        DynamicImage::ImageLuma16(image) => Pixels::Gray16(image),
+        DynamicImage::ImageRgba8(image) => Pixels::Rgba(image),
         DynamicImage::ImageLumaA8(image) => rgba(width, height, |x, y| {
             let LumaA([value, alpha]) = *image.get_pixel(x, y);
             [value, value, value, alpha]
@@ -97,19 +113,15 @@ fn in_own_mode(image: DynamicImage) -> Option<Picture> {
         DynamicImage::ImageRgba16(image) => {
             rgba(width, height, |x, y| image.get_pixel(x, y).0.map(high))
         }
-        DynamicImage::ImageRgb16(image) => {
-            Picture::Rgb(RgbImage::from_fn(width, height, |x, y| {
-                ::image::Rgb(image.get_pixel(x, y).0.map(high))
-            }))
-        }
+        DynamicImage::ImageRgb16(image) => Pixels::Rgb(RgbImage::from_fn(width, height, |x, y| {
+            ::image::Rgb(image.get_pixel(x, y).0.map(high))
+        })),
         _ => return None,
     })
 }
 
-fn rgba(width: u32, height: u32, pixel: impl Fn(u32, u32) -> [u8; 4]) -> Picture {
-    Picture::Rgba(::image::RgbaImage::from_fn(width, height, |x, y| {
-        Rgba(pixel(x, y))
-    }))
+fn rgba(width: u32, height: u32, pixel: impl Fn(u32, u32) -> [u8; 4]) -> Pixels {
+    Pixels::Rgba(RgbaImage::from_fn(width, height, |x, y| Rgba(pixel(x, y))))
 }
 
 /// Whether the first frame of a GIF has colors that are not its indices as gray.

@@ -8,7 +8,7 @@ use ::tiff::tags::Tag;
 use ::tiff::{ColorType, TiffError};
 
 use super::DecodeError;
-use super::picture::Picture;
+use super::picture::{Picture, Pixels};
 
 /// The inks of a CMYK file; of 16 bits the high byte, as Pillow takes it.
 pub(super) fn cmyk(bytes: &[u8], max_pixels: u64) -> Result<Picture, DecodeError> {
@@ -44,7 +44,7 @@ pub(super) fn cmyk(bytes: &[u8], max_pixels: u64) -> Result<Picture, DecodeError
     let format = "TIFF";
     let image =
         RgbaImage::from_raw(width, height, inks).ok_or(DecodeError::Truncated { format, bytes })?;
-    Ok(Picture::Cmyk(image))
+    Ok(Pixels::Cmyk(image).into())
 }
 
 fn typed(source: TiffError, bytes: usize) -> DecodeError {

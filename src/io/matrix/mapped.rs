@@ -52,14 +52,13 @@ impl Matrix {
         } = describe(&map)?;
         let bytes = &map[data.clone()];
         let Some(values) = floats(bytes, layout) else {
-            let matrix = matrix(bytes, &shape, layout);
-            let storage = Storage::Held(matrix.map_err(|error| error.named(ids.as_deref()))?);
+            let storage =
+                Storage::Held(matrix(bytes, &shape, layout).map_err(|e| e.of(ids.as_deref()))?);
             return Ok(Self { storage, ids });
         };
         let (rows, columns) = size(bytes.len(), &shape, size_of::<f32>())?;
         for (at, value) in values.iter().enumerate() {
-            finite(*value, at / columns, at % columns)
-                .map_err(|error| error.named(ids.as_deref()))?;
+            finite(*value, at / columns, at % columns).map_err(|e| e.of(ids.as_deref()))?;
         }
         let shape = (rows, columns);
         let storage = Storage::Mapped { map, data, shape };

@@ -29,7 +29,7 @@ pub struct Found {
 ///
 /// # Errors
 ///
-/// [`ParamsError::NoWeights`], which names the pickles that lie there instead.
+/// [`ParamsError::NoWeights`], which names the pickles or other variants that lie there instead.
 pub fn find(
     dir: &Path,
     stem: &str,
@@ -62,11 +62,38 @@ pub fn find(
             }
         }
     }
+    let others = variants(dir, stem);
     Err(ParamsError::NoWeights {
         dir: dir.to_path_buf(),
         file: format!("{stem}.safetensors"),
-        found: pickles(dir),
+        found: if others.is_empty() {
+            pickles(dir)
+        } else {
+            format!(" (but of the variant {})", others.join(" and "))
+        },
     })
+}
+
+/// The variants in which the weights `stem` lie in `dir`, sorted.
+pub fn variants(dir: &Path, stem: &str) -> Vec<String> {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let mut found: Vec<String> = names
+        .filter_map(|name| {
+            let rest = name.strip_prefix(stem)?.strip_prefix('.')?;
+            let index = rest.strip_prefix("safetensors.index.");
+            let variant = match index {
+                Some(rest) => rest.strip_suffix(".json")?,
+                None => rest.strip_suffix(".safetensors")?,
+            };
+            // A shard's name has its number and its index's variant.
+            let plain = !variant.is_empty() && !variant.contains("-of-");
+            plain.then(|| variant.to_owned())
+        })
+        .collect();
+    found.sort();
+    found.dedup();
+    found
 }
 
 /// The files that `found` stands for, itself first: an index and the shards beside it.
@@ -102,5 +129,34 @@ fn pickles(dir: &Path) -> String {
             " (but {}, a pickle, which can run code when it is read)",
             names.join(", ")
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variants_are_told_from_plain_files_shards_and_other_stems() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in [
+            "model.safetensors",
+            "model.safetensors.index.json",
+            "model-00001-of-00002.safetensors",
+            "model.fp16-00001-of-00002.safetensors",
+            "model.safetensors.index.fp16.json",
+            "model.ema.safetensors",
+            "model.fp16.bin",
+            "other.bf16.safetensors",
+        ] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        assert_eq!(variants(folder.path(), "model"), ["ema", "fp16"]);
+        assert_eq!(variants(folder.path(), "others"), [""; 0]);
+        let error = find(folder.path(), "other", Some("ema"), Kind::Float).unwrap_err();
+        assert!(
+            error.to_string().contains("(but of the variant bf16)"),
+            "{error}"
+        );
     }
 }

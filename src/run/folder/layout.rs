@@ -61,6 +61,11 @@ impl Layout {
         self.root.join("captions.parquet")
     }
 
+    /// The accuracy on the images nearest to captions.
+    pub fn captions_csv(&self) -> PathBuf {
+        self.root.join("report").join("captions.csv")
+    }
+
     /// The directions as matrices.
     pub fn directions(&self) -> PathBuf {
         self.root.join("directions.safetensors")

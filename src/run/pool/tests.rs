@@ -109,6 +109,7 @@ fn judge(class: usize, mode: u32, references: Option<Array2<f32>>) -> Judge {
         too_few: false,
         bootstrap_cosine: None,
         out_of_fold: Vec::new(),
+        out_of_fold_distance: Vec::new(),
     };
     Judge {
         alignment: AlignmentTest {

@@ -41,9 +41,10 @@ pub(super) fn find(
     let references: Vec<(Split, Reference)> = [Split::Train, Split::Val]
         .into_iter()
         .filter_map(|split| {
-            let Part { rows, matrix } = parts.get(&split)?;
+            let part = parts.get(&split)?;
+            let rows = &part.rows;
             let labels: Vec<usize> = rows.iter().map(label).collect();
-            let reference = Reference::new(&studied.whitening, matrix.view(), &labels, rows);
+            let reference = Reference::new(&studied.whitening, part.view(), &labels, rows);
             Some((split, reference))
         })
         .collect();

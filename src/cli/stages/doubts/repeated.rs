@@ -23,7 +23,7 @@ pub(super) fn find(inputs: &Inputs, parts: &BTreeMap<Split, Part>) -> Vec<Pair> 
         let split = inputs.dataset.examples[example].split;
         let embedding = parts.get(&split).and_then(|part| {
             let at = part.rows.binary_search(&example).ok()?;
-            Some(of_row(part.matrix.row(at)))
+            Some(of_row(part.view().row(at)))
         });
         Identity {
             file: inputs.sha256[example].as_deref().and_then(from_hex),

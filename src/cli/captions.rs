@@ -1,0 +1,130 @@
+//! `hardlight captions`: the stages as far as captions, or what a grammar makes.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::exit::{ExitStatus, UsageError};
+use super::options::{RunOptions, SettingOptions};
+use super::run;
+use super::session::Until;
+use super::stages::candidates::Candidates;
+use super::stages::inputs;
+use super::stop::Stop;
+use super::ui::Ui;
+use crate::run::settings::Settings;
+
+/// Directions and the captions that describe them; nothing is generated.
+///
+/// With --list, what a grammar makes, and nothing else: no models, no run folder. Examples:
+///
+/// `hardlight captions --out runs/cats --data data/cats --predictions val.csv --clip clip-vit-b32`
+///
+/// `hardlight captions --list --grammar cifar100 --classes whale,rose`
+#[derive(Debug, clap::Args)]
+pub(super) struct CaptionsCommand {
+    /// Print the grammar's captions, CLASS TAB CAPTION a line, and end.
+    #[arg(long)]
+    list: bool,
+
+    /// Classes to list [default: those of the data, else those that the grammar names].
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', requires = "list")]
+    classes: Vec<String>,
+
+    /// List as JSON, an object with class, kind and caption a line.
+    #[arg(long, requires = "list")]
+    json: bool,
+
+    /// Folder for everything the run writes; the same command on it goes on where it was.
+    #[arg(long, value_name = "DIR", required_unless_present = "list")]
+    out: Option<PathBuf>,
+
+    /// Move an earlier run in --out aside (to former/N) and start anew.
+    #[arg(long)]
+    force_new: bool,
+
+    #[command(flatten)]
+    settings: SettingOptions,
+}
+
+impl CaptionsCommand {
+    pub(super) fn run(self, ui: &mut Ui, stop: &Stop) -> anyhow::Result<ExitStatus> {
+        let Self {
+            list,
+            classes,
+            json,
+            out,
+            force_new,
+            settings,
+        } = self;
+        match out {
+            Some(out) if !list => {
+                let options = RunOptions {
+                    out,
+                    force_new,
+                    settings,
+                };
+                run::go(options, Until::Captions, ui, stop)
+            }
+            _ => print(&settings.settings()?, classes, json, ui),
+        }
+    }
+}
+
+/// Prints the captions of classes.
+fn print(
+    settings: &Settings,
+    classes: Vec<String>,
+    as_json: bool,
+    ui: &mut Ui,
+) -> anyhow::Result<ExitStatus> {
+    let candidates = Candidates::open(&settings.captions)?;
+    let grammar = candidates.grammar();
+    for doubt in grammar.doubts() {
+        ui.warn(doubt);
+    }
+    let data = &settings.data;
+    let classes = if !classes.is_empty() {
+        classes
+    } else if data.root.is_some() || data.table.is_some() {
+        inputs::read_data(settings, ui)?.classes
+    } else if let Some(classes) = &data.classes {
+        classes.clone()
+    } else {
+        grammar.classes().map(str::to_owned).collect()
+    };
+    if classes.is_empty() {
+        let text = format!(
+            "{} names no classes: give --classes a,b or --data DIR",
+            grammar.origin()
+        );
+        return Err(UsageError(text).into());
+    }
+    let mut total = 0;
+    for class in &classes {
+        let reference = grammar.reference(class);
+        let captions = candidates.of(class, &reference)?;
+        total += captions.len();
+        ui.info(format_args!(
+            "{class}: {} captions, compared with {reference:?}",
+            captions.len()
+        ));
+        let lines = captions.iter().map(|caption| {
+            if as_json {
+                let kind = if *caption == reference {
+                    "neutral"
+                } else {
+                    "other"
+                };
+                json!({"class": class, "kind": kind, "caption": caption}).to_string()
+            } else {
+                format!("{class}\t{caption}")
+            }
+        });
+        if !Ui::lines(lines) {
+            return Ok(ExitStatus::Success);
+        }
+    }
+    ui.info(format_args!("{} classes, {total} captions", classes.len()));
+    Ok(ExitStatus::Success)
+}

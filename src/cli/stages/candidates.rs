@@ -1,0 +1,132 @@
+//! Where candidate captions come from, and their embeddings.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+
+use ndarray::{Array1, Array2};
+
+use crate::caption::{Grammar, list};
+use crate::cli::exit::UsageError;
+use crate::cli::session::Context;
+use crate::embed::TextEncoder as _;
+use crate::embed::clip::ClipEncoder;
+use crate::run::settings::Captions;
+
+/// Numbers of embeddings that are kept for the next class, at most: 256 MiB.
+const KEPT: usize = 64 << 20;
+
+/// Captions between two signs of progress.
+const BATCH: usize = 256;
+
+/// Where candidates come from.
+pub(in crate::cli) enum Candidates {
+    Grammar(Grammar),
+    /// A text file; references and contradictions are the general grammar's.
+    List(Vec<String>, Grammar),
+}
+
+impl Candidates {
+    pub(in crate::cli) fn open(settings: &Captions) -> anyhow::Result<Self> {
+        let name = settings.grammar.as_str();
+        let path = Path::new(name);
+        if let Some(grammar) = Grammar::builtin(name) {
+            return Ok(Self::Grammar(grammar?));
+        }
+        if path
+            .extension()
+            .is_some_and(|e| e.eq_ignore_ascii_case("toml"))
+        {
+            let grammar = Grammar::read(path, settings.wordnet.as_deref())?;
+            return Ok(Self::Grammar(grammar));
+        }
+        if !path.exists() {
+            let text = format!(
+                "grammar {name:?} is neither a file nor one of {:?}",
+                Grammar::BUILTIN
+            );
+            return Err(UsageError(text).into());
+        }
+        match Grammar::builtin("general") {
+            Some(general) => Ok(Self::List(list::read(path)?, general?)),
+            None => Err(UsageError("there is no general grammar".to_owned()).into()),
+        }
+    }
+
+    pub(in crate::cli) fn grammar(&self) -> &Grammar {
+        match self {
+            Self::Grammar(grammar) | Self::List(_, grammar) => grammar,
+        }
+    }
+
+    /// The candidates of a class, its reference among them.
+    pub(in crate::cli) fn of(&self, class: &str, reference: &str) -> anyhow::Result<Vec<String>> {
+        let mut captions = match self {
+            Self::Grammar(grammar) => grammar.candidates(class)?,
+            Self::List(captions, _) => list::for_class(captions, class),
+        };
+        if !captions.iter().any(|caption| caption == reference) {
+            captions.insert(0, reference.to_owned());
+        }
+        Ok(captions)
+    }
+}
+
+/// Encodes captions, each once however many classes have it, as far as memory allows.
+pub(super) struct Texts<'a> {
+    clip: &'a ClipEncoder,
+    known: HashMap<String, Array1<f32>>,
+}
+
+impl<'a> Texts<'a> {
+    pub(super) fn new(clip: &'a ClipEncoder) -> Self {
+        let known = HashMap::new();
+        Self { clip, known }
+    }
+
+    /// Embeddings `[captions, d]`, before normalisation; warns of captions that CLIP cuts.
+    pub(super) fn encode(
+        &mut self,
+        context: &mut Context<'_>,
+        class: &str,
+        captions: &[String],
+    ) -> anyhow::Result<Array2<f32>> {
+        let mut asked = HashSet::new();
+        let fresh: Vec<String> = captions
+            .iter()
+            .filter(|c| !self.known.contains_key(*c) && asked.insert(c.as_str()))
+            .cloned()
+            .collect();
+        let mut cut = fresh.iter().filter(|c| self.clip.truncates(c));
+        if let Some(first) = cut.next() {
+            context.ui.warn(format_args!(
+                "{} of {} captions of {class} are longer than CLIP reads, and cut: {first:?}",
+                cut.count() + 1,
+                captions.len()
+            ));
+        }
+        let mut stage = context
+            .ui
+            .stage(&format!("captions of {class}"), fresh.len(), "captions");
+        let mut new = HashMap::new();
+        for batch in fresh.chunks(BATCH) {
+            let embeddings = self.clip.encode_texts(batch)?;
+            for (caption, embedding) in batch.iter().zip(embeddings.outer_iter()) {
+                new.insert(caption.clone(), embedding.to_owned());
+            }
+            stage.set(new.len(), "");
+        }
+        stage.end(context.ui);
+        let width = new.values().chain(self.known.values()).next();
+        let width = width.map_or(0, Array1::len);
+        let mut all = Array2::zeros((captions.len(), width));
+        for (mut row, caption) in all.outer_iter_mut().zip(captions) {
+            if let Some(embedding) = new.get(caption).or_else(|| self.known.get(caption)) {
+                row.assign(embedding);
+            }
+        }
+        if (self.known.len() + new.len()) * width <= KEPT {
+            self.known.extend(new);
+        }
+        Ok(all)
+    }
+}
