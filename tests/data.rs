@@ -519,12 +519,12 @@ mod hostile {
             }
             ImageFormat::Bmp => {
                 for at in [18, 22] {
-                    bytes[at..at + 4].copy_from_slice(&100_000_u32.to_le_bytes());
+                    bytes[at..at + 4].copy_from_slice(&65_500_u32.to_le_bytes());
                 }
             }
             ImageFormat::Tiff => {
-                for tag in [[0x00, 0x01], [0x01, 0x01]] {
-                    // A short or long, one of it.
+                // Width, height, and rows of the one strip: a short or long each.
+                for tag in [[0x00, 0x01], [0x01, 0x01], [0x16, 0x01]] {
                     let entry = (0..bytes.len() - 12).find(|&at| {
                         bytes[at..at + 2] == tag
                             && bytes[at + 3] == 0
@@ -537,8 +537,8 @@ mod hostile {
             }
             ImageFormat::WebP => {
                 let at = find(&bytes, b"VP8L") + 9;
-                // 14 bits each of width and height, less one.
-                bytes[at..at + 3].fill(0xFF);
+                // 14 bits each of width and height, less one: 16,383.
+                bytes[at..at + 3].copy_from_slice(&[0xFE, 0xBF, 0xFF]);
                 bytes[at + 3] |= 0x0F;
             }
             other => panic!("{other:?}"),
@@ -575,7 +575,7 @@ mod hostile {
                 panic!("{format:?}: {error:?}");
             };
             assert!(
-                width >= 16_384 && height >= 16_384,
+                width >= 16_383 && height >= 16_383,
                 "{format:?}: {width} x {height}"
             );
         }
@@ -591,7 +591,7 @@ mod hostile {
         work.write("a.png", picture.into_inner());
         work.write(name, bytes);
         let text = format!(
-            "id,path,label,split,prediction\n1,a.png,cat,train,\n2,{name},cat,val,dog\n3,a.png,cat,val,cat\n"
+            "id,path,label,split,prediction\n1,a.png,cat,train,\n2,{name},cat,val,dog\n3,a.png,dog,val,dog\n"
         );
         work.write("t.csv", text);
         detect(&work, "out").clip().args(["--table", "t.csv"]).run()
