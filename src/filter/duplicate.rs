@@ -68,6 +68,10 @@ impl Against {
 /// What counts as a near-duplicate, and of what.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "four tests, each on or off, as the settings file has them"
+)]
 pub struct DuplicateOptions {
     /// Whether duplicates of train are rejected.
     pub train: bool,
@@ -249,7 +253,9 @@ impl<'a> Duplicates<'a> {
         for known in &self.known {
             let refused = self.options.refuses(known.against);
             if !refused && known.against != Against::Train {
-                found.iter_mut().for_each(|f| f.candidates.push(vec![]));
+                for likeness in &mut found {
+                    likeness.candidates.push(Vec::new());
+                }
                 continue;
             }
             let least = refused.then(|| least(self.options.similarity) as f32);

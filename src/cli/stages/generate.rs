@@ -69,7 +69,7 @@ pub(in crate::cli) fn generate(
     let scheduler = pipeline.check(&sampling)?;
     let classes = &inputs.dataset.classes;
     let mut plans = plans(settings, detected, captioned, pooled, classes);
-    if pooled.is_some_and(|pooled| pooled.meets_all()) {
+    if pooled.is_some_and(Pooled::meets_all) {
         context
             .ui
             .info("the pool meets every quota: no image is generated");
