@@ -21,6 +21,9 @@ use serde_json::Value;
 const DIMS: usize = 24;
 const CLASSES: [&str; 2] = ["cat", "dog"];
 
+/// A class that only one test has examples of.
+const OWL: usize = 2;
+
 /// What is known of a made-up example.
 #[derive(Clone)]
 struct Made {
@@ -86,7 +89,8 @@ impl Data {
         let work = Work::empty();
         let mut table = "id,path,label,split,prediction,confidence,group\n".to_owned();
         for e in &self.examples {
-            let (label, said) = (CLASSES[e.label], CLASSES[e.prediction]);
+            let name = |class: usize| CLASSES.get(class).unwrap_or(&"owl");
+            let (label, said) = (name(e.label), name(e.prediction));
             let group = if e.night { "night" } else { "day" };
             let said = if e.split == "train" { "" } else { said };
             let sure = if e.split == "train" {
@@ -382,6 +386,27 @@ fn a_val_as_skewed_as_train_is_said_and_bars_the_class() {
     let summary: Value =
         serde_json::from_slice(&fs::read(work.path("out/summary.json")).unwrap()).unwrap();
     assert_eq!(summary["warnings"][0], list(&report, "warnings")[0]["text"]);
+}
+
+#[test]
+fn a_class_as_rare_in_val_as_in_a_strongly_skewed_train_is_said() {
+    let mut data = Data::usual();
+    // One train and val example in a hundred becomes an owl; with three classes a third would be even.
+    for i in (0..data.examples.len()).step_by(100) {
+        let e = &mut data.examples[i];
+        (e.label, e.prediction) = (OWL, OWL);
+    }
+    let work = data.written();
+    let ran = detect(&work, &["own.safetensors"]).run().exits(0);
+    let words =
+        "class owl is rare in val (1.00 %) as it is in train (1.00 %, an even share is 33.33 %)";
+    assert!(ran.stderr.contains(words), "{ran}");
+    let report = report(&work);
+    let skewed: Vec<_> = kinds(&report)
+        .into_iter()
+        .filter(|(_, kind)| kind == "skewed_class")
+        .collect();
+    assert_eq!(skewed, [("owl".to_owned(), "skewed_class".to_owned())]);
 }
 
 #[test]
