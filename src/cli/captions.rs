@@ -16,7 +16,7 @@ use crate::run::settings::Settings;
 
 /// Directions and the captions that describe them; nothing is generated.
 ///
-/// With --list, what a grammar makes, and nothing else: no models, no run folder. Examples:
+/// With --list, what a grammar makes, and nothing else: no models, no run folder. Example:
 ///
 /// `hardlight captions --out runs/cats --data data/cats --predictions val.csv --clip clip-vit-b32`
 ///
