@@ -81,8 +81,8 @@ impl Broken {
         let text = fs::read_to_string(self.work.path(from)).unwrap();
         let named = |line: &str| ids.iter().any(|id| line.starts_with(&format!("{id},")));
         let lines = text.lines().filter(|line| !named(line));
-        let lines: String = lines.map(|line| format!("{line}\n")).collect();
-        self.work.write(to, lines);
+        let lines: Vec<&str> = lines.collect();
+        self.work.write(to, lines.join("\n") + "\n");
     }
 
     fn ids(&self) -> Vec<&str> {

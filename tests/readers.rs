@@ -38,7 +38,11 @@ fn python(work: &Work, script: &str, args: &[&str]) -> String {
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{script}: {said}{errors}");
-    println!("{said}");
+    // What was read is shown by `--nocapture`, as a result.
+    #[expect(clippy::print_stdout, reason = "make oracle prints what was compared")]
+    {
+        println!("{said}");
+    }
     said
 }
 

@@ -194,6 +194,7 @@ fn near(a: &Value, b: f64) {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one count of all figures")]
 fn figures_are_those_of_a_count_from_the_files() {
     let data = Data::usual();
     let work = data.written();

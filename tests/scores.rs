@@ -16,7 +16,7 @@ const PATIENTS: usize = 320;
 
 /// Whether a patient has the finding, and the score that a classifier gives it.
 fn patient(i: usize) -> (bool, f64) {
-    let finding = i % 3 == 0;
+    let finding = i.is_multiple_of(3);
     let noise = ((i * 7919) % 101) as f64 / 101.0;
     let score = if finding {
         0.15 + 0.5 * noise

@@ -176,7 +176,7 @@ pub fn softmax(logits: ArrayView2<'_, f32>) -> Array2<f32> {
 }
 
 /// Images at the size a `hardlight-cnn` takes.
-fn fitted(images: &[RgbImage], side: u32) -> Vec<RgbImage> {
+pub fn fitted(images: &[RgbImage], side: u32) -> Vec<RgbImage> {
     images
         .iter()
         .map(|image| {
