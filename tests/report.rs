@@ -193,6 +193,75 @@ fn near(a: &Value, b: f64) {
     assert!((a - b).abs() < 1e-9, "{a} {b}");
 }
 
+fn wrong(e: &Made) -> bool {
+    e.label != e.prediction
+}
+
+/// The figures of a ranking by alignment (1) or by distance (2), against a count.
+fn counted(figures: &Value, own: &[(Made, f64, f64)], by: usize) {
+    let mut hard = own.to_vec();
+    hard.sort_by(|a, b| {
+        let key = |x: &(Made, f64, f64)| if by == 2 { x.2 } else { x.1 };
+        key(b).partial_cmp(&key(a)).unwrap()
+    });
+    let mut unsure = own.to_vec();
+    unsure.sort_by(|a, b| a.0.confidence.partial_cmp(&b.0.confidence).unwrap());
+    let nights = own.iter().filter(|(e, ..)| e.night).count();
+    let error = share(own, wrong);
+    near(&figures["model_accuracy"], 1.0 - error);
+    near(&figures["minority_base"], nights as f64 / own.len() as f64);
+    let expected: Vec<usize> = [10, 25, 50, 100]
+        .into_iter()
+        .filter(|k| *k <= own.len())
+        .collect();
+    let at = list(figures, "at");
+    assert_eq!(
+        at.iter()
+            .map(|h| h["k"].as_u64().unwrap() as usize)
+            .collect::<Vec<_>>(),
+        expected
+    );
+    for head in at.iter().chain([&figures["at_minority"]]) {
+        let k = head["k"].as_u64().unwrap() as usize;
+        near(&head["direction"], share(&hard[..k], wrong));
+        near(&head["lift"], share(&hard[..k], wrong) / error);
+        near(&head["least_confidence"], share(&unsure[..k], wrong));
+        near(&head["minority"], share(&hard[..k], |e| e.night));
+        near(
+            &head["least_confidence_minority"],
+            share(&unsure[..k], |e| e.night),
+        );
+    }
+    assert_eq!(
+        figures["at_minority"]["k"].as_u64().unwrap() as usize,
+        nights
+    );
+    let n = hard.len();
+    for (t, accuracy) in list(figures, "decile_accuracy").iter().enumerate() {
+        near(
+            accuracy,
+            1.0 - share(&hard[t * n / 10..(t + 1) * n / 10], wrong),
+        );
+    }
+    let cell = |w: bool, flag: bool| {
+        let hits = own
+            .iter()
+            .filter(|(e, a, _)| wrong(e) == w && (*a > 0.0) == flag);
+        hits.count() as u64
+    };
+    let cells = [
+        cell(true, true),
+        cell(true, false),
+        cell(false, true),
+        cell(false, false),
+    ];
+    let got: Vec<u64> = list(figures, "confusion")
+        .iter()
+        .map(|c| c.as_u64().unwrap())
+        .collect();
+    assert_eq!(got, cells);
+}
+
 #[test]
 #[expect(clippy::too_many_lines, reason = "one count of all figures")]
 fn figures_are_those_of_a_count_from_the_files() {
@@ -210,7 +279,6 @@ fn figures_are_those_of_a_count_from_the_files() {
     let report = report(&work);
     assert_eq!(barred(&report)["cat"], [""; 0], "{:?}", kinds(&report));
     assert_eq!(barred(&report)["dog"], [""; 0], "{:?}", kinds(&report));
-    let wrong = |e: &Made| e.label != e.prediction;
     let splits = list(&report, "splits");
     let names: Vec<&str> = splits
         .iter()
@@ -234,67 +302,7 @@ fn figures_are_those_of_a_count_from_the_files() {
                 None => &split["overall"],
                 Some(class) => &split["classes"][class],
             };
-            let mut hard = own.clone();
-            hard.sort_by(|a, b| {
-                let key = |x: &(Made, f64, f64)| if by == 2 { x.2 } else { x.1 };
-                key(b).partial_cmp(&key(a)).unwrap()
-            });
-            let mut unsure = own.clone();
-            unsure.sort_by(|a, b| a.0.confidence.partial_cmp(&b.0.confidence).unwrap());
-            let nights = own.iter().filter(|(e, ..)| e.night).count();
-            let error = share(&own, wrong);
-            near(&figures["model_accuracy"], 1.0 - error);
-            near(&figures["minority_base"], nights as f64 / own.len() as f64);
-            let expected: Vec<usize> = [10, 25, 50, 100]
-                .into_iter()
-                .filter(|k| *k <= own.len())
-                .collect();
-            let at = list(figures, "at");
-            assert_eq!(
-                at.iter()
-                    .map(|h| h["k"].as_u64().unwrap() as usize)
-                    .collect::<Vec<_>>(),
-                expected
-            );
-            for head in at.iter().chain([&figures["at_minority"]]) {
-                let k = head["k"].as_u64().unwrap() as usize;
-                near(&head["direction"], share(&hard[..k], wrong));
-                near(&head["lift"], share(&hard[..k], wrong) / error);
-                near(&head["least_confidence"], share(&unsure[..k], wrong));
-                near(&head["minority"], share(&hard[..k], |e| e.night));
-                near(
-                    &head["least_confidence_minority"],
-                    share(&unsure[..k], |e| e.night),
-                );
-            }
-            assert_eq!(
-                figures["at_minority"]["k"].as_u64().unwrap() as usize,
-                nights
-            );
-            let n = hard.len();
-            for (t, accuracy) in list(figures, "decile_accuracy").iter().enumerate() {
-                near(
-                    accuracy,
-                    1.0 - share(&hard[t * n / 10..(t + 1) * n / 10], wrong),
-                );
-            }
-            let cell = |w: bool, flag: bool| {
-                let hits = own
-                    .iter()
-                    .filter(|(e, a, _)| wrong(e) == w && (*a > 0.0) == flag);
-                hits.count() as u64
-            };
-            let cells = [
-                cell(true, true),
-                cell(true, false),
-                cell(false, true),
-                cell(false, false),
-            ];
-            let got: Vec<u64> = list(figures, "confusion")
-                .iter()
-                .map(|c| c.as_u64().unwrap())
-                .collect();
-            assert_eq!(got, cells);
+            counted(figures, &own, by);
         }
         // The failure is at night, and alignment finds it where confidence, which is noise here, does not.
         let head = &split["overall"]["at"][1];

@@ -52,6 +52,12 @@ pub struct Identity {
     pub embedding: Option<[u8; 32]>,
 }
 
+/// What two equal examples share.
+type Key = (Same, [u8; 32]);
+
+/// An example by its split's place and its number.
+type Later = (usize, usize);
+
 /// The hash of an embedding: equal for equal numbers, −0 counting as 0.
 pub fn of_row<'a>(row: impl IntoIterator<Item = &'a f32>) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
@@ -68,7 +74,7 @@ pub fn of_row<'a>(row: impl IntoIterator<Item = &'a f32>) -> [u8; 32] {
 /// the first split that equals it, by file before embedding. Only later splits are kept in memory, so the
 /// first may be large.
 pub fn find(splits: &[&[usize]], identity: &dyn Fn(usize) -> Identity) -> Vec<Pair> {
-    let mut wanted: BTreeMap<(Same, [u8; 32]), Vec<(usize, usize)>> = BTreeMap::new();
+    let mut wanted: BTreeMap<Key, Vec<Later>> = BTreeMap::new();
     let keys = |example: usize| {
         let Identity { file, embedding } = identity(example);
         let file = file.map(|hash| (Same::File, hash));
