@@ -180,7 +180,11 @@ fn lossy(finished: &Finished) -> Work {
 
 fn thumbnail(work: &Work, out: &str, entry: &Value) -> Thumbnail {
     let path = work.path(out).join(entry["file"].as_str().unwrap());
-    assert!(path.extension().is_some_and(|e| e == "jpg"), "{}", path.display());
+    assert!(
+        path.extension().is_some_and(|e| e == "jpg"),
+        "{}",
+        path.display()
+    );
     Thumbnail::of(&read_rgb(Path::new(&path), Exif::Ignore).unwrap())
 }
 

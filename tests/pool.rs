@@ -506,7 +506,10 @@ fn weights_change_originals_alone_in_all_encodings() {
         .exits(0)
         .says(&["40 rows of weight 0 left out"]);
     let images = files(&work.path("aug"));
-    let images = images.keys().filter(|name| !name.ends_with("metadata.jsonl")).count();
+    let images = images
+        .keys()
+        .filter(|name| !name.ends_with("metadata.jsonl"))
+        .count();
     assert_eq!(images, before.len() - 40);
 }
 

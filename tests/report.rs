@@ -263,7 +263,6 @@ fn counted(figures: &Value, own: &[(Made, f64, f64)], by: usize) {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "one count of all figures")]
 fn figures_are_those_of_a_count_from_the_files() {
     let data = Data::usual();
     let work = data.written();
