@@ -10,7 +10,7 @@
 //! - that says a word the grammar calls a contradiction;
 //! - that the text tower places nearer to another class's reference than to its own (by more than
 //!   rounding);
-//! - that is near-equal to a caption ranked before it that is kept: [`super::merge`].
+//! - that is near-equal to a caption ranked before it that is kept (`merge.rs`).
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
 use serde::{Deserialize, Serialize};

@@ -150,6 +150,7 @@ OWN = {
 
 # What captions say instead of open_clip's name.
 NOUNS = {
+    "Mexican hairless dog (xoloitzcuintli)": "Mexican hairless dog",
     "ram (adult male sheep)": "ram", "impala (antelope)": "impala", "red wolf or maned wolf": "red wolf",
     "kite (bird of prey)": "kite", "newt": "newt", "military hat (bearskin or shako)": "bearskin hat",
     "swim trunks / shorts": "swim trunks", "baluster / handrail": "handrail", "spiral or coil": "coil",
