@@ -220,7 +220,7 @@ mod data {
         let image = format!("faces/train/old/{name}");
         let path = work.write(&image, &whole[..whole.len() / 2]);
         detect(&work).run().exits(3).complains(&[
-            &format!("{image} could not be decoded: replace it or take it out"),
+            &format!("{image} could not be decoded: replace it, take it out"),
             &format!(
                 "truncated {kind}: the file ends after {} bytes",
                 whole.len() / 2
@@ -296,7 +296,7 @@ mod own_embeddings {
         let ran = detect_in(&work, npy(ROWS, hurt)).exits(3);
         ran.complains(&[
             "own.npy",
-            "row 5, column 1 is NaN: embed that example again or drop it",
+            "row 5 (test/old/00014.png), column 1 is NaN: embed that example again or drop it",
         ]);
         assert_nothing_made(&work);
     }

@@ -25,6 +25,8 @@ pub(super) struct Saved {
     pub(super) found: persist::Saved,
     /// Whether the run used directions that are no better than chance too.
     pub(super) force: bool,
+    /// Names of the classes that warnings bar.
+    barred: BTreeSet<String>,
     /// Embeddings that were made before the run.
     own: Option<PathBuf>,
     /// Ids of the examples that the run passed over.
@@ -72,12 +74,14 @@ impl Saved {
             return Err(InputError(text).into());
         }
         let passed_over = skipped::read(&layout.skipped())?.unwrap_or_default();
+        let barred = barred(&layout)?;
         Ok(Self {
             skipped: passed_over.into_iter().map(|row| row.id).collect(),
             layout,
             dataset,
             found,
             force: settings.generate.force,
+            barred,
             own: matrix_file(&Space::of(&settings), &settings)?.map(Path::to_path_buf),
         })
     }
@@ -132,12 +136,31 @@ impl Saved {
         }
     }
 
-    /// The directions that may be acted on: findings, or all where the run was forced.
+    /// The directions that may be acted on: findings of classes that nothing bars, or all where the run was
+    /// forced.
     pub(super) fn usable(&self) -> impl Iterator<Item = &Direction> {
-        let force = self.force;
         let all = self.found.directions.iter();
-        all.filter(move |direction| force || direction.is_finding())
+        all.filter(|direction| {
+            let class = self.found.classes.get(direction.class);
+            let barred = class.is_some_and(|class| self.barred.contains(class));
+            self.force || direction.is_finding() && !barred
+        })
     }
+}
+
+/// The classes that the report's warnings bar.
+fn barred(layout: &Layout) -> anyhow::Result<BTreeSet<String>> {
+    let path = layout.report();
+    let report: Value = serde_json::from_str(&io::read_to_string(&path)?)
+        .map_err(|source| InputError(format!("{}: {source}", path.display())))?;
+    let classes = report["classes"].as_array().map_or(&[][..], Vec::as_slice);
+    let barred = classes.iter().filter(|class| {
+        let kinds = class["barred"].as_array();
+        kinds.is_some_and(|kinds| !kinds.is_empty())
+    });
+    Ok(barred
+        .filter_map(|class| class["class"].as_str().map(str::to_owned))
+        .collect())
 }
 
 /// The settings of a run, as far as they say what it read.

@@ -142,7 +142,7 @@ pub struct Direction {
     pub p_value: f64,
     /// The p-value adjusted for the number of classes (Benjamini and Hochberg 1995).
     pub q_value: f64,
-    /// The calibrated threshold: a quantile of the mistakes' out-of-fold alignments.
+    /// The calibrated threshold: a quantile of the mistakes' out-of-fold alignments, on the scale of `w`.
     pub threshold: f64,
     /// Val examples of the class that were classified right.
     pub right: usize,
@@ -287,16 +287,19 @@ fn fit_class(
     let out_of_fold: Vec<f64> = selection.out_of_fold.iter().map(|f| -f).collect();
     let (fold_of, norms) =
         select::fold_norms(own.view(), &gram, &right, options.folds, selection.c);
-    let out_of_fold_distance = out_of_fold
+    let out_of_fold_distance: Vec<f64> = out_of_fold
         .iter()
         .zip(&fold_of)
         .map(|(alignment, &fold)| alignment / norms[fold])
         .collect();
-    let mut mistakes: Vec<f64> = out_of_fold
+    // A fold's model has a norm of its own (at small C about half, for half the examples), so alignments
+    // are brought to the scale of the one that will be used.
+    let norm = w.dot(&w).sqrt();
+    let mut mistakes: Vec<f64> = out_of_fold_distance
         .iter()
         .zip(&right)
         .filter(|(_, r)| !**r)
-        .map(|(a, _)| *a)
+        .map(|(distance, _)| distance * norm)
         .collect();
     let p_value = significance::permutation_p(&gram, &right, selection.score, class, options);
     let bootstrap_cosine =
