@@ -142,7 +142,7 @@ pub struct Direction {
     pub p_value: f64,
     /// The p-value adjusted for the number of classes (Benjamini and Hochberg 1995).
     pub q_value: f64,
-    /// The calibrated threshold: a quantile of the mistakes' out-of-fold alignments, on the scale of `w`.
+    /// The calibrated threshold: a quantile of the mistakes' out-of-fold alignments.
     pub threshold: f64,
     /// Val examples of the class that were classified right.
     pub right: usize,
@@ -292,14 +292,11 @@ fn fit_class(
         .zip(&fold_of)
         .map(|(alignment, &fold)| alignment / norms[fold])
         .collect();
-    // A fold's model has a norm of its own (at small C about half, for half the examples), so alignments
-    // are brought to the scale of the one that will be used.
-    let norm = w.dot(&w).sqrt();
-    let mut mistakes: Vec<f64> = out_of_fold_distance
+    let mut mistakes: Vec<f64> = out_of_fold
         .iter()
         .zip(&right)
         .filter(|(_, r)| !**r)
-        .map(|(distance, _)| distance * norm)
+        .map(|(a, _)| *a)
         .collect();
     let p_value = significance::permutation_p(&gram, &right, selection.score, class, options);
     let bootstrap_cosine =
