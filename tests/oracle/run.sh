@@ -3,9 +3,10 @@
 #
 #     tests/oracle/run.sh [suite[/case] ...]
 #
-# Two suites have no rows, and fail aloud: `hub` reads the hub's cache on either side as the other
+# Three suites have no rows, and fail aloud: `hub` reads the hub's cache on either side as the other
 # wrote it, `readers` reads exports with datasets, webdataset, torchvision, pandas and (if it is
-# installed into .venv-readers) FiftyOne, and retrains from a manifest.
+# installed into .venv-readers) FiftyOne, and retrains from a manifest; `large` measures the memory that
+# an ImageNet-size table takes.
 #
 # Any other suite is a script under tests/oracle/full and a module of the same name in tests/oracle/main.rs.
 # For every case the script writes a folder (a checkpoint with random, well-scaled weights, inputs,
@@ -21,7 +22,7 @@ mkdir -p "$dir"
 rows=$(realpath "$dir")/rows.jsonl
 : >"$rows"
 if [ $# -eq 0 ]; then
-    set -- $(cd tests/oracle/full && ls -- *.py | sed 's/\.py$//' | grep -vx -e table -e common) hub readers
+    set -- $(cd tests/oracle/full && ls -- *.py | sed 's/\.py$//' | grep -vx -e table -e common) hub readers large
 fi
 
 failed=0
@@ -38,6 +39,12 @@ for wanted in "$@"; do
         echo "== readers ($(date +%T))" >&2
         readers_venv
         cargo test --release --locked --test readers -- --ignored --nocapture || failed=1
+        continue
+        ;;
+    large)
+        echo "== large ($(date +%T))" >&2
+        cargo build --release --locked
+        "$venv/bin/python" tests/oracle/large.py "$(realpath target/release/hardlight)" || failed=1
         continue
         ;;
     esac
