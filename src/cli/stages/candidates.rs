@@ -7,7 +7,7 @@ use ndarray::{Array1, Array2};
 
 use crate::caption::{Grammar, list};
 use crate::cli::exit::UsageError;
-use crate::cli::session::Context;
+use crate::cli::ui::Ui;
 use crate::embed::TextEncoder as _;
 use crate::embed::clip::ClipEncoder;
 use crate::run::settings::Captions;
@@ -75,47 +75,52 @@ impl Candidates {
 pub(super) struct Texts<'a> {
     clip: &'a ClipEncoder,
     known: HashMap<String, Array1<f32>>,
+    /// Captions encoded so far.
+    seen: usize,
+    /// How many of them the text tower does not read to their end, and the first of them.
+    cut: Option<(usize, String)>,
 }
 
 impl<'a> Texts<'a> {
     pub(super) fn new(clip: &'a ClipEncoder) -> Self {
-        let known = HashMap::new();
-        Self { clip, known }
+        Self {
+            clip,
+            known: HashMap::new(),
+            seen: 0,
+            cut: None,
+        }
     }
 
-    /// Embeddings `[captions, d]`, before normalisation; warns of captions that CLIP cuts.
-    pub(super) fn encode(
-        &mut self,
-        context: &mut Context<'_>,
-        class: &str,
-        captions: &[String],
-    ) -> anyhow::Result<Array2<f32>> {
+    /// Says how many captions were longer than the text tower reads, if any were.
+    pub(super) fn warn(&self, ui: &mut Ui) {
+        if let Some((count, first)) = &self.cut {
+            ui.warn(format_args!(
+                "{count} of {} captions are longer than CLIP reads, and cut, the first: {first:?}",
+                self.seen
+            ));
+        }
+    }
+
+    /// Embeddings `[captions, d]`, before normalisation.
+    pub(super) fn encode(&mut self, captions: &[String]) -> anyhow::Result<Array2<f32>> {
         let mut asked = HashSet::new();
         let fresh: Vec<String> = captions
             .iter()
             .filter(|c| !self.known.contains_key(*c) && asked.insert(c.as_str()))
             .cloned()
             .collect();
-        let mut cut = fresh.iter().filter(|c| self.clip.truncates(c));
-        if let Some(first) = cut.next() {
-            context.ui.warn(format_args!(
-                "{} of {} captions of {class} are longer than CLIP reads, and cut: {first:?}",
-                cut.count() + 1,
-                captions.len()
-            ));
+        self.seen += fresh.len();
+        for caption in fresh.iter().filter(|c| self.clip.truncates(c)) {
+            let (count, _) = self.cut.get_or_insert_with(|| (0, caption.clone()));
+            *count += 1;
         }
-        let mut stage = context
-            .ui
-            .stage(&format!("captions of {class}"), fresh.len(), "captions");
         let mut new = HashMap::new();
         for batch in fresh.chunks(BATCH) {
             let embeddings = self.clip.encode_texts(batch)?;
             for (caption, embedding) in batch.iter().zip(embeddings.outer_iter()) {
                 new.insert(caption.clone(), embedding.to_owned());
             }
-            stage.set(new.len(), "");
         }
-        stage.end(context.ui);
         let width = new.values().chain(self.known.values()).next();
         let width = width.map_or(0, Array1::len);
         let mut all = Array2::zeros((captions.len(), width));

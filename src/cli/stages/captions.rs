@@ -135,16 +135,18 @@ pub(in crate::cli) fn describe(
     let mut real = reals(&inputs.dataset, detected);
     let mut texts = Texts::new(clip);
     let mut modes: Vec<ModeCaptions> = Vec::new();
+    let directions = &detected.fitted.directions;
+    let mut stage = context.ui.stage("captions", directions.len(), "directions");
     // The captions of the class before, which may have several modes.
     let mut last: Option<(usize, Vec<String>, Array2<f32>)> = None;
-    for direction in &detected.fitted.directions {
+    for direction in directions {
         let class = &classes[direction.class];
         let reference = names[direction.class].clone();
         let (_, captions, embeddings) = match last.take() {
             Some(last_class) if last_class.0 == direction.class => last.insert(last_class),
             _ => {
                 let captions = candidates.of(class, &reference)?;
-                let embeddings = texts.encode(context, class, &captions)?;
+                let embeddings = texts.encode(&captions)?;
                 last.insert((direction.class, captions, embeddings))
             }
         };
@@ -176,7 +178,10 @@ pub(in crate::cli) fn describe(
             scores,
             real,
         });
+        stage.set(modes.len(), "");
     }
+    stage.end(context.ui);
+    texts.warn(context.ui);
     let captioned = Captioned {
         modes,
         references: references.raw().to_owned(),
