@@ -30,7 +30,6 @@ pub(in crate::cli) struct Detected {
     /// Which split the reports are on.
     pub(in crate::cli) judged_on: Split,
     /// Embeddings by split, before whitening.
-    #[allow(dead_code, reason = "captions and the pool read them")]
     pub(in crate::cli) parts: BTreeMap<Split, Part>,
     /// What makes the result less than it looks.
     pub(in crate::cli) warnings: Vec<Warning>,
