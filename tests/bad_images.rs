@@ -8,6 +8,7 @@ mod common;
 use std::fs;
 
 use common::{Hardlight, Work, assert_same, files, results};
+use hardlight::io::matrix::write_safetensors;
 use image::ImageFormat;
 use serde_json::Value;
 
@@ -209,6 +210,26 @@ fn a_bad_image_is_fatal_unless_it_is_passed_over() {
     fs::remove_dir_all(broken.work.path("clean")).unwrap();
     broken.clean(&ids[1..], "clean");
     broken.same("a", "clean");
+}
+
+#[test]
+fn a_compared_matrix_without_ids_loses_their_rows_too() {
+    let broken = Broken::new();
+    let table = fs::read_to_string(broken.work.path("truth.csv")).unwrap();
+    let n = table.lines().count() - 1;
+    let rows = ndarray::Array2::from_shape_fn((n, 3), |(i, j)| (((i + 1) * (j + 7)) as f32).sin());
+    let path = broken.work.path("other.safetensors");
+    write_safetensors(&path, "embeddings", rows.view(), &[]).unwrap();
+    broken
+        .detect("a")
+        .args(["--on-bad-image", "skip", "--max-bad", "4"])
+        .args(["--space", "clip,other.safetensors"])
+        .run()
+        .exits(0);
+    let text = fs::read_to_string(broken.work.path("a/report.json")).unwrap();
+    let json: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(json["skipped_images"], 4);
+    assert_eq!(json["spaces"].as_array().unwrap().len(), 2);
 }
 
 #[test]

@@ -160,10 +160,8 @@ pub(super) fn embed_in(
     space: &Space,
 ) -> anyhow::Result<Option<BTreeMap<Split, Part>>> {
     if let Space::Matrix(path) = space {
-        return Ok(Some(by_split(
-            &Own::open(path, &inputs.dataset)?,
-            &inputs.dataset,
-        )));
+        let own = inputs.matrices.get(path);
+        return Ok(own.map(|own| by_split(own, &inputs.dataset)));
     }
     let prefix = format!("{}-", space.name());
     // What is bad here was so before, or is not read in the run's own space and stays in the data.

@@ -1,7 +1,7 @@
 //! Opening what a run reads: the data set, predictions, models.
 
-use std::collections::BTreeSet;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use tch::{Device, Kind};
@@ -39,6 +39,8 @@ pub(in crate::cli) struct Inputs {
     pub(in crate::cli) space: Space,
     /// Spaces that detection is compared in besides.
     pub(in crate::cli) compared: Vec<Space>,
+    /// The matrices among them, by file.
+    pub(super) matrices: BTreeMap<PathBuf, Own>,
     /// Embeddings that were made before, a row an example.
     pub(in crate::cli) own: Option<Own>,
     pub(in crate::cli) exif: Exif,
@@ -69,10 +71,10 @@ pub(in crate::cli) fn open(
         Some(path) => Some(Own::open(path, &dataset)?),
         None => None,
     };
+    let mut matrices = BTreeMap::new();
     for space in &compared {
         if let Space::Matrix(path) = space {
-            // Read again when its turn comes: several of them need not fit into memory at once.
-            Own::open(path, &dataset)?;
+            matrices.insert(path.clone(), Own::open(path, &dataset)?);
         }
     }
     let featured = space == Space::Classifier || compared.contains(&Space::Classifier);
@@ -152,6 +154,7 @@ pub(in crate::cli) fn open(
         pipeline_name,
         space,
         compared,
+        matrices,
         own,
         exif,
         sha256,
@@ -293,7 +296,7 @@ impl Inputs {
             let examples = &mut self.dataset.examples;
             examples.retain(|_| row.next().is_some_and(|row| places[row].is_some()));
             self.sha256 = kept.iter().map(|&row| self.sha256[row].take()).collect();
-            if let Some(own) = &mut self.own {
+            for own in self.own.iter_mut().chain(self.matrices.values_mut()) {
                 own.keep(&kept);
             }
         }
