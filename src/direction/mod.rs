@@ -22,6 +22,7 @@
 
 pub mod doubt;
 pub mod evaluate;
+mod mode;
 pub mod persist;
 pub mod report;
 pub mod select;
@@ -33,6 +34,7 @@ use ndarray::{Array1, ArrayView1, ArrayView2, Axis};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+pub use self::mode::ModeId;
 pub use self::whiten::{WhitenError, Whitening};
 
 /// Why directions could not be learned.

@@ -14,12 +14,14 @@
 mod error;
 pub mod image;
 pub mod jsonl;
+mod kind;
 mod map;
 pub mod matrix;
 pub mod parquet;
 pub mod source;
 
 pub use error::IoError;
+pub use kind::{Classified, ErrorKind};
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
