@@ -22,7 +22,7 @@
 pub mod caption;
 #[cfg(feature = "torch")]
 pub mod classifier;
-#[cfg(feature = "torch")]
+#[cfg(any())]
 pub mod cli;
 pub mod dataset;
 #[cfg(feature = "torch")]
@@ -32,6 +32,8 @@ pub mod embed;
 pub mod filter;
 pub mod generate;
 pub mod hub;
+pub mod image_file;
+mod interim;
 pub mod io;
 pub mod manifest;
 pub mod nn;

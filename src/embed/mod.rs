@@ -8,6 +8,7 @@
 
 #[cfg(feature = "torch")]
 pub mod clip;
+pub mod conformance;
 pub mod preprocess;
 pub mod resize;
 #[cfg(feature = "torch")]

@@ -2,30 +2,46 @@
 
 use ndarray::ArrayView1;
 
+use super::duplicate::Shelf;
+use super::{Filter, Measures, Policy, Reason};
 use crate::direction::{Direction, Whitening};
 
-/// Alignment under the direction's own whitening, against a threshold.
-#[derive(Debug, Clone)]
-pub struct AlignmentTest {
-    /// The whitening every score of this run was made with.
-    pub whitening: Whitening,
-    /// The direction of the mode.
-    pub direction: Direction,
-    /// The smallest alignment that passes.
-    pub threshold: f64,
+/// The alignment of an embedding `[d]` under the whitening that the direction was learned behind; none if
+/// whitening leaves nothing of it.
+pub fn alignment(
+    whitening: &Whitening,
+    direction: &Direction,
+    embedding: ArrayView1<'_, f32>,
+) -> Option<f64> {
+    let row = embedding.insert_axis(ndarray::Axis(0));
+    let x = whitening.apply(row).ok()?;
+    let alignment = direction.alignment(x.row(0));
+    alignment.is_finite().then_some(alignment)
 }
 
-impl AlignmentTest {
-    /// The alignment of an embedding `[d]`; none if whitening leaves nothing of it.
-    pub fn score(&self, embedding: ArrayView1<'_, f32>) -> Option<f64> {
-        let row = embedding.insert_axis(ndarray::Axis(0));
-        let x = self.whitening.apply(row).ok()?;
-        let alignment = self.direction.alignment(x.row(0));
-        alignment.is_finite().then_some(alignment)
+/// Rejects easy images.
+#[derive(Debug, Clone, Copy)]
+pub struct Alignment {
+    least: f64,
+}
+
+impl Alignment {
+    /// As the policy has it, else the mode's calibrated threshold.
+    pub fn new(policy: &Policy, threshold: f64) -> Self {
+        let least = policy.min_alignment.unwrap_or(threshold);
+        Self { least }
+    }
+}
+
+impl Filter for Alignment {
+    fn aims(&self) -> bool {
+        true
     }
 
-    /// Whether an alignment is hard enough.
-    pub fn passes(&self, alignment: f64) -> bool {
-        alignment >= self.threshold
+    fn reject(&self, measures: &Measures, _kept: &Shelf) -> Option<Reason> {
+        let least = self.least;
+        // Without an alignment it is not finite, which was asked before.
+        let alignment = measures.alignment?;
+        (alignment < least).then_some(Reason::Alignment { alignment, least })
     }
 }

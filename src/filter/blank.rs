@@ -2,37 +2,60 @@
 
 use image::RgbImage;
 
-/// Whether no channel's standard deviation reaches `min_deviation` levels of 255.
-pub fn is_blank(image: &RgbImage, min_deviation: f64) -> bool {
+use super::duplicate::Shelf;
+use super::{Filter, Measures, Policy, Reason};
+
+/// The largest standard deviation of a channel, in levels of 255; 0 for an image without pixels.
+pub fn deviation(image: &RgbImage) -> f64 {
     let n = f64::from(image.width()) * f64::from(image.height());
     if n == 0.0 {
-        return true;
+        return 0.0;
     }
-    (0..3).all(|channel| {
+    let of = |channel: usize| {
         let (sum, squares) = image.pixels().fold((0.0, 0.0), |(sum, squares), pixel| {
             let value = f64::from(pixel[channel]);
             (sum + value, squares + value * value)
         });
         let mean = sum / n;
-        (squares / n - mean * mean).max(0.0).sqrt() < min_deviation
-    })
+        (squares / n - mean * mean).max(0.0).sqrt()
+    };
+    (0..3).map(of).fold(0.0, f64::max)
+}
+
+/// Rejects images in which no channel varies enough.
+#[derive(Debug, Clone, Copy)]
+pub struct Blank {
+    least: f64,
+}
+
+impl Blank {
+    /// As the policy has it.
+    pub fn new(policy: &Policy) -> Self {
+        let least = policy.min_deviation;
+        Self { least }
+    }
+}
+
+impl Filter for Blank {
+    fn reject(&self, measures: &Measures, _kept: &Shelf) -> Option<Reason> {
+        let (deviation, least) = (measures.deviation, self.least);
+        (deviation < least).then_some(Reason::Blank { deviation, least })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use image::{Rgb, RgbImage};
 
-    use super::is_blank;
+    use super::deviation;
 
     #[test]
-    fn one_colour_is_blank_and_one_varying_channel_is_not() {
-        assert!(is_blank(&RgbImage::new(8, 8), 2.0));
-        assert!(is_blank(
-            &RgbImage::from_pixel(8, 8, Rgb([200, 10, 30])),
-            2.0
-        ));
+    fn one_colour_does_not_deviate_and_one_varying_channel_does() {
+        assert_eq!(deviation(&RgbImage::new(8, 8)), 0.0);
+        assert!(deviation(&RgbImage::from_pixel(8, 8, Rgb([200, 10, 30]))) < 1e-6);
+        // 0, 30, …, 210: the deviation of 0 to 7 is √5.25.
         let ramp = RgbImage::from_fn(8, 8, |x, _| Rgb([0, (x * 30) as u8, 0]));
-        assert!(!is_blank(&ramp, 2.0));
-        assert!(is_blank(&RgbImage::new(0, 0), 2.0));
+        assert!((deviation(&ramp) - 30.0 * 5.25_f64.sqrt()).abs() < 1e-9);
+        assert_eq!(deviation(&RgbImage::new(0, 0)), 0.0);
     }
 }

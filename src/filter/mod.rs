@@ -1,153 +1,127 @@
-//! Which generated images are kept, and why the others are not.
+//! What is measured of a generated image, and which filters it must pass to be kept.
 //!
-//! Tests run in a fixed order and the first that fails gives the reason: the model's safety checker,
-//! [`blank`] (blank, constant or non-finite pixels), [`alignment`] (on the failure side of the direction, at or above the
-//! calibrated threshold), [`class`] (still its own class, by zero-shot CLIP; the failing classifier
-//! itself must not judge labels), [`duplicate`] (nearly an image of train, val or test, or one kept
-//! before). All scores are kept whatever the verdict.
+//! ```text
+//! image, embedding ──Meter──▶ Measures ──▶ finite? safety? blank? alignment? class? duplicate? ──▶ Reason, or none
+//!                             (ledger)     (under a Policy, as often as you like)
+//! ```
 //!
-//! May import: `io`, `dataset`, `embed`, `direction`.
+//! Measuring ([`Meter`]) needs the image and the run's directions, and depends on nothing else. Deciding
+//! ([`Filter`]) needs numbers alone, so another threshold asks for no new image.
+//!
+//! One file a filter, and one line in [`filters`]: the first that an image fails gives the reason.
+//! The failing classifier itself must not judge labels: that is zero-shot CLIP's ([`class`]).
+//!
+//! May import: `io`, `image_file`, `dataset`, `embed`, `direction`.
 
 pub mod alignment;
 pub mod blank;
 pub mod class;
 pub mod duplicate;
+pub mod finite;
+mod meter;
+mod reason;
+pub mod safety;
 
-use std::fmt::{self, Display};
+use std::fmt::Debug;
 
-use image::RgbImage;
-use ndarray::ArrayView1;
 use serde::{Deserialize, Serialize};
 
-use self::alignment::AlignmentTest;
-use self::class::ClassTest;
+use self::duplicate::{Descriptor, DuplicateOptions, Shelf, Twin};
+pub use self::meter::{Meter, Subject};
+pub use self::reason::Reason;
 
-/// Why an image was not kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Reason {
-    /// A pixel or an embedding is not a finite number.
-    NonFinite,
-    /// The model's safety checker objects.
-    Safety,
-    /// The pixels hardly differ.
-    Blank,
-    /// Its alignment is below the threshold: an easy image.
-    Alignment,
-    /// Its nearest reference caption is another class's.
-    Class,
-    /// It is nearly an image of the training set.
-    DuplicateTrain,
-    /// It is nearly an image that directions are fitted on.
-    DuplicateVal,
-    /// It is nearly an image that everything is judged on.
-    DuplicateTest,
-    /// It is nearly an image that was kept before.
-    DuplicateKept,
-}
-
-impl Reason {
-    /// The word the ledger uses.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::NonFinite => "non-finite",
-            Self::Safety => "safety",
-            Self::Blank => "blank",
-            Self::Alignment => "alignment",
-            Self::Class => "class",
-            Self::DuplicateTrain => "duplicate-train",
-            Self::DuplicateVal => "duplicate-val",
-            Self::DuplicateTest => "duplicate-test",
-            Self::DuplicateKept => "duplicate-kept",
-        }
-    }
-}
-
-impl Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// What the tests measured.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Scores {
+/// What was measured of one image; it depends on the image and on the run's directions and data alone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Measures {
+    /// Whether pixels, before rounding, and embedding are finite numbers.
+    pub finite: bool,
+    /// Whether the model's safety checker objects.
+    pub flagged: bool,
+    /// The largest standard deviation of a channel, in levels of 255.
+    pub deviation: f64,
     /// Alignment with the mode's direction; larger is harder.
-    pub alignment: f64,
+    pub alignment: Option<f64>,
     /// Cosine with the own class's reference caption; none without captions.
     pub class_similarity: Option<f64>,
     /// That cosine less the largest with another class's reference.
     pub class_margin: Option<f64>,
+    /// Cosine with the nearest training image.
+    pub nearest_train_similarity: Option<f64>,
+    /// The most similar image of train, of val and of test, where one is a candidate for a duplicate.
+    pub twins: Vec<Twin>,
+    /// What later images are compared with; none where the image could not be embedded.
+    pub descriptor: Option<Descriptor>,
 }
 
-/// What an image's maker knows about it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Maker {
-    /// Whether the sampler's pixels were finite before they were rounded.
-    pub finite: bool,
-    /// Whether the model's safety checker objects.
-    pub flagged: bool,
-}
-
-/// The outcome of all tests for one image but that for duplicates.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Verdict {
-    /// What was measured; none when the image could not be embedded.
-    pub scores: Option<Scores>,
-    /// Why it fails; none when it passes.
-    pub reason: Option<Reason>,
-}
-
-/// The tests for the images of one failure mode, but for that for duplicates, which all modes share.
-#[derive(Debug, Clone)]
-pub struct Judge {
-    /// The failure side of the direction.
-    pub alignment: AlignmentTest,
-    /// The class; none where embeddings are in no space with captions.
-    pub class: Option<ClassTest>,
-    /// Smallest standard deviation of a channel, in levels of 255, that is not blank.
-    pub min_deviation: f64,
-}
-
-impl Judge {
-    /// Judges an image by what its maker knows, its pixels and its embedding.
-    ///
-    /// # Shapes and units
-    ///
-    /// `embedding` is `[d]`, before normalisation.
-    pub fn judge(&self, image: &RgbImage, maker: Maker, embedding: ArrayView1<'_, f32>) -> Verdict {
-        let Maker { finite, flagged } = maker;
-        let fail = |reason| Verdict {
-            scores: None,
-            reason: Some(reason),
-        };
-        if !finite || embedding.iter().any(|v| !v.is_finite()) {
-            return fail(Reason::NonFinite);
-        }
-        let Some(alignment) = self.alignment.score(embedding) else {
-            return fail(Reason::NonFinite);
-        };
-        let class = self
-            .class
-            .as_ref()
-            .map(|test| (test, test.score(embedding)));
-        let is_other = |(test, (_, margin)): (&ClassTest, (f64, f64))| !test.passes(margin);
-        let scores = Some(Scores {
-            alignment,
-            class_similarity: class.map(|(_, (similarity, _))| similarity),
-            class_margin: class.map(|(_, (_, margin))| margin),
-        });
-        let reason = if flagged {
-            Some(Reason::Safety)
-        } else if blank::is_blank(image, self.min_deviation) {
-            Some(Reason::Blank)
-        } else if !self.alignment.passes(alignment) {
-            Some(Reason::Alignment)
-        } else if class.is_some_and(is_other) {
-            Some(Reason::Class)
-        } else {
-            None
-        };
-        Verdict { scores, reason }
+impl Measures {
+    /// The first number that has no JSON form, by its field's name.
+    pub fn non_finite(&self) -> Option<(&'static str, f64)> {
+        let twins = self.twins.iter();
+        [
+            ("deviation", Some(self.deviation)),
+            ("alignment", self.alignment),
+            ("class_similarity", self.class_similarity),
+            ("class_margin", self.class_margin),
+            ("nearest_train_similarity", self.nearest_train_similarity),
+        ]
+        .into_iter()
+        .filter_map(|(field, value)| Some((field, value?)))
+        .chain(twins.flat_map(|t| [("similarity", t.similarity), ("correlation", t.correlation)]))
+        .find(|(_, value)| !value.is_finite())
     }
 }
+
+/// What an image must reach to be kept. Another policy is not another run.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// Smallest alignment; the mode's calibrated threshold if absent.
+    pub min_alignment: Option<f64>,
+    /// Smallest lead of the own class's reference caption, in cosine.
+    pub class_margin: f64,
+    /// Smallest deviation that is not blank, in levels of 255.
+    pub min_deviation: f64,
+    /// Which images are too much like others.
+    pub duplicate: DuplicateOptions,
+}
+
+/// A reason not to keep an image.
+pub trait Filter: Debug + Send + Sync {
+    /// Whether it asks for what control images are there to differ in: they pass it.
+    fn aims(&self) -> bool {
+        false
+    }
+
+    /// Why an image is not kept, from what was measured of it and from those kept before; none if it
+    /// passes.
+    fn reject(&self, measures: &Measures, kept: &Shelf) -> Option<Reason>;
+}
+
+/// The filters of a failure mode with this calibrated threshold, in the order in which they are asked.
+pub fn filters(policy: &Policy, threshold: f64) -> Vec<Box<dyn Filter>> {
+    vec![
+        Box::new(finite::Finite),
+        Box::new(safety::Safety),
+        Box::new(blank::Blank::new(policy)),
+        Box::new(alignment::Alignment::new(policy, threshold)),
+        Box::new(class::Class::new(policy)),
+        Box::new(duplicate::Duplicate::new(policy)),
+    ]
+}
+
+/// The first reason not to keep an image; none if it passes. A control passes what it is not aimed at.
+pub fn first_reason(
+    filters: &[Box<dyn Filter>],
+    measures: &Measures,
+    kept: &Shelf,
+    control: bool,
+) -> Option<Reason> {
+    let asked = filters.iter().filter(|filter| !(control && filter.aims()));
+    asked
+        .into_iter()
+        .find_map(|filter| filter.reject(measures, kept))
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,17 +1,25 @@
-//! From captions to pictures: an ordered plan of attempts, and who makes them.
+//! From captions to pictures: recipes, an ordered plan of attempts, and who makes them.
 //!
+//! - [`recipe`]: how an image is made, as one record; its hash is the image's name.
 //! - [`plan`]: what to attempt, in which order, with which seed; pure arithmetic.
-//! - [`ImageGenerator`]: who turns attempts into pictures; [`stable_diffusion`] is the real one.
-//!
-//! May import: `io`, `embed`, `direction`, `caption`, `diffusion`.
+//! - [`ImageGenerator`]: who turns recipes into pictures; [`stable_diffusion`] is the real one, and
+//!   [`conformance`] says what each of them promises.
+//! - [`sampling`]: the one loop in which pictures are made.
 
+pub mod conformance;
 pub mod plan;
+pub mod recipe;
+pub mod sampling;
 #[cfg(feature = "torch")]
 pub mod stable_diffusion;
 
 use image::RgbImage;
+use ndarray::Array3;
+
+use crate::io::{Classified, ErrorKind};
 
 pub use self::plan::{Arm, Attempt, ModePlan};
+pub use self::recipe::{AttemptId, MadeOn, Recipe, Start};
 
 /// Why pictures could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -24,16 +32,43 @@ pub enum GenerateError {
     /// The safety checker failed.
     #[error(transparent)]
     Embed(#[from] crate::embed::EmbedError),
-    /// A generator other than Stable Diffusion failed.
-    #[error("the generator failed: {reason}")]
-    Other {
-        /// What it said.
-        reason: String,
+    /// A recipe is not one of this generator's.
+    #[error(
+        "{field} of the recipe is {wanted}, this generator's is {found}: give the model and settings \
+         that the image was made with"
+    )]
+    OtherRecipe {
+        /// What differs.
+        field: &'static str,
+        /// What the recipe says.
+        wanted: String,
+        /// What there is.
+        found: String,
+    },
+    /// A generator gave another number of pictures than it was asked for.
+    #[error("the generator gave {given} pictures for {asked} recipes")]
+    Count {
+        /// Recipes.
+        asked: usize,
+        /// Pictures.
+        given: usize,
     },
 }
 
+impl Classified for GenerateError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            #[cfg(feature = "torch")]
+            Self::Pipeline(error) => error.kind(),
+            Self::Embed(error) => error.kind(),
+            Self::OtherRecipe { .. } => ErrorKind::Input,
+            Self::Count { .. } => ErrorKind::Other,
+        }
+    }
+}
+
 /// A generated picture.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Picture {
     /// The pixels.
     pub image: RgbImage,
@@ -41,24 +76,36 @@ pub struct Picture {
     pub finite: bool,
     /// Whether the model's safety checker objects.
     pub flagged: bool,
+    /// Final latents `[channels, h, w]` before the division by the VAE's scaling factor, where the
+    /// generator was asked to keep them.
+    pub latents: Option<Array3<f32>>,
 }
 
-/// Turns attempts into pictures.
+/// Turns recipes into pictures.
 ///
-/// A picture depends on its own attempt (caption and seed) and the generator's settings, never on
-/// the other attempts of a call, their order or their number.
+/// A picture depends on its own recipe, never on the other recipes of a call, their order or their
+/// number; [`conformance::check`] holds an implementation to it.
 pub trait ImageGenerator {
-    /// Makes a picture for every attempt, in order; none if `stop` asked to end in between.
+    /// A recipe with all settings of this generator, without caption and seed.
+    fn template(&self) -> &Recipe;
+
+    /// Makes a picture for every recipe, in order; none if `stop` asked to end in between.
     ///
     /// # Errors
     ///
-    /// [`GenerateError`].
+    /// [`GenerateError`]; [`GenerateError::OtherRecipe`] for a recipe with other settings than
+    /// [`template`](Self::template).
     fn generate(
         &mut self,
-        attempts: &[Attempt],
+        recipes: &[Recipe],
         stop: &dyn Fn() -> bool,
     ) -> Result<Option<Vec<Picture>>, GenerateError>;
 
-    /// Attempts per call that serve best, and at most.
-    fn batch(&self) -> usize;
+    /// Where pictures are made; its batch is how many recipes a call should have, and at most.
+    fn made_on(&self) -> MadeOn;
+
+    /// Captions met so far that were longer than the model reads.
+    fn truncated(&self) -> Vec<&str> {
+        Vec::new()
+    }
 }

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::ManifestError;
 use crate::dataset::{Example, Split};
 use crate::io::source::Member;
-use crate::run::ledger::Entry;
-use crate::run::png::DigitalSource;
+use crate::generate::Start;
+use crate::image_file::DigitalSource;
+use crate::run::decide::Decided;
 
 /// Where an image comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -99,6 +100,8 @@ pub struct Row {
     pub sha256: Option<String>,
     /// What a generated image calls itself; see [`DigitalSource::uri`].
     pub digital_source_type: Option<String>,
+    /// How a generated image is made: the whole recipe, as JSON.
+    pub recipe: Option<String>,
 }
 
 /// The type of a column.
@@ -132,7 +135,7 @@ const fn column(name: &'static str, kind: Kind, required: bool) -> Column {
 }
 
 /// The columns, in order; the same in all encodings.
-pub const COLUMNS: [Column; 30] = [
+pub const COLUMNS: [Column; 31] = [
     column("id", Kind::Text, true),
     column("path", Kind::Text, true),
     column("root", Kind::Text, true),
@@ -163,6 +166,7 @@ pub const COLUMNS: [Column; 30] = [
     column("height", Kind::Whole, false),
     column("sha256", Kind::Text, false),
     column("digital_source_type", Kind::Text, false),
+    column("recipe", Kind::Text, false),
 ];
 
 /// One value of a row.
@@ -207,6 +211,7 @@ impl Row {
             height: None,
             sha256: None,
             digital_source_type: None,
+            recipe: None,
         }
     }
 
@@ -228,33 +233,46 @@ impl Row {
         }
     }
 
-    /// The row of a generated image, for training; none if the attempt left no file.
+    /// The row of a generated image, for training; `file` is its path in the run folder.
     ///
-    /// The names and fingerprints of the models are the caller's to add.
-    pub fn synthetic(entry: &Entry, digital_source: DigitalSource) -> Option<Self> {
-        let path = entry.file.clone()?;
-        let row = Self::new(entry.id.clone(), path, ".".to_owned(), Source::Synthetic);
-        Some(Self {
-            label: entry.class_index,
-            caption: Some(entry.caption.clone()),
-            caption_kind: Some(entry.arm.clone()),
-            class: entry.class.clone(),
-            mode: Some(entry.mode),
-            alignment: entry.alignment,
-            threshold: entry.threshold,
-            class_similarity: entry.class_similarity,
-            nearest_train_similarity: entry.nearest_train_similarity,
-            seed: Some(entry.seed),
-            steps: Some(entry.steps),
-            guidance: Some(entry.guidance),
-            scheduler: Some(entry.scheduler.clone()),
-            negative_prompt: Some(entry.negative_prompt.clone()),
-            width: Some(entry.width),
-            height: Some(entry.height),
-            sha256: entry.sha256.clone(),
+    /// The fingerprint of CLIP is the caller's to add.
+    pub fn synthetic(decided: &Decided<'_>, file: String, digital_source: DigitalSource) -> Self {
+        let measured = decided.measured;
+        let (recipe, measures) = (&measured.recipe, &measured.measures);
+        let (init_image, strength) = match &recipe.start {
+            Start::Noise => (None, None),
+            Start::Image { source, strength }
+            | Start::Masked {
+                source, strength, ..
+            } => (Some(source.id.clone()), Some(*strength)),
+        };
+        let id = measured.id.to_string();
+        Self {
+            label: measured.mode.class,
+            caption: Some(recipe.caption.clone()),
+            caption_kind: Some(measured.arm.name().to_owned()),
+            class: measured.class.clone(),
+            mode: Some(measured.mode.mode),
+            alignment: measures.alignment,
+            threshold: decided.threshold,
+            class_similarity: measures.class_similarity,
+            nearest_train_similarity: measures.nearest_train_similarity,
+            seed: Some(recipe.seed),
+            steps: Some(recipe.steps),
+            guidance: Some(recipe.guidance),
+            scheduler: Some(recipe.scheduler.name.clone()),
+            negative_prompt: Some(recipe.negative_prompt.clone()),
+            strength,
+            init_image,
+            model: Some(recipe.model.name.clone()),
+            model_fingerprint: Some(recipe.model.fingerprint.clone()),
+            width: Some(recipe.output.width),
+            height: Some(recipe.output.height),
+            sha256: Some(measured.sha256.clone()),
             digital_source_type: Some(digital_source.uri()),
-            ..row
-        })
+            recipe: serde_json::to_string(recipe).ok(),
+            ..Self::new(id, file, ".".to_owned(), Source::Synthetic)
+        }
     }
 
     /// The values, in the order of [`COLUMNS`]. Every encoding is written from these.
@@ -291,6 +309,7 @@ impl Row {
             height,
             sha256,
             digital_source_type,
+            recipe,
         } = self;
         let optional =
             |text| Cell::Text(Option::as_deref(text).filter(|text: &&str| !text.is_empty()));
@@ -326,6 +345,7 @@ impl Row {
             small(height),
             optional(sha256),
             optional(digital_source_type),
+            optional(recipe),
         ]
     }
 
@@ -397,46 +417,25 @@ fn is_sha256(text: &str) -> bool {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::run::ledger::Decision;
-
-    fn entry(seed: u64) -> Entry {
-        Entry {
-            attempt: seed,
-            id: format!("{seed:016x}"),
-            class: "cat".to_owned(),
-            class_index: 1,
-            mode: 0,
-            arm: "hard".to_owned(),
-            caption: "a \"cat\", at\r\nnight \u{1f408}".to_owned(),
-            index: 0,
-            seed,
-            status: "done".to_owned(),
-            alignment: Some(0.1 + 0.2),
-            threshold: Some(-1e-7),
-            class_similarity: Some(1.0 / 3.0),
-            class_margin: None,
-            nearest_train_similarity: Some(0.75),
-            decision: Decision::Passed,
-            reason: None,
-            duplicate_of: None,
-            file: Some(format!("images/cat/0/{seed:016x}.png")),
-            sha256: Some(crate::io::sha256_hex(b"image")),
-            steps: 20,
-            guidance: 7.0,
-            scheduler: "ddim".to_owned(),
-            negative_prompt: String::new(),
-            width: 512,
-            height: 384,
-        }
-    }
+    use crate::run::decide::Status;
+    use crate::run::ledger::tests::entry;
 
     pub(in crate::manifest) fn synthetic(seed: u64) -> Row {
-        let row = Row::synthetic(&entry(seed), DigitalSource::TrainedAlgorithmicMedia);
-        Row {
-            // Empty texts are absent once they are written.
-            negative_prompt: None,
-            ..row.unwrap()
-        }
+        let mut measured = entry(seed);
+        measured.class = "cat".to_owned();
+        measured.measures.alignment = Some(0.1 + 0.2);
+        measured.recipe = measured
+            .recipe
+            .draw("a \"cat\", at\r\nnight \u{1f408}", seed);
+        measured.id = measured.recipe.id();
+        let decided = Decided {
+            measured: &measured,
+            status: Status::Kept,
+            reason: None,
+            threshold: Some(-1e-7),
+        };
+        let file = format!("images/cat/0/{}", measured.file_name().display());
+        Row::synthetic(&decided, file, DigitalSource::TrainedAlgorithmicMedia)
     }
 
     pub(in crate::manifest) fn original() -> Row {
@@ -478,7 +477,10 @@ pub(super) mod tests {
         let error = refused(|row| row.class_similarity = Some(f64::NAN));
         assert_eq!(
             error.to_string(),
-            "row 7 (\"0000000000000001\"): class_similarity is NaN, expected a finite number"
+            format!(
+                "row 7 ({:?}): class_similarity is NaN, expected a finite number",
+                synthetic(1).id
+            )
         );
         let error = refused(|row| row.weight = f64::INFINITY);
         assert!(
@@ -516,18 +518,6 @@ pub(super) mod tests {
                 "{expected}: {error:?}"
             );
         }
-    }
-
-    #[test]
-    fn an_attempt_without_a_file_is_no_row() {
-        let entry = Entry {
-            file: None,
-            ..entry(1)
-        };
-        assert_eq!(
-            Row::synthetic(&entry, DigitalSource::AlgorithmicMedia),
-            None
-        );
     }
 
     #[test]

@@ -8,7 +8,8 @@ use crate::dataset::Members;
 use crate::io::source::ImageSource;
 use crate::io::{self, IoError};
 use crate::run::folder::Layout;
-use crate::run::ledger;
+use crate::run::gallery;
+use crate::run::state::State;
 
 /// Something that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +35,8 @@ pub struct Report {
 
 /// Checks a run folder, which may hold no ledger or no manifest yet.
 ///
-/// - Every image of the ledger is there with its hash, and no other image lies in `images/`.
+/// - Every image of the ledger is there with its hash; the decided ones are where they are shown, and
+///   nothing else is there.
 /// - Every row of `train.jsonl` is sound, its file (or its part of a larger file) is there with its
 ///   hash, and `train.csv` and
 ///   `train.parquet` hold the same bytes as the rows give again.
@@ -44,33 +46,11 @@ pub struct Report {
 /// [`ManifestError::Io`] if the folder itself cannot be read; what is wrong in it is in the report.
 pub fn run(layout: &Layout) -> Result<Report, ManifestError> {
     let mut report = Report::default();
-    let mut known = BTreeSet::new();
     if layout.ledger().exists() {
-        match ledger::read(&layout.ledger()) {
-            Ok((entries, torn)) => {
-                report.entries = entries.len();
-                if let Some(torn) = torn {
-                    report.add("ledger.jsonl", &torn.to_string());
-                }
-                for entry in entries {
-                    let Some(file) = entry.file else { continue };
-                    let path = layout.root().join(&file);
-                    report.hash(&file, io::read(&path), entry.sha256.as_deref());
-                    known.insert(path);
-                }
-            }
-            Err(error) => report.add("ledger.jsonl", &error.to_string()),
-        }
-    }
-    for name in ["images", "controls", "rejected"] {
-        for path in files(&layout.root().join(name))? {
-            if !known.contains(&path) {
-                let what = layout.relative(&path).unwrap_or_default();
-                report.add(
-                    &what,
-                    "not in the ledger: run the same command again, or delete it",
-                );
-            }
+        match State::read(layout) {
+            Ok(Some(state)) => check_attempts(&mut report, layout, &state)?,
+            Ok(None) => report.add("plan.json", "is not there: run the same command again"),
+            Err(error) => report.add("ledger.jsonl", &chain(&error)),
         }
     }
     let folder = layout.manifest_dir();
@@ -81,6 +61,46 @@ pub fn run(layout: &Layout) -> Result<Report, ManifestError> {
         }
     }
     Ok(report)
+}
+
+/// Every measured image with its hash, and the folders of the decided ones.
+fn check_attempts(
+    report: &mut Report,
+    layout: &Layout,
+    state: &State,
+) -> Result<(), ManifestError> {
+    report.entries = state.known.len();
+    if let Some(torn) = &state.torn {
+        report.add("ledger.jsonl", &torn.to_string());
+    }
+    for measured in state.known.values() {
+        let path = layout.attempt(measured);
+        let file = layout.relative(&path).unwrap_or_default();
+        report.hash(&file, io::read(&path), Some(&measured.sha256));
+    }
+    let goals = state.goals(&state.policy);
+    let decisions = state.decide(&goals);
+    let mut shown = BTreeSet::new();
+    for (decided, path) in gallery::shown(layout, &decisions, state.policy.keep_rejected) {
+        let file = layout.relative(&path).unwrap_or_default();
+        // A link to what was hashed above has its bytes.
+        if !gallery::is_link(&layout.attempt(decided.measured), &path) {
+            report.hash(&file, io::read(&path), Some(&decided.measured.sha256));
+        }
+        shown.insert(path);
+    }
+    for name in gallery::FOLDERS {
+        for path in files(&layout.root().join(name))? {
+            if !shown.contains(&path) {
+                let what = layout.relative(&path).unwrap_or_default();
+                report.add(
+                    &what,
+                    "is no image of this run: run the same command again, or delete it",
+                );
+            }
+        }
+    }
+    Ok(())
 }
 
 fn check_manifest(report: &mut Report, layout: &Layout, folder: &Path, rows: &[Row]) {

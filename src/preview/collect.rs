@@ -1,4 +1,4 @@
-//! From a run folder to its sheets: reads `report.json`, `pool.json` and `ledger.jsonl`, and the images
+//! From a run folder to its sheets: reads `report.json`, `pool.json`, plan and ledger, and the images
 //! they name.
 
 use std::collections::BTreeMap;
@@ -16,10 +16,13 @@ use crate::direction::legible;
 use crate::io;
 use crate::io::image::Exif;
 use crate::io::source::{ImageSource, Member};
-use crate::run::engine::{KEPT, REJECTED};
+use crate::filter::Reason;
+use crate::generate::Arm;
+use crate::run::decide::{Decided, Decisions, Outcome, Status};
 use crate::run::folder::Layout;
-use crate::run::ledger::{self, Entry};
+use crate::run::gallery;
 use crate::run::pool::{Pick, Picked, Record};
+use crate::run::state::{State, read_pool};
 
 /// How many pictures a section shows at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,17 +102,23 @@ pub fn run(
     let text = io::read_to_string(&path)?;
     let report: Report =
         serde_json::from_str(&text).map_err(|source| PreviewError::Report { path, source })?;
-    let entries = if layout.ledger().exists() {
-        ledger::read(&layout.ledger())?.0
-    } else {
-        vec![]
+    let state = State::read(layout)?;
+    let goals = state.as_ref().map(|state| state.goals(&state.policy));
+    let decisions = match (&state, &goals) {
+        (Some(state), Some(goals)) => state.decide(goals),
+        _ => Decisions::default(),
     };
-    let pool = pool(layout)?;
+    let pool = read_pool(layout)?;
     let mut paths = Vec::new();
     let mut listed = Vec::new();
     for mode in &report.classes {
-        let picked = pool.as_ref().and_then(|p| p.of(&mode.class, mode.number));
-        let sheet = sheet(layout, &report, mode, picked, &entries, amounts);
+        let picked = pool.as_ref().and_then(|pool| of_mode(pool, mode));
+        let mut hard = decisions.of(Arm::Hard);
+        let outcome = hard.find(|outcome| {
+            let plan = &outcome.plan;
+            plan.class == mode.class && plan.mode.mode == mode.number
+        });
+        let sheet = sheet(layout, &report, mode, picked, outcome, amounts);
         let path = layout.preview(&mode.class, mode.number);
         write(&sheet, options, &path)?;
         let name = path
@@ -126,17 +135,10 @@ pub fn run(
     Ok(paths)
 }
 
-/// What a run took from the pool; none if it has none.
-fn pool(layout: &Layout) -> Result<Option<Record>, PreviewError> {
-    let path = layout.pool();
-    if !path.exists() {
-        return Ok(None);
-    }
-    let text = io::read_to_string(&path)?;
-    let record = serde_json::from_str(&text);
-    record
-        .map(Some)
-        .map_err(|source| PreviewError::Pool { path, source })
+/// What the pool gave for a mode of the report.
+fn of_mode<'a>(pool: &'a Record, mode: &Mode) -> Option<&'a Picked> {
+    let mut modes = pool.modes.iter();
+    modes.find(|picked| picked.class == mode.class && picked.mode == mode.number)
 }
 
 fn sheet(
@@ -144,20 +146,14 @@ fn sheet(
     report: &Report,
     mode: &Mode,
     picked: Option<&Picked>,
-    entries: &[Entry],
+    outcome: Option<&Outcome<'_>>,
     amounts: Amounts,
 ) -> Sheet {
-    let own = |entry: &&Entry| {
-        entry.class == mode.class && entry.mode == mode.number && entry.arm == "hard"
+    let of = |status: Status| -> Vec<&Decided<'_>> {
+        let decided = outcome.iter().flat_map(|outcome| &outcome.decided);
+        decided.filter(|d| d.status == status).collect()
     };
-    let of = |status: &str| -> Vec<&Entry> {
-        entries
-            .iter()
-            .filter(own)
-            .filter(|e| e.status == status)
-            .collect()
-    };
-    let (kept, rejected) = (of(KEPT), of(REJECTED));
+    let (kept, rejected) = (of(Status::Kept), of(Status::Rejected));
     let finding = if mode.finding {
         ""
     } else {
@@ -205,15 +201,10 @@ fn sheet(
                 .map(|e| generated(layout, e, Mark::Kept))
                 .collect(),
         });
-        let stored: Vec<&Entry> = rejected
-            .iter()
-            .filter(|e| e.file.is_some())
-            .copied()
-            .collect();
         sections.push(Section {
             title: "Generated and rejected".to_owned(),
             note: reasons(&rejected),
-            cells: spread(&stored, amounts.rejected)
+            cells: spread(&rejected, amounts.rejected)
                 .map(|e| generated(layout, e, Mark::Rejected))
                 .collect(),
         });
@@ -250,17 +241,18 @@ fn from_pool(layout: &Layout, report: &Report, picked: &Picked, most: usize) -> 
 }
 
 /// At most `n` of a list, evenly spread over it, so that every caption has its turn.
-fn spread<'a>(entries: &'a [&'a Entry], n: usize) -> impl Iterator<Item = &'a Entry> {
+fn spread<'a, 'd>(
+    entries: &'a [&'a Decided<'d>],
+    n: usize,
+) -> impl Iterator<Item = &'a Decided<'d>> {
     let shown = n.min(entries.len());
     (0..shown).map(move |i| entries[i * entries.len() / shown.max(1)])
 }
 
-fn reasons(rejected: &[&Entry]) -> String {
+fn reasons(rejected: &[&Decided<'_>]) -> String {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for entry in rejected {
-        *counts
-            .entry(entry.reason.as_deref().unwrap_or("no reason"))
-            .or_default() += 1;
+    for reason in rejected.iter().filter_map(|decided| decided.reason.as_ref()) {
+        *counts.entry(reason.name()).or_default() += 1;
     }
     let parts: Vec<String> = counts
         .iter()
@@ -313,21 +305,26 @@ fn real(layout: &Layout, report: &Report, ranked: &Ranked) -> Cell {
     picture(&image, exif, lines, Mark::Plain)
 }
 
-fn generated(layout: &Layout, entry: &Entry, mark: Mark) -> Cell {
-    let mut lines = vec![entry.caption.clone()];
-    if let Some(alignment) = entry.alignment {
+fn generated(layout: &Layout, decided: &Decided<'_>, mark: Mark) -> Cell {
+    let measured = decided.measured;
+    let mut lines = vec![measured.recipe.caption.clone()];
+    if let Some(alignment) = measured.measures.alignment {
         lines.push(format!("alignment {}", legible(alignment)));
     }
-    if let Some(reason) = &entry.reason {
-        lines.push(match (reason.as_str(), entry.class_margin) {
-            ("class", Some(margin)) => format!("reason: class, by {margin:.3}"),
+    if let Some(reason) = &decided.reason {
+        lines.push(match reason {
+            Reason::Class { margin, .. } => format!("reason: class, by {margin:.3}"),
             _ => format!("reason: {reason}"),
         });
-        lines.extend(entry.duplicate_of.as_ref().map(|id| format!("of {id}")));
+        lines.extend(reason.duplicate_of().map(|id| format!("of {id}")));
     }
-    let path = layout
-        .root()
-        .join(entry.file.as_deref().unwrap_or_default());
+    let shown = gallery::path(layout, decided);
+    // A rejected one may be shown nowhere but here.
+    let path = if shown.is_file() {
+        shown
+    } else {
+        layout.attempt(measured)
+    };
     picture(&ImageSource::new(path, None), Exif::Ignore, lines, mark)
 }
 

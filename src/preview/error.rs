@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use crate::io::IoError;
-use crate::run::ledger::LedgerError;
+use crate::run::state::StateError;
 
 /// Why a sheet could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -24,19 +24,9 @@ pub enum PreviewError {
         source: serde_json::Error,
     },
 
-    /// `pool.json` is not one.
-    #[error("{} is not the record of a pool of this version: run the same command again", path.display())]
-    Pool {
-        /// The file.
-        path: PathBuf,
-        /// What the JSON reader said.
-        #[source]
-        source: serde_json::Error,
-    },
-
-    /// The ledger is damaged.
+    /// What the run holds of its attempts is damaged.
     #[error(transparent)]
-    Ledger(#[from] LedgerError),
+    State(#[from] StateError),
 
     /// The sheet could not be encoded.
     #[error("could not encode {} as a PNG of {width}×{height}", path.display())]

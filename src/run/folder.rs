@@ -1,8 +1,13 @@
 //! The run folder: who it belongs to, with which settings, and where everything in it lies.
 //!
-//! `run.json` makes a folder ours and holds the settings as resolved. A folder that holds anything
-//! else and no `run.json` is foreign and never touched. The same settings continue a run; others
-//! are refused with what differs, because every file in the folder follows from the settings.
+//! `run.json` makes a folder ours. It holds three things: the *identity*, which is everything that results
+//! follow from, by content (hashes of data and models, settings that change an embedding, a direction, a
+//! caption, a pixel); the *policy* (how many images, which are kept); and the *settings* as given, with
+//! paths, for people and for commands that read the inputs again.
+//!
+//! A folder that holds anything else and no `run.json` is foreign and never touched. The same identity
+//! continues a run, whatever its policy and wherever its inputs lie now; another is refused with what
+//! differs.
 
 mod layout;
 
@@ -15,20 +20,23 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::lock::{self, FolderLock, LockError};
+use super::policy::Policy;
 use super::settings_diff::{self, Change};
-use crate::io::IoError;
+use crate::io::{Classified, ErrorKind, IoError};
 
 pub use layout::{Layout, slug};
 
 /// Version of `run.json`.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// Names of what a run writes, which a new run with other settings moves out of the way. The
 /// embeddings stay: they are keyed by their content.
 const RESULTS: &[&str] = &[
+    "attempts",
     "captions.parquet",
     "controls",
     "data",
+    "decisions.jsonl",
     "directions.json",
     "directions.safetensors",
     "evaluate.json",
@@ -36,8 +44,10 @@ const RESULTS: &[&str] = &[
     "ledger.jsonl",
     "ledger.parquet",
     "manifest",
+    "plan.json",
     "pool.json",
     "previews",
+    "references.safetensors",
     "rejected",
     "report",
     "report.json",
@@ -49,6 +59,7 @@ const RESULTS: &[&str] = &[
 
 /// Folders in which a killed command can leave temporary files.
 const FOLDERS: &[&str] = &[
+    "attempts",
     "controls",
     "embeddings",
     "images",
@@ -119,25 +130,36 @@ pub enum FolderError {
         version: String,
     },
 
-    /// The folder holds a run with other settings.
+    /// An earlier version made the folder.
     #[error(
-        "{} holds a run with other settings: choose another folder, or start anew with \
-         --force-new{}", .path.display(), list(.changes)
+        "{} was made by hardlight {version} in an earlier format: use that version, or start anew with \
+         --force-new (embeddings stay)", .path.display()
     )]
-    Settings {
+    Older {
+        /// The `run.json`.
+        path: PathBuf,
+        /// The version of hardlight it names.
+        version: String,
+    },
+
+    /// The folder holds another run.
+    #[error(
+        "{} holds another run: choose another folder, or start anew with --force-new (embeddings \
+         stay); what differs:{}", .path.display(), list(.changes)
+    )]
+    OtherRun {
         /// The folder.
         path: PathBuf,
-        /// What differs, from the folder's to the present settings, sorted by key.
+        /// What differs, from the folder's to the present identity, sorted by key.
         changes: Vec<Change>,
     },
 }
 
-impl FolderError {
-    /// Whether the disk refused a write.
-    pub fn is_disk(&self) -> bool {
+impl Classified for FolderError {
+    fn kind(&self) -> ErrorKind {
         match self {
-            Self::Io(error) | Self::Lock(LockError::Io(error)) => error.is_disk(),
-            _ => false,
+            Self::Io(error) | Self::Lock(LockError::Io(error)) => error.kind(),
+            _ => ErrorKind::Input,
         }
     }
 }
@@ -170,6 +192,11 @@ struct Record {
     schema: u64,
     hardlight: String,
     run_id: String,
+    /// What results follow from.
+    identity: Value,
+    /// How many images are wanted, and which are kept.
+    policy: Value,
+    /// As given.
     settings: Value,
     /// Facts that results do not follow from.
     #[serde(default)]
@@ -190,30 +217,38 @@ pub struct RunFolder {
     path: PathBuf,
     record: Record,
     lock: FolderLock,
-    resumed: bool,
+    /// None for a new run.
+    changed: Option<Changed>,
     cleaned: usize,
+}
+
+impl Record {
+    /// Whether another says the same, but for the version that wrote it.
+    fn is_as(&self, other: &Self) -> bool {
+        (&self.identity, &self.policy, &self.settings)
+            == (&other.identity, &other.policy, &other.settings)
+    }
 }
 
 impl RunFolder {
     /// Opens a run folder for work, or makes one, and locks it.
     ///
-    /// `settings` is all that results follow from: the settings as resolved and the fingerprints of
-    /// the models. With `force_new`, the results of an earlier run in the folder, whatever its
-    /// settings, are moved to `former/N` before; nothing is ever deleted but the temporary files of
-    /// killed commands.
+    /// With `force_new`, the results of an earlier run in the folder, whatever it was, are moved to
+    /// `former/N` before; nothing is ever deleted but the temporary files of killed commands.
     ///
     /// # Errors
     ///
     /// - [`FolderError::NotAFolder`], [`FolderError::Foreign`]: nothing was touched.
     /// - [`FolderError::Lock`] if another command works there.
-    /// - [`FolderError::Settings`], [`FolderError::Damaged`], [`FolderError::Newer`].
+    /// - [`FolderError::OtherRun`], [`FolderError::Damaged`], [`FolderError::Newer`],
+    ///   [`FolderError::Older`].
     /// - [`FolderError::Io`].
     pub fn open_or_create(
         path: &Path,
-        settings: &Value,
+        told: &Told,
         force_new: bool,
     ) -> Result<Self, FolderError> {
-        RunFolder::claim(path, force_new)?.open(settings)
+        RunFolder::claim(path, force_new)?.open(told)
     }
 
     /// Locks a folder for a run without saying yet which: the embedded world is drawn into it before
@@ -221,7 +256,7 @@ impl RunFolder {
     ///
     /// # Errors
     ///
-    /// As [`RunFolder::open_or_create`], but for those about settings.
+    /// As [`RunFolder::open_or_create`], but for those about what the run is.
     pub fn claim(path: &Path, force_new: bool) -> Result<Claim, FolderError> {
         inspect(path)?;
         crate::io::create_dir_all(path)?;
@@ -255,14 +290,7 @@ impl RunFolder {
     }
 
     fn write_record(&self) -> Result<(), FolderError> {
-        let path = self.path.join("run.json");
-        let damaged = |source| FolderError::Damaged {
-            path: path.clone(),
-            source,
-        };
-        let mut text = serde_json::to_vec_pretty(&self.record).map_err(damaged)?;
-        text.push(b'\n');
-        Ok(crate::io::write_atomic(&path, &text)?)
+        write_record(&self.path.join("run.json"), &self.record)
     }
 
     /// The folder.
@@ -270,14 +298,35 @@ impl RunFolder {
         &self.path
     }
 
-    /// A short name of the run, which follows from its settings alone: 16 hexadecimal digits.
+    /// A short name of the run, which follows from its identity alone: 16 hexadecimal digits.
     pub fn run_id(&self) -> &str {
         &self.record.run_id
     }
 
     /// Whether the folder held this run before.
     pub fn is_resumed(&self) -> bool {
-        self.resumed
+        self.changed.is_some()
+    }
+
+    /// What is told otherwise than before; none for a new run.
+    pub fn changed(&self) -> Option<&Changed> {
+        self.changed.as_ref()
+    }
+
+    /// Notes another policy, for a decision that is taken without the rest of the run.
+    ///
+    /// # Errors
+    ///
+    /// [`FolderError::Io`].
+    pub fn set_policy(layout: &Layout, policy: &Policy) -> Result<(), FolderError> {
+        let path = layout.run_json();
+        let damaged = |source| FolderError::Damaged {
+            path: path.clone(),
+            source,
+        };
+        let mut record = read_record(&path)?;
+        record.policy = serde_json::to_value(policy).map_err(damaged)?;
+        write_record(&path, &record)
     }
 
     /// How many temporary files of killed commands were removed on opening.
@@ -296,7 +345,18 @@ impl RunFolder {
     }
 }
 
-/// A folder locked for a run whose settings are not known yet.
+/// What a run is told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Told {
+    /// What results follow from, by content.
+    pub identity: Value,
+    /// How many images are wanted, and which are kept.
+    pub policy: Policy,
+    /// Settings as given.
+    pub settings: Value,
+}
+
+/// A folder locked for a run that is not known yet.
 #[derive(Debug)]
 pub struct Claim {
     path: PathBuf,
@@ -311,53 +371,73 @@ impl Claim {
         &self.path
     }
 
-    /// Goes on with the run that the folder holds, or begins one.
+    /// Goes on with the run that the folder holds, or begins one. What is told besides the identity is
+    /// noted in place of what was told before.
     ///
     /// # Errors
     ///
-    /// - [`FolderError::Settings`], [`FolderError::Damaged`], [`FolderError::Newer`].
+    /// - [`FolderError::OtherRun`], [`FolderError::Damaged`], [`FolderError::Newer`],
+    ///   [`FolderError::Older`].
     /// - [`FolderError::Io`].
-    pub fn open(self, settings: &Value) -> Result<RunFolder, FolderError> {
+    pub fn open(self, told: &Told) -> Result<RunFolder, FolderError> {
         let Self {
             path,
             lock,
             resume,
             cleaned,
         } = self;
-        if resume {
-            let record = read_record(&path.join("run.json"))?;
-            // The settings go through text too, for numbers that text changes in the last digit.
-            let now =
-                serde_json::from_str(&settings.to_string()).unwrap_or_else(|_| settings.clone());
-            let changes = settings_diff::diff(&record.settings, &now);
+        let file = path.join("run.json");
+        let damaged = |source| FolderError::Damaged {
+            path: file.clone(),
+            source,
+        };
+        let policy = serde_json::to_value(told.policy).map_err(damaged)?;
+        let (mut record, facts) = if resume {
+            let record = read_record(&file)?;
+            // The identity goes through text too, for numbers that text changes in the last digit.
+            let text = told.identity.to_string();
+            let now = serde_json::from_str(&text).unwrap_or_else(|_| told.identity.clone());
+            let changes = settings_diff::diff(&record.identity, &now);
             if !changes.is_empty() {
-                return Err(FolderError::Settings { path, changes });
+                return Err(FolderError::OtherRun { path, changes });
             }
-            return Ok(RunFolder {
-                path,
-                record,
-                lock,
-                resumed: true,
-                cleaned,
-            });
-        }
-        let record = Record {
+            let facts = record.facts.clone();
+            (Some(record), facts)
+        } else {
+            (None, Map::new())
+        };
+        let now = Record {
             schema: u64::from(SCHEMA),
             hardlight: env!("CARGO_PKG_VERSION").to_owned(),
-            run_id: run_id(settings),
-            settings: settings.clone(),
-            facts: Map::new(),
+            run_id: run_id(&told.identity),
+            identity: told.identity.clone(),
+            policy,
+            settings: told.settings.clone(),
+            facts,
         };
+        let changed = record.as_ref().map(|record| Changed {
+            policy: settings_diff::diff(&record.policy, &now.policy),
+        });
+        let same = record.take().is_some_and(|record| record.is_as(&now));
         let folder = RunFolder {
             path,
-            record,
+            record: now,
             lock,
-            resumed: false,
+            changed,
             cleaned,
         };
-        folder.write_record()?;
+        if !same {
+            folder.write_record()?;
+        }
         Ok(folder)
     }
+}
+
+/// What is told now and was not when the run was worked on before.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Changed {
+    /// What differs in the policy, sorted by key.
+    pub policy: Vec<Change>,
 }
 
 /// Whether a folder holds a run already; an error if it holds something else.
@@ -464,14 +544,35 @@ fn set_aside(root: &Path) -> Result<(), IoError> {
     Ok(())
 }
 
-/// The settings that a folder's run was made with, as its `run.json` has them: for commands that only
-/// read.
+/// The settings that a folder's run was last given, as its `run.json` has them: for commands that read
+/// its inputs again.
 ///
 /// # Errors
 ///
 /// [`FolderError::Io`], [`FolderError::Damaged`], [`FolderError::Newer`].
 pub fn read_settings(layout: &Layout) -> Result<Value, FolderError> {
     read_record(&layout.run_json()).map(|record| record.settings)
+}
+
+/// The policy of a folder's run.
+///
+/// # Errors
+///
+/// [`FolderError::Io`], [`FolderError::Damaged`], [`FolderError::Newer`], [`FolderError::Older`].
+pub fn read_policy(layout: &Layout) -> Result<Policy, FolderError> {
+    let path = layout.run_json();
+    let record = read_record(&path)?;
+    serde_json::from_value(record.policy).map_err(|source| FolderError::Damaged { path, source })
+}
+
+fn write_record(path: &Path, record: &Record) -> Result<(), FolderError> {
+    let damaged = |source| FolderError::Damaged {
+        path: path.to_owned(),
+        source,
+    };
+    let mut text = serde_json::to_vec_pretty(record).map_err(damaged)?;
+    text.push(b'\n');
+    Ok(crate::io::write_atomic(path, &text)?)
 }
 
 fn read_record(path: &Path) -> Result<Record, FolderError> {
@@ -490,13 +591,17 @@ fn read_record(path: &Path) -> Result<Record, FolderError> {
             version,
         });
     }
+    if version.schema < u64::from(SCHEMA) {
+        let (path, version) = (path.to_owned(), version.hardlight);
+        return Err(FolderError::Older { path, version });
+    }
     serde_json::from_slice(&text).map_err(damaged)
 }
 
-/// A hash of the settings that the order of their keys does not change.
-fn run_id(settings: &Value) -> String {
+/// A hash of the identity that the order of their keys does not change.
+fn run_id(identity: &Value) -> String {
     let mut hasher = blake3::Hasher::new();
-    for (key, value) in settings_diff::flatten(settings) {
+    for (key, value) in settings_diff::flatten(identity) {
         // Lengths first, so that no two trees run into the same bytes.
         for part in [key, value.to_string()] {
             hasher.update(&(part.len() as u64).to_le_bytes());

@@ -1,8 +1,11 @@
 //! The run: plan, sample, judge, ledger, quota; resume, locks, the run folder.
 //!
 //! - [`folder`], [`lock`], [`settings_diff`]: a folder that belongs to one run and refuses another.
-//! - [`ledger`]: every attempt, crash-safe; [`png`]: generated images as files.
-//! - [`engine`]: the loop that fills quotas from plans; [`pool`]: real images before any are generated.
+//! - [`plan`]: what attempts follow from; [`policy`]: how many are wanted, and which are kept.
+//! - [`sampling`]: makes and measures attempts until quotas are met; [`ledger`]: what was measured,
+//!   crash-safe.
+//! - [`decide`](mod@decide): which images are kept, as a fold over the ledger; [`gallery`]: their folders.
+//! - [`pool`]: real images before any are generated.
 //! - [`cache`]: embeddings that are not made twice.
 //! - [`settings`]: what a run is told, in one TOML file; [`skipped`]: images that cannot be used.
 //!
@@ -10,15 +13,20 @@
 //! `filter`.
 
 pub mod cache;
-pub mod engine;
+pub mod decide;
 #[cfg(feature = "torch")]
 pub mod features;
 pub mod folder;
+pub mod gallery;
 pub mod ledger;
 pub mod lock;
 pub mod look;
+pub mod plan;
 pub mod png;
+pub mod policy;
 pub mod pool;
+pub mod sampling;
 pub mod settings;
 pub mod settings_diff;
 pub mod skipped;
+pub mod state;

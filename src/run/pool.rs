@@ -18,8 +18,10 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::{Dataset, Example};
-use crate::filter::duplicate::{Duplicates, Found, Kept, Thumbnail};
-use crate::filter::{Judge, Maker, Reason, Scores};
+use crate::direction::ModeId;
+use crate::filter::alignment::alignment;
+use crate::filter::duplicate::{Descriptor, Shelf};
+use crate::filter::{Filter, Measures, Meter, Reason, Subject, first_reason};
 use crate::io::image::Exif;
 use crate::io::source::Member;
 use crate::io::{self, IoError};
@@ -28,7 +30,7 @@ use crate::io::{self, IoError};
 const CHUNK: usize = 32;
 
 /// Version of `pool.json`.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 
 /// The images to pick from.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +43,19 @@ pub struct Pool<'a> {
     pub matrix: ArrayView2<'a, f32>,
     /// How images are turned.
     pub exif: Exif,
+}
+
+/// What is wanted of the pool for a failure mode.
+#[derive(Debug)]
+pub struct Wanted<'a> {
+    /// The failure mode.
+    pub mode: ModeId,
+    /// Who measures its images.
+    pub meter: Meter<'a>,
+    /// The alignment that an image must reach.
+    pub threshold: f64,
+    /// What it must pass.
+    pub filters: Vec<Box<dyn Filter>>,
 }
 
 /// A picked image.
@@ -66,6 +81,8 @@ pub struct Pick {
     pub height: u32,
     /// SHA-256 of its bytes.
     pub sha256: String,
+    /// What generated images are compared with.
+    pub descriptor: Option<Descriptor>,
 }
 
 /// An image that was hard enough, but nearly another.
@@ -84,6 +101,8 @@ pub struct Duplicate {
 pub struct Picked {
     /// Name of the class.
     pub class: String,
+    /// Index of the class.
+    pub class_index: usize,
     /// Failure mode within the class.
     pub mode: u32,
     /// The alignment that was asked for.
@@ -113,14 +132,12 @@ pub struct Record {
 
 impl Record {
     /// What the pool gave for a mode.
-    pub fn of(&self, class: &str, mode: u32) -> Option<&Picked> {
-        let mut modes = self.modes.iter();
-        modes.find(|picked| picked.class == class && picked.mode == mode)
+    pub fn of(&self, mode: ModeId) -> Option<&Picked> {
+        self.modes.iter().find(|picked| picked.mode_id() == mode)
     }
 }
 
-/// Picks up to `quota` images for every judge's mode, in the order of judges; none if `stop` asked to end
-/// in between.
+/// Picks up to `quota` images for every mode, in the order given; none if `stop` asked to end in between.
 ///
 /// An image is picked once. What is picked is added to `kept`, and compared with what is in it.
 ///
@@ -129,104 +146,83 @@ impl Record {
 /// [`IoError`], naming the image that could not be read.
 pub fn pick(
     pool: Pool<'_>,
-    judges: &[Judge],
+    modes: &[Wanted<'_>],
     quota: usize,
-    duplicates: &Duplicates<'_>,
-    kept: &mut Kept,
+    kept: &mut Shelf,
     stop: &dyn Fn() -> bool,
 ) -> Result<Option<Record>, IoError> {
     let mut taken = BTreeSet::new();
-    let mut modes = Vec::new();
-    for judge in judges {
-        let Some(picked) = pick_mode(pool, judge, quota, (duplicates, kept), &mut taken, stop)?
-        else {
+    let mut all = Vec::new();
+    for wanted in modes {
+        let Some(picked) = pick_mode(pool, wanted, quota, kept, &mut taken, stop)? else {
             return Ok(None);
         };
-        modes.push(picked);
+        all.push(picked);
     }
     Ok(Some(Record {
         schema: SCHEMA,
         quota,
-        modes,
+        modes: all,
     }))
 }
 
 fn pick_mode(
     pool: Pool<'_>,
-    judge: &Judge,
+    wanted: &Wanted<'_>,
     quota: usize,
-    (duplicates, kept): (&Duplicates<'_>, &mut Kept),
+    kept: &mut Shelf,
     taken: &mut BTreeSet<usize>,
     stop: &dyn Fn() -> bool,
 ) -> Result<Option<Picked>, IoError> {
-    let direction = &judge.alignment.direction;
     let own = |at: &usize| {
         let example = example(pool, *at);
-        !taken.contains(at) && example.is_some_and(|e| e.label == direction.class)
+        !taken.contains(at) && example.is_some_and(|e| e.label == wanted.mode.class)
     };
     let of_class: Vec<usize> = (0..pool.rows.len()).filter(own).collect();
-    let class = pool.dataset.classes.get(direction.class);
+    let class = pool.dataset.classes.get(wanted.mode.class);
     let mut picked = Picked {
         class: class.cloned().unwrap_or_default(),
-        mode: direction.mode,
-        threshold: judge.alignment.threshold,
+        class_index: wanted.mode.class,
+        mode: wanted.mode.mode,
+        threshold: wanted.threshold,
         of_class: of_class.len(),
         picks: Vec::new(),
         rejected: BTreeMap::new(),
         duplicates: Vec::new(),
         left: 0,
     };
-    let mut hard = picked.rank(pool, judge, &of_class);
+    let mut hard = picked.rank(pool, wanted, &of_class);
     while picked.picks.len() < quota && !hard.is_empty() {
         if stop() {
             return Ok(None);
         }
         let rest = hard.split_off(CHUNK.min(hard.len()));
         let read = read(pool, &hard)?;
-        let likenesses = duplicates.likenesses(pool.matrix.select(Axis(0), &hard).view());
-        for ((&at, image), likeness) in hard.iter().zip(read).zip(likenesses) {
+        let subjects: Vec<Subject<'_>> = read.iter().map(subject).collect();
+        let embeddings = pool.matrix.select(Axis(0), &hard);
+        let measures = wanted.meter.measure(&subjects, embeddings.view())?;
+        for ((&at, image), measures) in hard.iter().zip(&read).zip(measures) {
             if picked.picks.len() == quota {
                 picked.left += 1;
-                continue;
+            } else if let Some(example) = example(pool, at)
+                && picked.take(example, image, &measures, (&wanted.filters, kept))
+            {
+                taken.insert(at);
             }
-            let Some(example) = example(pool, at) else {
-                continue;
-            };
-            let embedding = pool.matrix.row(at);
-            let maker = Maker {
-                finite: true,
-                flagged: false,
-            };
-            let verdict = judge.judge(&image.pixels, maker, embedding);
-            if let Some(reason) = verdict.reason {
-                picked.reject(reason);
-                continue;
-            }
-            let thumbnail = Thumbnail::of(&image.pixels);
-            let found = match duplicates.of_known(&likeness, &thumbnail)? {
-                Some(found) => Some(found),
-                None => duplicates.of_kept(embedding, &thumbnail, kept),
-            };
-            if let Some(Found { against, id }) = found {
-                picked.reject(against.reason());
-                picked.duplicates.push(Duplicate {
-                    id: example.id.clone(),
-                    reason: against.reason().name().to_owned(),
-                    of: id,
-                });
-                continue;
-            }
-            kept.add(example.id.clone(), embedding, thumbnail);
-            taken.insert(at);
-            let nearest = likeness.nearest_train;
-            picked
-                .picks
-                .extend(verdict.scores.map(|s| pick_of(example, s, nearest, &image)));
         }
         hard = rest;
     }
     picked.left += hard.len();
     Ok(Some(picked))
+}
+
+/// A real image: its pixels are numbers, and no safety checker was asked.
+fn subject(image: &Read) -> Subject<'_> {
+    Subject {
+        image: &image.pixels,
+        finite: true,
+        flagged: false,
+    }
 }
 
 fn example(pool: Pool<'_>, at: usize) -> Option<&Example> {
@@ -256,38 +252,76 @@ fn read(pool: Pool<'_>, hard: &[usize]) -> Result<Vec<Read>, IoError> {
         .collect()
 }
 
-fn pick_of(example: &Example, scores: Scores, nearest: Option<f64>, image: &Read) -> Pick {
-    Pick {
+fn pick_of(example: &Example, measures: &Measures, image: &Read) -> Option<Pick> {
+    Some(Pick {
         id: example.id.clone(),
         path: example.path.clone(),
         member: example.member.clone(),
-        alignment: scores.alignment,
-        class_similarity: scores.class_similarity,
-        class_margin: scores.class_margin,
-        nearest_train_similarity: nearest,
+        alignment: measures.alignment?,
+        class_similarity: measures.class_similarity,
+        class_margin: measures.class_margin,
+        nearest_train_similarity: measures.nearest_train_similarity,
         width: image.pixels.width(),
         height: image.pixels.height(),
         sha256: image.sha256.clone(),
-    }
+        descriptor: measures.descriptor.clone(),
+    })
 }
 
 impl Picked {
-    fn reject(&mut self, reason: Reason) {
+    /// The failure mode.
+    pub fn mode_id(&self) -> ModeId {
+        ModeId::new(self.class_index, self.mode)
+    }
+
+    fn reject(&mut self, reason: &Reason) {
         *self.rejected.entry(reason.name().to_owned()).or_default() += 1;
     }
 
+    /// Takes an image if it passes; says whether it did.
+    fn take(
+        &mut self,
+        example: &Example,
+        image: &Read,
+        measures: &Measures,
+        (filters, kept): (&[Box<dyn Filter>], &mut Shelf),
+    ) -> bool {
+        if let Some(reason) = first_reason(filters, measures, kept, false) {
+            self.reject(&reason);
+            if let Some(of) = reason.duplicate_of() {
+                self.duplicates.push(Duplicate {
+                    id: example.id.clone(),
+                    reason: reason.name().to_owned(),
+                    of: of.to_owned(),
+                });
+            }
+            return false;
+        }
+        if let Some(descriptor) = &measures.descriptor {
+            kept.add(&example.id, descriptor);
+        }
+        self.picks.extend(pick_of(example, measures, image));
+        true
+    }
+
     /// The images that are hard enough, hardest first, of equals the first; the others are counted.
-    fn rank(&mut self, pool: Pool<'_>, judge: &Judge, of_class: &[usize]) -> Vec<usize> {
+    fn rank(&mut self, pool: Pool<'_>, wanted: &Wanted<'_>, of_class: &[usize]) -> Vec<usize> {
+        let Wanted {
+            meter, threshold, ..
+        } = wanted;
         let alignments: Vec<Option<f64>> = of_class
             .par_iter()
-            .map(|&at| judge.alignment.score(pool.matrix.row(at)))
+            .map(|&at| alignment(meter.whitening, meter.direction, pool.matrix.row(at)))
             .collect();
         let mut hard = Vec::new();
         for (&at, alignment) in of_class.iter().zip(alignments) {
             match alignment {
-                None => self.reject(Reason::NonFinite),
-                Some(alignment) if judge.alignment.passes(alignment) => hard.push((alignment, at)),
-                Some(_) => self.reject(Reason::Alignment),
+                None => self.reject(&Reason::NonFinite),
+                Some(alignment) if alignment >= *threshold => hard.push((alignment, at)),
+                Some(alignment) => self.reject(&Reason::Alignment {
+                    alignment,
+                    least: *threshold,
+                }),
             }
         }
         hard.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));

@@ -18,6 +18,7 @@ pub mod face;
 #[cfg(feature = "torch")]
 pub mod retrain;
 pub mod splits;
+pub mod stand_in;
 
 mod error;
 

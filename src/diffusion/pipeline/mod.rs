@@ -430,3 +430,16 @@ impl Pipeline {
         ])
     }
 }
+/// interim
+pub struct InterimRecord { pub name: String, pub settings: std::collections::BTreeMap<String, serde_json::Value> }
+/// interim
+pub struct InterimAdapter { pub name: String, pub sha256: String, pub scale: f64 }
+impl Pipeline {
+    pub fn scheduler_record(&self, sampling: &Sampling) -> Result<InterimRecord, PipelineError> { Ok(InterimRecord { name: self.check(sampling)?, settings: Default::default() }) }
+    pub fn kind_name(&self) -> &'static str { "fp32" }
+    pub fn vae_kind_name(&self) -> &'static str { "fp32" }
+    pub fn model_fingerprint(&self) -> &str { &self.fingerprint }
+    pub fn adapters(&self) -> &[InterimAdapter] { &[] }
+    /// `cpu` or `cuda`.
+    pub fn device_name(&self) -> &'static str { if self.device.is_cuda() { "cuda" } else { "cpu" } }
+}

@@ -37,6 +37,16 @@ impl Thumbnail {
         Self(gray)
     }
 
+    /// The numbers, row by row.
+    pub(super) fn values(&self) -> &[f32] {
+        self.0.as_slice()
+    }
+
+    /// From such numbers; none if they are not as many.
+    pub(super) fn from_values(values: &[f32]) -> Option<Self> {
+        Some(Self(Box::new(values.try_into().ok()?)))
+    }
+
     /// The correlation with another, or with its mirror image where that is larger; from −1 to 1.
     pub fn correlation(&self, other: &Self) -> f64 {
         let (mut plain, mut mirrored) = (0.0, 0.0);

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::run::ledger::Measured;
+
 /// The longest class name that is used as it is, in bytes.
 pub(super) const MAX_PLAIN: usize = 80;
 
@@ -34,6 +36,35 @@ impl Layout {
     /// Every attempt; see [`crate::run::ledger`].
     pub fn ledger(&self) -> PathBuf {
         self.root.join("ledger.jsonl")
+    }
+
+    /// What attempts follow from; see [`crate::run::plan`].
+    pub fn plan(&self) -> PathBuf {
+        self.root.join("plan.json")
+    }
+
+    /// The image of an attempt.
+    pub fn attempt(&self, measured: &Measured) -> PathBuf {
+        let folder = &measured.id.as_str()[..2];
+        self.root
+            .join("attempts")
+            .join(folder)
+            .join(measured.file_name())
+    }
+
+    /// What was decided of every attempt; see [`crate::run::decide`].
+    pub fn decisions(&self) -> PathBuf {
+        self.root.join("decisions.jsonl")
+    }
+
+    /// The same with what was measured, as a table.
+    pub fn ledger_table(&self) -> PathBuf {
+        self.root.join("ledger.parquet")
+    }
+
+    /// Embeddings of the classes' reference captions.
+    pub fn references(&self) -> PathBuf {
+        self.root.join("references.safetensors")
     }
 
     /// What was picked from the pool; see [`crate::run::pool`].

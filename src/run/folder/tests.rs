@@ -5,8 +5,27 @@ use serde_json::json;
 use super::layout::{MAX_PLAIN, is_safe};
 use super::*;
 
-fn settings() -> Value {
+/// A run of this identity.
+fn told(identity: Value) -> Told {
+    Told {
+        identity,
+        policy: Policy {
+            quota: 50,
+            budget: 0,
+            controls: 0,
+            keep_rejected: 12,
+            filter: crate::filter::tests::policy(),
+        },
+        settings: json!({"data": {"root": "/photos"}}),
+    }
+}
+
+fn identity() -> Value {
     json!({"seed": 1, "generate": {"guidance": 7.3, "steps": 20}, "clip": "ab12"})
+}
+
+fn settings() -> Told {
+    told(identity())
 }
 
 /// Every path below a folder but the lock, with its content, sorted.
@@ -38,30 +57,57 @@ fn a_new_folder_gets_its_record_and_the_same_settings_resume() {
     let before = tree(&path);
     assert_eq!(before.len(), 1);
     let record: Value = serde_json::from_slice(&before[0].1).unwrap();
-    assert_eq!(record["settings"], settings());
-    assert_eq!(record["schema"], 1);
+    assert_eq!(record["identity"], identity());
+    assert_eq!(record["settings"]["data"]["root"], "/photos");
+    assert_eq!(record["schema"], 2);
 
     // The order of keys does not make another run.
-    let same = json!({"clip": "ab12", "generate": {"steps": 20, "guidance": 7.3}, "seed": 1});
+    let same = told(json!({"clip": "ab12", "generate": {"steps": 20, "guidance": 7.3}, "seed": 1}));
     let run = RunFolder::open_or_create(&path, &same, false).unwrap();
     assert!(run.is_resumed());
     assert_eq!(run.run_id(), id);
-    assert_eq!(tree(&path), before);
+    assert_eq!(run.changed().unwrap().policy, []);
+    let record = read_record(&path.join("run.json")).unwrap();
+    assert_eq!(record.identity, identity());
 }
 
 #[test]
-fn other_settings_are_refused_key_by_key_and_change_nothing() {
+fn another_policy_or_place_is_the_same_run_and_is_noted() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(RunFolder::open_or_create(folder.path(), &settings(), false).unwrap());
+    let mut other = settings();
+    other.policy.quota = 80;
+    other.policy.filter.class_margin = 0.25;
+    other.settings = json!({"data": {"root": "/mnt/photos"}});
+    let run = RunFolder::open_or_create(folder.path(), &other, false).unwrap();
+    let changes: Vec<String> = run
+        .changed()
+        .unwrap()
+        .policy
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(changes, ["filter.class_margin: 0.0 → 0.25", "quota: 50 → 80"]);
+    let layout = run.layout();
+    assert_eq!(read_policy(&layout).unwrap(), other.policy);
+    assert_eq!(read_settings(&layout).unwrap(), other.settings);
+    RunFolder::set_policy(&layout, &settings().policy).unwrap();
+    assert_eq!(read_policy(&layout).unwrap(), settings().policy);
+}
+
+#[test]
+fn another_identity_is_refused_key_by_key_and_change_nothing() {
     let parent = tempfile::tempdir().unwrap();
     drop(RunFolder::open_or_create(parent.path(), &settings(), false).unwrap());
     let before = tree(parent.path());
-    let other = json!({"seed": 2, "generate": {"guidance": 7.3}, "clip": "ab12"});
+    let other = told(json!({"seed": 2, "generate": {"guidance": 7.3}, "clip": "ab12"}));
     let error = RunFolder::open_or_create(parent.path(), &other, false).unwrap_err();
     let message = error.to_string();
     assert!(
         message.ends_with("\n  generate.steps: 20 → (absent)\n  seed: 1 → 2"),
         "{message}"
     );
-    assert!(!error.is_disk());
+    assert_eq!(error.kind(), ErrorKind::Input);
     assert_eq!(tree(parent.path()), before);
 }
 
@@ -97,7 +143,7 @@ fn force_new_moves_results_aside_and_keeps_embeddings() {
     drop(run);
 
     for number in ["1", "2"] {
-        let seed = json!({"seed": number});
+        let seed = told(json!({"seed": number}));
         let run = RunFolder::open_or_create(path, &seed, true).unwrap();
         assert!(!run.is_resumed());
         assert!(!layout.ledger().exists() && !images.exists());
@@ -111,8 +157,8 @@ fn force_new_moves_results_aside_and_keeps_embeddings() {
     assert_eq!(fs::read(first.ledger()).unwrap(), b"old");
     assert!(first.images_dir("cat", 0).join("a.png").exists());
     let record = read_record(&first.run_json()).unwrap();
-    assert_eq!(record.settings, settings());
-    RunFolder::open_or_create(path, &json!({"seed": "2"}), false).unwrap();
+    assert_eq!(record.identity, identity());
+    RunFolder::open_or_create(path, &told(json!({"seed": "2"})), false).unwrap();
 }
 
 #[test]
@@ -147,7 +193,7 @@ fn a_file_is_no_folder_and_no_disk_trouble() {
     fs::write(&path, "mine").unwrap();
     let error = RunFolder::open_or_create(&path, &settings(), false).unwrap_err();
     assert!(matches!(error, FolderError::NotAFolder { .. }), "{error:?}");
-    assert!(!error.is_disk());
+    assert_eq!(error.kind(), ErrorKind::Input);
     assert_eq!(fs::read(&path).unwrap(), b"mine");
 }
 
@@ -199,7 +245,7 @@ fn damaged_and_newer_records_are_told_apart() {
     fs::write(&path, r#"{"schema": 2, "hardlight": "9.1.0", "other": 1}"#).unwrap();
     let error = open();
     assert!(
-        matches!(error, FolderError::Newer { found: 2, .. }),
+        matches!(error, FolderError::Newer { found: 3, .. }),
         "{error:?}"
     );
     assert!(error.to_string().contains("hardlight 9.1.0"));

@@ -2,41 +2,49 @@ use std::fs;
 
 use proptest::prelude::*;
 
+use super::line::{DIGITS, SEAL, checksum};
 use super::*;
+use crate::direction::ModeId;
+use crate::filter::Measures;
+use crate::generate::{Arm, MadeOn, Recipe};
+use crate::io::{Classified as _, ErrorKind};
 
-pub(super) fn entry(attempt: u64) -> Entry {
-    Entry {
-        attempt,
-        id: format!("{attempt:016x}"),
+pub(crate) fn entry(attempt: u64) -> Measured {
+    let recipe = recipe(attempt);
+    Measured {
+        id: recipe.id(),
         class: "cat \"é\"".to_owned(),
-        class_index: 1,
-        mode: 0,
-        arm: "hard".to_owned(),
-        caption: "a cat\nin \u{2028} snow, \"checksum\":\"".to_owned(),
+        mode: ModeId::new(1, 0),
+        arm: Arm::Hard,
         index: attempt / 2,
-        seed: (1 << 48) - 1 - attempt,
-        status: "done".to_owned(),
-        alignment: (!attempt.is_multiple_of(3)).then_some(0.1 + attempt as f64),
-        threshold: Some(-1.5e-300),
-        class_similarity: Some(1.0 / 3.0),
-        class_margin: None,
-        nearest_train_similarity: Some(0.5),
-        decision: Decision::Rejected,
-        reason: Some("alignment".to_owned()),
-        duplicate_of: (attempt == 1).then(|| "train/cat/1.png".to_owned()),
-        file: None,
-        sha256: None,
-        steps: 20,
-        guidance: 7.5,
-        scheduler: "ddim".to_owned(),
-        negative_prompt: String::new(),
-        width: 512,
-        height: 512,
+        recipe,
+        made_on: MadeOn {
+            device: "cpu".to_owned(),
+            batch: 8,
+        },
+        sha256: crate::io::sha256_hex(b"image"),
+        measures: Measures {
+            finite: true,
+            flagged: false,
+            deviation: 31.5,
+            alignment: (!attempt.is_multiple_of(3)).then_some(0.1 + attempt as f64),
+            class_similarity: Some(1.0 / 3.0),
+            class_margin: None,
+            nearest_train_similarity: Some(0.5),
+            twins: Vec::new(),
+            descriptor: None,
+        },
     }
 }
 
+/// A recipe of a seed, with a caption that tries to look like a seal.
+fn recipe(seed: u64) -> Recipe {
+    crate::generate::recipe::tests::recipe(seed)
+        .draw("a cat\nin \u{2028} snow, \"checksum\":\"", (1 << 48) - 1 - seed)
+}
+
 /// A ledger of so many entries, closed again.
-fn written(count: u64) -> (tempfile::TempDir, PathBuf, Vec<Entry>) {
+fn written(count: u64) -> (tempfile::TempDir, PathBuf, Vec<Measured>) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.jsonl");
     let entries: Vec<_> = (0..count).map(entry).collect();
@@ -65,7 +73,7 @@ fn what_is_appended_is_read_and_each_line_is_json() {
     assert_eq!(text.lines().count(), 5);
     for line in text.lines() {
         let value: serde_json::Value = serde_json::from_str(line).unwrap();
-        assert_eq!(value["schema"], 1);
+        assert_eq!(value["schema"], 2);
         assert_eq!(value["checksum"].as_str().unwrap().len(), DIGITS);
     }
 }
@@ -86,7 +94,10 @@ fn the_bytes_do_not_depend_on_how_entries_are_grouped() {
 fn a_ledger_cut_anywhere_keeps_its_whole_lines_and_can_go_on() {
     let (_folder, path, entries) = written(3);
     let whole = fs::read(&path).unwrap();
-    for length in 0..=whole.len() {
+    let ends: Vec<usize> = (0..whole.len()).filter(|&at| whole[at] == b'\n').collect();
+    // Around every end of a line, and here and there between.
+    let near = |length: &usize| ends.iter().any(|end| end.abs_diff(*length) < 22) || length % 97 == 0;
+    for length in (0..=whole.len()).filter(near) {
         fs::write(&path, &whole[..length]).unwrap();
         let lines = whole[..length].iter().filter(|&&b| b == b'\n').count();
         let rest = length
@@ -157,97 +168,78 @@ fn a_missing_middle_line_break_is_an_error() {
 }
 
 #[test]
-fn a_newer_line_is_refused_even_at_the_end() {
+fn a_line_of_another_version_is_refused_even_at_the_end() {
     let (_folder, path, _) = written(2);
     let text = fs::read_to_string(&path).unwrap();
     let lines: Vec<_> = text.lines().collect();
-    let newer = forge(lines[1], "\"schema\":1", "\"schema\":2,\"new\":[]");
-    fs::write(&path, format!("{}\n{newer}\n", lines[0])).unwrap();
-    let error = Ledger::open(&path).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            LedgerError::Newer {
-                line: 2,
-                found: 2,
-                ..
-            }
-        ),
-        "{error:?}"
-    );
+    for other in [1, 3] {
+        let line = forge(lines[1], "\"schema\":2", &format!("\"schema\":{other},\"new\":[]"));
+        fs::write(&path, format!("{}\n{line}\n", lines[0])).unwrap();
+        let error = Ledger::open(&path).unwrap_err();
+        assert!(
+            matches!(error, LedgerError::Schema { line: 2, found, .. } if found == other),
+            "{error:?}"
+        );
+    }
 }
 
 #[test]
-fn a_whole_line_that_is_no_entry_is_refused() {
+fn a_whole_line_that_is_no_attempt_is_refused() {
     let (_folder, path, _) = written(1);
     let text = fs::read_to_string(&path).unwrap();
     let wrong = forge(text.trim_end(), "\"steps\":20", "\"steps\":-1");
     fs::write(&path, wrong + "\n").unwrap();
     let error = Ledger::open(&path).unwrap_err();
-    assert!(
-        matches!(error, LedgerError::Entry { line: 1, .. }),
-        "{error:?}"
-    );
+    assert!(matches!(error, LedgerError::Line { line: 1, .. }), "{error:?}");
+    // Another recipe under the same name.
+    let wrong = forge(text.trim_end(), "\"steps\":20", "\"steps\":21");
+    fs::write(&path, wrong + "\n").unwrap();
+    let error = Ledger::open(&path).unwrap_err();
+    assert!(matches!(error, LedgerError::Recipe { line: 1, .. }), "{error:?}");
 }
 
 #[test]
-fn an_attempt_or_id_that_comes_twice_is_an_error() {
+fn an_attempt_that_comes_twice_is_an_error() {
     let (_folder, path, entries) = written(2);
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, format!("{text}{text}")).unwrap();
     let error = Ledger::open(&path).unwrap_err();
     assert!(
-        matches!(
-            error,
-            LedgerError::Duplicate {
-                line: 3,
-                first: 1,
-                what: "attempt",
-                ..
-            }
-        ),
+        matches!(error, LedgerError::Duplicate { line: 3, first: 1, .. }),
         "{error:?}"
     );
-
     fs::write(&path, &text).unwrap();
     let (mut ledger, _) = Ledger::open(&path).unwrap();
-    let same_id = Entry {
-        attempt: 9,
-        ..entries[1].clone()
-    };
-    for entry in [entries[1].clone(), same_id] {
-        let error = ledger.append(&[super::tests::entry(7), entry]).unwrap_err();
-        assert!(
-            matches!(
-                error,
-                LedgerError::Duplicate {
-                    line: 4,
-                    first: 2,
-                    ..
-                }
-            ),
-            "{error:?}"
-        );
-    }
+    let error = ledger.append(&[entry(7), entries[1].clone()]).unwrap_err();
+    assert!(
+        matches!(error, LedgerError::Duplicate { line: 4, first: 2, .. }),
+        "{error:?}"
+    );
     // A refused append leaves nothing behind, and the ledger stays open.
     assert_eq!(fs::read_to_string(&path).unwrap(), text);
-    ledger.append(&[super::tests::entry(7)]).unwrap();
+    ledger.append(&[entry(7)]).unwrap();
+}
+
+#[test]
+fn a_whole_ledger_is_written_in_the_order_given() {
+    let (_folder, path, entries) = written(3);
+    let turned: Vec<&Measured> = entries.iter().rev().collect();
+    write(&path, &turned).unwrap();
+    let (found, _) = read(&path).unwrap();
+    assert!(found.iter().eq(turned));
 }
 
 #[test]
 fn numbers_that_are_none_are_refused_by_name() {
     let (_folder, path, _) = written(0);
     let (mut ledger, _) = Ledger::open(&path).unwrap();
-    let bad = Entry {
-        class_margin: Some(f64::NEG_INFINITY),
-        ..entry(3)
-    };
+    let mut bad = entry(3);
+    bad.measures.class_margin = Some(f64::NEG_INFINITY);
     let error = ledger.append(&[entry(2), bad]).unwrap_err();
     assert!(
         matches!(
             error,
             LedgerError::NonFinite {
-                attempt: 3,
                 field: "class_margin",
                 ..
             }
@@ -268,7 +260,7 @@ fn a_full_disk_closes_the_ledger() {
         whole: Some(0),
     };
     let error = ledger.append(&[entry(0)]).unwrap_err();
-    assert!(error.is_disk(), "{error:?}");
+    assert_eq!(error.kind(), ErrorKind::Disk, "{error:?}");
     let error = ledger.append(&[entry(1)]).unwrap_err();
     assert!(matches!(error, LedgerError::Closed { .. }), "{error:?}");
 }
@@ -278,7 +270,7 @@ fn a_missing_ledger_is_an_error_to_those_who_only_read() {
     let folder = tempfile::tempdir().unwrap();
     let error = read(&folder.path().join("ledger.jsonl")).unwrap_err();
     assert!(
-        matches!(error, LedgerError::Io(_)) && !error.is_disk(),
+        matches!(error, LedgerError::Io(_)) && error.kind() == ErrorKind::Input,
         "{error:?}"
     );
 }
@@ -295,7 +287,10 @@ proptest! {
         alignment in proptest::option::of(proptest::num::f64::NORMAL),
         seed in any::<u64>(),
     ) {
-        let entry = Entry { class, caption, seed, alignment, ..entry(0) };
+        let mut entry = Measured { class, ..entry(0) };
+        entry.recipe = entry.recipe.draw(&caption, seed);
+        entry.id = entry.recipe.id();
+        entry.measures.alignment = alignment;
         let mut line = Vec::new();
         encode(&entry, &mut line).unwrap();
         prop_assert_eq!(line.iter().filter(|&&b| b == b'\n').count(), 1);

@@ -5,10 +5,10 @@ use ndarray::{Array2, array};
 
 use super::*;
 use crate::dataset::Split;
-use crate::direction::{Direction, Whitening};
-use crate::filter::alignment::AlignmentTest;
-use crate::filter::class::ClassTest;
-use crate::filter::duplicate::{Against, DuplicateOptions, Known};
+use crate::filter::class::ZeroShot;
+use crate::filter::duplicate::{Against, Duplicates, Known};
+use crate::filter::filters;
+use crate::filter::tests::{direction, policy, whitening};
 
 /// A picture with a bright bar at `x`; nothing but gray for none.
 fn bar(folder: &Path, name: &str, x: Option<u32>) {
@@ -70,7 +70,19 @@ impl Set {
         }
     }
 
-    fn pick(&self, judges: &[Judge], quota: usize) -> Vec<Picked> {
+    /// Picks for modes by class and number, among others by the classes' references.
+    fn pick(&self, modes: &[ModeId], references: Option<Array2<f32>>, quota: usize) -> Vec<Picked> {
+        let picked = self.picked(modes, references, quota, &|| false);
+        picked.unwrap().unwrap().modes
+    }
+
+    fn picked(
+        &self,
+        modes: &[ModeId],
+        references: Option<Array2<f32>>,
+        quota: usize,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Option<Record>, IoError> {
         let image = self.dataset.image(&self.dataset.examples[0]);
         let known = Known::new(
             Against::Train,
@@ -78,47 +90,32 @@ impl Set {
             vec![("train/a.png", Some(image))],
             Exif::Ignore,
         );
-        let duplicates = Duplicates::new(DuplicateOptions::default(), vec![known]);
+        let duplicates = Duplicates::new(policy().duplicate.similarity, vec![known]);
+        let zero_shot = references.map(|references| ZeroShot::new(references.view()));
+        let whitening = whitening();
+        let directions: Vec<_> = modes.iter().map(|id| direction(id.class, id.mode)).collect();
+        let wanted: Vec<Wanted<'_>> = modes
+            .iter()
+            .zip(&directions)
+            .map(|(&mode, direction)| Wanted {
+                mode,
+                meter: Meter {
+                    whitening: &whitening,
+                    direction,
+                    zero_shot: zero_shot.as_ref(),
+                    duplicates: &duplicates,
+                },
+                threshold: direction.threshold,
+                filters: filters(&policy(), direction.threshold),
+            })
+            .collect();
         let pool = Pool {
             dataset: &self.dataset,
             rows: &self.rows,
             matrix: self.matrix.view(),
             exif: Exif::Ignore,
         };
-        let mut kept = Kept::default();
-        let picked = pick(pool, judges, quota, &duplicates, &mut kept, &|| false);
-        picked.unwrap().unwrap().modes
-    }
-}
-
-/// Alignment is the first coordinate of the unit vector.
-fn judge(class: usize, mode: u32, references: Option<Array2<f32>>) -> Judge {
-    let spread = array![[1.0_f32, 1.0], [-1.0, -1.0]];
-    let direction = Direction {
-        class,
-        mode,
-        w: array![-1.0, 0.0],
-        b: 0.0,
-        c: 1.0,
-        cv_score: 1.0,
-        p_value: 0.0,
-        q_value: 0.0,
-        threshold: 0.5,
-        right: 9,
-        wrong: 9,
-        too_few: false,
-        bootstrap_cosine: None,
-        out_of_fold: Vec::new(),
-        out_of_fold_distance: Vec::new(),
-    };
-    Judge {
-        alignment: AlignmentTest {
-            whitening: Whitening::fit(spread.view()).unwrap(),
-            threshold: direction.threshold,
-            direction,
-        },
-        class: references.map(|references| ClassTest::new(references.view(), class, 0.0)),
-        min_deviation: 2.0,
+        pick(pool, &wanted, quota, &mut Shelf::default(), stop)
     }
 }
 
@@ -134,7 +131,7 @@ fn counts(picked: &Picked) -> Vec<(&str, usize)> {
 #[test]
 fn the_hardest_come_first_and_the_rest_have_their_reasons() {
     let set = Set::new();
-    let modes = set.pick(&[judge(0, 0, None)], 9);
+    let modes = set.pick(&[ModeId::new(0, 0)], None, 9);
     let picked = &modes[0];
     assert_eq!((picked.class.as_str(), picked.of_class), ("old", 7));
     assert_eq!(ids(picked), ["pool/1.png", "pool/0.png", "pool/6.png"]);
@@ -166,16 +163,14 @@ fn the_hardest_come_first_and_the_rest_have_their_reasons() {
     assert_eq!((first.width, first.height), (32, 24));
     let bytes = std::fs::read(set.folder.path().join("pool/1.png")).unwrap();
     assert_eq!(first.sha256, io::sha256_hex(&bytes));
-    assert_eq!(set.pick(&[judge(0, 0, None)], 9), modes, "and again");
+    assert_eq!(set.pick(&[ModeId::new(0, 0)], None, 9), modes, "and again");
 }
 
 #[test]
 fn a_quota_ends_it_and_another_mode_gets_what_is_left() {
     let set = Set::new();
-    let modes = set.pick(
-        &[judge(0, 0, None), judge(0, 1, None), judge(1, 0, None)],
-        1,
-    );
+    let modes = [ModeId::new(0, 0), ModeId::new(0, 1), ModeId::new(1, 0)];
+    let modes = set.pick(&modes, None, 1);
     assert_eq!(ids(&modes[0]), ["pool/1.png"]);
     assert_eq!(modes[0].left, 5);
     assert_eq!(ids(&modes[1]), ["pool/0.png"]);
@@ -189,7 +184,7 @@ fn where_captions_are_known_an_image_must_be_of_its_class() {
     let set = Set::new();
     // The second class's reference is nearer to what leans to the second coordinate.
     let references = array![[1.0_f32, 0.0], [0.9, 0.5]];
-    let modes = set.pick(&[judge(0, 0, Some(references))], 9);
+    let modes = set.pick(&[ModeId::new(0, 0)], Some(references), 9);
     assert_eq!(ids(&modes[0]), ["pool/1.png", "pool/0.png"]);
     assert!(counts(&modes[0]).contains(&("class", 1)), "{modes:?}");
     assert!(modes[0].picks[0].class_similarity.unwrap() > 0.999);
@@ -199,17 +194,8 @@ fn where_captions_are_known_an_image_must_be_of_its_class() {
 fn an_image_that_is_gone_is_named_and_a_stop_leaves_nothing_half_done() {
     let set = Set::new();
     std::fs::remove_file(set.folder.path().join("pool/6.png")).unwrap();
-    let duplicates = Duplicates::new(DuplicateOptions::default(), Vec::new());
-    let pool = Pool {
-        dataset: &set.dataset,
-        rows: &set.rows,
-        matrix: set.matrix.view(),
-        exif: Exif::Ignore,
-    };
-    let judges = [judge(0, 0, None)];
-    let mut kept = Kept::default();
-    let error = pick(pool, &judges, 9, &duplicates, &mut kept, &|| false).unwrap_err();
+    let modes = [ModeId::new(0, 0)];
+    let error = set.picked(&modes, None, 9, &|| false).unwrap_err();
     assert!(error.to_string().contains("6.png"), "{error}");
-    let stopped = pick(pool, &judges, 9, &duplicates, &mut kept, &|| true);
-    assert_eq!(stopped.unwrap(), None);
+    assert_eq!(set.picked(&modes, None, 9, &|| true).unwrap(), None);
 }

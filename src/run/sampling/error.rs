@@ -1,16 +1,14 @@
-use std::path::PathBuf;
-
 use crate::embed::EmbedError;
 use crate::generate::GenerateError;
-use crate::io::IoError;
+use crate::image_file::EncodeError;
 use crate::io::image::DecodeError;
+use crate::io::{Classified, ErrorKind, IoError};
 use crate::run::ledger::LedgerError;
-use crate::run::png::EncodeError;
 
-/// Why generation stopped short.
+/// Why sampling stopped short.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum EngineError {
+pub enum SamplingError {
     /// The generator failed.
     #[error(transparent)]
     Generate(#[from] GenerateError),
@@ -32,31 +30,17 @@ pub enum EngineError {
     /// The writing thread died.
     #[error("the thread that writes images died; run the same command again to go on")]
     Writer,
-    /// A ledger line belongs to another plan.
-    #[error(
-        "{}: attempt {attempt} is {found:?} where the plan has {expected:?}: was the ledger copied \
-         from another run?",
-        path.display()
-    )]
-    ForeignLine {
-        /// The ledger.
-        path: PathBuf,
-        /// The plan position.
-        attempt: u64,
-        /// The id in the ledger.
-        found: String,
-        /// The id in the plan.
-        expected: String,
-    },
 }
 
-impl EngineError {
-    /// Whether the disk is full or cannot be written.
-    pub fn is_disk(&self) -> bool {
+impl Classified for SamplingError {
+    fn kind(&self) -> ErrorKind {
         match self {
-            Self::Io(error) => error.is_disk(),
-            Self::Ledger(error) => error.is_disk(),
-            _ => false,
+            Self::Generate(error) => error.kind(),
+            Self::Embed(error) => error.kind(),
+            Self::Ledger(error) => error.kind(),
+            Self::Io(error) => error.kind(),
+            Self::Encode(_) | Self::Decode(_) => ErrorKind::Input,
+            Self::Writer => ErrorKind::Other,
         }
     }
 }

@@ -22,6 +22,7 @@
 //! found depends on the image and on what it is compared with, not on the images that are looked at
 //! together with it.
 
+mod descriptor;
 mod search;
 mod thumbnail;
 
@@ -32,16 +33,18 @@ use ndarray::{ArrayView1, ArrayView2, Axis};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+pub use self::descriptor::{Descriptor, Shelf};
 pub use self::thumbnail::Thumbnail;
 
 use self::search::{Hits, inverse_norms, search};
-use super::Reason;
+use super::{Filter, Measures, Policy, Reason};
 use crate::io::IoError;
 use crate::io::image::Exif;
 use crate::io::source::ImageSource;
 
 /// What an image may be a duplicate of, in the order of tests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Against {
     /// The training set.
     Train,
@@ -51,18 +54,6 @@ pub enum Against {
     Test,
     /// Images kept before.
     Kept,
-}
-
-impl Against {
-    /// Why its duplicates are not kept.
-    pub fn reason(self) -> Reason {
-        match self {
-            Self::Train => Reason::DuplicateTrain,
-            Self::Val => Reason::DuplicateVal,
-            Self::Test => Reason::DuplicateTest,
-            Self::Kept => Reason::DuplicateKept,
-        }
-    }
 }
 
 /// What counts as a near-duplicate, and of what.
@@ -175,35 +166,6 @@ fn best(a: (usize, f64), b: (usize, f64)) -> (usize, f64) {
     if b.1 > a.1 { b } else { a }
 }
 
-/// The images kept so far.
-#[derive(Debug, Clone, Default)]
-pub struct Kept {
-    ids: Vec<String>,
-    units: Vec<Vec<f32>>,
-    thumbnails: Vec<Thumbnail>,
-}
-
-impl Kept {
-    /// Adds an image: its id, its embedding `[d]` before normalisation, its thumbnail.
-    pub fn add(&mut self, id: String, embedding: ArrayView1<'_, f32>, thumbnail: Thumbnail) {
-        self.ids.push(id);
-        self.units.push(unit(embedding));
-        self.thumbnails.push(thumbnail);
-    }
-}
-
-/// An embedding of length 1, rounded from double precision; zeros for a zero vector.
-fn unit(embedding: ArrayView1<'_, f32>) -> Vec<f32> {
-    let norm = embedding
-        .iter()
-        .map(|&v| f64::from(v) * f64::from(v))
-        .sum::<f64>()
-        .sqrt()
-        .max(f64::MIN_POSITIVE);
-    let scaled = embedding.iter().map(|&v| (f64::from(v) / norm) as f32);
-    scaled.collect()
-}
-
 /// How an image's embedding compares with the known ones.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Likeness {
@@ -213,32 +175,73 @@ pub struct Likeness {
     candidates: Vec<Vec<usize>>,
 }
 
-/// What an image is a near-duplicate of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
-    /// Where the other is.
+/// The image of a split that another is most like, of those whose embeddings are near enough.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Twin {
+    /// Where it is.
     pub against: Against,
     /// Its id.
     pub id: String,
+    /// Cosine of the two embeddings.
+    pub similarity: f64,
+    /// Correlation of the two thumbnails.
+    pub correlation: f64,
 }
 
-/// The test for near-duplicates.
+/// Rejects near-duplicates of known images, and of those kept before.
+#[derive(Debug, Clone, Copy)]
+pub struct Duplicate {
+    options: DuplicateOptions,
+}
+
+impl Duplicate {
+    /// As the policy has it.
+    pub fn new(policy: &Policy) -> Self {
+        let options = policy.duplicate;
+        Self { options }
+    }
+}
+
+impl Filter for Duplicate {
+    fn reject(&self, measures: &Measures, kept: &Shelf) -> Option<Reason> {
+        let options = &self.options;
+        let known = measures
+            .twins
+            .iter()
+            .find(|twin| options.refuses(twin.against) && twin.correlation >= options.thumbnail);
+        let twin = known.cloned().or_else(|| {
+            let own = measures.descriptor.as_ref().filter(|_| options.kept)?;
+            kept.twin(own, least(options.similarity))
+                .filter(|twin| twin.correlation >= options.thumbnail)
+        })?;
+        let Twin {
+            against,
+            id,
+            similarity,
+            correlation,
+        } = twin;
+        Some(Reason::Duplicate {
+            against,
+            of: id,
+            similarity,
+            correlation,
+        })
+    }
+}
+
+/// The images of the data set, to compare others with.
 #[derive(Debug)]
 pub struct Duplicates<'a> {
-    options: DuplicateOptions,
+    similarity: f64,
     known: Vec<Known<'a>>,
 }
 
 impl<'a> Duplicates<'a> {
-    /// A test against these splits, of which the options may leave out some.
-    pub fn new(options: DuplicateOptions, mut known: Vec<Known<'a>>) -> Self {
+    /// Images are candidates from this cosine of embeddings on.
+    pub fn new(similarity: f64, mut known: Vec<Known<'a>>) -> Self {
         known.sort_by_key(|known| known.against);
-        Self { options, known }
-    }
-
-    /// The options.
-    pub fn options(&self) -> &DuplicateOptions {
-        &self.options
+        Self { similarity, known }
     }
 
     /// Compares embeddings `[n, d]`, before normalisation, with all known ones.
@@ -250,16 +253,9 @@ impl<'a> Duplicates<'a> {
             };
             embeddings.nrows()
         ];
+        let least = least(self.similarity) as f32;
         for known in &self.known {
-            let refused = self.options.refuses(known.against);
-            if !refused && known.against != Against::Train {
-                for likeness in &mut found {
-                    likeness.candidates.push(Vec::new());
-                }
-                continue;
-            }
-            let least = refused.then(|| least(self.options.similarity) as f32);
-            let hits = search(embeddings, known.matrix, &known.inverse, least);
+            let hits = search(embeddings, known.matrix, &known.inverse, Some(least));
             for (row, (likeness, hits)) in found.iter_mut().zip(hits).enumerate() {
                 let Hits { nearest, near } = hits;
                 likeness.candidates.push(near);
@@ -272,53 +268,31 @@ impl<'a> Duplicates<'a> {
         found
     }
 
-    /// The image of a known split that an image nearly equals, if there is one.
+    /// The most similar image of every split that has a candidate.
     ///
     /// # Errors
     ///
     /// [`IoError`], naming the candidate that could not be read.
-    pub fn of_known(
+    pub fn twins(
         &self,
         likeness: &Likeness,
-        thumbnail: &Thumbnail,
-    ) -> Result<Option<Found>, IoError> {
-        for (known, rows) in self.known.iter().zip(&likeness.candidates) {
-            if let Some((row, correlation)) = known.best(thumbnail, rows)?
-                && correlation >= self.options.thumbnail
-            {
-                let id = known.images.get(row).map(|(id, _)| (*id).to_owned());
-                return Ok(Some(Found {
-                    against: known.against,
-                    id: id.unwrap_or_default(),
-                }));
-            }
-        }
-        Ok(None)
-    }
-
-    /// The kept image that an image nearly equals, if there is one.
-    pub fn of_kept(
-        &self,
         embedding: ArrayView1<'_, f32>,
         thumbnail: &Thumbnail,
-        kept: &Kept,
-    ) -> Option<Found> {
-        if !self.options.kept {
-            return None;
+    ) -> Result<Vec<Twin>, IoError> {
+        let mut twins = Vec::new();
+        for (known, rows) in self.known.iter().zip(&likeness.candidates) {
+            let Some((row, correlation)) = known.best(thumbnail, rows)? else {
+                continue;
+            };
+            let id = known.images.get(row).map(|(id, _)| (*id).to_owned());
+            twins.push(Twin {
+                against: known.against,
+                id: id.unwrap_or_default(),
+                similarity: cosine(embedding, known.matrix.row(row)).unwrap_or_default(),
+                correlation,
+            });
         }
-        let unit = unit(embedding);
-        let near = |other: &[f32]| -> bool {
-            let products = unit.iter().zip(other);
-            let cosine: f64 = products.map(|(&a, &b)| f64::from(a) * f64::from(b)).sum();
-            cosine >= least(self.options.similarity)
-        };
-        let candidates = (0..kept.ids.len()).filter(|&at| near(&kept.units[at]));
-        let correlations = candidates.map(|at| (at, kept.thumbnails[at].correlation(thumbnail)));
-        let (at, correlation) = correlations.reduce(best)?;
-        (correlation >= self.options.thumbnail).then(|| Found {
-            against: Against::Kept,
-            id: kept.ids[at].clone(),
-        })
+        Ok(twins)
     }
 }
 

@@ -1,0 +1,14 @@
+//! Broken images: pixels or an embedding that are not numbers.
+
+use super::duplicate::Shelf;
+use super::{Filter, Measures, Reason};
+
+/// Rejects what is not finite.
+#[derive(Debug, Clone, Copy)]
+pub struct Finite;
+
+impl Filter for Finite {
+    fn reject(&self, measures: &Measures, _kept: &Shelf) -> Option<Reason> {
+        (!measures.finite).then_some(Reason::NonFinite)
+    }
+}

@@ -1,0 +1,405 @@
+//! How an image is made: one record, and its hash is the image's name.
+//!
+//! ```text
+//! template (model, settings) ──draw(caption, seed)──▶ Recipe ──blake3──▶ AttemptId
+//! ```
+//!
+//! Nothing that changes a pixel is missing from a [`Recipe`], and the same record stands wherever an
+//! image is described: in the plan, the ledger, the image file and the manifest. Names of files are in
+//! it for people; they do not count for the id, hashes do.
+//!
+//! Not in it: device, batch size and threads. They move a pixel by a level at most, so they are noted
+//! of each image ([`MadeOn`]) and do not make it another.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::image_file::FileFormat;
+
+/// Hexadecimal digits of an id.
+const ID_DIGITS: usize = 16;
+
+/// The name of an attempt: the hash of its recipe, 16 hexadecimal digits.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AttemptId(String);
+
+impl AttemptId {
+    /// The id that this text spells; none if it spells no id.
+    pub fn parse(text: &str) -> Option<Self> {
+        let hex = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
+        (text.len() == ID_DIGITS && text.bytes().all(hex)).then(|| Self(text.to_owned()))
+    }
+
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for AttemptId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How an image is made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// The diffusion model.
+    pub model: ModelRecord,
+    /// What it was asked to draw.
+    pub caption: String,
+    /// What it was asked not to draw; empty for nothing in particular.
+    pub negative_prompt: String,
+    /// Seed of all noise, below 2⁴⁸ in a run, so that every JSON reader keeps it exactly.
+    pub seed: u64,
+    /// Denoising steps.
+    pub steps: u32,
+    /// Classifier-free guidance scale.
+    pub guidance: f64,
+    /// The scheduler with every setting that it obeys.
+    pub scheduler: SchedulerSettings,
+    /// Width of what is sampled, px.
+    pub width: u32,
+    /// Height of what is sampled, px.
+    pub height: u32,
+    /// What sampling starts from.
+    pub start: Start,
+    /// The image embedding that the model is conditioned on besides the caption.
+    pub condition: Option<Condition>,
+    /// How the image leaves.
+    pub output: Output,
+}
+
+/// The diffusion model of a recipe.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelRecord {
+    /// The folder's name; for people.
+    pub name: String,
+    /// Hash of its configs and weights.
+    pub fingerprint: String,
+    /// What the UNet computes in: `fp32`, `fp16`, `bf16`.
+    pub dtype: String,
+    /// What the VAE computes in.
+    pub vae_dtype: String,
+    /// Low-rank adapters, in the order in which they were merged.
+    pub adapters: Vec<AdapterRecord>,
+}
+
+/// A low-rank adapter (LoRA).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdapterRecord {
+    /// The file's name; for people.
+    pub name: String,
+    /// SHA-256 of the file.
+    pub sha256: String,
+    /// How strongly it was merged.
+    pub scale: f64,
+}
+
+/// A scheduler with its settings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SchedulerSettings {
+    /// Its name, as `--scheduler` takes it.
+    pub name: String,
+    /// Every setting that changes its steps: spacing, Karras sigmas, eta and the like.
+    pub settings: BTreeMap<String, Value>,
+}
+
+/// What sampling starts from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "from", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Start {
+    /// Noise.
+    Noise,
+    /// An image with noise (SDEdit, Meng et al. 2022).
+    Image {
+        /// The image.
+        source: ImageRef,
+        /// How much of it is replaced, from 0 to 1.
+        strength: f64,
+    },
+    /// An image of which a part is painted anew.
+    Masked {
+        /// The image.
+        source: ImageRef,
+        /// What is painted: white.
+        mask: ImageRef,
+        /// How much of that part is replaced, from 0 to 1.
+        strength: f64,
+    },
+}
+
+/// An image that a recipe starts from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImageRef {
+    /// Id of the example; for people.
+    pub id: String,
+    /// SHA-256 of its bytes.
+    pub sha256: String,
+}
+
+/// An image embedding as a condition (Stable unCLIP).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Condition {
+    /// SHA-256 of the embedding's numbers, as little-endian float32.
+    pub sha256: String,
+    /// How much noise it gets, as a timestep.
+    pub noise_level: usize,
+}
+
+/// How an image leaves: the pixels that are judged are the file's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Output {
+    /// Width of the file, px.
+    pub width: u32,
+    /// Height of the file, px.
+    pub height: u32,
+    /// Kind of the file.
+    pub format: FileFormat,
+}
+
+/// What an image was made on: facts that move a pixel by a level of 255 at most.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MadeOn {
+    /// `cpu` or `cuda`.
+    pub device: String,
+    /// Images that were sampled at once.
+    pub batch: usize,
+}
+
+impl Recipe {
+    /// The same settings for another caption and seed.
+    #[must_use]
+    pub fn draw(&self, caption: &str, seed: u64) -> Self {
+        Self {
+            caption: caption.to_owned(),
+            seed,
+            ..self.clone()
+        }
+    }
+
+    /// The hash of everything but names.
+    pub fn id(&self) -> AttemptId {
+        let nameless = self.nameless();
+        // Fields come in the order of the struct, settings sorted, numbers in their shortest form: the
+        // same recipe always gives the same text. Text of these types cannot fail.
+        let text = serde_json::to_vec(&nameless).unwrap_or_default();
+        AttemptId(blake3::hash(&text).to_hex()[..ID_DIGITS].to_owned())
+    }
+
+    /// The same without the names that are there for people.
+    fn nameless(&self) -> Self {
+        let mut nameless = self.clone();
+        nameless.model.name.clear();
+        for adapter in &mut nameless.model.adapters {
+            adapter.name.clear();
+        }
+        match &mut nameless.start {
+            Start::Noise => {}
+            Start::Image { source, .. } => source.id.clear(),
+            Start::Masked { source, mask, .. } => {
+                source.id.clear();
+                mask.id.clear();
+            }
+        }
+        nameless
+    }
+
+    /// The first setting in which another recipe differs, besides caption and seed, with its two values as
+    /// JSON; names do not count.
+    pub fn differs(&self, other: &Self) -> Option<(&'static str, String, String)> {
+        let fields = |r: &Self| {
+            [
+                ("model", serde_json::to_string(&r.model)),
+                ("negative_prompt", serde_json::to_string(&r.negative_prompt)),
+                ("steps", serde_json::to_string(&r.steps)),
+                ("guidance", serde_json::to_string(&r.guidance)),
+                ("scheduler", serde_json::to_string(&r.scheduler)),
+                ("size", serde_json::to_string(&(r.width, r.height))),
+                ("start", serde_json::to_string(&r.start)),
+                ("condition", serde_json::to_string(&r.condition)),
+                ("output", serde_json::to_string(&r.output)),
+            ]
+            .map(|(name, text)| (name, text.unwrap_or_default()))
+        };
+        let each = fields(&self.nameless()).into_iter().zip(fields(&other.nameless()));
+        each.into_iter()
+            .find(|(own, other)| own.1 != other.1)
+            .map(|((name, own), (_, other))| (name, own, other))
+    }
+
+    /// The first number that has no JSON form, by its field's name.
+    pub fn non_finite(&self) -> Option<(&'static str, f64)> {
+        let strength = match &self.start {
+            Start::Noise => None,
+            Start::Image { strength, .. } | Start::Masked { strength, .. } => Some(*strength),
+        };
+        let scales = self.model.adapters.iter().map(|a| ("scale", a.scale));
+        let rest = [("guidance", Some(self.guidance)), ("strength", strength)];
+        rest.into_iter()
+            .filter_map(|(name, value)| Some((name, value?)))
+            .chain(scales)
+            .find(|(_, value)| !value.is_finite())
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// Some recipe with a value in every field.
+    pub(crate) fn recipe(seed: u64) -> Recipe {
+        Recipe {
+            model: ModelRecord {
+                name: "sd".to_owned(),
+                fingerprint: "0123456789abcdef".to_owned(),
+                dtype: "fp16".to_owned(),
+                vae_dtype: "fp32".to_owned(),
+                adapters: vec![AdapterRecord {
+                    name: "style.safetensors".to_owned(),
+                    sha256: "ab".repeat(32),
+                    scale: 0.8,
+                }],
+            },
+            caption: "a \"cat\", at\r\nnight \u{1f408}".to_owned(),
+            negative_prompt: "blurry".to_owned(),
+            seed,
+            steps: 20,
+            guidance: 7.5,
+            scheduler: SchedulerSettings {
+                name: "ddim".to_owned(),
+                settings: BTreeMap::from([
+                    ("eta".to_owned(), 0.0.into()),
+                    ("timestep_spacing".to_owned(), "leading".into()),
+                    ("use_karras_sigmas".to_owned(), false.into()),
+                ]),
+            },
+            width: 512,
+            height: 384,
+            start: Start::Image {
+                source: ImageRef {
+                    id: "train/cat/1.png".to_owned(),
+                    sha256: "cd".repeat(32),
+                },
+                strength: 0.5,
+            },
+            condition: Some(Condition {
+                sha256: "ef".repeat(32),
+                noise_level: 3,
+            }),
+            output: Output {
+                width: 64,
+                height: 48,
+                format: FileFormat::Jpeg,
+            },
+        }
+    }
+
+    /// Every value of a tree by its path, with a way to change it.
+    fn leaves(value: &Value, path: String, found: &mut Vec<String>) {
+        match value {
+            Value::Object(table) => table
+                .iter()
+                .for_each(|(key, value)| leaves(value, format!("{path}/{key}"), found)),
+            Value::Array(items) => items
+                .iter()
+                .enumerate()
+                .for_each(|(at, value)| leaves(value, format!("{path}/{at}"), found)),
+            _ => found.push(path),
+        }
+    }
+
+    #[test]
+    fn every_field_but_names_changes_the_id() {
+        let recipe = recipe(7);
+        let tree = serde_json::to_value(&recipe).unwrap();
+        let mut paths = Vec::new();
+        leaves(&tree, String::new(), &mut paths);
+        assert!(paths.len() > 20, "{paths:?}");
+        for path in paths {
+            let mut changed = tree.clone();
+            let leaf = changed.pointer_mut(&path).unwrap();
+            *leaf = match &*leaf {
+                Value::String(_) if path == "/start/from" => continue,
+                Value::String(_) if path == "/output/format" => "png".into(),
+                Value::String(text) => format!("{text}x").into(),
+                Value::Bool(flag) => (!flag).into(),
+                Value::Number(n) if n.is_f64() => (n.as_f64().unwrap() + 0.125).into(),
+                Value::Number(n) => (n.as_u64().unwrap() + 1).into(),
+                other => panic!("{path}: {other}"),
+            };
+            let other: Recipe = serde_json::from_value(changed).unwrap();
+            let is_name = path == "/model/name"
+                || path == "/model/adapters/0/name"
+                || path == "/start/source/id";
+            assert_eq!(other.id() == recipe.id(), is_name, "{path}");
+        }
+        let mut without = recipe.clone();
+        without.model.adapters.clear();
+        assert_ne!(without.id(), recipe.id());
+        for start in [
+            Start::Noise,
+            Start::Masked {
+                source: ImageRef {
+                    id: String::new(),
+                    sha256: "cd".repeat(32),
+                },
+                mask: ImageRef {
+                    id: String::new(),
+                    sha256: "cd".repeat(32),
+                },
+                strength: 0.5,
+            },
+        ] {
+            let other = Recipe {
+                start,
+                ..recipe.clone()
+            };
+            assert_ne!(other.id(), recipe.id());
+        }
+    }
+
+    #[test]
+    fn a_recipe_comes_back_from_json_with_its_id() {
+        let recipe = recipe((1 << 48) - 1);
+        let text = serde_json::to_string(&recipe).unwrap();
+        let back: Recipe = serde_json::from_str(&text).unwrap();
+        assert_eq!((&back, back.id()), (&recipe, recipe.id()));
+        assert_eq!(AttemptId::parse(recipe.id().as_str()), Some(recipe.id()));
+        assert_eq!(AttemptId::parse("no id"), None);
+    }
+
+    #[test]
+    fn what_differs_is_named_and_captions_seeds_and_names_do_not() {
+        let own = recipe(1);
+        let mut other = own.draw("another", 2);
+        other.model.name = "elsewhere".to_owned();
+        assert_eq!(own.differs(&other), None);
+        other.steps = 21;
+        let expected = ("steps", "20".to_owned(), "21".to_owned());
+        assert_eq!(own.differs(&other), Some(expected));
+    }
+
+    #[test]
+    fn numbers_without_a_json_form_are_named() {
+        let mut recipe = recipe(0);
+        assert_eq!(recipe.non_finite(), None);
+        recipe.model.adapters[0].scale = f64::INFINITY;
+        assert_eq!(recipe.non_finite(), Some(("scale", f64::INFINITY)));
+        recipe.guidance = f64::NEG_INFINITY;
+        assert_eq!(recipe.non_finite().unwrap().0, "guidance");
+    }
+}

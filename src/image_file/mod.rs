@@ -1,0 +1,2 @@
+//! interim
+pub use crate::run::png::*;

@@ -1,0 +1,128 @@
+//! `images/`, `controls/`, `rejected/`: the decided images where people and trainers look for them.
+//!
+//! Every attempt's image lies once in `attempts/`; these folders hold hard links to it (copies where the
+//! file system has none), laid out anew after every decision.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::decide::{Decided, Decisions, Status};
+use super::folder::Layout;
+use crate::generate::AttemptId;
+use crate::io::{self, IoError};
+
+/// Folders that are laid out.
+pub const FOLDERS: [&str; 3] = ["images", "controls", "rejected"];
+
+/// Where a decided image is shown.
+pub fn path(layout: &Layout, decided: &Decided<'_>) -> PathBuf {
+    let measured = decided.measured;
+    let (class, mode) = (measured.class.as_str(), measured.mode.mode);
+    let folder = match decided.status {
+        Status::Kept => layout.images_dir(class, mode),
+        Status::Control => layout.controls_dir(class, mode, measured.arm.name()),
+        Status::Rejected => layout.rejected_dir(class, mode),
+    };
+    folder.join(measured.file_name())
+}
+
+/// The decided images that are shown, and where: of the rejected ones up to `keep_rejected` an arm, in plan
+/// order.
+pub fn shown<'d, 'a>(
+    layout: &Layout,
+    decisions: &'d Decisions<'a>,
+    keep_rejected: usize,
+) -> Vec<(&'d Decided<'a>, PathBuf)> {
+    let mut shown = Vec::new();
+    for outcome in &decisions.outcomes {
+        let mut rejected = 0;
+        for decided in &outcome.decided {
+            rejected += usize::from(decided.status == Status::Rejected);
+            if decided.status != Status::Rejected || rejected <= keep_rejected {
+                shown.push((decided, path(layout, decided)));
+            }
+        }
+    }
+    shown
+}
+
+/// Shows the images that count, and takes away those of an earlier decision.
+///
+/// Only files that are named like attempts are ever removed.
+///
+/// # Errors
+///
+/// [`IoError`], naming the file.
+pub fn lay_out(
+    layout: &Layout,
+    decisions: &Decisions<'_>,
+    keep_rejected: usize,
+) -> Result<(), IoError> {
+    let shown = shown(layout, decisions, keep_rejected);
+    let wanted: BTreeMap<PathBuf, PathBuf> = shown
+        .into_iter()
+        .map(|(decided, path)| (path, layout.attempt(decided.measured)))
+        .collect();
+    for name in FOLDERS {
+        clear(&layout.root().join(name), &wanted)?;
+    }
+    for (to, from) in &wanted {
+        if !to.exists() {
+            place(from, to)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether two paths are the same file.
+pub fn is_link(a: &Path, b: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let identity = |path: &Path| fs::metadata(path).ok().map(|m| (m.dev(), m.ino()));
+        identity(a).is_some() && identity(a) == identity(b)
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = (a, b);
+        false
+    }
+}
+
+/// Removes the images of attempts that are not wanted, and folders that are empty then.
+fn clear(folder: &Path, wanted: &BTreeMap<PathBuf, PathBuf>) -> Result<(), IoError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| IoError::Write { path, source }
+    };
+    if !folder.is_dir() {
+        return Ok(());
+    }
+    for entry in fs::read_dir(folder).map_err(failed(folder))? {
+        let path = entry.map_err(failed(folder))?.path();
+        if path.is_dir() {
+            clear(&path, wanted)?;
+        } else if !wanted.contains_key(&path) && is_attempt(&path) {
+            fs::remove_file(&path).map_err(failed(&path))?;
+        }
+    }
+    // Not empty: something of another's is in it, which stays.
+    let _ = fs::remove_dir(folder);
+    Ok(())
+}
+
+fn is_attempt(path: &Path) -> bool {
+    let stem = path.file_stem().and_then(|stem| stem.to_str());
+    stem.is_some_and(|stem| AttemptId::parse(stem).is_some())
+}
+
+fn place(from: &Path, to: &Path) -> Result<(), IoError> {
+    if let Some(folder) = to.parent() {
+        io::create_dir_all(folder)?;
+    }
+    if fs::hard_link(from, to).is_ok() {
+        return Ok(());
+    }
+    io::write_atomic(to, &io::read(from)?)
+}

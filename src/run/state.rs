@@ -1,0 +1,145 @@
+//! What a run folder holds of its attempts, enough to decide again without a model.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::decide::{self, Decisions, Known};
+use super::folder::{FolderError, Layout, read_policy};
+use super::ledger::{self, LedgerError, TornTail};
+use super::plan::{Goal, Plan, PlanError};
+use super::policy::Policy;
+use super::pool::Record;
+use super::sampling::by_id;
+use crate::direction::ModeId;
+use crate::filter::duplicate::Shelf;
+use crate::io::{self, Classified, ErrorKind, IoError};
+
+/// Why the state of a run could not be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StateError {
+    /// A file could not be read.
+    #[error(transparent)]
+    Io(#[from] IoError),
+    /// The plan is damaged.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The ledger is damaged.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// `run.json` is damaged.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// What was picked from the pool cannot be read.
+    #[error("{} is not sound: let `hardlight run` finish on the folder again", path.display())]
+    Pool {
+        /// The file.
+        path: PathBuf,
+        /// What the parser said.
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+impl Classified for StateError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Io(error) => error.kind(),
+            Self::Plan(error) => error.kind(),
+            Self::Ledger(error) => error.kind(),
+            Self::Folder(error) => error.kind(),
+            Self::Pool { .. } => ErrorKind::Input,
+        }
+    }
+}
+
+/// The state of a run.
+#[derive(Debug)]
+pub struct State {
+    /// What attempts follow from.
+    pub plan: Plan,
+    /// How many images are wanted, and which are kept.
+    pub policy: Policy,
+    /// What was measured.
+    pub known: Known,
+    /// A last line of the ledger that was not written to its end.
+    pub torn: Option<TornTail>,
+    /// What was picked from the pool, where there is one.
+    pub pool: Option<Record>,
+}
+
+impl State {
+    /// Reads what a folder holds; none where nothing was planned yet.
+    ///
+    /// # Errors
+    ///
+    /// [`StateError`], naming the file.
+    pub fn read(layout: &Layout) -> Result<Option<Self>, StateError> {
+        if !layout.plan().is_file() {
+            return Ok(None);
+        }
+        let plan = Plan::read(&layout.plan())?;
+        let policy = read_policy(layout)?;
+        let (lines, torn) = if layout.ledger().is_file() {
+            ledger::read(&layout.ledger())?
+        } else {
+            (Vec::new(), None)
+        };
+        Ok(Some(Self {
+            plan,
+            policy,
+            known: by_id(lines),
+            torn,
+            pool: read_pool(layout)?,
+        }))
+    }
+
+    /// What is wanted under a policy.
+    pub fn goals(&self, policy: &Policy) -> Vec<Goal> {
+        let found = self.pool.as_ref().map(Record::found).unwrap_or_default();
+        self.plan.goals(policy, &found)
+    }
+
+    /// Decides on every attempt that counts.
+    pub fn decide(&self, goals: &[Goal]) -> Decisions<'_> {
+        let shelf = self.pool.as_ref().map(Record::shelf).unwrap_or_default();
+        decide::decide(&self.plan, goals, &self.known, shelf)
+    }
+}
+
+/// What a run took from the pool; none if it has none.
+///
+/// # Errors
+///
+/// [`StateError::Io`], [`StateError::Pool`].
+pub fn read_pool(layout: &Layout) -> Result<Option<Record>, StateError> {
+    let path = layout.pool();
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let text = io::read_to_string(&path)?;
+    serde_json::from_str(&text)
+        .map(Some)
+        .map_err(|source| StateError::Pool { path, source })
+}
+
+impl Record {
+    /// How many images every mode has.
+    pub fn found(&self) -> BTreeMap<ModeId, usize> {
+        let modes = self.modes.iter();
+        modes
+            .map(|picked| (picked.mode_id(), picked.picks.len()))
+            .collect()
+    }
+
+    /// The picked images, for generated ones to be compared with.
+    pub fn shelf(&self) -> Shelf {
+        let mut shelf = Shelf::default();
+        for pick in self.modes.iter().flat_map(|picked| &picked.picks) {
+            if let Some(descriptor) = &pick.descriptor {
+                shelf.add(&pick.id, descriptor);
+            }
+        }
+        shelf
+    }
+}
