@@ -12,7 +12,7 @@
 //! contact sheets ([`preview`]). Models come from folders or from the Hugging Face hub ([`hub`]). [`world`] is a drawn data set with a planted failure, on which all
 //! of it can be watched.
 //!
-//! Every room is a folder; imports point left or down in the picture, and `tests/layering.rs` holds
+//! Every room is a folder; imports point left or down in the picture, and `tests/library/layering.rs` holds
 //! them to it. Without the feature `torch` (on by default) the models and the command line are left
 //! out, and everything else builds without libtorch.
 //!
