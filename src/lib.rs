@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! dataset ─▶ embed ─▶ direction ─▶ caption ─▶ generate ─▶ filter ─▶ run ─▶ manifest ─▶ preview
-//!              │ nn, nn::clip                    │ diffusion                  cli: on top of all
+//!              │ nn, nn::clip                    │ diffusion            pipeline, cli: on top of all
 //! ```
 //!
 //! A classifier's right and wrong validation images of a class are separated by a linear SVM in CLIP
@@ -35,6 +35,7 @@ pub mod hub;
 pub mod io;
 pub mod manifest;
 pub mod nn;
+pub mod pipeline;
 pub mod preview;
 pub mod run;
 pub mod world;

@@ -17,6 +17,7 @@ use crate::manifest::ManifestError;
 use crate::manifest::export::ExportError;
 use crate::nn::lora::LoraError;
 use crate::nn::params::ParamsError;
+pub(super) use crate::pipeline::{InputError, UsageError};
 use crate::preview::PreviewError;
 use crate::run::cache::CacheError;
 use crate::run::engine::EngineError;
@@ -43,6 +44,17 @@ pub(super) enum ExitStatus {
     Terminated,
 }
 
+impl ExitStatus {
+    /// That of a run from which all that was asked for came out, or not.
+    pub(super) fn of_run(complete: bool) -> Self {
+        if complete {
+            Self::Success
+        } else {
+            Self::Incomplete
+        }
+    }
+}
+
 impl From<ExitStatus> for ExitCode {
     fn from(status: ExitStatus) -> Self {
         Self::from(match status {
@@ -58,16 +70,6 @@ impl From<ExitStatus> for ExitCode {
         })
     }
 }
-
-/// A usage error that clap cannot see.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct UsageError(pub(super) String);
-
-/// An input that is not what a command needs.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct InputError(pub(super) String);
 
 /// The exit code of an error.
 pub(super) fn of(error: &anyhow::Error) -> ExitStatus {

@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 
 use super::exit::{ExitStatus, InputError, UsageError};
-use super::saved::{self, Saved};
 use super::ui::Ui;
 use crate::dataset::Split;
 use crate::io;
 use crate::manifest::export::{Format, export};
 use crate::manifest::weigh::{Aligned, Weighed, Weighing, weigh};
 use crate::manifest::{self, Row};
+use crate::pipeline::Context;
+use crate::pipeline::saved::{self, Saved};
 use crate::run::folder::Layout;
 use crate::run::lock::FolderLock;
 
@@ -113,7 +114,7 @@ impl ManifestCommand {
 
 /// Writes the manifest with other weights.
 fn rewrite(run: &Path, how: Weighing, ui: &mut Ui) -> anyhow::Result<ExitStatus> {
-    let saved = Saved::open(run, ui)?;
+    let saved = Saved::open(&mut Context::new(ui), run)?;
     let _lock = FolderLock::acquire(run).map_err(crate::run::folder::FolderError::from)?;
     let classes: Vec<usize> = saved.usable().map(|direction| direction.class).collect();
     if classes.is_empty() {

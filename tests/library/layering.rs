@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each room may import, besides itself.
-const ALLOWED: [(&str, &[&str]); 17] = [
+const ALLOWED: [(&str, &[&str]); 18] = [
     ("io", &[]),
     ("hub", &["io"]),
     ("dataset", &["io"]),
@@ -52,8 +52,29 @@ const ALLOWED: [(&str, &[&str]); 17] = [
         &["io", "dataset", "classifier", "embed", "generate"],
     ),
     (
+        "pipeline",
+        &[
+            "io",
+            "hub",
+            "dataset",
+            "nn",
+            "embed",
+            "direction",
+            "caption",
+            "diffusion",
+            "classifier",
+            "generate",
+            "filter",
+            "run",
+            "manifest",
+            "preview",
+            "world",
+        ],
+    ),
+    (
         "cli",
         &[
+            "pipeline",
             "io",
             "hub",
             "dataset",
@@ -75,7 +96,7 @@ const ALLOWED: [(&str, &[&str]); 17] = [
 ];
 
 /// Files and folders in which `tch` may be named.
-const TORCH: [&str; 9] = [
+const TORCH: [&str; 10] = [
     "nn/",
     "embed/clip",
     "embed/mod.rs",
@@ -84,6 +105,7 @@ const TORCH: [&str; 9] = [
     "generate/stable_diffusion.rs",
     "classifier/",
     "world/retrain.rs",
+    "pipeline/",
     "cli/",
 ];
 

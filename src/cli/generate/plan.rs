@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use super::GenerateCommand;
 use crate::cli::exit::{InputError, UsageError};
-use crate::cli::options;
 use crate::diffusion::pipeline::{Pipeline, Sampling};
 use crate::io;
+use crate::pipeline::device::name_of;
 use crate::run::png::{self, DigitalSource, Marks, Parameters};
 use crate::run::settings_diff;
 
@@ -105,7 +105,7 @@ impl GenerateCommand {
             _ => {}
         }
         let (width, height) = pipeline.size(sampling)?;
-        let model = options::name_of(&self.model);
+        let model = name_of(&self.model);
         let rows: Vec<Option<&[f32]>> = if embeds.is_empty() {
             vec![None]
         } else {
