@@ -44,7 +44,7 @@ pub(in crate::cli) struct Detected {
 impl Detected {
     /// Whether a direction may be generated from without being forced.
     pub(in crate::cli) fn is_usable(&self, direction: &Direction) -> bool {
-        direction.is_finding() && !self.barred.contains_key(&direction.class)
+        direction.is_finding() && !self.barred.contains_key(&direction.id.class)
     }
 
     /// What the run's own space came to.
@@ -104,13 +104,12 @@ pub(in crate::cli) fn detect(
     for warning in &warnings {
         context.ui.warn(&warning.text);
     }
-    let classes = &inputs.dataset.classes;
     persist::write(
         context.layout.root(),
         &whitening,
         whitened_on.name(),
         &fitted,
-        classes,
+        &inputs.dataset,
     )?;
     let barred = barred(&warnings)
         .into_iter()

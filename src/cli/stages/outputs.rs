@@ -80,9 +80,9 @@ pub(in crate::cli) fn summary(done: &Done) -> Value {
     let mut classes = Vec::new();
     for (at, direction) in detected.fitted.directions.iter().enumerate() {
         let report = detected.reports.get(at);
-        let class = &inputs.dataset.classes[direction.class];
+        let class = &inputs.dataset.classes[direction.id.class];
         let plan = generated.as_ref();
-        let plan = plan.and_then(|generated| generated.of_mode(class, direction.mode));
+        let plan = plan.and_then(|generated| generated.of_mode(class, direction.id.mode));
         let picked = pooled
             .as_ref()
             .and_then(|pooled| pooled.of(class, direction));
@@ -92,11 +92,11 @@ pub(in crate::cli) fn summary(done: &Done) -> Value {
             .unwrap_or_default();
         classes.push(json!({
             "class": class,
-            "mode": direction.mode,
+            "mode": direction.id.mode,
             "cv_score": direction.cv_score,
             "p_value": direction.p_value,
             "finding": direction.is_finding(),
-            "barred": detected.barred.get(&direction.class).map_or(&[][..], Vec::as_slice),
+            "barred": detected.barred.get(&direction.id.class).map_or(&[][..], Vec::as_slice),
             "c": direction.c,
             "threshold": direction.threshold,
             "top_captions": top_captions(captioned.as_ref(), at),
@@ -113,7 +113,7 @@ pub(in crate::cli) fn summary(done: &Done) -> Value {
             "sentence": captioned
                 .as_ref()
                 .and_then(|captioned| captioned.modes.get(at))
-                .and_then(|mode| mode.sentence(&inputs.dataset.classes[direction.class]))
+                .and_then(|mode| mode.sentence(&inputs.dataset.classes[direction.id.class]))
                 .or_else(|| report.map(|r| r.sentence.clone())),
         }));
     }
@@ -172,9 +172,9 @@ pub(in crate::cli) fn table(ui: &mut Ui, done: &Done) {
     for (at, direction) in detected.fitted.directions.iter().enumerate() {
         let report = detected.reports.get(at);
         let head = report.and_then(|r| r.figures.head(TOP));
-        let class = &inputs.dataset.classes[direction.class];
+        let class = &inputs.dataset.classes[direction.id.class];
         let plan = generated.as_ref();
-        let plan = plan.and_then(|generated| generated.of_mode(class, direction.mode));
+        let plan = plan.and_then(|generated| generated.of_mode(class, direction.id.mode));
         let picked = pooled
             .as_ref()
             .and_then(|pooled| pooled.of(class, direction));
@@ -205,10 +205,10 @@ pub(in crate::cli) fn table(ui: &mut Ui, done: &Done) {
 pub(in crate::cli) fn paths(ui: &mut Ui, layout: &Layout, done: &Done) {
     ui.say("");
     for direction in &done.detected.fitted.directions {
-        let class = &done.inputs.dataset.classes[direction.class];
+        let class = &done.inputs.dataset.classes[direction.id.class];
         ui.say(format_args!(
             "preview   {}",
-            layout.preview(class, direction.mode).display()
+            layout.preview(class, direction.id.mode).display()
         ));
     }
     if done.pooled.is_some() || done.generated.is_some() {

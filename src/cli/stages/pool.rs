@@ -24,7 +24,7 @@ pub(in crate::cli) struct Pooled {
 impl Pooled {
     /// What it gave for a direction; none for one that is not acted on.
     pub(in crate::cli) fn of(&self, class: &str, direction: &Direction) -> Option<&Picked> {
-        self.record.of(class, direction.mode)
+        self.record.of(class, direction.id.mode)
     }
 
     /// Whether no mode lacks an image.
