@@ -166,7 +166,7 @@ fn changes(saved: &Saved, models: TwoModels<'_>) -> Vec<ModeChange> {
     let failures = in_failures(models, &saved.found.directions);
     let mut changes = Vec::new();
     for (class, name) in saved.dataset.classes.iter().enumerate() {
-        let mut modes = saved.found.directions.iter().filter(|d| d.class == class);
+        let mut modes = saved.found.of_class(class);
         match modes.next() {
             None => changes.push(class_change(models, class, name)),
             Some(first) => {

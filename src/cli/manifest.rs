@@ -116,7 +116,9 @@ impl ManifestCommand {
 fn rewrite(run: &Path, how: Weighing, ui: &mut Ui) -> anyhow::Result<ExitStatus> {
     let saved = Saved::open(&mut Context::new(ui), run)?;
     let _lock = FolderLock::acquire(run).map_err(crate::run::folder::FolderError::from)?;
-    let classes: Vec<usize> = saved.usable().map(|direction| direction.class).collect();
+    // By class: several modes of one follow each other.
+    let mut classes: Vec<usize> = saved.usable().map(|direction| direction.id.class).collect();
+    classes.dedup();
     if classes.is_empty() {
         ui.warn(
             "no class has a direction that is better than chance, so nothing is weighed by one; the \
@@ -185,9 +187,9 @@ fn alignments(saved: &Saved) -> anyhow::Result<BTreeMap<String, Aligned>> {
         let example = &saved.dataset.examples[row];
         let hardest = saved
             .usable()
-            .filter(|direction| direction.class == example.label)
+            .filter(|direction| direction.id.class == example.label)
             .map(|direction| Aligned {
-                mode: direction.mode,
+                mode: direction.id.mode,
                 alignment: direction.alignment(x),
             })
             .reduce(|a, b| if b.alignment > a.alignment { b } else { a });

@@ -162,7 +162,7 @@ impl Slice {
 /// above its threshold.
 pub fn in_failures(of: TwoModels<'_>, directions: &[Direction]) -> Vec<bool> {
     let is_in = |d: &Direction, i: usize| {
-        of.labels[i] == d.class && d.alignment(of.x.row(i)) >= d.threshold
+        of.labels[i] == d.id.class && d.alignment(of.x.row(i)) >= d.threshold
     };
     (0..of.labels.len())
         .map(|i| directions.iter().any(|direction| is_in(direction, i)))
@@ -179,7 +179,7 @@ pub fn mode_change(
     class: &str,
     in_failures: &[bool],
 ) -> ModeChange {
-    let rows = of_class(of, direction.class);
+    let rows = of_class(of, direction.id.class);
     let mut ranked: Vec<(f64, usize)> = rows
         .iter()
         .map(|&i| (direction.alignment(of.x.row(i)), i))
@@ -203,7 +203,7 @@ pub fn mode_change(
     slices.extend(group_slices(of, &rows));
     slices.push(Slice::count(Part::Class, None, &rows, of));
     let others: Vec<usize> = (0..of.labels.len())
-        .filter(|&i| of.labels[i] != direction.class && !in_failures[i])
+        .filter(|&i| of.labels[i] != direction.id.class && !in_failures[i])
         .collect();
     slices.push(Slice::count(Part::Elsewhere, None, &others, of));
     let mut sentence = sentence(class, &slices);
@@ -212,7 +212,7 @@ pub fn mode_change(
     }
     ModeChange {
         class: class.to_owned(),
-        mode: Some(direction.mode),
+        mode: Some(direction.id.mode),
         threshold: Some(direction.threshold),
         finding: direction.is_finding(),
         verdict: slices[0].verdict(),

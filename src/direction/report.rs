@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 pub use self::figures::{AtK, Figures, KS, Ranked};
 pub use self::sentence::{Count, sentence, wilson};
 
-use super::{Direction, Fitted};
+use super::{Direction, Fitted, ModeId};
 
 /// What is known of a split's examples.
 #[derive(Debug, Clone, Copy)]
@@ -106,9 +106,9 @@ pub enum Scoring<'a> {
     Direct,
     /// The folds' models, on the very examples that [`super::fit`] was given, in its order.
     OutOfFold,
-    /// The directions, by class and mode: the alignments of the class's examples in the order of the split.
+    /// The directions, by mode: the alignments of the class's examples in the order of the split.
     /// For a split too large to be whitened as a whole; its `x` is not looked at.
-    Given(&'a BTreeMap<(usize, u32), Vec<f64>>),
+    Given(&'a BTreeMap<ModeId, Vec<f64>>),
 }
 
 /// The examples of one direction's class with their scores.
@@ -121,7 +121,7 @@ struct Scored {
 impl Scored {
     fn new(split: SplitView<'_>, direction: &Direction, scoring: Scoring<'_>) -> Self {
         let rows: Vec<usize> = (0..split.labels.len())
-            .filter(|&i| split.labels[i] == direction.class)
+            .filter(|&i| split.labels[i] == direction.id.class)
             .collect();
         if scoring == Scoring::OutOfFold {
             return Self {
@@ -132,7 +132,7 @@ impl Scored {
         }
         let alignment: Vec<f64> = match scoring {
             Scoring::Given(all) => {
-                let own = all.get(&(direction.class, direction.mode));
+                let own = all.get(&direction.id);
                 own.cloned().unwrap_or_default()
             }
             _ => rows
@@ -185,7 +185,7 @@ fn rank(split: SplitView<'_>, rows: &[usize], score: &[f64]) -> Option<Figures> 
 fn named(direction: &Direction, class: &str, figures: Figures) -> ClassReport {
     let mut report = ClassReport {
         class: class.to_owned(),
-        mode: direction.mode,
+        mode: direction.id.mode,
         figures,
         sentence: String::new(),
     };
@@ -229,7 +229,7 @@ pub fn split_report(
     for direction in &fitted.directions {
         let scored = Scored::new(split, direction, scoring);
         let class = classes
-            .get(direction.class)
+            .get(direction.id.class)
             .map_or("", |class| class.as_str());
         if let Some(figures) = rank(split, &scored.rows, &scored.alignment) {
             reports.push(named(direction, class, figures));

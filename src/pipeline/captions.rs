@@ -139,14 +139,14 @@ pub(crate) fn describe(
     // The captions of the class before, which may have several modes.
     let mut last: Option<(usize, Vec<String>, Array2<f32>)> = None;
     for direction in directions {
-        let class = &classes[direction.class];
-        let reference = names[direction.class].clone();
+        let class = &classes[direction.id.class];
+        let reference = names[direction.id.class].clone();
         let (_, captions, embeddings) = match last.take() {
-            Some(last_class) if last_class.0 == direction.class => last.insert(last_class),
+            Some(last_class) if last_class.0 == direction.id.class => last.insert(last_class),
             _ => {
                 let captions = candidates.of(class, &reference)?;
                 let embeddings = texts.encode(&captions)?;
-                last.insert((direction.class, captions, embeddings))
+                last.insert((direction.id.class, captions, embeddings))
             }
         };
         let space = caption::Space {
@@ -158,11 +158,11 @@ pub(crate) fn describe(
             near_equal: settings.near_equal as f32,
         };
         let mut scores = caption::score(direction, captions, &reference, embeddings.view(), space)?;
-        let real = real.remove(&direction.class).or_else(|| {
+        let real = real.remove(&direction.id.class).or_else(|| {
             let same = |mode: &&ModeCaptions| {
                 mode.scores
                     .first()
-                    .is_some_and(|s| s.class == direction.class)
+                    .is_some_and(|s| s.mode.class == direction.id.class)
             };
             modes.iter().find(same).map(|mode| mode.real.clone())
         });
@@ -212,7 +212,7 @@ fn reals(dataset: &Dataset, detected: &Detected) -> BTreeMap<usize, Real> {
             right,
         ))
     };
-    let classes = detected.fitted.directions.iter().map(|d| d.class);
+    let classes = detected.fitted.directions.iter().map(|d| d.id.class);
     classes
         .filter_map(|class| {
             let val = of_class(&val, class)?;
@@ -274,7 +274,7 @@ fn section(job: &Job<'_>, inputs: &Inputs, detected: &Detected, captioned: &Capt
     let modes = detected.fitted.directions.iter().zip(&captioned.modes);
     let modes: Vec<Value> = modes
         .map(|(direction, mode)| {
-            let class = &inputs.dataset.classes[direction.class];
+            let class = &inputs.dataset.classes[direction.id.class];
             let of = |kind| -> Vec<Value> {
                 let scores = mode.scores.iter().filter(|s| s.kind == kind);
                 scores.map(one).collect()
@@ -283,7 +283,7 @@ fn section(job: &Job<'_>, inputs: &Inputs, detected: &Detected, captioned: &Capt
             easy.reverse();
             let dropped = mode.scores.iter().filter(|s| s.dropped.is_some()).count();
             json!({
-                "class": class, "mode": direction.mode, "candidates": mode.scores.len(),
+                "class": class, "mode": direction.id.mode, "candidates": mode.scores.len(),
                 "dropped": dropped, "val": mode.real.val.all(), "judged": mode.real.judged.all(),
                 "hard": of(Kind::Hard), "neutral": of(Kind::Neutral), "easy": easy,
                 "sentence": mode.sentence(class),

@@ -45,7 +45,7 @@ pub(crate) struct Detected {
 impl Detected {
     /// Whether a direction may be generated from without being forced.
     pub(crate) fn is_usable(&self, direction: &Direction) -> bool {
-        direction.is_finding() && !self.barred.contains_key(&direction.class)
+        direction.is_finding() && !self.barred.contains_key(&direction.id.class)
     }
 
     /// What the run's own space came to.
@@ -98,13 +98,12 @@ pub(crate) fn detect(
     for warning in &warnings {
         context.warn(&warning.text);
     }
-    let classes = &inputs.dataset.classes;
     persist::write(
         job.layout.root(),
         &whitening,
         whitened_on.name(),
         &fitted,
-        classes,
+        &inputs.dataset,
     )?;
     let barred = barred(&warnings)
         .into_iter()

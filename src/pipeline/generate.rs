@@ -13,7 +13,7 @@ use super::reporter::Stage;
 use crate::caption::Kind;
 use crate::dataset::Split;
 use crate::diffusion::pipeline::Sampling;
-use crate::direction::Direction;
+use crate::direction::{Direction, ModeId};
 use crate::filter::Judge;
 use crate::generate::plan::lay_out;
 use crate::generate::stable_diffusion::StableDiffusion;
@@ -176,7 +176,7 @@ fn plans(
         if !(detected.is_usable(direction) || g.force) {
             continue;
         }
-        let lacking = shortfall(settings, pooled, &classes[direction.class], direction);
+        let lacking = shortfall(settings, pooled, &classes[direction.id.class], direction);
         if lacking == 0 {
             // Without images from failure captions there is nothing to control.
             continue;
@@ -184,9 +184,9 @@ fn plans(
         let mut add = |arm, captions: Vec<String>, quota: usize, budget: u64| {
             if !captions.is_empty() && quota > 0 {
                 plans.push(ModePlan {
-                    class: direction.class,
-                    class_name: classes[direction.class].clone(),
-                    mode: direction.mode,
+                    class: direction.id.class,
+                    class_name: classes[direction.id.class].clone(),
+                    mode: direction.id.mode,
                     arm,
                     captions,
                     quota,
@@ -217,8 +217,8 @@ fn judges(
     captioned: &Captioned,
 ) -> Result<Vec<Judge>, InputError> {
     let of = |plan: &ModePlan| -> Option<&Direction> {
-        let mut all = detected.fitted.directions.iter();
-        all.find(|d| (d.class, d.mode) == (plan.class, plan.mode))
+        let id = ModeId::new(plan.class, plan.mode);
+        detected.fitted.get(id)
     };
     plans
         .iter()

@@ -28,7 +28,7 @@ pub(super) fn judge(
             threshold: filter.min_alignment.unwrap_or(direction.threshold),
         },
         class: references
-            .map(|references| ClassTest::new(references, direction.class, filter.class_margin)),
+            .map(|references| ClassTest::new(references, direction.id.class, filter.class_margin)),
         min_deviation: filter.min_deviation,
     }
 }

@@ -73,9 +73,9 @@ pub(crate) fn summary(done: &Finished) -> Value {
     let mut classes = Vec::new();
     for (at, direction) in detected.fitted.directions.iter().enumerate() {
         let report = detected.reports.get(at);
-        let class = &inputs.dataset.classes[direction.class];
+        let class = &inputs.dataset.classes[direction.id.class];
         let plan = generated.as_ref();
-        let plan = plan.and_then(|generated| generated.of_mode(class, direction.mode));
+        let plan = plan.and_then(|generated| generated.of_mode(class, direction.id.mode));
         let picked = pooled
             .as_ref()
             .and_then(|pooled| pooled.of(class, direction));
@@ -85,11 +85,11 @@ pub(crate) fn summary(done: &Finished) -> Value {
             .unwrap_or_default();
         classes.push(json!({
             "class": class,
-            "mode": direction.mode,
+            "mode": direction.id.mode,
             "cv_score": direction.cv_score,
             "p_value": direction.p_value,
             "finding": direction.is_finding(),
-            "barred": detected.barred.get(&direction.class).map_or(&[][..], Vec::as_slice),
+            "barred": detected.barred.get(&direction.id.class).map_or(&[][..], Vec::as_slice),
             "c": direction.c,
             "threshold": direction.threshold,
             "top_captions": top_captions(captioned.as_ref(), at),
@@ -106,7 +106,7 @@ pub(crate) fn summary(done: &Finished) -> Value {
             "sentence": captioned
                 .as_ref()
                 .and_then(|captioned| captioned.modes.get(at))
-                .and_then(|mode| mode.sentence(&inputs.dataset.classes[direction.class]))
+                .and_then(|mode| mode.sentence(&inputs.dataset.classes[direction.id.class]))
                 .or_else(|| report.map(|r| r.sentence.clone())),
         }));
     }

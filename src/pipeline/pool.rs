@@ -26,7 +26,7 @@ pub(crate) struct Pooled {
 impl Pooled {
     /// What it gave for a direction; none for one that is not acted on.
     pub(crate) fn of(&self, class: &str, direction: &Direction) -> Option<&Picked> {
-        self.record.of(class, direction.mode)
+        self.record.of(class, direction.id.mode)
     }
 
     /// Whether no mode lacks an image.

@@ -38,9 +38,9 @@ pub(crate) fn write(
         .zip(&detected.named)
         .map(|((d, report), named)| {
             json!({
-                "class": dataset.classes[d.class], "mode": d.mode, "cv_score": d.cv_score,
+                "class": dataset.classes[d.id.class], "mode": d.id.mode, "cv_score": d.cv_score,
                 "p_value": d.p_value, "q_value": d.q_value, "finding": d.is_finding(),
-                "barred": detected.barred.get(&d.class).map_or(&[][..], Vec::as_slice), "c": d.c,
+                "barred": detected.barred.get(&d.id.class).map_or(&[][..], Vec::as_slice), "c": d.c,
                 "threshold": d.threshold, "right": d.right, "wrong": d.wrong,
                 "judged": report, "most_aligned_mistakes": named.mistakes,
                 "most_aligned_right": named.right,
@@ -86,7 +86,7 @@ fn spaces(inputs: &Inputs, detected: &Detected) -> Vec<Value> {
             .zip(of.reports)
             .map(|(d, report)| {
                 json!({
-                    "class": dataset.classes[d.class], "mode": d.mode, "cv_score": d.cv_score,
+                    "class": dataset.classes[d.id.class], "mode": d.id.mode, "cv_score": d.cv_score,
                     "p_value": d.p_value, "q_value": d.q_value, "finding": d.is_finding(),
                     "judged": report,
                 })
@@ -118,7 +118,7 @@ fn label_errors(dataset: &Dataset, detected: &Detected) -> Value {
         .iter()
         .map(|suspect| {
             let mistake = suspect.error.mistake;
-            let e = &dataset.examples[mistake.example];
+            let e = dataset.example(mistake.example);
             json!({
                 "id": e.id, "path": e.path, "split": suspect.split.name(),
                 "label": dataset.classes[mistake.label],
@@ -140,7 +140,7 @@ fn duplicates(dataset: &Dataset, detected: &Detected) -> Value {
         .iter()
         .take(LISTED)
         .map(|pair| {
-            let [later, earlier] = [pair.later, pair.earlier].map(|i| &dataset.examples[i]);
+            let [later, earlier] = [pair.later, pair.earlier].map(|id| dataset.example(id));
             json!({
                 "id": later.id, "split": later.split.name(), "also": earlier.id,
                 "also_split": earlier.split.name(), "same": pair.same.name(),
@@ -182,7 +182,7 @@ fn label_table(dataset: &Dataset, detected: &Detected) -> Result<Vec<u8>, csv::T
         .iter()
         .map(|suspect| {
             let mistake = suspect.error.mistake;
-            let e = &dataset.examples[mistake.example];
+            let e = dataset.example(mistake.example);
             let votes: Vec<String> = suspect.error.votes.iter().map(usize::to_string).collect();
             vec![
                 e.id.as_str().into(),
@@ -215,7 +215,7 @@ fn duplicate_table(dataset: &Dataset, detected: &Detected) -> Result<Vec<u8>, cs
         .duplicates
         .iter()
         .map(|pair| {
-            let [later, earlier] = [pair.later, pair.earlier].map(|i| &dataset.examples[i]);
+            let [later, earlier] = [pair.later, pair.earlier].map(|id| dataset.example(id));
             let class = |label: usize| Cell::from(dataset.classes[label].as_str());
             vec![
                 later.id.as_str().into(),

@@ -141,7 +141,7 @@ impl Saved {
     pub(crate) fn usable(&self) -> impl Iterator<Item = &Direction> {
         let all = self.found.directions.iter();
         all.filter(|direction| {
-            let class = self.found.classes.get(direction.class);
+            let class = self.found.classes.get(direction.id.class);
             let barred = class.is_some_and(|class| self.barred.contains(class));
             self.force || direction.is_finding() && !barred
         })

@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 use super::embed::{Part, with_predictions};
 use super::refusal::InputError;
 use super::report::minorities;
-use crate::dataset::{Dataset, Split};
+use crate::dataset::{Dataset, ExampleId, Split};
 use crate::direction::doubt::{Kind, Warning};
 use crate::direction::report::csv::SpaceView;
 use crate::direction::report::{
     ClassReport, Scoring, SplitReport, SplitView, alignments, split_report,
 };
-use crate::direction::{self, FitOptions, Fitted, Whitening};
+use crate::direction::{self, FitOptions, Fitted, ModeId, ValExamples, Whitening};
 
 /// Hard test images that the report names, per failure mode: what previews show.
 const NAMED: usize = 24;
@@ -158,13 +158,15 @@ pub(super) fn study(
     let flags = minorities(dataset);
     let known_of = |part, scoring| Known::new(dataset, &whitening, part, flags.as_deref(), scoring);
     let val = known_of(val, Scoring::OutOfFold)?;
-    let fitted = direction::fit(
-        val.x.view(),
-        &val.labels,
-        &val.predictions,
-        dataset.classes.len(),
-        options,
-    )?;
+    let ids: Vec<ExampleId> = dataset.ids().collect();
+    let ids: Vec<ExampleId> = val.rows.iter().map(|&row| ids[row]).collect();
+    let examples = ValExamples {
+        ids: &ids,
+        x: val.x.view(),
+        labels: &val.labels,
+        predictions: &val.predictions,
+    };
+    let fitted = direction::fit(examples, dataset.classes.len(), options)?;
     let mut known = BTreeMap::from([(Split::Val, val)]);
     if let Some(part) = parts.get(&Split::Test) {
         let test = known_of(part, Scoring::Direct)?;
@@ -225,14 +227,12 @@ fn pool(
     if kept.is_empty() {
         return Ok(None);
     }
-    let mut scores: BTreeMap<(usize, u32), Vec<f64>> = BTreeMap::new();
+    let mut scores: BTreeMap<ModeId, Vec<f64>> = BTreeMap::new();
     for block in kept.chunks(BLOCK) {
         let x = whitening.apply(part.view().select(Axis(0), block).view())?;
         for (&at, x) in block.iter().zip(x.outer_iter()) {
-            let of_class = fitted.directions.iter();
-            for d in of_class.filter(|d| d.class == example(at).label) {
-                let own = scores.entry((d.class, d.mode)).or_default();
-                own.push(d.alignment(x));
+            for d in fitted.of_class(example(at).label) {
+                scores.entry(d.id).or_default().push(d.alignment(x));
             }
         }
     }
@@ -271,9 +271,9 @@ fn heads(
     let mut reports = Vec::new();
     let mut named = Vec::new();
     for direction in &fitted.directions {
-        let class = &dataset.classes[direction.class];
+        let class = &dataset.classes[direction.id.class];
         let report = split
-            .and_then(|split| split.class(class, direction.mode))
+            .and_then(|split| split.class(class, direction.id.mode))
             .ok_or_else(|| {
                 let text = format!("class {class} has no examples to judge its direction on");
                 InputError(text)

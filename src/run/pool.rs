@@ -162,13 +162,13 @@ fn pick_mode(
     let direction = &judge.alignment.direction;
     let own = |at: &usize| {
         let example = example(pool, *at);
-        !taken.contains(at) && example.is_some_and(|e| e.label == direction.class)
+        !taken.contains(at) && example.is_some_and(|e| e.label == direction.id.class)
     };
     let of_class: Vec<usize> = (0..pool.rows.len()).filter(own).collect();
-    let class = pool.dataset.classes.get(direction.class);
+    let class = pool.dataset.classes.get(direction.id.class);
     let mut picked = Picked {
         class: class.cloned().unwrap_or_default(),
-        mode: direction.mode,
+        mode: direction.id.mode,
         threshold: judge.alignment.threshold,
         of_class: of_class.len(),
         picks: Vec::new(),

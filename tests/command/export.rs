@@ -306,7 +306,7 @@ fn detection_alone_gives_a_manifest_of_the_originals() {
     let x = saved.whitening.apply(matrix.view()).unwrap();
     for (id, x) in ids.unwrap().iter().zip(x.outer_iter()) {
         let row = all.iter().find(|row| row.id == *id).unwrap();
-        let own = saved.directions.iter().find(|d| d.class == row.label);
+        let own = saved.of_class(row.label).next();
         assert_eq!(row.alignment, Some(own.unwrap().alignment(x)), "{id}");
     }
     work.hardlight(["verify", "out"]).run().exits(0);

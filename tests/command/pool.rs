@@ -71,8 +71,7 @@ fn of<'a>(rows: &'a [Row], source: Source, class: &str) -> Vec<&'a Row> {
 fn ranked(out: &Path, class: &str) -> Vec<(String, f64)> {
     let found = persist::read(out).unwrap();
     let index = found.classes.iter().position(|name| name == class).unwrap();
-    let mut directions = found.directions.iter();
-    let direction = directions.find(|d| d.class == index).unwrap();
+    let direction = found.of_class(index).next().unwrap();
     let (embeddings, ids) = matrix::read_keyed(&out.join("embeddings/pool.safetensors")).unwrap();
     let x = found.whitening.apply(embeddings.view()).unwrap();
     let mut ranked: Vec<(String, f64)> = ids

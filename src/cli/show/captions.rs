@@ -10,7 +10,7 @@ use crate::pipeline::inputs::Inputs;
 /// The captions on the terminal.
 pub(super) fn say(ui: &mut Ui, inputs: &Inputs, detected: &Detected, captioned: &Captioned) {
     for (direction, mode) in detected.fitted.directions.iter().zip(&captioned.modes) {
-        let class = &inputs.dataset.classes[direction.class];
+        let class = &inputs.dataset.classes[direction.id.class];
         let wrong = |of: Accuracy| format!("{:.0} %", 100.0 * (1.0 - of.accuracy));
         let all = mode.real.val.all();
         ui.say(format_args!(

@@ -22,9 +22,9 @@ pub(in crate::cli) fn table(ui: &mut Ui, done: &Finished) {
     for (at, direction) in detected.fitted.directions.iter().enumerate() {
         let report = detected.reports.get(at);
         let head = report.and_then(|r| r.figures.head(TOP));
-        let class = &inputs.dataset.classes[direction.class];
+        let class = &inputs.dataset.classes[direction.id.class];
         let plan = generated.as_ref();
-        let plan = plan.and_then(|generated| generated.of_mode(class, direction.mode));
+        let plan = plan.and_then(|generated| generated.of_mode(class, direction.id.mode));
         let picked = pooled
             .as_ref()
             .and_then(|pooled| pooled.of(class, direction));
@@ -56,10 +56,10 @@ pub(in crate::cli) fn paths(ui: &mut Ui, done: &Finished) {
     let layout = done.folder.layout();
     ui.say("");
     for direction in &done.detected.fitted.directions {
-        let class = &done.inputs.dataset.classes[direction.class];
+        let class = &done.inputs.dataset.classes[direction.id.class];
         ui.say(format_args!(
             "preview   {}",
-            layout.preview(class, direction.mode).display()
+            layout.preview(class, direction.id.mode).display()
         ));
     }
     if done.pooled.is_some() || done.generated.is_some() {

@@ -123,7 +123,7 @@ fn split(ui: &mut Ui, split: &SplitReport, fitted: &Fitted, dataset: &Dataset) {
 /// The direction of a class's row; none of the row of all classes.
 fn direction<'a>(fitted: &'a Fitted, dataset: &Dataset, name: &str) -> Option<&'a Direction> {
     let mut all = fitted.directions.iter();
-    all.find(|d| dataset.classes[d.class] == name)
+    all.find(|d| dataset.classes[d.id.class] == name)
 }
 
 fn number(value: Option<f64>, decimals: usize) -> String {
@@ -244,7 +244,7 @@ fn label_errors(ui: &mut Ui, dataset: &Dataset, detected: &Detected) {
         let mistake = suspect.error.mistake;
         ui.say(format_args!(
             "  {}: labelled {}, its neighbours and the classifier say {}",
-            dataset.examples[mistake.example].id,
+            dataset.example(mistake.example).id,
             dataset.classes[mistake.label],
             dataset.classes[mistake.prediction]
         ));

@@ -143,10 +143,10 @@ fn lines<'a>(spaces: &[SpaceView<'a>]) -> Vec<Line<'a>> {
             for report in &split.classes {
                 let mut all = view.fitted.directions.iter();
                 let direction = all.find(|d| {
-                    d.mode == report.mode
+                    d.id.mode == report.mode
                         && view
                             .classes
-                            .get(d.class)
+                            .get(d.id.class)
                             .is_some_and(|class| *class == report.class)
                 });
                 lines.push(Line {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ndarray::Axis;
 
-use crate::dataset::{Dataset, Split};
+use crate::dataset::{Dataset, ExampleId, Split};
 use crate::direction::doubt::labels::{
     self, LabelError, Mistake, NEIGHBOURS, Reference, Share, VOTES,
 };
@@ -38,13 +38,15 @@ pub(super) fn find(
     studied: &Studied,
 ) -> LabelCheck {
     let label = |&i: &usize| dataset.examples[i].label;
+    let ids: Vec<ExampleId> = dataset.ids().collect();
     let references: Vec<(Split, Reference)> = [Split::Train, Split::Val]
         .into_iter()
         .filter_map(|split| {
             let part = parts.get(&split)?;
             let rows = &part.rows;
             let labels: Vec<usize> = rows.iter().map(label).collect();
-            let reference = Reference::new(&studied.whitening, part.view(), &labels, rows);
+            let examples: Vec<ExampleId> = rows.iter().map(|&row| ids[row]).collect();
+            let reference = Reference::new(&studied.whitening, part.view(), &labels, &examples);
             Some((split, reference))
         })
         .collect();
@@ -61,7 +63,7 @@ pub(super) fn find(
         let mistakes: Vec<Mistake> = wrong
             .iter()
             .map(|&at| Mistake {
-                example: known.rows[at],
+                example: ids[known.rows[at]],
                 label: known.labels[at],
                 prediction: known.predictions[at],
                 confidence: dataset.examples[known.rows[at]].confidence,
@@ -73,7 +75,7 @@ pub(super) fn find(
         let scores = scores(known, &studied.fitted);
         suspects.extend(found.errors.into_iter().map(|error| Suspect {
             split,
-            alignment: scores.get(&error.mistake.example).copied(),
+            alignment: scores.get(&error.mistake.example.index()).copied(),
             error,
         }));
     }
@@ -116,10 +118,10 @@ pub(super) fn warnings(
         return Vec::new();
     };
     let suspects = labels.suspects.iter();
-    let rows: BTreeSet<usize> = suspects.map(|s| s.error.mistake.example).collect();
+    let rows: BTreeSet<usize> = suspects.map(|s| s.error.mistake.example.index()).collect();
     let all = studied.fitted.directions.iter();
     all.filter_map(|direction| {
-        let class = &dataset.classes[direction.class];
+        let class = &dataset.classes[direction.id.class];
         doubt(val, direction, &rows, class, then)
     })
     .collect()

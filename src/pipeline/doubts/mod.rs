@@ -60,7 +60,7 @@ fn unlearnable(dataset: &Dataset, fitted: &Fitted, then: &str) -> Vec<Warning> {
             .with("wrong", skipped.wrong)
     });
     let weak = fitted.directions.iter().filter_map(|direction| {
-        let class = &dataset.classes[direction.class];
+        let class = &dataset.classes[direction.id.class];
         weak(direction, class, fitted.directions.len(), then)
     });
     skipped.chain(weak).collect()

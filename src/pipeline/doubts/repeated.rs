@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::dataset::{Dataset, Split};
+use crate::dataset::{Dataset, ExampleId, Split};
 use crate::direction::doubt::duplicates::{self, Identity, Pair, of_row};
 use crate::direction::doubt::{Kind, Warning};
 use crate::pipeline::embed::Part;
@@ -15,11 +15,15 @@ const SHOWN: usize = 3;
 pub(super) fn find(inputs: &Inputs, parts: &BTreeMap<Split, Part>) -> Vec<Pair> {
     // Every example is in one split, so its row of the data set says which of the parts it is in.
     let splits = [Split::Train, Split::Val, Split::Test];
-    let rows: Vec<&[usize]> = splits
+    let ids: Vec<ExampleId> = inputs.dataset.ids().collect();
+    let ids: Vec<Vec<ExampleId>> = splits
         .iter()
-        .map(|split| parts.get(split).map_or(&[][..], |part| &part.rows))
+        .filter_map(|split| parts.get(split))
+        .map(|part| part.rows.iter().map(|&row| ids[row]).collect())
         .collect();
-    let identity = |example: usize| {
+    let ids: Vec<&[ExampleId]> = ids.iter().map(Vec::as_slice).collect();
+    let identity = |id: ExampleId| {
+        let example = id.index();
         let split = inputs.dataset.examples[example].split;
         let embedding = parts.get(&split).and_then(|part| {
             let at = part.rows.binary_search(&example).ok()?;
@@ -30,7 +34,7 @@ pub(super) fn find(inputs: &Inputs, parts: &BTreeMap<Split, Part>) -> Vec<Pair> 
             embedding,
         }
     };
-    duplicates::find(&rows, &identity)
+    duplicates::find(&ids, &identity)
 }
 
 fn from_hex(hex: &str) -> Option<[u8; 32]> {
@@ -46,7 +50,7 @@ pub(super) fn warnings(dataset: &Dataset, pairs: &[Pair], then: &str) -> Vec<War
     if pairs.is_empty() {
         return Vec::new();
     }
-    let of = |example: usize| &dataset.examples[example];
+    let of = |id| dataset.example(id);
     let count = |later, earlier| {
         let both =
             |pair: &&Pair| (of(pair.later).split, of(pair.earlier).split) == (later, earlier);
@@ -118,7 +122,7 @@ fn counts(dataset: &Dataset, pairs: &[Pair]) -> BTreeMap<(usize, Split), Counts>
         }
     }
     for pair in pairs {
-        let e = &dataset.examples[pair.later];
+        let e = dataset.example(pair.later);
         let of = counts.entry((e.label, e.split)).or_default();
         of.twice += 1;
         of.twice_wrong += usize::from(e.prediction.is_some_and(|p| p != e.label));

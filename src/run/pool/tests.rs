@@ -5,7 +5,7 @@ use ndarray::{Array2, array};
 
 use super::*;
 use crate::dataset::Split;
-use crate::direction::{Direction, Whitening};
+use crate::direction::{Direction, ModeId, Whitening};
 use crate::filter::alignment::AlignmentTest;
 use crate::filter::class::ClassTest;
 use crate::filter::duplicate::{Against, DuplicateOptions, Known};
@@ -95,8 +95,7 @@ impl Set {
 fn judge(class: usize, mode: u32, references: Option<Array2<f32>>) -> Judge {
     let spread = array![[1.0_f32, 1.0], [-1.0, -1.0]];
     let direction = Direction {
-        class,
-        mode,
+        id: ModeId::new(class, mode),
         w: array![-1.0, 0.0],
         b: 0.0,
         c: 1.0,
@@ -108,6 +107,7 @@ fn judge(class: usize, mode: u32, references: Option<Array2<f32>>) -> Judge {
         wrong: 9,
         too_few: false,
         bootstrap_cosine: None,
+        explains: Vec::new(),
         out_of_fold: Vec::new(),
         out_of_fold_distance: Vec::new(),
     };
