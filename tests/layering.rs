@@ -92,6 +92,7 @@ const ALLOWED: [(&str, &[&str]); 18] = [
             "manifest",
             "preview",
             "world",
+            "pipeline",
         ],
     ),
     ("lib", &[]),
