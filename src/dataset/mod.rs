@@ -45,6 +45,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::io::source::{ImageSource, Member};
+use crate::io::{Classified, ErrorKind};
 
 /// What part of the data an example belongs to.
 ///
@@ -96,6 +97,12 @@ impl From<Split> for &'static str {
 pub struct UnknownSplit {
     /// The name.
     pub name: String,
+}
+
+impl Classified for UnknownSplit {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Usage
+    }
 }
 
 impl FromStr for Split {

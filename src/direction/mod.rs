@@ -34,6 +34,8 @@ use ndarray::{Array1, ArrayView1, ArrayView2, Axis};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::io::{Classified, ErrorKind};
+
 pub use self::mode::ModeId;
 pub use self::whiten::{WhitenError, Whitening};
 
@@ -64,6 +66,15 @@ pub enum DirectionError {
         /// What is allowed.
         expected: &'static str,
     },
+}
+
+impl Classified for DirectionError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Setting { .. } => ErrorKind::Usage,
+            Self::Lengths { .. } => ErrorKind::Input,
+        }
+    }
 }
 
 /// How directions are learned.
