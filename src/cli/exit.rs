@@ -12,7 +12,7 @@ use crate::direction::{DirectionError, WhitenError};
 use crate::embed::EmbedError;
 use crate::generate::GenerateError;
 use crate::hub::HubError;
-use crate::io::IoError;
+use crate::io::{Classified as _, ErrorKind, IoError};
 use crate::manifest::ManifestError;
 use crate::manifest::export::ExportError;
 use crate::nn::lora::LoraError;
@@ -145,34 +145,34 @@ fn of_hub(error: &HubError) -> ExitStatus {
 fn is_disk(error: &anyhow::Error) -> bool {
     error
         .downcast_ref::<HubError>()
-        .is_some_and(HubError::is_disk)
+        .is_some_and(|e| e.kind() == ErrorKind::Disk)
         || error
             .downcast_ref::<IoError>()
-            .is_some_and(IoError::is_disk)
+            .is_some_and(|e| e.kind() == ErrorKind::Disk)
         || error
             .downcast_ref::<FolderError>()
-            .is_some_and(FolderError::is_disk)
+            .is_some_and(|e| e.kind() == ErrorKind::Disk)
         || error
             .downcast_ref::<LedgerError>()
-            .is_some_and(LedgerError::is_disk)
+            .is_some_and(|e| e.kind() == ErrorKind::Disk)
         || error
             .downcast_ref::<EngineError>()
-            .is_some_and(EngineError::is_disk)
+            .is_some_and(|e| e.kind() == ErrorKind::Disk)
         || error
             .downcast_ref::<CacheError>()
-            .is_some_and(CacheError::is_disk)
+            .is_some_and(|e| e.kind() == ErrorKind::Disk)
         || error
             .downcast_ref::<ManifestError>()
-            .is_some_and(ManifestError::is_disk)
-        || matches!(error.downcast_ref(), Some(LockError::Io(io)) if io.is_disk())
+            .is_some_and(|e| e.kind() == ErrorKind::Disk)
+        || matches!(error.downcast_ref(), Some(LockError::Io(io)) if io.kind() == ErrorKind::Disk)
         || error
             .downcast_ref::<ExportError>()
-            .is_some_and(ExportError::is_disk)
-        || matches!(error.downcast_ref(), Some(ParamsError::Io(io)) if io.is_disk())
-        || matches!(error.downcast_ref(), Some(PersistError::Io(io)) if io.is_disk())
-        || matches!(error.downcast_ref(), Some(PreviewError::Io(io)) if io.is_disk())
-        || matches!(error.downcast_ref(), Some(TableError::Io(io)) if io.is_disk())
-        || matches!(error.downcast_ref(), Some(WorldError::Io(io)) if io.is_disk())
+            .is_some_and(|e| e.kind() == ErrorKind::Disk)
+        || matches!(error.downcast_ref(), Some(ParamsError::Io(io)) if io.kind() == ErrorKind::Disk)
+        || matches!(error.downcast_ref(), Some(PersistError::Io(io)) if io.kind() == ErrorKind::Disk)
+        || matches!(error.downcast_ref(), Some(PreviewError::Io(io)) if io.kind() == ErrorKind::Disk)
+        || matches!(error.downcast_ref(), Some(TableError::Io(io)) if io.kind() == ErrorKind::Disk)
+        || matches!(error.downcast_ref(), Some(WorldError::Io(io)) if io.kind() == ErrorKind::Disk)
 }
 
 /// CUDA says so in the text of whatever call met it first.

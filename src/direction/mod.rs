@@ -39,6 +39,8 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 pub use self::fitted::{Direction, Fitted, Skipped};
+use crate::io::{Classified, ErrorKind};
+
 pub use self::mode::ModeId;
 pub use self::whiten::{WhitenError, Whitening};
 
@@ -74,6 +76,15 @@ pub enum DirectionError {
         /// What is allowed.
         expected: &'static str,
     },
+}
+
+impl Classified for DirectionError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Setting { .. } => ErrorKind::Usage,
+            Self::Lengths { .. } => ErrorKind::Input,
+        }
+    }
 }
 
 /// How directions are learned.
