@@ -8,8 +8,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each room may import, besides itself.
-const ALLOWED: [(&str, &[&str]); 17] = [
+const ALLOWED: [(&str, &[&str]); 18] = [
     ("io", &[]),
+    ("image_file", &["io"]),
     ("hub", &["io"]),
     ("dataset", &["io"]),
     ("nn", &["io"]),
@@ -27,6 +28,7 @@ const ALLOWED: [(&str, &[&str]); 17] = [
         "run",
         &[
             "io",
+            "image_file",
             "dataset",
             "embed",
             "direction",
@@ -36,7 +38,10 @@ const ALLOWED: [(&str, &[&str]); 17] = [
             "filter",
         ],
     ),
-    ("manifest", &["io", "dataset", "direction", "run"]),
+    (
+        "manifest",
+        &["io", "image_file", "dataset", "direction", "run"],
+    ),
     (
         "preview",
         &[
@@ -57,6 +62,7 @@ const ALLOWED: [(&str, &[&str]); 17] = [
         "cli",
         &[
             "io",
+            "image_file",
             "hub",
             "dataset",
             "nn",
