@@ -32,6 +32,7 @@ pub mod embed;
 pub mod filter;
 pub mod generate;
 pub mod hub;
+pub mod image_file;
 pub mod io;
 pub mod manifest;
 pub mod nn;

@@ -16,12 +16,12 @@ use crate::diffusion::pipeline::{
     EncodedCaption, ImageRequest, OpenOptions, Outcome, Pipeline, Sampled, Sampling,
 };
 use crate::embed::safety::Safety;
+use crate::image_file::{self, FileFormat};
 use crate::io;
 use crate::pipeline::device::device;
 use crate::pipeline::reporter::{Reporter as _, StageInfo};
 use crate::pipeline::{Context, models};
 use crate::run::lock::FolderLock;
-use crate::run::png;
 
 /// Make pictures from prompts, without any data set.
 ///
@@ -216,7 +216,7 @@ impl GenerateCommand {
                     continue;
                 }
                 let image = shown(safety.as_ref(), image, &one.path, ui)?;
-                let bytes = png::encode_png(&image, Some(&one.marks))?;
+                let bytes = image_file::encode(&image, FileFormat::Png, Some(&one.marks))?;
                 io::write_atomic(&one.path, &bytes)?;
                 done += 1;
                 ui.progress(done, "");

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::ManifestError;
 use crate::dataset::{Example, Split};
+use crate::image_file::DigitalSource;
 use crate::io::source::Member;
 use crate::run::ledger::Entry;
-use crate::run::png::DigitalSource;
 
 /// Where an image comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -18,10 +18,10 @@ use crate::filter::Judge;
 use crate::generate::plan::lay_out;
 use crate::generate::stable_diffusion::StableDiffusion;
 use crate::generate::{Arm, ImageGenerator as _, ModePlan};
+use crate::image_file::FileFormat;
 use crate::run::engine::{Ended, Engine, Finish, ModeOutcome, Progress, Recipe};
 use crate::run::ledger::table;
 use crate::run::look::look;
-use crate::run::png::FileFormat;
 use crate::run::settings::Settings;
 
 /// What generation came to, plan by plan.

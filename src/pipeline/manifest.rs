@@ -9,9 +9,9 @@ use super::pool::Pooled;
 use crate::dataset::{Example, Split};
 use crate::embed::ImageEncoder as _;
 use crate::generate::Arm;
+use crate::image_file::DigitalSource;
 use crate::io;
 use crate::manifest::{self, Row};
-use crate::run::png::DigitalSource;
 use crate::run::pool::{Pick, Picked};
 
 /// Writes the manifest: the training images as they are, those from the pool, hardest first, then the

@@ -1,12 +1,12 @@
 //! The run: plan, sample, judge, ledger, quota; resume, locks, the run folder.
 //!
 //! - [`folder`], [`lock`], [`settings_diff`]: a folder that belongs to one run and refuses another.
-//! - [`ledger`]: every attempt, crash-safe; [`png`]: generated images as files.
+//! - [`ledger`]: every attempt, crash-safe.
 //! - [`engine`]: the loop that fills quotas from plans; [`pool`]: real images before any are generated.
 //! - [`cache`]: embeddings that are not made twice.
 //! - [`settings`]: what a run is told, in one TOML file; [`skipped`]: images that cannot be used.
 //!
-//! May import every room above: `io`, `dataset`, `embed`, `direction`, `caption`, `generate`,
+//! May import every room above: `io`, `image_file`, `dataset`, `embed`, `direction`, `caption`, `generate`,
 //! `filter`.
 
 pub mod cache;
@@ -17,7 +17,6 @@ pub mod folder;
 pub mod ledger;
 pub mod lock;
 pub mod look;
-pub mod png;
 pub mod pool;
 pub mod settings;
 pub mod settings_diff;

@@ -6,8 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each room may import, besides itself.
-const ALLOWED: [(&str, &[&str]); 18] = [
+const ALLOWED: [(&str, &[&str]); 19] = [
     ("io", &[]),
+    ("image_file", &["io"]),
     ("hub", &["io"]),
     ("dataset", &["io"]),
     ("nn", &["io"]),
@@ -25,6 +26,7 @@ const ALLOWED: [(&str, &[&str]); 18] = [
         "run",
         &[
             "io",
+            "image_file",
             "dataset",
             "embed",
             "direction",
@@ -34,7 +36,10 @@ const ALLOWED: [(&str, &[&str]); 18] = [
             "filter",
         ],
     ),
-    ("manifest", &["io", "dataset", "direction", "run"]),
+    (
+        "manifest",
+        &["io", "image_file", "dataset", "direction", "run"],
+    ),
     (
         "preview",
         &[
@@ -55,6 +60,7 @@ const ALLOWED: [(&str, &[&str]); 18] = [
         "pipeline",
         &[
             "io",
+            "image_file",
             "hub",
             "dataset",
             "nn",

@@ -2,10 +2,10 @@ use std::path::PathBuf;
 
 use crate::embed::EmbedError;
 use crate::generate::GenerateError;
+use crate::image_file::EncodeError;
 use crate::io::image::DecodeError;
 use crate::io::{Classified, ErrorKind, IoError};
 use crate::run::ledger::LedgerError;
-use crate::run::png::EncodeError;
 
 /// Why generation stopped short.
 #[derive(Debug, thiserror::Error)]

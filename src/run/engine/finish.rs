@@ -5,8 +5,8 @@ use image::RgbImage;
 use super::EngineError;
 use crate::embed::resize::{Filter, Kernel, resize};
 use crate::generate::Picture;
+use crate::image_file::{self, FileFormat};
 use crate::io::image::{Exif, decode_rgb};
-use crate::run::png::{self, FileFormat};
 
 /// How images leave the run.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -22,13 +22,14 @@ pub struct Finish {
 /// A picture with the pixels that a reader of its file will see.
 pub(super) struct Finished {
     pub(super) picture: Picture,
+    format: FileFormat,
     /// Its file without marks, where the format loses something.
     jpeg: Option<Vec<u8>>,
 }
 
 /// What is to be written.
 pub(super) enum Body {
-    Pixels(RgbImage),
+    Pixels(RgbImage, FileFormat),
     Jpeg(Vec<u8>),
 }
 
@@ -39,14 +40,18 @@ impl Finish {
             picture.image = resize(&picture.image, w, h, Filter::Bicubic, Kernel::Pil);
         }
         let jpeg = match self.format {
-            FileFormat::Png => None,
+            FileFormat::Png | FileFormat::WebP => None,
             FileFormat::Jpeg => {
-                let bytes = png::encode_jpeg(&picture.image, None)?;
+                let bytes = image_file::encode(&picture.image, FileFormat::Jpeg, None)?;
                 picture.image = decode_rgb(&bytes, Exif::Ignore)?;
                 Some(bytes)
             }
         };
-        Ok(Finished { picture, jpeg })
+        Ok(Finished {
+            picture,
+            format: self.format,
+            jpeg,
+        })
     }
 }
 
@@ -54,7 +59,7 @@ impl Finished {
     pub(super) fn into_body(self) -> Body {
         match self.jpeg {
             Some(bytes) => Body::Jpeg(bytes),
-            None => Body::Pixels(self.picture.image),
+            None => Body::Pixels(self.picture.image, self.format),
         }
     }
 }

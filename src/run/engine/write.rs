@@ -6,9 +6,9 @@ use std::sync::mpsc::Receiver;
 
 use super::finish::Body;
 use super::{EngineError, Recipe};
+use crate::image_file::{self, DigitalSource, Marks, Parameters};
 use crate::io::{self, IoError};
 use crate::run::ledger::{Entry, Ledger};
-use crate::run::png::{self, DigitalSource, Marks, Parameters};
 
 /// One image on its way to disk.
 pub(super) struct Job {
@@ -27,8 +27,8 @@ pub(super) fn write_all(
         if let Some((path, image)) = image {
             let marks = marks(&entry, recipe);
             let bytes = match image {
-                Body::Pixels(image) => png::encode_png(&image, Some(&marks))?,
-                Body::Jpeg(bytes) => png::mark_jpeg(bytes, &marks)?,
+                Body::Pixels(image, format) => image_file::encode(&image, format, Some(&marks))?,
+                Body::Jpeg(bytes) => image_file::add_marks_to_jpeg(bytes, &marks)?,
             };
             write(&path, &bytes)?;
             let hash = io::sha256_hex(&bytes);
