@@ -19,6 +19,9 @@ pub mod lock;
 pub mod look;
 pub mod png;
 pub mod pool;
+mod record;
 pub mod settings;
 pub mod settings_diff;
 pub mod skipped;
+
+pub use self::record::RunRecord;

@@ -34,6 +34,7 @@ const ALLOWED: [(&str, &[&str]); 18] = [
             "filter",
         ],
     ),
+    ("report", &["io", "dataset", "direction", "caption", "run"]),
     ("manifest", &["io", "dataset", "direction", "run"]),
     (
         "preview",
@@ -44,6 +45,7 @@ const ALLOWED: [(&str, &[&str]); 18] = [
             "caption",
             "filter",
             "run",
+            "report",
             "manifest",
         ],
     ),
@@ -87,6 +89,7 @@ const ALLOWED: [(&str, &[&str]); 18] = [
             "generate",
             "filter",
             "run",
+            "report",
             "manifest",
             "preview",
             "world",
