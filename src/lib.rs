@@ -38,5 +38,6 @@ pub mod manifest;
 pub mod nn;
 pub mod pipeline;
 pub mod preview;
+pub mod report;
 pub mod run;
 pub mod world;

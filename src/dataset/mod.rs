@@ -49,7 +49,7 @@ pub use folder::{Passed, images_below, read_folder};
 pub use layout::{Layout, LayoutOptions, UnknownLayout, read_layout};
 pub use members::Members;
 pub use predictions::{Joined, join_predictions, join_predictions_on};
-pub use score::{Best, ScoreRule, Threshold, apply_threshold};
+pub use score::{Best, ChosenBy, ScoreRule, Threshold, apply_threshold};
 pub use split::{Split, UnknownSplit};
 pub use table::{TableOptions, read_table};
 pub use unusable::{Unusable, Usable};

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::io::{Classified, ErrorKind};
@@ -11,8 +12,11 @@ use crate::io::{Classified, ErrorKind};
 ///
 /// Written in lower case; `training`, `validation`, `valid`, `dev` and `testing` are read too, in
 /// any case of letters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(into = "&'static str", try_from = "String")]
+#[schemars(!into, !try_from, rename_all = "lowercase")]
 pub enum Split {
     /// What the classifier was trained on.
     Train,

@@ -19,6 +19,7 @@ pub mod sentence;
 use std::collections::BTreeMap;
 
 use ndarray::ArrayView2;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::figures::{AtK, Figures, KS, Ranked};
@@ -42,11 +43,13 @@ pub struct SplitView<'a> {
 }
 
 /// A class on one split.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ClassReport {
-    /// The class.
+    /// Name of the class.
     pub class: String,
-    /// The failure mode.
+    /// Index of the class, from 0.
+    pub class_index: usize,
+    /// Failure mode within the class, from 0.
     pub mode: u32,
     /// Its ranking by alignment.
     #[serde(flatten)]
@@ -71,7 +74,7 @@ impl ClassReport {
 }
 
 /// A split, judged class by class and as a whole.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SplitReport {
     /// Its name.
     pub split: String,
@@ -79,9 +82,9 @@ pub struct SplitReport {
     pub out_of_fold: bool,
     /// Examples with predictions.
     pub examples: usize,
-    /// Share of them that the classifier gets right.
+    /// Share of them that the classifier gets right, 0 to 1.
     pub model_accuracy: f64,
-    /// Mean CV score of the directions; none without directions.
+    /// Mean CV score of the directions, 0 to 1; none without directions.
     pub cv_score: Option<f64>,
     /// Examples of classes without a direction: they are in no ranking.
     pub unranked: usize,
@@ -185,6 +188,7 @@ fn rank(split: SplitView<'_>, rows: &[usize], score: &[f64]) -> Option<Figures> 
 fn named(direction: &Direction, class: &str, figures: Figures) -> ClassReport {
     let mut report = ClassReport {
         class: class.to_owned(),
+        class_index: direction.id.class,
         mode: direction.id.mode,
         figures,
         sentence: String::new(),

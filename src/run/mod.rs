@@ -18,6 +18,9 @@ pub mod ledger;
 pub mod lock;
 pub mod look;
 pub mod pool;
+mod record;
 pub mod settings;
 pub mod settings_diff;
 pub mod skipped;
+
+pub use self::record::RunRecord;

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each room may import, besides itself.
-const ALLOWED: [(&str, &[&str]); 19] = [
+const ALLOWED: [(&str, &[&str]); 20] = [
     ("io", &[]),
     ("image_file", &["io"]),
     ("hub", &["io"]),
@@ -36,6 +36,7 @@ const ALLOWED: [(&str, &[&str]); 19] = [
             "filter",
         ],
     ),
+    ("report", &["io", "dataset", "direction", "caption", "run"]),
     (
         "manifest",
         &["io", "image_file", "dataset", "direction", "run"],
@@ -49,6 +50,7 @@ const ALLOWED: [(&str, &[&str]); 19] = [
             "caption",
             "filter",
             "run",
+            "report",
             "manifest",
         ],
     ),
@@ -93,6 +95,7 @@ const ALLOWED: [(&str, &[&str]); 19] = [
             "generate",
             "filter",
             "run",
+            "report",
             "manifest",
             "preview",
             "world",

@@ -5,6 +5,9 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use crate::dataset::ExampleId;
 
 /// A class is barred where duplicates are more than this share of its examples, or of its mistakes, in val
@@ -16,7 +19,11 @@ pub const TOO_MANY: f64 = 0.1;
 pub const AT_LEAST: usize = 2;
 
 /// Why two examples are the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+#[schemars(rename = "EqualIn")]
 pub enum Same {
     /// Their files.
     File,
