@@ -11,8 +11,11 @@
 
 #![allow(clippy::print_stdout, reason = "a program's own output")]
 
+use std::path::PathBuf;
+
+use hardlight::dataset::{Dataset, Example, Split};
 use hardlight::direction::report::{SplitView, class_report};
-use hardlight::direction::{FitOptions, Whitening, fit};
+use hardlight::direction::{FitOptions, ValExamples, Whitening, fit};
 use ndarray::{Array2, s};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -36,13 +39,15 @@ fn main() -> anyhow::Result<()> {
     // One SVM a class tells the right val examples from the wrong ones.
     let x = whitening.apply(val.embeddings.view())?;
     let options = FitOptions::default();
-    let fitted = fit(
-        x.view(),
-        &val.labels,
-        &val.predictions,
-        NAMES.len(),
-        &options,
-    )?;
+    let data = named(&val)?;
+    let ids: Vec<_> = data.ids().collect();
+    let examples = ValExamples {
+        ids: &ids,
+        x: x.view(),
+        labels: &val.labels,
+        predictions: &val.predictions,
+    };
+    let fitted = fit(examples, NAMES.len(), &options)?;
     for skipped in &fitted.skipped {
         println!("{}: {}", NAMES[skipped.class], skipped.reason);
     }
@@ -50,7 +55,7 @@ fn main() -> anyhow::Result<()> {
     // What was learned on val is judged on test.
     let x = whitening.apply(test.embeddings.view())?;
     for direction in &fitted.directions {
-        let name = NAMES[direction.class];
+        let name = NAMES[direction.id.class];
         println!(
             "{name}: {} right, {} wrong, CV score {:.3}, p {:.3}: {}",
             direction.right,
@@ -84,6 +89,14 @@ fn main() -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The val examples by name, in which results speak of them: paths of your images, or numbers as here.
+fn named(val: &Part) -> anyhow::Result<Dataset> {
+    let labels = val.labels.iter().enumerate();
+    let examples = labels.map(|(i, &label)| Example::new(format!("val/{i}"), label, Split::Val));
+    let classes = NAMES.map(str::to_owned).to_vec();
+    Ok(Dataset::new(PathBuf::new(), classes, examples.collect())?)
 }
 
 /// `n` examples; a trait that lies along the last eight dimensions decides most mistakes of class 0.

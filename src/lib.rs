@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! dataset ─▶ embed ─▶ direction ─▶ caption ─▶ generate ─▶ filter ─▶ run ─▶ manifest ─▶ preview
-//!              │ nn, nn::clip                    │ diffusion                  cli: on top of all
+//!              │ nn, nn::clip                    │ diffusion            pipeline, cli: on top of all
 //! ```
 //!
 //! A classifier's right and wrong validation images of a class are separated by a linear SVM in CLIP
@@ -12,7 +12,7 @@
 //! contact sheets ([`preview`]). Models come from folders or from the Hugging Face hub ([`hub`]). [`world`] is a drawn data set with a planted failure, on which all
 //! of it can be watched.
 //!
-//! Every room is a folder; imports point left or down in the picture, and `tests/layering.rs` holds
+//! Every room is a folder; imports point left or down in the picture, and `tests/library/layering.rs` holds
 //! them to it. Without the feature `torch` (on by default) the models and the command line are left
 //! out, and everything else builds without libtorch.
 //!
@@ -33,10 +33,11 @@ pub mod filter;
 pub mod generate;
 pub mod hub;
 pub mod image_file;
-mod interim;
 pub mod io;
 pub mod manifest;
 pub mod nn;
+pub mod pipeline;
 pub mod preview;
+pub mod report;
 pub mod run;
 pub mod world;

@@ -7,6 +7,7 @@
 //! group better than whitened cosines do.
 
 use ndarray::{Array2, ArrayView1, ArrayView2};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::score::unit_rows;
@@ -19,15 +20,15 @@ const FEWEST: usize = 10;
 const ONE_IN: usize = 20;
 
 /// How many of some images the classifier gets right.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Accuracy {
     /// Images.
     pub images: usize,
     /// Those it gets right.
     pub right: usize,
-    /// Their share.
+    /// Their share, 0 to 1; 0 without images.
     pub accuracy: f64,
-    /// 95 % interval of the share (Wilson).
+    /// 95 % interval of the share (Wilson), lower end first.
     pub interval: (f64, f64),
 }
 
@@ -43,7 +44,7 @@ impl Accuracy {
 }
 
 /// Whether the images nearest to a caption are harder than its class.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Verdict {
     /// Harder, the class's accuracy lying above the interval.
     #[serde(rename = "confirmed")]

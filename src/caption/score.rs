@@ -19,7 +19,7 @@ use super::CaptionError;
 use super::check::Checked;
 use super::grammar::english::{holds, words};
 use super::merge::{self, Merged};
-use crate::direction::{Direction, WhitenError, Whitening};
+use crate::direction::{Direction, ModeId, WhitenError, Whitening};
 
 /// Captions compared with all classes at once: bounds the memory of a comparison.
 const BLOCK: usize = 1024;
@@ -56,10 +56,8 @@ impl Kind {
 /// A caption with its scores for one failure mode.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CaptionScore {
-    /// Index of the class.
-    pub class: usize,
-    /// Failure mode within the class.
-    pub mode: u32,
+    /// The failure mode.
+    pub mode: ModeId,
     /// The caption.
     pub caption: String,
     /// Its row among the captions that were scored.
@@ -131,10 +129,10 @@ pub fn score(
     embeddings: ArrayView2<'_, f32>,
     space: Space<'_>,
 ) -> Result<Vec<CaptionScore>, CaptionError> {
-    let own = space.references.raw.row(direction.class);
+    let own = space.references.raw.row(direction.id.class);
     let zero = space.whitening.standardise(Array1::zeros(own.len()).view());
     let unit = direction.unit();
-    let nearer = nearer(embeddings, direction.class, space);
+    let nearer = nearer(embeddings, direction.id.class, space);
     let contradictions: Vec<_> = space.contradictions.iter().map(|c| (c, words(c))).collect();
     let mut scores = Vec::with_capacity(captions.len());
     let mut scaled = Array2::zeros((captions.len(), own.len()));
@@ -161,8 +159,7 @@ pub fn score(
             .iter()
             .find(|(_, phrase)| holds(&said, phrase));
         scores.push(CaptionScore {
-            class: direction.class,
-            mode: direction.mode,
+            mode: direction.id,
             caption: caption.clone(),
             row,
             alignment: direction.alignment(g.view()),
@@ -306,8 +303,7 @@ mod tests {
 
     fn direction() -> Direction {
         Direction {
-            class: 0,
-            mode: 0,
+            id: ModeId::new(0, 0),
             w: array![-2.0, 0.0],
             b: 0.5,
             c: 1.0,
@@ -319,6 +315,7 @@ mod tests {
             wrong: 5,
             too_few: false,
             bootstrap_cosine: None,
+            explains: Vec::new(),
             out_of_fold: Vec::new(),
             out_of_fold_distance: Vec::new(),
         }

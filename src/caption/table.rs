@@ -57,8 +57,12 @@ fn encode(scores: &[CaptionScore], classes: &[String]) -> Result<Vec<u8>, Parque
     let (val, judged) = (|c: &Checked| c.val, |c: &Checked| c.judged);
     let verdict = |s: &CaptionScore| s.checked.map(|c| c.verdict.name().to_owned());
     let batch = RecordBatch::try_from_iter_with_nullable([
-        ("class", text(&|s| classes.get(s.class).cloned()), false),
-        ("mode", whole(&|s| i64::from(s.mode)), false),
+        (
+            "class",
+            text(&|s| classes.get(s.mode.class).cloned()),
+            false,
+        ),
+        ("mode", whole(&|s| i64::from(s.mode.mode)), false),
         ("caption", text(&|s| Some(s.caption.clone())), false),
         ("alignment", real(&|s| s.alignment), false),
         ("cosine", real(&|s| s.cosine), false),
@@ -132,8 +136,8 @@ fn csv_of(
             for (split, nearest, images) in splits {
                 let class = images.all();
                 writer.write_record([
-                    classes.get(score.class).map_or("", String::as_str),
-                    &score.mode.to_string(),
+                    classes.get(score.mode.class).map_or("", String::as_str),
+                    &score.mode.mode.to_string(),
                     &score.caption,
                     score.kind.name(),
                     &score.alignment.to_string(),
@@ -162,6 +166,7 @@ mod tests {
     use super::*;
     use crate::caption::Kind;
     use crate::caption::check::Images;
+    use crate::direction::ModeId;
 
     fn real() -> Real {
         let images = |right| Images::new(array![[1.0, 0.0], [1.0, 1.0]].view(), vec![false, right]);
@@ -176,8 +181,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("captions.parquet");
         let score = CaptionScore {
-            class: 1,
-            mode: 0,
+            mode: ModeId::new(1, 0),
             caption: "a, \"b\"".to_owned(),
             row: 0,
             alignment: 0.5,
@@ -229,8 +233,7 @@ mod tests {
     #[test]
     fn the_text_table_has_a_line_a_caption_and_split() {
         let score = CaptionScore {
-            class: 0,
-            mode: 2,
+            mode: ModeId::new(0, 2),
             caption: "a cat, wet".to_owned(),
             row: 0,
             alignment: 0.5,

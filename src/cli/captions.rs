@@ -7,11 +7,11 @@ use serde_json::json;
 use super::exit::{ExitStatus, UsageError};
 use super::options::{RunOptions, SettingOptions};
 use super::run;
-use super::session::Until;
-use super::stages::candidates::Candidates;
-use super::stages::inputs;
 use super::stop::Stop;
 use super::ui::Ui;
+use crate::pipeline::Context;
+use crate::pipeline::candidates::Candidates;
+use crate::pipeline::inputs::{self, Until};
 use crate::run::settings::Settings;
 
 /// Directions and the captions that describe them; nothing is generated.
@@ -87,7 +87,7 @@ fn print(
     let classes = if !classes.is_empty() {
         classes
     } else if data.root.is_some() || data.table.is_some() {
-        inputs::read_data(settings, ui)?.classes
+        inputs::read_data(&mut Context::new(ui), settings)?.classes
     } else if let Some(classes) = &data.classes {
         classes.clone()
     } else {

@@ -1,12 +1,15 @@
 //! `hardlight demo`: the main job on the embedded world, and the proof that it helps.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use super::exit::{ExitStatus, InputError};
-use super::session::{self, Ended, Place, Until};
-use super::stages::{outputs, proof};
 use super::stop::Stop;
 use super::ui::Ui;
+use super::{run, show};
+use crate::pipeline::inputs::Until;
+use crate::pipeline::order::{self, Target};
+use crate::pipeline::{Context, Stopped, outputs, proof};
 use crate::run::folder::RunFolder;
 use crate::run::settings::Settings;
 use crate::world::face::WorldConfig;
@@ -64,6 +67,7 @@ pub(super) struct DemoCommand {
 
 impl DemoCommand {
     pub(super) fn run(self, ui: &mut Ui, stop: &Stop) -> anyhow::Result<ExitStatus> {
+        let started = Instant::now();
         let Self {
             out,
             weights,
@@ -102,44 +106,52 @@ impl DemoCommand {
         settings.check()?;
 
         let claim = RunFolder::claim(&out, force_new)?;
-        ui.info(format_args!("drawing the world into {}", data.display()));
-        let begun = ui.seconds();
-        write_dataset(
-            &data,
-            &WorldConfig::default(),
-            &demo_sizes(),
-            Some(RHO),
-            WORLD_SEED,
-        )?;
-        let drawn = ui.seconds() - begun;
-        let place = Place::Claimed(claim);
-        let Ended::Done(mut done) = session::work(place, &settings, Until::Manifest, ui, stop)?
-        else {
-            return Ok(stopped(ui, &out));
+        let check = stop.check();
+        let ended = {
+            let mut context = Context::stopped_by(ui, &check);
+            context.info(format_args!("drawing the world into {}", data.display()));
+            let begun = Instant::now();
+            write_dataset(
+                &data,
+                &WorldConfig::default(),
+                &demo_sizes(),
+                Some(RHO),
+                WORLD_SEED,
+            )?;
+            context.took("data", begun);
+            let target = Target::Claimed(claim);
+            order::run(&mut context, &settings, target, Until::Manifest)
         };
-        done.seconds.insert("data", drawn);
-        let Some(proof) =
-            proof::prove(ui, stop, &mut done, &weights, seeds, added.unwrap_or(quota))?
-        else {
-            return Ok(stopped(ui, &out));
+        let mut finished = match ended {
+            Err(error) if error.is::<Stopped>() => return Ok(run::stopped(ui, &out)),
+            ended => ended?,
         };
-        let mut summary = outputs::summary(&done);
-        summary["judge"] = proof.judge;
-        summary["retraining"] = proof.retraining;
-        summary["seconds"]["total"] = ((ui.seconds() * 100.0).round() / 100.0).into();
-        let layout = done.folder.layout();
-        outputs::write_summary(&layout.summary(), &summary)?;
-        outputs::paths(ui, &layout, &done);
-        Ok(done.status)
+        show::table(ui, &finished);
+        let begun = Instant::now();
+        let judged = proof::judge(&finished, &weights.join("judge"))?;
+        show::judged(ui, &judged);
+        let retraining = {
+            let mut context = Context::stopped_by(ui, &check);
+            proof::retraining(&mut context, &finished, seeds, added.unwrap_or(quota))
+        };
+        let retraining = match retraining {
+            Err(error) if error.is::<Stopped>() => return Ok(run::stopped(ui, &out)),
+            retraining => retraining?,
+        };
+        show::retraining(ui, &retraining);
+        finished
+            .seconds
+            .insert("proof", begun.elapsed().as_secs_f64());
+        finished
+            .seconds
+            .insert("total", started.elapsed().as_secs_f64());
+        let mut summary = outputs::summary(&finished);
+        summary["judge"] = serde_json::to_value(judged)?;
+        summary["retraining"] = retraining.json();
+        outputs::write_summary(&finished.folder.layout().summary(), &summary)?;
+        show::paths(ui, &finished);
+        Ok(ExitStatus::of_run(finished.complete))
     }
-}
-
-fn stopped(ui: &mut Ui, out: &Path) -> ExitStatus {
-    ui.info(format_args!(
-        "stopped; the same command goes on from here ({})",
-        out.display()
-    ));
-    ExitStatus::Stopped
 }
 
 /// The world's models: as told, else `weights/world` above the program, else where it was built.

@@ -12,8 +12,9 @@ use self::folder::{Folder, Place};
 use super::exit::ExitStatus;
 use super::stop::Stop;
 use super::ui::Ui;
-use super::{models, options};
 use crate::hub::{HubError, Want};
+use crate::pipeline::device::device;
+use crate::pipeline::{Context, models};
 
 /// Print libtorch, devices and what would be used; with folders, whether they are sound.
 ///
@@ -43,14 +44,16 @@ impl DoctorCommand {
             folders: given,
             json,
         } = self;
-        let (device, kind) = options::device("auto", "auto")?;
+        let (device, kind) = device("auto", "auto")?;
         let machine = machine::look(device, kind);
         let place = Place { device, kind };
         let (half, safety) = (kind != Kind::Float, false);
+        let check = stop.check();
         let mut folders = Vec::new();
         for given in &given {
             // What cannot be had is a finding about this one; the others are looked at all the same.
-            match models::locate(given, Want::Any { half, safety }, ui, stop) {
+            let mut context = Context::stopped_by(ui, &check);
+            match models::locate(&mut context, given, Want::Any { half, safety }) {
                 Err(HubError::Stopped) => return Err(HubError::Stopped.into()),
                 found => folders.push(Folder::look(given, found, place)),
             }

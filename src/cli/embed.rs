@@ -9,7 +9,6 @@ use rayon::prelude::*;
 use super::exit::{ExitStatus, InputError, UsageError};
 use super::stop::Stop;
 use super::ui::Ui;
-use super::{models, options};
 use crate::dataset;
 use crate::embed::clip::ClipEncoder;
 use crate::embed::resize::Kernel;
@@ -20,6 +19,8 @@ use crate::io::IoError;
 use crate::io::image::picture::{Picture, Pixels};
 use crate::io::image::{self, Exif};
 use crate::io::matrix::write_safetensors;
+use crate::pipeline::device as device_of;
+use crate::pipeline::{Context, Stage, models};
 
 /// Turn a folder of images or a list of captions into CLIP embeddings.
 ///
@@ -142,7 +143,7 @@ impl EmbedCommand {
             exif,
             on_bad_image,
         } = self;
-        let (device, kind) = options::device(&device, &dtype)?;
+        let (device, kind) = device_of(&device, &dtype)?;
         check_out(&out)?;
         let work = match (images, texts) {
             (Some(folder), _) => Work::images(folder, ui)?,
@@ -161,11 +162,13 @@ impl EmbedCommand {
             Orientation::Apply => Exif::Apply,
             Orientation::Ignore => Exif::Ignore,
         };
-        let dir = models::locate(&clip, Want::Clip, ui, stop)?;
+        let stop = stop.check();
+        let mut context = Context::stopped_by(ui, &stop);
+        let dir = models::locate(&mut context, &clip, Want::Clip)?;
         let encoder = ClipEncoder::open(&dir, device, kind)?
             .with_kernel(kernel)
             .with_batch(usize::from(batch));
-        ui.info(format_args!("{work} with {}", clip.display()));
+        context.info(format_args!("{work} with {}", clip.display()));
         let rows = match work {
             Work::Images { folder, paths } => {
                 let read = |path: &str| {
@@ -176,9 +179,9 @@ impl EmbedCommand {
                         picture
                     })
                 };
-                embed_images(&encoder, &paths, &read, on_bad_image, ui, stop)?
+                embed_images(&encoder, &paths, &read, on_bad_image, &mut context)?
             }
-            Work::Texts(captions) => embed_texts(&encoder, &captions, ui, stop)?,
+            Work::Texts(captions) => embed_texts(&encoder, &captions, &mut context)?,
         };
         let Some(Rows { ids, matrix }) = rows else {
             ui.info("stopped; nothing was written");
@@ -255,16 +258,15 @@ fn embed_images(
     paths: &[String],
     read: &(dyn Fn(&str) -> Result<Picture, IoError> + Sync),
     on_bad_image: OnBadImage,
-    ui: &mut Ui,
-    stop: &Stop,
+    context: &mut Context<'_>,
 ) -> anyhow::Result<Option<Rows>> {
     let mut rows = Rows::new(encoder.dim());
-    let mut stage = ui.stage("embed images", paths.len(), "images");
+    let mut stage = Stage::begin(context.reporter, "embed images", paths.len(), "images");
     for (chunk, start) in paths
         .chunks(encoder.batch())
         .zip((0..).step_by(encoder.batch()))
     {
-        if stop.asked() {
+        if (context.stop)() {
             return Ok(None);
         }
         let pictures: Vec<Result<Picture, IoError>> =
@@ -278,7 +280,7 @@ fn embed_images(
                 }
                 Err(error) if on_bad_image == OnBadImage::Skip => {
                     let error = anyhow::Error::from(error);
-                    ui.warn(format_args!("skipped: {error:#}"));
+                    stage.warn(format_args!("skipped: {error:#}"));
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -286,7 +288,7 @@ fn embed_images(
         rows.add(ids, &encoder.encode_pictures(&readable)?)?;
         stage.set(start + chunk.len(), "");
     }
-    stage.end(ui);
+    stage.end();
     Ok(Some(rows))
 }
 
@@ -294,14 +296,13 @@ fn embed_images(
 fn embed_texts(
     encoder: &ClipEncoder,
     captions: &[String],
-    ui: &mut Ui,
-    stop: &Stop,
+    context: &mut Context<'_>,
 ) -> anyhow::Result<Option<Rows>> {
     let cut: Vec<usize> = (0..captions.len())
         .filter(|&line| encoder.truncates(&captions[line]))
         .collect();
     if let Some(&first) = cut.first() {
-        ui.warn(format_args!(
+        context.warn(format_args!(
             "{} captions are longer than the model reads, and their ends were cut off; the first \
              is line {}: {:?}",
             cut.len(),
@@ -310,18 +311,23 @@ fn embed_texts(
         ));
     }
     let mut rows = Rows::new(encoder.dim());
-    let mut stage = ui.stage("embed captions", captions.len(), "captions");
+    let mut stage = Stage::begin(
+        context.reporter,
+        "embed captions",
+        captions.len(),
+        "captions",
+    );
     for (chunk, start) in captions
         .chunks(encoder.batch())
         .zip((0..).step_by(encoder.batch()))
     {
-        if stop.asked() {
+        if (context.stop)() {
             return Ok(None);
         }
         rows.add(chunk.to_vec(), &encoder.encode_texts(chunk)?)?;
         stage.set(start + chunk.len(), "");
     }
-    stage.end(ui);
+    stage.end();
     Ok(Some(rows))
 }
 

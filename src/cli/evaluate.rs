@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::exit::{ExitStatus, InputError};
-use super::saved::Saved;
 use super::ui::Ui;
 use crate::dataset::{self, Dataset, Split};
 use crate::direction::evaluate::{
     ModeChange, Part, Slice, TwoModels, class_change, in_failures, mode_change, overall,
 };
 use crate::io;
+use crate::pipeline::Context;
+use crate::pipeline::saved::Saved;
 
 /// Compare two models on the failures of a run: did they shrink, and what did it cost?
 ///
@@ -47,7 +48,7 @@ impl EvaluateCommand {
             after,
             json,
         } = self;
-        let saved = Saved::open(&run, ui)?;
+        let saved = Saved::open(&mut Context::new(ui), &run)?;
         if saved.dataset.of_split(Split::Test).next().is_none() {
             let text = "the data has no test split: on val, where directions were learned, a \
                         comparison would flatter the old model or the new";
@@ -165,7 +166,7 @@ fn changes(saved: &Saved, models: TwoModels<'_>) -> Vec<ModeChange> {
     let failures = in_failures(models, &saved.found.directions);
     let mut changes = Vec::new();
     for (class, name) in saved.dataset.classes.iter().enumerate() {
-        let mut modes = saved.found.directions.iter().filter(|d| d.class == class);
+        let mut modes = saved.found.of_class(class);
         match modes.next() {
             None => changes.push(class_change(models, class, name)),
             Some(first) => {

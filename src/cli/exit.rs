@@ -12,11 +12,12 @@ use crate::direction::{DirectionError, WhitenError};
 use crate::embed::EmbedError;
 use crate::generate::GenerateError;
 use crate::hub::HubError;
-use crate::io::IoError;
+use crate::io::{Classified as _, ErrorKind, IoError};
 use crate::manifest::ManifestError;
 use crate::manifest::export::ExportError;
 use crate::nn::lora::LoraError;
 use crate::nn::params::ParamsError;
+pub(super) use crate::pipeline::{InputError, UsageError};
 use crate::preview::PreviewError;
 use crate::run::cache::CacheError;
 use crate::run::engine::EngineError;
@@ -43,6 +44,17 @@ pub(super) enum ExitStatus {
     Terminated,
 }
 
+impl ExitStatus {
+    /// That of a run from which all that was asked for came out, or not.
+    pub(super) fn of_run(complete: bool) -> Self {
+        if complete {
+            Self::Success
+        } else {
+            Self::Incomplete
+        }
+    }
+}
+
 impl From<ExitStatus> for ExitCode {
     fn from(status: ExitStatus) -> Self {
         Self::from(match status {
@@ -58,16 +70,6 @@ impl From<ExitStatus> for ExitCode {
         })
     }
 }
-
-/// A usage error that clap cannot see.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct UsageError(pub(super) String);
-
-/// An input that is not what a command needs.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct InputError(pub(super) String);
 
 /// The exit code of an error.
 pub(super) fn of(error: &anyhow::Error) -> ExitStatus {
@@ -143,34 +145,34 @@ fn of_hub(error: &HubError) -> ExitStatus {
 fn is_disk(error: &anyhow::Error) -> bool {
     error
         .downcast_ref::<HubError>()
-        .is_some_and(HubError::is_disk)
+        .is_some_and(|e| e.kind() == ErrorKind::Disk)
         || error
             .downcast_ref::<IoError>()
-            .is_some_and(IoError::is_disk)
+            .is_some_and(|e| e.kind() == ErrorKind::Disk)
         || error
             .downcast_ref::<FolderError>()
-            .is_some_and(FolderError::is_disk)
+            .is_some_and(|e| e.kind() == ErrorKind::Disk)
         || error
             .downcast_ref::<LedgerError>()
-            .is_some_and(LedgerError::is_disk)
+            .is_some_and(|e| e.kind() == ErrorKind::Disk)
         || error
             .downcast_ref::<EngineError>()
-            .is_some_and(EngineError::is_disk)
+            .is_some_and(|e| e.kind() == ErrorKind::Disk)
         || error
             .downcast_ref::<CacheError>()
-            .is_some_and(CacheError::is_disk)
+            .is_some_and(|e| e.kind() == ErrorKind::Disk)
         || error
             .downcast_ref::<ManifestError>()
-            .is_some_and(ManifestError::is_disk)
-        || matches!(error.downcast_ref(), Some(LockError::Io(io)) if io.is_disk())
+            .is_some_and(|e| e.kind() == ErrorKind::Disk)
+        || matches!(error.downcast_ref(), Some(LockError::Io(io)) if io.kind() == ErrorKind::Disk)
         || error
             .downcast_ref::<ExportError>()
-            .is_some_and(ExportError::is_disk)
-        || matches!(error.downcast_ref(), Some(ParamsError::Io(io)) if io.is_disk())
-        || matches!(error.downcast_ref(), Some(PersistError::Io(io)) if io.is_disk())
-        || matches!(error.downcast_ref(), Some(PreviewError::Io(io)) if io.is_disk())
-        || matches!(error.downcast_ref(), Some(TableError::Io(io)) if io.is_disk())
-        || matches!(error.downcast_ref(), Some(WorldError::Io(io)) if io.is_disk())
+            .is_some_and(|e| e.kind() == ErrorKind::Disk)
+        || matches!(error.downcast_ref(), Some(ParamsError::Io(io)) if io.kind() == ErrorKind::Disk)
+        || matches!(error.downcast_ref(), Some(PersistError::Io(io)) if io.kind() == ErrorKind::Disk)
+        || matches!(error.downcast_ref(), Some(PreviewError::Io(io)) if io.kind() == ErrorKind::Disk)
+        || matches!(error.downcast_ref(), Some(TableError::Io(io)) if io.kind() == ErrorKind::Disk)
+        || matches!(error.downcast_ref(), Some(WorldError::Io(io)) if io.kind() == ErrorKind::Disk)
 }
 
 /// CUDA says so in the text of whatever call met it first.

@@ -4,10 +4,11 @@ use clap::ValueEnum;
 use tch::Cuda;
 
 use super::exit::ExitStatus;
-use super::models::watched;
 use super::stop::Stop;
 use super::ui::Ui;
 use crate::hub::{self, Id, Want};
+use crate::pipeline::Context;
+use crate::pipeline::models::watched;
 
 /// Fetch a model from the Hugging Face hub, no more files than needed, and print its folder.
 ///
@@ -83,14 +84,16 @@ impl FetchCommand {
             Some(Kind::Lora) => Want::Lora,
             None => Want::Any { half, safety },
         };
+        let stop = stop.check();
+        let mut context = Context::stopped_by(ui, &stop);
         if dry_run {
-            let files = watched(ui, stop, |env, watch| hub::list(&id, want, env, watch))?;
+            let files = watched(&mut context, |env, watch| hub::list(&id, want, env, watch))?;
             for file in &files {
                 let cached = if file.cached { "cached" } else { "" };
                 ui.say(format_args!("{:>13}  {cached:6}  {}", file.size, file.name));
             }
         } else {
-            let path = watched(ui, stop, |env, watch| hub::fetch(&id, want, env, watch))?;
+            let path = watched(&mut context, |env, watch| hub::fetch(&id, want, env, watch))?;
             ui.say(path.display());
         }
         Ok(ExitStatus::Success)

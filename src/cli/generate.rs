@@ -12,14 +12,16 @@ use self::latents::Latents;
 use super::exit::ExitStatus;
 use super::stop::Stop;
 use super::ui::Ui;
-use super::{models, options};
 use crate::diffusion::pipeline::{
     EncodedCaption, ImageRequest, OpenOptions, Outcome, Pipeline, Sampled, Sampling,
 };
 use crate::embed::safety::Safety;
+use crate::image_file::{self, FileFormat};
 use crate::io;
+use crate::pipeline::device::device;
+use crate::pipeline::reporter::{Reporter as _, StageInfo};
+use crate::pipeline::{Context, models};
 use crate::run::lock::FolderLock;
-use crate::run::png;
 
 /// Make pictures from prompts, without any data set.
 ///
@@ -128,7 +130,7 @@ pub(super) struct GenerateCommand {
 impl GenerateCommand {
     pub(super) fn run(self, ui: &mut Ui, stop: &Stop) -> anyhow::Result<ExitStatus> {
         let sampling = self.sampling();
-        let (device, kind) = options::device(&self.device, &self.dtype)?;
+        let (device, kind) = device(&self.device, &self.dtype)?;
         let embeds = self.embeds()?;
         self.check_count(embeds.len())?;
         // What cannot be written is known before a model of gigabytes is read.
@@ -162,8 +164,12 @@ impl GenerateCommand {
         }
         let unconditional = pipeline.encode_negative(&self.negative)?;
 
-        let mut stage = ui.stage("pictures", wanted.len(), "pictures");
-        stage.resume_from(wanted.len() - missing.len());
+        ui.begin(&StageInfo {
+            name: "pictures",
+            total: wanted.len(),
+            unit: "pictures",
+        });
+        ui.resumed_from(wanted.len() - missing.len());
         let mut done = wanted.len() - missing.len();
         let mut broken = 0;
         for batch in missing.chunks(self.batch) {
@@ -179,7 +185,7 @@ impl GenerateCommand {
             let images = match pipeline.sample(&requests, &unconditional, &sampling, &asked)? {
                 Outcome::Done(images) => images,
                 Outcome::Stopped => {
-                    stage.abandon();
+                    ui.abandon();
                     ui.info(format_args!(
                         "stopped; the same command goes on from here ({})",
                         self.out.display()
@@ -210,13 +216,13 @@ impl GenerateCommand {
                     continue;
                 }
                 let image = shown(safety.as_ref(), image, &one.path, ui)?;
-                let bytes = png::encode_png(&image, Some(&one.marks))?;
+                let bytes = image_file::encode(&image, FileFormat::Png, Some(&one.marks))?;
                 io::write_atomic(&one.path, &bytes)?;
                 done += 1;
-                stage.set(done, "");
+                ui.progress(done, "");
             }
         }
-        stage.end(ui);
+        ui.end();
         if let Some(latents) = &latents {
             let initial = wanted
                 .iter()
@@ -238,14 +244,16 @@ impl GenerateCommand {
         ui: &mut Ui,
         stop: &Stop,
     ) -> anyhow::Result<(Pipeline, Option<Safety>)> {
+        let stop = stop.check();
+        let mut context = Context::stopped_by(ui, &stop);
         let mut open = OpenOptions::new(device, kind);
         open.variant.clone_from(&self.variant);
-        open.adapters = models::adapters(&self.lora, ui, stop)?;
+        open.adapters = models::adapters(&mut context, &self.lora)?;
         let want = models::pipeline(kind, !self.no_safety_checker);
-        let dir = models::locate(&self.model, want, ui, stop)?;
+        let dir = models::locate(&mut context, &self.model, want)?;
         let pipeline = Pipeline::open_with(&dir, &open)?;
         for note in pipeline.notes() {
-            ui.warn(note);
+            context.warn(note);
         }
         let safety = if self.no_safety_checker {
             None

@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 
 use super::exit::{ExitStatus, InputError, UsageError};
-use super::saved::{self, Saved};
 use super::ui::Ui;
 use crate::dataset::Split;
 use crate::io;
 use crate::manifest::export::{Format, export};
 use crate::manifest::weigh::{Aligned, Weighed, Weighing, weigh};
 use crate::manifest::{self, Row};
+use crate::pipeline::Context;
+use crate::pipeline::saved::{self, Saved};
 use crate::run::folder::Layout;
 use crate::run::lock::FolderLock;
 
@@ -113,9 +114,11 @@ impl ManifestCommand {
 
 /// Writes the manifest with other weights.
 fn rewrite(run: &Path, how: Weighing, ui: &mut Ui) -> anyhow::Result<ExitStatus> {
-    let saved = Saved::open(run, ui)?;
+    let saved = Saved::open(&mut Context::new(ui), run)?;
     let _lock = FolderLock::acquire(run).map_err(crate::run::folder::FolderError::from)?;
-    let classes: Vec<usize> = saved.usable().map(|direction| direction.class).collect();
+    // By class: several modes of one follow each other.
+    let mut classes: Vec<usize> = saved.usable().map(|direction| direction.id.class).collect();
+    classes.dedup();
     if classes.is_empty() {
         ui.warn(
             "no class has a direction that is better than chance, so nothing is weighed by one; the \
@@ -184,9 +187,9 @@ fn alignments(saved: &Saved) -> anyhow::Result<BTreeMap<String, Aligned>> {
         let example = &saved.dataset.examples[row];
         let hardest = saved
             .usable()
-            .filter(|direction| direction.class == example.label)
+            .filter(|direction| direction.id.class == example.label)
             .map(|direction| Aligned {
-                mode: direction.mode,
+                mode: direction.id.mode,
                 alignment: direction.alignment(x),
             })
             .reduce(|a, b| if b.alignment > a.alignment { b } else { a });

@@ -1,12 +1,9 @@
-//! The flags that override settings, and what `auto` means for devices.
+//! The flags that override settings.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use tch::{Cuda, Device, Kind};
-
-use super::exit::UsageError;
-use super::stages::space::listed;
 use crate::dataset::{Layout, ScoreRule, Split};
+use crate::pipeline::space::listed;
 use crate::run::settings::{Settings, SettingsError};
 use crate::run::skipped::{MaxBad, OnBadImage};
 
@@ -244,52 +241,4 @@ impl SettingOptions {
         s.check()?;
         Ok(s)
     }
-}
-
-/// The last part of a model's path, as files name the model.
-pub(super) fn name_of(model: &Path) -> String {
-    model
-        .file_name()
-        .map(|name| name.to_string_lossy().into_owned())
-        .unwrap_or_default()
-}
-
-/// The device and number type that these words ask for.
-pub(super) fn device(device: &str, dtype: &str) -> Result<(Device, Kind), UsageError> {
-    let cuda = |index: usize| {
-        let count = Cuda::device_count().max(0) as usize;
-        if Cuda::is_available() && index < count {
-            Ok(Device::Cuda(index))
-        } else {
-            Err(UsageError(format!(
-                "device cuda:{index} is not there ({count} CUDA devices): use --device cpu, or see \
-                 `hardlight doctor`"
-            )))
-        }
-    };
-    let device = match device {
-        "auto" if Cuda::is_available() => Device::Cuda(0),
-        "auto" | "cpu" => Device::Cpu,
-        "cuda" => cuda(0)?,
-        other => match other.strip_prefix("cuda:").and_then(|n| n.parse().ok()) {
-            Some(index) => cuda(index)?,
-            None => {
-                return Err(UsageError(format!(
-                    "device {other}: expected auto, cpu, cuda or cuda:N"
-                )));
-            }
-        },
-    };
-    let kind = match dtype {
-        "auto" if device.is_cuda() => Kind::Half,
-        "auto" | "fp32" => Kind::Float,
-        "fp16" => Kind::Half,
-        "bf16" => Kind::BFloat16,
-        other => {
-            return Err(UsageError(format!(
-                "dtype {other}: expected auto, fp32, fp16 or bf16"
-            )));
-        }
-    };
-    Ok((device, kind))
 }

@@ -1,11 +1,15 @@
 //! `hardlight run` and `detect`: the stages, as far as each command goes.
 
+use std::path::Path;
+
 use super::exit::ExitStatus;
 use super::options::RunOptions;
-use super::session::{self, Ended, Place, Until};
-use super::stages::outputs;
+use super::show;
 use super::stop::Stop;
 use super::ui::Ui;
+use crate::pipeline::inputs::Until;
+use crate::pipeline::order::{self, Target};
+use crate::pipeline::{Context, Stopped, outputs};
 
 /// Everything: directions, captions, images, filters, manifest, previews.
 ///
@@ -35,25 +39,32 @@ pub(super) fn go(
     stop: &Stop,
 ) -> anyhow::Result<ExitStatus> {
     let (out, force_new, settings) = options.settings()?;
-    let place = Place::At {
+    let target = Target::At {
         out: out.clone(),
         force_new,
     };
-    Ok(match session::work(place, &settings, until, ui, stop)? {
-        Ended::Done(done) => {
-            let layout = done.folder.layout();
-            outputs::write_summary(&layout.summary(), &outputs::summary(&done))?;
-            outputs::paths(ui, &layout, &done);
-            done.status
+    let check = stop.check();
+    let mut context = Context::stopped_by(ui, &check);
+    match order::run(&mut context, &settings, target, until) {
+        Ok(finished) => {
+            show::table(ui, &finished);
+            let summary = finished.folder.layout().summary();
+            outputs::write_summary(&summary, &outputs::summary(&finished))?;
+            show::paths(ui, &finished);
+            Ok(ExitStatus::of_run(finished.complete))
         }
-        Ended::Stopped => {
-            ui.info(format_args!(
-                "stopped; the same command goes on from here ({})",
-                out.display()
-            ));
-            ExitStatus::Stopped
-        }
-    })
+        Err(error) if error.is::<Stopped>() => Ok(stopped(ui, &out)),
+        Err(error) => Err(error),
+    }
+}
+
+/// Says how a run that was stopped goes on.
+pub(super) fn stopped(ui: &mut Ui, out: &Path) -> ExitStatus {
+    ui.info(format_args!(
+        "stopped; the same command goes on from here ({})",
+        out.display()
+    ));
+    ExitStatus::Stopped
 }
 
 impl RunCommand {

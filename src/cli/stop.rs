@@ -59,6 +59,11 @@ impl Stop {
         self.signal.load(Ordering::Relaxed) != 0
     }
 
+    /// The question as the stages of the pipeline put it.
+    pub(super) fn check(&self) -> impl Fn() -> bool + Sync + '_ {
+        || self.asked()
+    }
+
     /// The exit status that the signal calls for.
     pub(super) fn status(&self) -> ExitStatus {
         if self.signal.load(Ordering::Relaxed) == SIGTERM as usize {

@@ -14,12 +14,17 @@ use std::time::{Duration, Instant};
 use indicatif::{DecimalBytes, ProgressBar, ProgressStyle};
 
 use crate::io::IoError;
-
-/// The unit that is shown as kB, MB and GB.
-const BYTES: &str = "bytes";
+use crate::pipeline::reporter::{BYTES, Reporter, StageInfo};
 
 /// A line of progress at most this often, where there is no terminal to redraw.
 const PLAIN_EVERY: Duration = Duration::from_secs(5);
+
+/// The bar of a stage.
+const BAR: &str = "{prefix:>22} [{bar:30}] {pos}/{len} {per_sec} ETA {eta} {msg}";
+
+/// The bar of a stage that counts bytes.
+const BYTES_BAR: &str = "{prefix:>22} [{bar:30}] {decimal_bytes}/{decimal_total_bytes} \
+                         {decimal_bytes_per_sec} ETA {eta} {msg}";
 
 /// Terminal and log.
 #[derive(Debug)]
@@ -28,6 +33,8 @@ pub(super) struct Ui {
     terminal: bool,
     started: Instant,
     log: Option<File>,
+    /// The stage that is open.
+    stage: Option<Stage>,
 }
 
 impl Ui {
@@ -38,25 +45,8 @@ impl Ui {
             terminal,
             started: Instant::now(),
             log: None,
+            stage: None,
         }
-    }
-
-    /// Adds to a log from now on.
-    pub(super) fn log_to(&mut self, path: &Path) -> Result<(), IoError> {
-        let file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(path)
-            .map_err(|source| IoError::Write {
-                path: path.to_owned(),
-                source,
-            })?;
-        self.log = Some(file);
-        self.note(format_args!(
-            "hardlight {} starts",
-            env!("CARGO_PKG_VERSION")
-        ));
-        Ok(())
     }
 
     /// A line for the log alone.
@@ -106,46 +96,69 @@ impl Ui {
             eprintln!("  because: {}", without_stack(&cause.to_string()));
         }
     }
+}
 
-    /// Seconds since the command started.
-    pub(super) fn seconds(&self) -> f64 {
-        self.started.elapsed().as_secs_f64()
+impl Reporter for Ui {
+    fn note(&mut self, text: &dyn Display) {
+        Self::note(self, text);
     }
 
-    /// Begins a stage of `total` units.
-    pub(super) fn stage(&mut self, name: &str, total: usize, unit: &'static str) -> Stage {
-        let template = "{prefix:>22} [{bar:30}] {pos}/{len} {per_sec} ETA {eta} {msg}";
-        self.begin(name, total, unit, template)
+    fn info(&mut self, text: &dyn Display) {
+        Self::info(self, text);
     }
 
-    /// Begins to fetch `total` bytes.
-    pub(super) fn bytes(&mut self, name: &str, total: u64) -> Stage {
-        let template = "{prefix:>22} [{bar:30}] {decimal_bytes}/{decimal_total_bytes} \
-                        {decimal_bytes_per_sec} ETA {eta} {msg}";
-        self.begin(name, total as usize, BYTES, template)
+    fn warn(&mut self, text: &dyn Display) {
+        Self::warn(self, text);
     }
 
-    fn begin(&mut self, name: &str, total: usize, unit: &'static str, template: &str) -> Stage {
+    fn begin(&mut self, stage: &StageInfo<'_>) {
+        let StageInfo { name, total, unit } = *stage;
         self.note(format_args!("{name}: {total} {unit}"));
-        let bar = (self.terminal && !self.quiet).then(|| {
-            let bar = ProgressBar::new(total as u64);
-            if let Ok(style) = ProgressStyle::with_template(template) {
-                bar.set_style(style.progress_chars("=> "));
-            }
-            bar.set_prefix(name.to_owned());
-            bar.enable_steady_tick(Duration::from_millis(500));
-            bar
-        });
-        Stage {
-            name: name.to_owned(),
-            unit,
-            total,
-            started: Instant::now(),
-            said: Instant::now(),
-            first: None,
-            bar,
-            quiet: self.quiet,
+        let drawn = self.terminal && !self.quiet;
+        self.stage = Some(Stage::new(stage, drawn, self.quiet));
+    }
+
+    fn resumed_from(&mut self, done: usize) {
+        if let Some(stage) = &mut self.stage {
+            stage.resumed_from(done);
         }
+    }
+
+    fn progress(&mut self, done: usize, message: &str) {
+        if let Some(stage) = &mut self.stage {
+            stage.set(done, message);
+        }
+    }
+
+    fn end(&mut self) {
+        if let Some(stage) = self.stage.take() {
+            let seconds = stage.started.elapsed().as_secs_f64();
+            stage.clear();
+            Self::info(self, format_args!("{}: done in {seconds:.1} s", stage.name));
+        }
+    }
+
+    fn abandon(&mut self) {
+        if let Some(stage) = self.stage.take() {
+            stage.clear();
+        }
+    }
+
+    fn log_to(&mut self, path: &Path) -> Result<(), IoError> {
+        let file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(path)
+            .map_err(|source| IoError::Write {
+                path: path.to_owned(),
+                source,
+            })?;
+        self.log = Some(file);
+        Self::note(
+            self,
+            format_args!("hardlight {} starts", env!("CARGO_PKG_VERSION")),
+        );
+        Ok(())
     }
 }
 
@@ -169,7 +182,7 @@ fn without_stack(text: &str) -> &str {
 
 /// Progress of one stage.
 #[derive(Debug)]
-pub(super) struct Stage {
+struct Stage {
     name: String,
     unit: &'static str,
     total: usize,
@@ -182,8 +195,33 @@ pub(super) struct Stage {
 }
 
 impl Stage {
+    /// A stage, with a bar if it is to be `drawn`.
+    fn new(stage: &StageInfo<'_>, drawn: bool, quiet: bool) -> Self {
+        let StageInfo { name, total, unit } = *stage;
+        let bar = drawn.then(|| {
+            let bar = ProgressBar::new(total as u64);
+            let template = if unit == BYTES { BYTES_BAR } else { BAR };
+            if let Ok(style) = ProgressStyle::with_template(template) {
+                bar.set_style(style.progress_chars("=> "));
+            }
+            bar.set_prefix(name.to_owned());
+            bar.enable_steady_tick(Duration::from_millis(500));
+            bar
+        });
+        Self {
+            name: name.to_owned(),
+            unit,
+            total,
+            started: Instant::now(),
+            said: Instant::now(),
+            first: None,
+            bar,
+            quiet,
+        }
+    }
+
     /// Tells how much is done.
-    pub(super) fn set(&mut self, done: usize, message: &str) {
+    fn set(&mut self, done: usize, message: &str) {
         let first = *self.first.get_or_insert(0);
         if let Some(bar) = &self.bar {
             bar.set_position(done as u64);
@@ -204,7 +242,7 @@ impl Stage {
     }
 
     /// Says that `done` were done before this process.
-    pub(super) fn resume_from(&mut self, done: usize) {
+    fn resumed_from(&mut self, done: usize) {
         self.first = Some(done);
         if let Some(bar) = &self.bar {
             bar.set_position(done as u64);
@@ -212,20 +250,10 @@ impl Stage {
         }
     }
 
-    /// Ends a stage that did not come to its end.
-    pub(super) fn abandon(self) {
+    /// Takes the bar off the terminal.
+    fn clear(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
-    }
-
-    /// Ends the stage; gives its seconds.
-    pub(super) fn end(self, ui: &mut Ui) -> f64 {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
-        let seconds = self.started.elapsed().as_secs_f64();
-        ui.info(format_args!("{}: done in {seconds:.1} s", self.name));
-        seconds
     }
 }

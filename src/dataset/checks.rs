@@ -7,7 +7,7 @@ use std::hash::BuildHasher as _;
 
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::{Dataset, DatasetError};
+use super::{Dataset, DatasetError, Example};
 
 /// How far from 1 the sum of probabilities may be: tables often round to 3 or 4 digits.
 const SUM_TOLERANCE: f32 = 0.02;
@@ -26,30 +26,47 @@ pub(super) fn check(
         let here = || place(index);
         id(&example.id, here)?;
         path(&example.path, here)?;
-        let indices = [
-            ("label", Some(example.label)),
-            ("prediction", example.prediction),
-        ];
-        for (what, class) in indices {
-            if let Some(index) = class.filter(|class| *class >= classes) {
-                let place = here();
-                return Err(DatasetError::ClassOutOfRange {
-                    place,
-                    what,
-                    index,
-                    classes,
-                });
-            }
-        }
-        if let Some(value) = example.confidence {
-            confidence(value, here)?;
-        }
-        if let Some(values) = &example.probabilities {
-            probabilities(values, &dataset.classes, here)?;
-        }
+        class(example.label, "label", classes, here)?;
+        outputs(example, &dataset.classes, here)?;
     }
     let ids = dataset.examples.iter().map(|example| example.id.as_str());
     unique_ids(ids, place)
+}
+
+/// Checks that an index is that of a class.
+fn class(
+    index: usize,
+    what: &'static str,
+    classes: usize,
+    place: impl Fn() -> String,
+) -> Result<(), DatasetError> {
+    if index < classes {
+        return Ok(());
+    }
+    Err(DatasetError::ClassOutOfRange {
+        place: place(),
+        what,
+        index,
+        classes,
+    })
+}
+
+/// Checks what the model says of an example against the classes.
+pub(super) fn outputs(
+    example: &Example,
+    classes: &[String],
+    place: impl Fn() -> String + Copy,
+) -> Result<(), DatasetError> {
+    if let Some(prediction) = example.prediction {
+        class(prediction, "prediction", classes.len(), place)?;
+    }
+    if let Some(value) = example.confidence {
+        confidence(value, place)?;
+    }
+    if let Some(values) = &example.probabilities {
+        probabilities(values, classes, place)?;
+    }
+    Ok(())
 }
 
 /// Checks that class names can name folders, and stay different there.

@@ -1,14 +1,24 @@
 //! The table of examples every later stage works on: images, labels, splits, predictions.
 //!
 //! ```text
-//! ImageFolder ─────────┐
-//! published layouts ───┤
-//! CSV, JSONL, Parquet ─┴─▶ Dataset { root, classes, examples } ◀── join_predictions(table)
+//! ImageFolder ─────────┐                                          join_predictions(table)
+//! published layouts ───┤                                          apply_threshold(rule)
+//! CSV, JSONL, Parquet ─┴─▶ Dataset { root, classes, examples } ──▶ with_outputs(classifier) ──▶ Dataset
+//!                                        └─ Unusable { id: reason } ─▶ Usable: what a stage works on
 //! ```
 //!
 //! Labels and predictions are indices into [`Dataset::classes`]. What a reader returns has been
-//! checked: see [`Dataset::new`]. Whether the image files exist and decode is found when they are
-//! read.
+//! checked: see [`Dataset::new`].
+//!
+//! A data set never changes. An example is named by its [`ExampleId`], which stays what it is through
+//! every stage, so a list with an entry an example, or a map by id, never has to follow the data set.
+//! Two things are learned later, and neither is patched into it:
+//!
+//! - *Predictions* take the data set by value and give a new one of the same examples. They stay in the
+//!   examples, because whoever reads a prediction reads the label, the split or the group beside it:
+//!   one id finds all of them, and no second table can be out of step.
+//! - *Images that cannot be used* are found when they are read. They become a mask with reasons,
+//!   [`Unusable`]; [`Usable`] is the data set seen through it.
 //!
 //! Not here: image bytes and matrices ([`crate::io`]).
 
@@ -17,6 +27,7 @@ mod checks;
 mod chestxray14;
 mod cifar;
 mod error;
+mod example;
 pub mod folder;
 mod hf;
 mod imagenet;
@@ -27,151 +38,30 @@ mod parquet;
 pub mod predictions;
 mod records;
 pub mod score;
+mod split;
 pub mod table;
+mod unusable;
 mod webdataset;
 
 pub use error::DatasetError;
+pub use example::{Example, ExampleId, ModelOutput};
 pub use folder::{Passed, images_below, read_folder};
 pub use layout::{Layout, LayoutOptions, UnknownLayout, read_layout};
 pub use members::Members;
 pub use predictions::{Joined, join_predictions, join_predictions_on};
-pub use score::{Best, ScoreRule, Threshold, apply_threshold};
+pub use score::{Best, ChosenBy, ScoreRule, Threshold, apply_threshold};
+pub use split::{Split, UnknownSplit};
 pub use table::{TableOptions, read_table};
+pub use unusable::{Unusable, Usable};
 
-use std::fmt;
-use std::path::PathBuf;
-use std::str::FromStr;
+use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
-use crate::io::source::{ImageSource, Member};
-
-/// What part of the data an example belongs to.
-///
-/// Written in lower case; `training`, `validation`, `valid`, `dev` and `testing` are read too, in
-/// any case of letters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(into = "&'static str", try_from = "String")]
-pub enum Split {
-    /// What the classifier was trained on.
-    Train,
-    /// Held out from its training: directions are fitted here, and only here.
-    Val,
-    /// Everything is judged here, nothing is fitted.
-    Test,
-    /// More real images, which may be added to training.
-    Pool,
-}
-
-impl Split {
-    /// Every split, in the order of work.
-    pub const ALL: [Self; 4] = [Self::Train, Self::Val, Self::Test, Self::Pool];
-
-    /// Its name in files and messages.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Train => "train",
-            Self::Val => "val",
-            Self::Test => "test",
-            Self::Pool => "pool",
-        }
-    }
-}
-
-impl fmt::Display for Split {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl From<Split> for &'static str {
-    fn from(split: Split) -> Self {
-        split.name()
-    }
-}
-
-/// A name that is no split.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{name:?} is no split: use train, val, test or pool")]
-pub struct UnknownSplit {
-    /// The name.
-    pub name: String,
-}
-
-impl FromStr for Split {
-    type Err = UnknownSplit;
-
-    fn from_str(name: &str) -> Result<Self, UnknownSplit> {
-        match name.to_ascii_lowercase().as_str() {
-            "train" | "training" => Ok(Self::Train),
-            "val" | "validation" | "valid" | "dev" => Ok(Self::Val),
-            "test" | "testing" => Ok(Self::Test),
-            "pool" => Ok(Self::Pool),
-            _ => Err(UnknownSplit {
-                name: name.to_owned(),
-            }),
-        }
-    }
-}
-
-impl TryFrom<String> for Split {
-    type Error = UnknownSplit;
-
-    fn try_from(name: String) -> Result<Self, UnknownSplit> {
-        name.parse()
-    }
-}
-
-/// One image and what is known of it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Example {
-    /// Unique name; the path unless the table has ids.
-    pub id: String,
-    /// Path below [`Dataset::root`], with `/`.
-    pub path: String,
-    /// The class it belongs to.
-    pub label: usize,
-    /// The split it belongs to.
-    pub split: Split,
-    /// The class the analysed model says.
-    pub prediction: Option<usize>,
-    /// The model's probability for its prediction, from 0 to 1.
-    pub confidence: Option<f32>,
-    /// The model's probability for every class, in class order.
-    pub probabilities: Option<Vec<f32>>,
-    /// How much the model takes it for class 1 of two, on the model's own scale; a prediction follows
-    /// from it by a threshold, see [`score`].
-    #[serde(default)]
-    pub score: Option<f32>,
-    /// A tag such as a subpopulation: for measuring only, never for fitting.
-    pub group: Option<String>,
-    /// What part of the file at `path` the image is; none for the whole.
-    #[serde(default)]
-    pub member: Option<Member>,
-}
-
-impl Example {
-    /// An example that is named by its path, with nothing known of the model.
-    pub fn new(path: String, label: usize, split: Split) -> Self {
-        Self {
-            id: path.clone(),
-            path,
-            label,
-            split,
-            prediction: None,
-            confidence: None,
-            probabilities: None,
-            score: None,
-            group: None,
-            member: None,
-        }
-    }
-}
+use crate::io::source::ImageSource;
 
 /// Classes and examples of one data set.
 ///
 /// Build one with [`Dataset::new`], which holds the invariants; the fields are public for reading.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {
     /// The folder that example paths start from.
     pub root: PathBuf,
@@ -206,6 +96,81 @@ impl Dataset {
         };
         checks::check(&dataset, |index| format!("example {}", index + 1))?;
         Ok(dataset)
+    }
+
+    /// The folder that example paths start from.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Class names; labels and predictions index them.
+    pub fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// The examples in table order (folders: bytewise path order).
+    pub fn examples(&self) -> &[Example] {
+        &self.examples
+    }
+
+    /// How many examples there are.
+    pub fn len(&self) -> usize {
+        self.examples.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.examples.is_empty()
+    }
+
+    /// The names of all examples, in table order.
+    pub fn ids(&self) -> impl Iterator<Item = ExampleId> + use<> {
+        (0..self.examples.len()).map(ExampleId)
+    }
+
+    /// The examples with their names, in table order.
+    pub fn iter(&self) -> impl Iterator<Item = (ExampleId, &Example)> {
+        self.ids().zip(&self.examples)
+    }
+
+    /// The example of a name that this data set gave.
+    ///
+    /// # Panics
+    ///
+    /// May panic on a name that another data set gave.
+    pub fn example(&self, id: ExampleId) -> &Example {
+        &self.examples[id.0]
+    }
+
+    /// The same examples with what a model says of some of them, in place of what was known of a model.
+    ///
+    /// # Errors
+    ///
+    /// The [`DatasetError`] of the first output that does not fit the classes; see [`Dataset::new`].
+    pub fn with_outputs(
+        mut self,
+        outputs: impl IntoIterator<Item = (ExampleId, ModelOutput)>,
+    ) -> Result<Self, DatasetError> {
+        for (id, output) in outputs {
+            let example = &mut self.examples[id.0];
+            example.put(output);
+            checks::outputs(example, &self.classes, || format!("example {}", id.0 + 1))?;
+        }
+        Ok(self)
+    }
+
+    /// The same examples with nothing known of a model.
+    #[must_use]
+    pub fn without_outputs(mut self) -> Self {
+        for example in &mut self.examples {
+            example.put(ModelOutput::default());
+        }
+        self
+    }
+
+    /// The data set without the examples that cannot be used.
+    pub fn usable<'a>(&'a self, unusable: &'a Unusable) -> Usable<'a> {
+        Usable::new(self, unusable)
     }
 
     /// The index of a class, `None` for an unknown name.
@@ -243,25 +208,44 @@ impl Dataset {
 mod tests {
     use super::*;
 
+    fn dataset() -> Dataset {
+        let examples = [Split::Train, Split::Val, Split::Val]
+            .into_iter()
+            .enumerate()
+            .map(|(i, split)| Example::new(format!("{i}.png"), i % 2, split));
+        let classes = ["cat", "dog"].map(str::to_owned).to_vec();
+        Dataset::new(PathBuf::new(), classes, examples.collect()).unwrap()
+    }
+
     #[test]
-    fn split_names_and_aliases() {
-        for (name, split) in [
-            ("train", Split::Train),
-            ("Validation", Split::Val),
-            ("valid", Split::Val),
-            ("dev", Split::Val),
-            ("TEST", Split::Test),
-            ("pool", Split::Pool),
-        ] {
-            assert_eq!(name.parse(), Ok(split));
+    fn ids_name_the_same_examples_whatever_a_model_says() {
+        let data = dataset();
+        let ids: Vec<ExampleId> = data.ids().collect();
+        let said = ModelOutput {
+            prediction: Some(0),
+            confidence: Some(0.75),
+            ..ModelOutput::default()
+        };
+        let with = data.clone().with_outputs([(ids[1], said)]).unwrap();
+        assert_eq!(with.example(ids[1]).prediction, Some(0));
+        for (id, example) in with.iter() {
+            assert_eq!(example.id, data.example(id).id);
         }
-        let error = "trian".parse::<Split>().unwrap_err();
-        assert_eq!(error.name, "trian");
-        assert_eq!(serde_json::to_string(&Split::Val).unwrap(), "\"val\"");
-        assert_eq!(
-            serde_json::from_str::<Split>("\"dev\"").unwrap(),
-            Split::Val
-        );
-        assert_eq!(format!("{:>6}", Split::Pool), "  pool");
+        assert_eq!(with.without_outputs(), data);
+    }
+
+    #[test]
+    fn outputs_that_do_not_fit_are_refused() {
+        let data = dataset();
+        let said = ModelOutput {
+            prediction: Some(2),
+            ..ModelOutput::default()
+        };
+        let id = data.ids().nth(2).unwrap();
+        let error = data.with_outputs([(id, said)]).unwrap_err();
+        let DatasetError::ClassOutOfRange { place, index, .. } = error else {
+            panic!("{error:?}")
+        };
+        assert_eq!((place.as_str(), index), ("example 3", 2));
     }
 }

@@ -14,9 +14,11 @@
 use std::fmt;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Dataset, DatasetError, Split};
+use crate::io::{Classified, ErrorKind};
 
 /// How the threshold of scores is found.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -44,6 +46,12 @@ pub struct UnknownRule {
     pub text: String,
 }
 
+impl Classified for UnknownRule {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Usage
+    }
+}
+
 impl FromStr for ScoreRule {
     type Err = UnknownRule;
 
@@ -59,11 +67,31 @@ impl FromStr for ScoreRule {
     }
 }
 
+/// Where a threshold comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ChosenBy {
+    /// It makes F1 of class 1 highest on val.
+    F1,
+    /// The user gave it.
+    Given,
+}
+
+impl ChosenBy {
+    /// The word that files and messages use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::F1 => "f1",
+            Self::Given => "given",
+        }
+    }
+}
+
 /// A threshold, and what came of it on val.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Threshold {
-    /// `f1`, or `given`.
-    pub by: &'static str,
+    /// Where it comes from.
+    pub by: ChosenBy,
     /// The smallest score that predicts class 1.
     pub threshold: f64,
     /// The name of class 1.
@@ -95,8 +123,9 @@ impl fmt::Display for Threshold {
         };
         write!(
             f,
-            "score threshold {threshold} ({by}): on val {} predicted {class:?} of {}, precision {}, \
+            "score threshold {threshold} ({}): on val {} predicted {class:?} of {}, precision {}, \
              recall {}, F1 {}",
+            by.name(),
             self.predicted,
             self.positives,
             percent(self.precision),
@@ -133,14 +162,14 @@ pub fn apply_threshold(dataset: &mut Dataset, rule: ScoreRule) -> Result<Thresho
         .collect();
     let positives = val.iter().filter(|(_, is)| *is).count();
     let (by, threshold) = match rule {
-        ScoreRule::At(given) => ("given", given),
+        ScoreRule::At(given) => (ChosenBy::Given, given),
         ScoreRule::By(Best::F1) if positives == 0 => {
             return Err(DatasetError::NoPositives {
                 class: positive,
                 scored: val.len(),
             });
         }
-        ScoreRule::By(Best::F1) => ("f1", highest_f1(&val, positives)),
+        ScoreRule::By(Best::F1) => (ChosenBy::F1, highest_f1(&val, positives)),
     };
     let over = |score: f32| f64::from(score) >= threshold;
     let predicted = val.iter().filter(|(score, _)| over(*score)).count();
@@ -242,7 +271,7 @@ mod tests {
             .collect();
         assert_eq!(predictions, [0, 1, 1, 1, 1, 1, 1]);
         let given = apply_threshold(&mut data, ScoreRule::At(0.4_f32.into())).unwrap();
-        assert_eq!((given.by, given.predicted), ("given", 1));
+        assert_eq!((given.by, given.predicted), (ChosenBy::Given, 1));
         let predictions: Vec<_> = data
             .examples
             .iter()

@@ -15,14 +15,18 @@ pub mod mix;
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::Direction;
 
 /// What a warning is about, as `report.json` names it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "WarningKind")]
 #[non_exhaustive]
 pub enum Kind {
     /// There is no train split to learn the whitening on.
@@ -69,7 +73,7 @@ impl Kind {
 }
 
 /// A plain word of warning.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Warning {
     /// What it is about.
     pub kind: Kind,

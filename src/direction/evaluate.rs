@@ -17,7 +17,8 @@
 //! mode rests on its failure slice alone.
 
 use ndarray::ArrayView2;
-use serde::Serialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::Direction;
 use super::report::wilson;
@@ -38,7 +39,7 @@ pub struct TwoModels<'a> {
 }
 
 /// What part of the split a slice is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Part {
     /// The mode's class, alignment at or above the mode's threshold.
@@ -58,7 +59,7 @@ pub enum Part {
 }
 
 /// Both models on some examples.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Slice {
     /// What part it is.
     pub part: Part,
@@ -74,16 +75,16 @@ pub struct Slice {
     pub mended: usize,
     /// Right before, wrong after.
     pub new: usize,
-    /// Error rate after less error rate before; none without examples.
+    /// Error rate after less error rate before, −1 to 1: negative is better; none without examples.
     pub change: Option<f64>,
-    /// Its 95 % interval.
+    /// Its 95 % interval, lower end first.
     pub interval: Option<(f64, f64)>,
-    /// Two-sided, of the exact `McNemar` test.
+    /// Two-sided, of the exact `McNemar` test, 0 to 1.
     pub p_value: f64,
 }
 
 /// What an interval says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// Fewer mistakes.
@@ -97,11 +98,13 @@ pub enum Verdict {
 }
 
 /// A failure mode before and after.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ModeChange {
-    /// The class.
+    /// Name of the class.
     pub class: String,
-    /// The failure mode; none for a class without a direction.
+    /// Index of the class, from 0.
+    pub class_index: usize,
+    /// Failure mode within the class, from 0; none for a class without a direction.
     pub mode: Option<u32>,
     /// Alignment from which an example belongs to the failure slice.
     pub threshold: Option<f64>,
@@ -162,7 +165,7 @@ impl Slice {
 /// above its threshold.
 pub fn in_failures(of: TwoModels<'_>, directions: &[Direction]) -> Vec<bool> {
     let is_in = |d: &Direction, i: usize| {
-        of.labels[i] == d.class && d.alignment(of.x.row(i)) >= d.threshold
+        of.labels[i] == d.id.class && d.alignment(of.x.row(i)) >= d.threshold
     };
     (0..of.labels.len())
         .map(|i| directions.iter().any(|direction| is_in(direction, i)))
@@ -179,7 +182,7 @@ pub fn mode_change(
     class: &str,
     in_failures: &[bool],
 ) -> ModeChange {
-    let rows = of_class(of, direction.class);
+    let rows = of_class(of, direction.id.class);
     let mut ranked: Vec<(f64, usize)> = rows
         .iter()
         .map(|&i| (direction.alignment(of.x.row(i)), i))
@@ -203,7 +206,7 @@ pub fn mode_change(
     slices.extend(group_slices(of, &rows));
     slices.push(Slice::count(Part::Class, None, &rows, of));
     let others: Vec<usize> = (0..of.labels.len())
-        .filter(|&i| of.labels[i] != direction.class && !in_failures[i])
+        .filter(|&i| of.labels[i] != direction.id.class && !in_failures[i])
         .collect();
     slices.push(Slice::count(Part::Elsewhere, None, &others, of));
     let mut sentence = sentence(class, &slices);
@@ -212,7 +215,8 @@ pub fn mode_change(
     }
     ModeChange {
         class: class.to_owned(),
-        mode: Some(direction.mode),
+        class_index: direction.id.class,
+        mode: Some(direction.id.mode),
         threshold: Some(direction.threshold),
         finding: direction.is_finding(),
         verdict: slices[0].verdict(),
@@ -239,6 +243,7 @@ pub fn class_change(of: TwoModels<'_>, class: usize, name: &str) -> ModeChange {
     slices.push(whole);
     ModeChange {
         class: name.to_owned(),
+        class_index: class,
         mode: None,
         threshold: None,
         finding: false,

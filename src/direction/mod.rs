@@ -10,6 +10,9 @@
 //! Matrices are row-major with one example per row, stored as `f32`; sums and solver state are
 //! `f64`. The same seed gives the same bytes, whatever the number of threads.
 //!
+//! A class may have several failure modes: a [`ModeId`] is the key of all that belongs to one, and
+//! [`Direction::explains`] names the mistakes behind it. Nothing here takes a class to have one.
+//!
 //! - [`whiten`], [`svm`], [`select`]: the three steps; [`significance`]: is it more than chance.
 //! - [`report`]: how well directions find mistakes; [`doubt`]: what makes them less than they look;
 //!   [`persist`]: their files.
@@ -22,6 +25,7 @@
 
 pub mod doubt;
 pub mod evaluate;
+mod fitted;
 mod mode;
 pub mod persist;
 pub mod report;
@@ -30,22 +34,30 @@ pub mod significance;
 pub mod svm;
 pub mod whiten;
 
-use ndarray::{Array1, ArrayView1, ArrayView2, Axis};
+use ndarray::{ArrayView2, Axis};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+pub use self::fitted::{Direction, Fitted, Skipped};
+use crate::io::{Classified, ErrorKind};
+
 pub use self::mode::ModeId;
 pub use self::whiten::{WhitenError, Whitening};
+
+use crate::dataset::ExampleId;
 
 /// Why directions could not be learned.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DirectionError {
-    /// Embeddings, labels and predictions are of different lengths.
+    /// Examples, embeddings, labels and predictions are of different lengths.
     #[error(
-        "{embeddings} embeddings, {labels} labels and {predictions} predictions: they must be as many"
+        "{examples} examples, {embeddings} embeddings, {labels} labels and {predictions} predictions: \
+         they must be as many"
     )]
     Lengths {
+        /// Names of examples.
+        examples: usize,
         /// Rows of the embeddings.
         embeddings: usize,
         /// Labels.
@@ -64,6 +76,15 @@ pub enum DirectionError {
         /// What is allowed.
         expected: &'static str,
     },
+}
+
+impl Classified for DirectionError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Setting { .. } => ErrorKind::Usage,
+            Self::Lengths { .. } => ErrorKind::Input,
+        }
+    }
 }
 
 /// How directions are learned.
@@ -125,111 +146,46 @@ impl FitOptions {
     }
 }
 
-/// The failure direction of one mode of one class.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Direction {
-    /// Index of the class.
-    pub class: usize,
-    /// Failure mode within the class.
-    pub mode: u32,
-    /// Weights, `[d]`.
-    pub w: Array1<f64>,
-    /// Intercept.
-    pub b: f64,
-    /// The chosen penalty.
-    pub c: f64,
-    /// Mean balanced accuracy over folds: 0.5 is no failure mode, 1 a fully consistent one.
-    pub cv_score: f64,
-    /// Share of permutations whose score is as good.
-    pub p_value: f64,
-    /// The p-value adjusted for the number of classes (Benjamini and Hochberg 1995).
-    pub q_value: f64,
-    /// The calibrated threshold: a quantile of the mistakes' out-of-fold alignments.
-    pub threshold: f64,
-    /// Val examples of the class that were classified right.
-    pub right: usize,
-    /// Val examples of the class that were classified wrong.
-    pub wrong: usize,
-    /// Whether there were too few mistakes to call anything a finding.
-    pub too_few: bool,
-    /// 95 % interval of the cosine with the directions of bootstrap resamples.
-    pub bootstrap_cosine: Option<(f64, f64)>,
-    /// Out-of-fold alignment of every val example of the class, in table order.
-    pub out_of_fold: Vec<f64>,
-    /// The same as distances: each divided by `‖w‖` of the fold's model that scored it.
-    pub out_of_fold_distance: Vec<f64>,
+/// The val examples that directions are learned from, in table order (folds follow it).
+#[derive(Debug, Clone, Copy)]
+pub struct ValExamples<'a> {
+    /// Which examples of the data set they are: results name them so.
+    pub ids: &'a [ExampleId],
+    /// Whitened, normalised embeddings, `[n, d]`.
+    pub x: ArrayView2<'a, f64>,
+    /// Class index of every example, `[n]`.
+    pub labels: &'a [usize],
+    /// Predicted class index of every example, `[n]`.
+    pub predictions: &'a [usize],
 }
 
-impl Direction {
-    /// The decision value of a whitened, normalised vector `[d]`: negative means "predicted wrong".
-    pub fn decision(&self, x: ArrayView1<'_, f64>) -> f64 {
-        self.w.dot(&x) + self.b
-    }
-
-    /// The alignment of a whitened, normalised vector `[d]`: larger is harder.
-    pub fn alignment(&self, x: ArrayView1<'_, f64>) -> f64 {
-        -self.decision(x)
-    }
-
-    /// The direction of failure `v = −w/‖w‖`, `[d]`.
-    pub fn unit(&self) -> Array1<f64> {
-        -&self.w / self.norm()
-    }
-
-    /// `‖w‖`, which makes alignments of different classes comparable as distances.
-    pub fn norm(&self) -> f64 {
-        self.w.dot(&self.w).sqrt().max(f64::MIN_POSITIVE)
-    }
-
-    /// Whether the failure mode is better than chance, at 5 % over all classes.
-    pub fn is_finding(&self) -> bool {
-        !self.too_few && self.q_value < 0.05
-    }
-}
-
-/// A class without a direction.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Skipped {
-    /// Index of the class.
-    pub class: usize,
-    /// Val examples of the class that were classified right.
-    pub right: usize,
-    /// Val examples of the class that were classified wrong.
-    pub wrong: usize,
-    /// Why there is no direction.
-    pub reason: String,
-}
-
-/// What was learned.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Fitted {
-    /// One direction a class that has one, by class.
-    pub directions: Vec<Direction>,
-    /// The other classes.
-    pub skipped: Vec<Skipped>,
-}
-
-/// Learns the failure direction of every class from val.
+/// Learns the failure directions of every class from val.
+///
+/// Every class gets one failure mode for now, which explains all its mistakes.
 ///
 /// # Shapes
 ///
-/// `x` `[n, d]`, whitened and normalised, in table order (folds follow it); `labels` and
-/// `predictions` hold class indices below `classes`.
+/// Those of [`ValExamples`]; labels and predictions lie below `classes`.
 ///
 /// # Errors
 ///
 /// [`DirectionError`]. A class without at least `folds` right and `folds` wrong examples is skipped
 /// with its counts, not an error.
 pub fn fit(
-    x: ArrayView2<'_, f64>,
-    labels: &[usize],
-    predictions: &[usize],
+    val: ValExamples<'_>,
     classes: usize,
     options: &FitOptions,
 ) -> Result<Fitted, DirectionError> {
     options.check()?;
-    if labels.len() != x.nrows() || predictions.len() != x.nrows() {
+    let ValExamples {
+        ids,
+        x,
+        labels,
+        predictions,
+    } = val;
+    if [ids.len(), labels.len(), predictions.len()] != [x.nrows(); 3] {
         return Err(DirectionError::Lengths {
+            examples: ids.len(),
             embeddings: x.nrows(),
             labels: labels.len(),
             predictions: predictions.len(),
@@ -237,7 +193,7 @@ pub fn fit(
     }
     let each: Vec<Result<Direction, Skipped>> = (0..classes)
         .into_par_iter()
-        .map(|class| fit_class(x, labels, predictions, class, options))
+        .map(|class| fit_class(val, class, options))
         .collect();
     let mut fitted = Fitted {
         directions: Vec::new(),
@@ -257,12 +213,16 @@ pub fn fit(
 }
 
 fn fit_class(
-    x: ArrayView2<'_, f64>,
-    labels: &[usize],
-    predictions: &[usize],
+    val: ValExamples<'_>,
     class: usize,
     options: &FitOptions,
 ) -> Result<Direction, Skipped> {
+    let ValExamples {
+        ids,
+        x,
+        labels,
+        predictions,
+    } = val;
     let rows: Vec<usize> = (0..labels.len()).filter(|&i| labels[i] == class).collect();
     let right: Vec<bool> = rows.iter().map(|&i| predictions[i] == class).collect();
     let hits = right.iter().filter(|&&r| r).count();
@@ -303,9 +263,10 @@ fn fit_class(
     let p_value = significance::permutation_p(&gram, &right, selection.score, class, options);
     let bootstrap_cosine =
         significance::bootstrap(own.view(), &gram, &right, &w, selection.c, class, options);
+    let explains = rows.iter().filter(|&&i| predictions[i] != class);
+    let explains = explains.map(|&i| ids[i]).collect();
     Ok(Direction {
-        class,
-        mode: 0,
+        id: ModeId::new(class, 0),
         w,
         b: solution.b,
         c: selection.c,
@@ -317,6 +278,7 @@ fn fit_class(
         wrong: misses,
         too_few: misses < options.min_mistakes,
         bootstrap_cosine,
+        explains,
         out_of_fold,
         out_of_fold_distance,
     })
@@ -355,6 +317,22 @@ mod tests {
     use rand::{Rng, SeedableRng};
     use rand_chacha::ChaCha8Rng;
 
+    fn fit_one(
+        x: &Array2<f64>,
+        labels: &[usize],
+        predictions: &[usize],
+        classes: usize,
+    ) -> Result<Fitted, DirectionError> {
+        let ids = ExampleId::numbered(labels.len());
+        let val = ValExamples {
+            ids: &ids,
+            x: x.view(),
+            labels,
+            predictions,
+        };
+        fit(val, classes, &FitOptions::default())
+    }
+
     /// `n` unit vectors; the first coordinate decides mistakes when `planted`.
     fn problem(n: usize, planted: bool) -> (Array2<f64>, Vec<usize>, Vec<usize>) {
         let mut rng = ChaCha8Rng::seed_from_u64(5);
@@ -376,7 +354,7 @@ mod tests {
     #[test]
     fn a_planted_failure_is_found_and_points_the_right_way() {
         let (x, labels, predictions) = problem(200, true);
-        let fitted = fit(x.view(), &labels, &predictions, 2, &FitOptions::default()).unwrap();
+        let fitted = fit_one(&x, &labels, &predictions, 2).unwrap();
         let direction = &fitted.directions[0];
         assert!(direction.is_finding(), "p = {}", direction.p_value);
         assert!(direction.cv_score > 0.85, "{}", direction.cv_score);
@@ -397,12 +375,26 @@ mod tests {
         };
         assert!(mean(1) > mean(0));
         assert_eq!(fitted.skipped.len(), 1, "class 1 has no examples");
+        let id = ModeId::new(0, 0);
+        assert_eq!(fitted.get(id), Some(direction));
+        assert_eq!(fitted.of_class(0).count(), 1);
+        assert_eq!(
+            (fitted.get(ModeId::new(0, 1)), fitted.of_class(1).count()),
+            (None, 0)
+        );
+        let wrong = direction.explains.iter().map(|id| predictions[id.index()]);
+        assert_eq!(
+            wrong.sum::<usize>(),
+            direction.wrong,
+            "all mistakes and nothing else"
+        );
+        assert_eq!(direction.explains.len(), direction.wrong);
     }
 
     #[test]
     fn mistakes_at_random_are_no_finding() {
         let (x, labels, predictions) = problem(200, false);
-        let fitted = fit(x.view(), &labels, &predictions, 1, &FitOptions::default()).unwrap();
+        let fitted = fit_one(&x, &labels, &predictions, 1).unwrap();
         assert!(
             !fitted.directions[0].is_finding(),
             "p = {}",
@@ -415,11 +407,11 @@ mod tests {
         let (x, labels, mut predictions) = problem(30, true);
         predictions.fill(0);
         predictions[3] = 1;
-        let fitted = fit(x.view(), &labels, &predictions, 1, &FitOptions::default()).unwrap();
+        let fitted = fit_one(&x, &labels, &predictions, 1).unwrap();
         assert!(fitted.directions.is_empty());
         assert_eq!((fitted.skipped[0].right, fitted.skipped[0].wrong), (29, 1));
         predictions[4..7].fill(1);
-        let fitted = fit(x.view(), &labels, &predictions, 1, &FitOptions::default()).unwrap();
+        let fitted = fit_one(&x, &labels, &predictions, 1).unwrap();
         assert!(fitted.directions[0].too_few && !fitted.directions[0].is_finding());
     }
 
@@ -431,9 +423,7 @@ mod tests {
                 .num_threads(threads)
                 .build()
                 .unwrap();
-            pool.install(|| {
-                fit(x.view(), &labels, &predictions, 1, &FitOptions::default()).unwrap()
-            })
+            pool.install(|| fit_one(&x, &labels, &predictions, 1).unwrap())
         };
         assert_eq!(run(1), run(4));
     }

@@ -1,5 +1,6 @@
 //! Directions on disk: `directions.safetensors` (numbers) and `directions.json` (for people).
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use ndarray::Array1;
@@ -7,8 +8,9 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Direction, Fitted, WhitenError, Whitening};
-use crate::io::{self, IoError};
+use super::{Direction, Fitted, ModeId, WhitenError, Whitening};
+use crate::dataset::Dataset;
+use crate::io::{self, Classified, ErrorKind, IoError};
 
 /// Why directions could not be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +64,15 @@ pub enum PersistError {
     },
 }
 
+impl Classified for PersistError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Io(error) => error.kind(),
+            _ => ErrorKind::Input,
+        }
+    }
+}
+
 fn bytes(values: impl IntoIterator<Item = f64>) -> Vec<u8> {
     values.into_iter().flat_map(f64::to_le_bytes).collect()
 }
@@ -73,7 +84,9 @@ fn file(dir: &Path) -> PathBuf {
 /// Writes both files into `dir`.
 ///
 /// Tensors, all float64: `mean` and `deviation` `[d]`, and per class and mode `CLASS.MODE.w` `[d]`
-/// and `CLASS.MODE.scalars` `[c, b, cv_score, p_value, q_value, threshold]`, with class indices.
+/// and `CLASS.MODE.scalars` `[c, b, cv_score, p_value, q_value, threshold]`, with class indices. The file
+/// for people names the examples that each mode explains, by their ids in `dataset`, which is the one that
+/// the directions were learned on.
 ///
 /// # Errors
 ///
@@ -83,7 +96,7 @@ pub fn write(
     whitening: &Whitening,
     whitened_on: &str,
     fitted: &Fitted,
-    classes: &[String],
+    dataset: &Dataset,
 ) -> Result<(), PersistError> {
     let d = whitening.mean().len();
     let mut blobs: Vec<(String, usize, Vec<u8>)> = vec![
@@ -99,7 +112,7 @@ pub fn write(
         ),
     ];
     for direction in &fitted.directions {
-        let name = format!("{}.{}", direction.class, direction.mode);
+        let name = direction.id;
         blobs.push((format!("{name}.w"), d, bytes(direction.w.iter().copied())));
         let Direction {
             c,
@@ -127,28 +140,26 @@ pub fn write(
     }
     let content = safetensors::serialize(views, None).map_err(format)?;
     io::write_atomic(&path, &content)?;
-    let text = format!("{:#}\n", describe(whitening, whitened_on, fitted, classes));
+    let text = format!("{:#}\n", describe(whitening, whitened_on, fitted, dataset));
     io::write_atomic(&dir.join("directions.json"), text.as_bytes())?;
     Ok(())
 }
 
 /// The content of `directions.json`.
-fn describe(
-    whitening: &Whitening,
-    whitened_on: &str,
-    fitted: &Fitted,
-    classes: &[String],
-) -> Value {
+fn describe(whitening: &Whitening, whitened_on: &str, fitted: &Fitted, dataset: &Dataset) -> Value {
+    let classes = dataset.classes();
     let directions: Vec<Value> = fitted
         .directions
         .iter()
         .map(|d| {
+            let explains = d.explains.iter().map(|&id| &dataset.example(id).id);
             json!({
-                "class": classes.get(d.class), "mode": d.mode, "c": d.c, "b": d.b,
+                "class": classes.get(d.id.class), "mode": d.id.mode, "c": d.c, "b": d.b,
                 "cv_score": d.cv_score, "p_value": d.p_value, "q_value": d.q_value,
                 "finding": d.is_finding(), "threshold": d.threshold,
                 "right": d.right, "wrong": d.wrong, "norm": d.norm(),
                 "bootstrap_cosine_95": d.bootstrap_cosine.map(|(low, high)| [low, high]),
+                "explains": explains.collect::<Vec<_>>(),
             })
         })
         .collect();
@@ -181,6 +192,8 @@ struct DescribedMode {
     right: usize,
     wrong: usize,
     bootstrap_cosine_95: Option<(f64, f64)>,
+    #[serde(default)]
+    explains: Vec<String>,
 }
 
 /// Directions as they were written.
@@ -190,8 +203,24 @@ pub struct Saved {
     pub whitening: Whitening,
     /// Class names in the order of indices.
     pub classes: Vec<String>,
-    /// The directions; [`Direction::out_of_fold`] is empty, for it is not stored.
+    /// The directions, by class and mode. [`Direction::out_of_fold`] is empty, for it is not stored, and so
+    /// is [`Direction::explains`], for names of examples belong to an opened data set: see `explains`.
     pub directions: Vec<Direction>,
+    /// The mistakes of val that each mode explains, by their ids in files.
+    pub explains: BTreeMap<ModeId, Vec<String>>,
+}
+
+impl Saved {
+    /// The direction of a mode.
+    pub fn get(&self, id: ModeId) -> Option<&Direction> {
+        self.directions.iter().find(|direction| direction.id == id)
+    }
+
+    /// The directions of a class.
+    pub fn of_class(&self, class: usize) -> impl Iterator<Item = &Direction> {
+        let all = self.directions.iter();
+        all.filter(move |direction| direction.id.class == class)
+    }
 }
 
 /// Reads both files of `dir` back.
@@ -226,13 +255,15 @@ pub fn read(dir: &Path) -> Result<Saved, PersistError> {
             source,
         })?;
     let mut directions = Vec::new();
+    let mut explains = BTreeMap::new();
     for mode in described.directions {
         let at = described.classes.iter().position(|c| *c == mode.class);
         let class = at.ok_or_else(|| PersistError::Class {
             path: path.clone(),
             name: mode.class.clone(),
         })?;
-        let name = format!("{class}.{}", mode.mode);
+        let name = ModeId::new(class, mode.mode);
+        explains.insert(name, mode.explains);
         let w = tensor(&tensors, &numbers, &format!("{name}.w"))?;
         let scalars = tensor(&tensors, &numbers, &format!("{name}.scalars"))?.to_vec();
         let [c, b, cv_score, p_value, q_value, threshold] = scalars[..] else {
@@ -242,8 +273,7 @@ pub fn read(dir: &Path) -> Result<Saved, PersistError> {
             return Err(shape(&format!("{name}.w")));
         }
         directions.push(Direction {
-            class,
-            mode: mode.mode,
+            id: name,
             w,
             b,
             c,
@@ -255,6 +285,7 @@ pub fn read(dir: &Path) -> Result<Saved, PersistError> {
             wrong: mode.wrong,
             too_few: q_value < 0.05 && !mode.finding,
             bootstrap_cosine: mode.bootstrap_cosine_95,
+            explains: Vec::new(),
             out_of_fold: Vec::new(),
             out_of_fold_distance: Vec::new(),
         });
@@ -263,22 +294,8 @@ pub fn read(dir: &Path) -> Result<Saved, PersistError> {
         whitening,
         classes: described.classes,
         directions,
+        explains,
     })
-}
-
-/// Reads the weights of a class's mode back, `[d]`.
-///
-/// # Errors
-///
-/// [`PersistError`].
-pub fn read_weights(dir: &Path, class: usize, mode: u32) -> Result<Array1<f64>, PersistError> {
-    let path = file(dir);
-    let content = io::read(&path)?;
-    tensor(
-        &parse(&content, &path)?,
-        &path,
-        &format!("{class}.{mode}.w"),
-    )
 }
 
 fn parse<'a>(content: &'a [u8], path: &Path) -> Result<SafeTensors<'a>, PersistError> {
@@ -313,64 +330,90 @@ fn tensor(tensors: &SafeTensors<'_>, path: &Path, name: &str) -> Result<Array1<f
 
 #[cfg(test)]
 mod tests {
-    use ndarray::{Array2, array};
+    use ndarray::array;
 
     use super::*;
-    use crate::direction::{FitOptions, fit};
+    use crate::dataset::{Example, ExampleId, Split};
+
+    /// A direction with numbers that tell it from others.
+    fn direction(class: usize, mode: u32, explains: Vec<ExampleId>) -> Direction {
+        let at = class as f64 + 0.1 * f64::from(mode);
+        Direction {
+            id: ModeId::new(class, mode),
+            w: array![1.0 + at, -0.3],
+            b: 0.5 - at,
+            c: 0.1,
+            cv_score: 0.8,
+            p_value: 0.005,
+            q_value: 0.01,
+            threshold: at,
+            right: 4,
+            wrong: 2,
+            too_few: false,
+            bootstrap_cosine: Some((0.5, 0.75)),
+            explains,
+            out_of_fold: vec![0.25; 6],
+            out_of_fold_distance: vec![0.5; 6],
+        }
+    }
+
+    fn dataset() -> Dataset {
+        let examples = (0..6).map(|i| Example::new(format!("val/{i}.png"), 0, Split::Val));
+        let classes = ["cat", "dog"].map(str::to_owned).to_vec();
+        Dataset::new(PathBuf::new(), classes, examples.collect()).unwrap()
+    }
 
     #[test]
-    fn what_is_written_reads_back_bit_for_bit() {
-        let x: Array2<f64> = array![
-            [1.0, 0.0],
-            [0.6, 0.8],
-            [0.8, 0.6],
-            [-1.0, 0.0],
-            [-0.6, 0.8],
-            [-0.8, 0.6]
-        ];
-        let whitening = Whitening::fit(x.mapv(|v| v as f32).view()).unwrap();
-        let options = FitOptions {
-            permutations: 9,
-            bootstrap: 0,
-            ..FitOptions::default()
+    fn several_modes_a_class_read_back_bit_for_bit() {
+        let whitening = Whitening::fit(array![[1.0, 0.0], [0.6, 0.8], [-0.8, 0.6]].view()).unwrap();
+        let data = dataset();
+        let ids: Vec<ExampleId> = data.ids().collect();
+        let fitted = Fitted {
+            directions: vec![
+                direction(0, 0, vec![ids[1], ids[4]]),
+                direction(0, 1, vec![ids[2]]),
+                direction(1, 0, Vec::new()),
+            ],
+            skipped: Vec::new(),
         };
-        let fitted = fit(x.view(), &[0; 6], &[0, 0, 0, 1, 1, 1], 1, &options).unwrap();
         let dir = tempfile::tempdir().unwrap();
-        write(
-            dir.path(),
-            &whitening,
-            "train",
-            &fitted,
-            &["cat".to_owned()],
-        )
-        .unwrap();
-        assert_eq!(
-            read_weights(dir.path(), 0, 0).unwrap(),
-            fitted.directions[0].w
-        );
-        assert!(matches!(
-            read_weights(dir.path(), 1, 0),
-            Err(PersistError::Tensor { .. })
-        ));
-        let mut expected = fitted.directions.clone();
-        expected[0].out_of_fold.clear();
-        expected[0].out_of_fold_distance.clear();
-        // Whether mistakes are too few shows only where nothing else forbids a finding.
-        expected[0].too_few &= expected[0].q_value < 0.05;
+        write(dir.path(), &whitening, "train", &fitted, &data).unwrap();
         let saved = read(dir.path()).unwrap();
         assert_eq!(
-            saved,
-            Saved {
-                whitening,
-                classes: vec!["cat".to_owned()],
-                directions: expected
-            }
+            (&saved.whitening, &saved.classes[..]),
+            (&whitening, data.classes())
         );
+        for (saved, written) in saved.directions.iter().zip(&fitted.directions) {
+            let expected = Direction {
+                explains: Vec::new(),
+                out_of_fold: Vec::new(),
+                out_of_fold_distance: Vec::new(),
+                ..written.clone()
+            };
+            assert_eq!(saved, &expected);
+        }
+        assert_eq!(saved.of_class(0).count(), 2);
+        let second = ModeId::new(0, 1);
+        assert_eq!(saved.get(second).unwrap().threshold, 0.1);
+        assert_eq!(saved.explains[&second], ["val/2.png"]);
         assert_eq!(
-            saved.directions[0].is_finding(),
-            fitted.directions[0].is_finding()
+            saved.explains[&ModeId::new(0, 0)],
+            ["val/1.png", "val/4.png"]
         );
-        let json = std::fs::read_to_string(dir.path().join("directions.json")).unwrap();
-        assert!(json.contains("\"class\": \"cat\""), "{json}");
+    }
+
+    #[test]
+    fn too_few_mistakes_are_known_from_what_forbids_a_finding() {
+        let whitening = Whitening::fit(array![[1.0, 0.0], [0.6, 0.8], [-0.8, 0.6]].view()).unwrap();
+        let mut few = direction(0, 0, Vec::new());
+        few.too_few = true;
+        let fitted = Fitted {
+            directions: vec![few],
+            skipped: Vec::new(),
+        };
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), &whitening, "train", &fitted, &dataset()).unwrap();
+        let saved = read(dir.path()).unwrap();
+        assert!(saved.directions[0].too_few && !saved.directions[0].is_finding());
     }
 }

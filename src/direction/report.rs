@@ -19,12 +19,13 @@ pub mod sentence;
 use std::collections::BTreeMap;
 
 use ndarray::ArrayView2;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::figures::{AtK, Figures, KS, Ranked};
 pub use self::sentence::{Count, sentence, wilson};
 
-use super::{Direction, Fitted};
+use super::{Direction, Fitted, ModeId};
 
 /// What is known of a split's examples.
 #[derive(Debug, Clone, Copy)]
@@ -42,11 +43,13 @@ pub struct SplitView<'a> {
 }
 
 /// A class on one split.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ClassReport {
-    /// The class.
+    /// Name of the class.
     pub class: String,
-    /// The failure mode.
+    /// Index of the class, from 0.
+    pub class_index: usize,
+    /// Failure mode within the class, from 0.
     pub mode: u32,
     /// Its ranking by alignment.
     #[serde(flatten)]
@@ -71,7 +74,7 @@ impl ClassReport {
 }
 
 /// A split, judged class by class and as a whole.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SplitReport {
     /// Its name.
     pub split: String,
@@ -79,9 +82,9 @@ pub struct SplitReport {
     pub out_of_fold: bool,
     /// Examples with predictions.
     pub examples: usize,
-    /// Share of them that the classifier gets right.
+    /// Share of them that the classifier gets right, 0 to 1.
     pub model_accuracy: f64,
-    /// Mean CV score of the directions; none without directions.
+    /// Mean CV score of the directions, 0 to 1; none without directions.
     pub cv_score: Option<f64>,
     /// Examples of classes without a direction: they are in no ranking.
     pub unranked: usize,
@@ -106,9 +109,9 @@ pub enum Scoring<'a> {
     Direct,
     /// The folds' models, on the very examples that [`super::fit`] was given, in its order.
     OutOfFold,
-    /// The directions, by class and mode: the alignments of the class's examples in the order of the split.
+    /// The directions, by mode: the alignments of the class's examples in the order of the split.
     /// For a split too large to be whitened as a whole; its `x` is not looked at.
-    Given(&'a BTreeMap<(usize, u32), Vec<f64>>),
+    Given(&'a BTreeMap<ModeId, Vec<f64>>),
 }
 
 /// The examples of one direction's class with their scores.
@@ -121,7 +124,7 @@ struct Scored {
 impl Scored {
     fn new(split: SplitView<'_>, direction: &Direction, scoring: Scoring<'_>) -> Self {
         let rows: Vec<usize> = (0..split.labels.len())
-            .filter(|&i| split.labels[i] == direction.class)
+            .filter(|&i| split.labels[i] == direction.id.class)
             .collect();
         if scoring == Scoring::OutOfFold {
             return Self {
@@ -132,7 +135,7 @@ impl Scored {
         }
         let alignment: Vec<f64> = match scoring {
             Scoring::Given(all) => {
-                let own = all.get(&(direction.class, direction.mode));
+                let own = all.get(&direction.id);
                 own.cloned().unwrap_or_default()
             }
             _ => rows
@@ -185,7 +188,8 @@ fn rank(split: SplitView<'_>, rows: &[usize], score: &[f64]) -> Option<Figures> 
 fn named(direction: &Direction, class: &str, figures: Figures) -> ClassReport {
     let mut report = ClassReport {
         class: class.to_owned(),
-        mode: direction.mode,
+        class_index: direction.id.class,
+        mode: direction.id.mode,
         figures,
         sentence: String::new(),
     };
@@ -229,7 +233,7 @@ pub fn split_report(
     for direction in &fitted.directions {
         let scored = Scored::new(split, direction, scoring);
         let class = classes
-            .get(direction.class)
+            .get(direction.id.class)
             .map_or("", |class| class.as_str());
         if let Some(figures) = rank(split, &scored.rows, &scored.alignment) {
             reports.push(named(direction, class, figures));

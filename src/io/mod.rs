@@ -13,6 +13,7 @@
 
 mod error;
 pub mod image;
+pub mod json_file;
 pub mod jsonl;
 mod kind;
 mod map;
@@ -21,6 +22,7 @@ pub mod parquet;
 pub mod source;
 
 pub use error::IoError;
+pub use json_file::{JsonFile, JsonFileError};
 pub use kind::{Classified, ErrorKind};
 
 use std::fmt::Write as _;

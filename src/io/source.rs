@@ -5,6 +5,7 @@ use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use ::image::RgbImage;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::image::{DecodeError, Exif, MAX_FILE_BYTES, decode_rgb};
@@ -12,7 +13,7 @@ use super::parquet::rows;
 use super::{IoError, open, read_at_most};
 
 /// The part of a file that is an image.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Member {
     /// A file in an archive, stored as it is.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ManifestError;
 use crate::dataset::{Example, Split};
+use crate::image_file::DigitalSource;
 use crate::io::source::Member;
 use crate::generate::Start;
 use crate::image_file::DigitalSource;

@@ -42,3 +42,14 @@ pub enum PreviewError {
         source: image::ImageError,
     },
 }
+
+impl Classified for PreviewError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Io(error) => error.kind(),
+            Self::Ledger(error) => error.kind(),
+            Self::Encode { .. } => ErrorKind::Other,
+            _ => ErrorKind::Input,
+        }
+    }
+}

@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader, Cursor, Seek};
 
 use image::{ImageFormat, ImageReader};
 
-use super::png::FileFormat;
+use crate::image_file::FileFormat;
 use crate::io::IoError;
 use crate::io::source::{ImageSource, Member};
 

@@ -9,7 +9,7 @@
 //! - [`cache`]: embeddings that are not made twice.
 //! - [`settings`]: what a run is told, in one TOML file; [`skipped`]: images that cannot be used.
 //!
-//! May import every room above: `io`, `dataset`, `embed`, `direction`, `caption`, `generate`,
+//! May import every room above: `io`, `image_file`, `dataset`, `embed`, `direction`, `caption`, `generate`,
 //! `filter`.
 
 pub mod cache;
@@ -22,7 +22,7 @@ pub mod ledger;
 pub mod lock;
 pub mod look;
 pub mod plan;
-pub mod png;
+
 pub mod policy;
 pub mod pool;
 pub mod sampling;

@@ -1,7 +1,7 @@
 //! Folders of `tests/golden` with their weights, of which none is stored: every number follows from a
 //! seed and the tensor's name. `tests/oracle/golden/weights.py` says how and makes the same bits.
 
-#![allow(dead_code, reason = "every test file uses its part")]
+#![allow(dead_code, reason = "each test crate uses its part")]
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;

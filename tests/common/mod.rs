@@ -2,7 +2,9 @@
 //!
 //! A failed expectation prints the command, where it ran, how it ended and both streams.
 
-#![allow(dead_code, reason = "every test file uses its part")]
+#![allow(dead_code, reason = "each test crate uses its part")]
+
+pub(crate) mod formula;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;

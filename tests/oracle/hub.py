@@ -1,4 +1,4 @@
-"""The hub's cache as `huggingface_hub` reads and writes it, for the ignored tests of tests/hub/python.rs.
+"""The hub's cache as `huggingface_hub` reads and writes it, for the ignored tests of tests/command/hub/python.rs.
 
     hub.py read REPO FILE…     prints, as JSON, where it finds each file and the snapshot, offline
     hub.py write REPO FILE…    downloads the files

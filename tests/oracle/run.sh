@@ -32,13 +32,13 @@ for wanted in "$@"; do
     case $suite in
     hub)
         echo "== hub ($(date +%T))" >&2
-        cargo test --release --locked --test hub python -- --ignored || failed=1
+        cargo test --release --locked --test command hub::python -- --ignored || failed=1
         continue
         ;;
     readers)
         echo "== readers ($(date +%T))" >&2
         readers_venv
-        cargo test --release --locked --test readers -- --ignored --nocapture || failed=1
+        cargo test --release --locked --test command readers -- --ignored --nocapture || failed=1
         continue
         ;;
     large)

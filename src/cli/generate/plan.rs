@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use super::GenerateCommand;
 use crate::cli::exit::{InputError, UsageError};
-use crate::cli::options;
 use crate::diffusion::pipeline::{Pipeline, Sampling};
+use crate::image_file::{self, DigitalSource, Marks, Parameters};
 use crate::io;
-use crate::run::png::{self, DigitalSource, Marks, Parameters};
+use crate::pipeline::device::name_of;
 use crate::run::settings_diff;
 
 /// Pictures of a folder, whose names have five digits.
@@ -30,7 +30,7 @@ impl Wanted<'_> {
         if !self.path.exists() {
             return Ok(false);
         }
-        let found: Option<Value> = png::hardlight_text(&io::read(&self.path)?);
+        let found: Option<Value> = image_file::read_marks(&io::read(&self.path)?);
         if found.as_ref() == Some(&self.marks.hardlight) {
             return Ok(true);
         }
@@ -105,7 +105,7 @@ impl GenerateCommand {
             _ => {}
         }
         let (width, height) = pipeline.size(sampling)?;
-        let model = options::name_of(&self.model);
+        let model = name_of(&self.model);
         let rows: Vec<Option<&[f32]>> = if embeds.is_empty() {
             vec![None]
         } else {

@@ -5,6 +5,11 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::dataset::ExampleId;
+
 /// A class is barred where duplicates are more than this share of its examples, or of its mistakes, in val
 /// or test. CIFAR-10, which is in use everywhere, has near-duplicates of train in 3.25 % of test (Barz and
 /// Denzler 2020); a few do not move a direction.
@@ -14,7 +19,11 @@ pub const TOO_MANY: f64 = 0.1;
 pub const AT_LEAST: usize = 2;
 
 /// Why two examples are the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+#[schemars(rename = "EqualIn")]
 pub enum Same {
     /// Their files.
     File,
@@ -36,9 +45,9 @@ impl Same {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pair {
     /// The later split's example: val or test.
-    pub later: usize,
+    pub later: ExampleId,
     /// The first example of an earlier split that equals it.
-    pub earlier: usize,
+    pub earlier: ExampleId,
     /// In what.
     pub same: Same,
 }
@@ -55,8 +64,8 @@ pub struct Identity {
 /// What two equal examples share.
 type Key = (Same, [u8; 32]);
 
-/// An example by its split's place and its number.
-type Later = (usize, usize);
+/// An example by its split's place and its name.
+type Later = (usize, ExampleId);
 
 /// The hash of an embedding: equal for equal numbers, −0 counting as 0.
 pub fn of_row<'a>(row: impl IntoIterator<Item = &'a f32>) -> [u8; 32] {
@@ -69,13 +78,12 @@ pub fn of_row<'a>(row: impl IntoIterator<Item = &'a f32>) -> [u8; 32] {
 
 /// Finds the examples of later splits that are in earlier ones.
 ///
-/// `splits` are in their order, each its examples as numbers that mean something to the caller, in table
-/// order. An example gets one pair at most: with the first example of
-/// the first split that equals it, by file before embedding. Only later splits are kept in memory, so the
-/// first may be large.
-pub fn find(splits: &[&[usize]], identity: &dyn Fn(usize) -> Identity) -> Vec<Pair> {
+/// `splits` are in their order, each its examples in table order. An example gets one pair at most: with
+/// the first example of the first split that equals it, by file before embedding. Only later splits are
+/// kept in memory, so the first may be large.
+pub fn find(splits: &[&[ExampleId]], identity: &dyn Fn(ExampleId) -> Identity) -> Vec<Pair> {
     let mut wanted: BTreeMap<Key, Vec<Later>> = BTreeMap::new();
-    let keys = |example: usize| {
+    let keys = |example: ExampleId| {
         let Identity { file, embedding } = identity(example);
         let file = file.map(|hash| (Same::File, hash));
         let embedding = embedding.map(|hash| (Same::Embedding, hash));
@@ -89,7 +97,7 @@ pub fn find(splits: &[&[usize]], identity: &dyn Fn(usize) -> Identity) -> Vec<Pa
         }
     }
     // The best match of every later example: split, kind, example.
-    let mut best: BTreeMap<(usize, usize), (usize, Same, usize)> = BTreeMap::new();
+    let mut best: BTreeMap<Later, (usize, Same, ExampleId)> = BTreeMap::new();
     let last = splits.len().saturating_sub(1);
     for (at, split) in splits.iter().enumerate().take(last) {
         for &example in *split {
@@ -142,10 +150,11 @@ mod tests {
             id(2, 2), // test: of 1 and of 4; train comes first
             id(7, 7),
         ];
-        let pairs = find(&[&[0, 1, 2, 3], &[4, 5, 6], &[7, 8, 9]], &|i| all[i]);
-        let pair = |later, earlier, same| Pair {
-            later,
-            earlier,
+        let ids = ExampleId::numbered(all.len());
+        let pairs = find(&[&ids[..4], &ids[4..7], &ids[7..]], &|id| all[id.index()]);
+        let pair = |later: usize, earlier: usize, same| Pair {
+            later: ids[later],
+            earlier: ids[earlier],
             same,
         };
         assert_eq!(

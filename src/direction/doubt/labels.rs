@@ -13,6 +13,7 @@
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis, s};
 use rayon::prelude::*;
 
+use crate::dataset::ExampleId;
 use crate::direction::Whitening;
 
 /// Neighbours that vote.
@@ -44,8 +45,8 @@ pub struct Reference {
     /// Whitened, unit rows, `[n, d]`.
     x: Array2<f32>,
     labels: Vec<usize>,
-    /// What each is, so that none is its own neighbour.
-    examples: Vec<usize>,
+    /// Which each is, so that none is its own neighbour.
+    examples: Vec<ExampleId>,
     /// Examples by class.
     counts: Vec<usize>,
     thinned_from: usize,
@@ -63,7 +64,7 @@ impl Reference {
         whitening: &Whitening,
         matrix: ArrayView2<'_, f32>,
         labels: &[usize],
-        examples: &[usize],
+        examples: &[ExampleId],
     ) -> Self {
         let rows = thin(matrix.nrows(), REFERENCE_CAP);
         let mut reference = Self {
@@ -105,7 +106,7 @@ impl Reference {
 
     /// The labels of the nearest examples of every query `[m, d]` but itself, nearest first; of equally near ones
     /// the first in the table.
-    fn neighbours(&self, queries: ArrayView2<'_, f32>, own: &[usize]) -> Vec<Vec<usize>> {
+    fn neighbours(&self, queries: ArrayView2<'_, f32>, own: &[ExampleId]) -> Vec<Vec<usize>> {
         let mut nearest: Vec<Vec<(f32, usize)>> = vec![Vec::new(); own.len()];
         let n = self.labels.len();
         for start in (0..n).step_by(BLOCK.1) {
@@ -125,7 +126,7 @@ impl Reference {
         &self,
         cosines: ArrayView1<'_, f32>,
         start: usize,
-        own: usize,
+        own: ExampleId,
         nearest: &mut Vec<(f32, usize)>,
     ) {
         for (offset, &cosine) in cosines.iter().enumerate() {
@@ -145,8 +146,8 @@ impl Reference {
 /// A misclassified example.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Mistake {
-    /// What it is, in the numbers of [`Reference::new`].
-    pub example: usize,
+    /// Which example it is.
+    pub example: ExampleId,
     /// Its label.
     pub label: usize,
     /// What the classifier says.
@@ -206,7 +207,7 @@ pub fn find(
     let errors = asked
         .par_chunks(BLOCK.0)
         .flat_map_iter(|chunk| {
-            let own: Vec<usize> = chunk.iter().map(|&at| mistakes[at].example).collect();
+            let own: Vec<ExampleId> = chunk.iter().map(|&at| mistakes[at].example).collect();
             let queries = x.select(Axis(0), chunk).mapv(|v| v as f32);
             let near: Vec<_> = references
                 .iter()

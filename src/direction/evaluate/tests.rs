@@ -3,12 +3,12 @@
 use ndarray::{Array1, Array2, array};
 
 use super::*;
+use crate::direction::ModeId;
 
 /// A direction of one dimension: alignment is the coordinate.
 fn direction(threshold: f64) -> Direction {
     Direction {
-        class: 0,
-        mode: 0,
+        id: ModeId::new(0, 0),
         w: array![-1.0],
         b: 0.0,
         c: 1.0,
@@ -20,6 +20,7 @@ fn direction(threshold: f64) -> Direction {
         wrong: 10,
         too_few: false,
         bootstrap_cosine: None,
+        explains: Vec::new(),
         out_of_fold: Vec::new(),
         out_of_fold_distance: Vec::new(),
     }
@@ -249,7 +250,7 @@ fn a_cost_is_not_hidden_by_what_another_mode_gained() {
     let modes = [
         direction(0.0),
         Direction {
-            class: 1,
+            id: ModeId::new(1, 0),
             // Of examples 40 to 59.
             threshold: -40.0,
             ..direction(0.0)

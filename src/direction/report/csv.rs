@@ -6,6 +6,7 @@
 use super::figures::{AtK, Figures};
 use super::{Direction, SplitReport};
 use crate::direction::Fitted;
+use crate::io::{Classified, ErrorKind};
 
 /// Why a table could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +15,12 @@ pub struct TableError {
     /// What the encoder said.
     #[source]
     source: csv::Error,
+}
+
+impl Classified for TableError {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Other
+    }
 }
 
 impl From<csv::Error> for TableError {
@@ -143,10 +150,10 @@ fn lines<'a>(spaces: &[SpaceView<'a>]) -> Vec<Line<'a>> {
             for report in &split.classes {
                 let mut all = view.fitted.directions.iter();
                 let direction = all.find(|d| {
-                    d.mode == report.mode
+                    d.id.mode == report.mode
                         && view
                             .classes
-                            .get(d.class)
+                            .get(d.id.class)
                             .is_some_and(|class| *class == report.class)
                 });
                 lines.push(Line {

@@ -1,5 +1,6 @@
 //! What a ranking by alignment finds of a classifier's mistakes, as numbers.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::direction::select::balanced_accuracy;
@@ -22,11 +23,11 @@ pub struct Ranked<'a> {
 }
 
 /// How often the first `k` of a ranking are mistakes.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AtK {
     /// Length of the ranking's head; at most the examples.
     pub k: usize,
-    /// Share of mistakes among the most aligned.
+    /// Share of mistakes among the most aligned, 0 to 1.
     pub direction: f64,
     /// The same among the least confident, where confidences are known.
     pub least_confidence: Option<f64>,
@@ -36,22 +37,22 @@ pub struct AtK {
     pub lift: Option<f64>,
     /// `least_confidence / random`.
     pub least_confidence_lift: Option<f64>,
-    /// Share of the minority among the most aligned, where groups are known.
+    /// Share of the minority among the most aligned, 0 to 1, where groups are known.
     pub minority: Option<f64>,
     /// The same among the least confident.
     pub least_confidence_minority: Option<f64>,
 }
 
 /// The numbers of one ranking.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Figures {
     /// Examples.
     pub examples: usize,
     /// Those that the classifier gets wrong.
     pub mistakes: usize,
-    /// Share that it gets right.
+    /// Share that it gets right, 0 to 1.
     pub model_accuracy: f64,
-    /// How often the sign of the decision value tells right from wrong.
+    /// How often the sign of the decision value tells right from wrong, 0 to 1.
     pub svm_accuracy: f64,
     /// The same, the mean over right and wrong.
     pub svm_balanced_accuracy: f64,
@@ -65,7 +66,7 @@ pub struct Figures {
     pub left_out: Vec<usize>,
     /// The head as long as the minority is large, where groups are known.
     pub at_minority: Option<AtK>,
-    /// Share of the minority among all, where groups are known.
+    /// Share of the minority among all, 0 to 1, where groups are known.
     pub minority_base: Option<f64>,
 }
 

@@ -1,12 +1,12 @@
 use ndarray::{Array1, Array2, array};
 
 use super::*;
-use crate::direction::{FitOptions, fit};
+use crate::dataset::ExampleId;
+use crate::direction::{FitOptions, ModeId, ValExamples, fit};
 
 fn direction(class: usize, w: f64) -> Direction {
     Direction {
-        class,
-        mode: 0,
+        id: ModeId::new(class, 0),
         w: array![w],
         b: 0.0,
         c: 1.0,
@@ -18,6 +18,7 @@ fn direction(class: usize, w: f64) -> Direction {
         wrong: 5,
         too_few: false,
         bootstrap_cosine: None,
+        explains: Vec::new(),
         out_of_fold: Vec::new(),
         out_of_fold_distance: Vec::new(),
     }
@@ -255,7 +256,13 @@ fn val_is_scored_by_the_fold_that_did_not_see_it() {
         bootstrap: 0,
         ..FitOptions::default()
     };
-    let fitted = fit(x.view(), &labels, &predictions, 1, &options).unwrap();
+    let val = ValExamples {
+        ids: &ExampleId::numbered(labels.len()),
+        x: x.view(),
+        labels: &labels,
+        predictions: &predictions,
+    };
+    let fitted = fit(val, 1, &options).unwrap();
     let direction = &fitted.directions[0];
     // Learning from the one half alone gives the other half's scores. Folds alternate neither by row nor at
     // random, so which half is which is asked.

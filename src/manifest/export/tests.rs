@@ -1,4 +1,4 @@
-//! What is written for each reader, and what is refused. `tests/export.rs` has the command;
+//! What is written for each reader, and what is refused. `tests/command/export.rs` has the command;
 //! `tests/oracle/readers.py` asks the readers themselves.
 
 use std::collections::BTreeMap;

@@ -3,7 +3,7 @@
     .venv-oracle/bin/python tests/oracle/golden/classifier.py
 
 Made with torch 2.11.0, torchvision 0.26.0, Pillow 13.0.0. Pictures follow from their number: `picture`
-here and in tests/classifier.rs are the same formula.
+here and in tests/command/classifier.rs are the same formula.
 
 - `logits.pt`: three logits, of a scripted module left in training mode (batch norm and dropout).
 - `features.pt`: two logits and six features, as a tuple; traced.

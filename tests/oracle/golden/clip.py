@@ -1,4 +1,4 @@
-"""Golden CLIP and SigLIP towers for tests/models.rs, by Transformers, open_clip and Diffusers.
+"""Golden CLIP and SigLIP towers for tests/library/models, by Transformers, open_clip and Diffusers.
 
     .venv-oracle/bin/python tests/oracle/golden/clip.py
 

@@ -1,4 +1,4 @@
-"""Golden adapters for tests/models/lora.rs, merged by Diffusers and PEFT.
+"""Golden adapters for tests/library/models/lora.rs, merged by Diffusers and PEFT.
 
     .venv-oracle/bin/python tests/oracle/golden/lora.py
 

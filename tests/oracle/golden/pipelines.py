@@ -1,4 +1,4 @@
-"""Golden pipelines for tests/pipelines.rs, by Diffusers.
+"""Golden pipelines for tests/library/pipelines.rs, by Diffusers.
 
     .venv-oracle/bin/python tests/oracle/golden/pipelines.py
 

@@ -1,8 +1,8 @@
-"""Golden support vector machines for tests/svm.rs, by scikit-learn's SVC.
+"""Golden support vector machines for tests/library/svm.rs, by scikit-learn's SVC.
 
     .venv-oracle/bin/python tests/oracle/golden/svm.py
 
-Writes tests/golden/svm.json. The rows of a problem are not stored: tests/svm.rs makes the same bits
+Writes tests/golden/svm.json. The rows of a problem are not stored: tests/library/svm.rs makes the same bits
 from the seed, by the same operations in the same order (`rows` below; only + - * / and sqrt, which
 IEEE 754 rounds in one way). A checksum of the bits is stored. Made with scikit-learn 1.9.0,
 NumPy 2.4.6.

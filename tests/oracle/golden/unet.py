@@ -1,4 +1,4 @@
-"""Golden UNets for tests/models.rs, by Diffusers.
+"""Golden UNets for tests/library/models, by Diffusers.
 
     .venv-oracle/bin/python tests/oracle/golden/unet.py
 

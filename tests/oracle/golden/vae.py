@@ -1,4 +1,4 @@
-"""Golden autoencoders for tests/models.rs, by Diffusers.
+"""Golden autoencoders for tests/library/models, by Diffusers.
 
     .venv-oracle/bin/python tests/oracle/golden/vae.py
 

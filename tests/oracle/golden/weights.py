@@ -1,5 +1,5 @@
 """Small checkpoints of which no weight is stored: every number follows from a seed and the tensor's
-name. tests/common/golden.rs makes the same bits.
+name. tests/common/formula.rs makes the same bits.
 
 In place of each `X.safetensors` a folder under tests/golden has `X.safetensors.json`:
 

@@ -55,18 +55,17 @@ fn score(n: usize, hidden: bool) -> (f64, f64) {
     let (train, train_labels, _) = made_up(n, 1, hidden);
     let (val, labels, flipped) = made_up(n, 2, hidden);
     let whitening = Whitening::fit(train.view()).unwrap();
-    let numbers: Vec<usize> = (0..n).collect();
-    let beyond: Vec<usize> = (n..2 * n).collect();
+    let ids = ExampleId::numbered(2 * n);
     let references = [
-        Reference::new(&whitening, train.view(), &train_labels, &beyond),
-        Reference::new(&whitening, val.view(), &labels, &numbers),
+        Reference::new(&whitening, train.view(), &train_labels, &ids[n..]),
+        Reference::new(&whitening, val.view(), &labels, &ids[..n]),
     ];
     let predictions = predict(n, hidden);
     let wrong: Vec<usize> = (0..n).filter(|&i| predictions[i] != labels[i]).collect();
     let mistakes: Vec<Mistake> = wrong
         .iter()
         .map(|&i| Mistake {
-            example: i,
+            example: ids[i],
             label: labels[i],
             prediction: predictions[i],
             confidence: None,
@@ -75,7 +74,8 @@ fn score(n: usize, hidden: bool) -> (f64, f64) {
     let x = whitening.apply(val.view()).unwrap().select(Axis(0), &wrong);
     let found = find(&references, x.view(), &mistakes, &[]);
     assert_eq!(found.unchecked, 0);
-    let named: BTreeSet<usize> = found.errors.iter().map(|e| e.mistake.example).collect();
+    let named = found.errors.iter().map(|e| e.mistake.example.index());
+    let named: BTreeSet<usize> = named.collect();
     let hits = named.intersection(&flipped).count() as f64;
     let mistaken = wrong.iter().filter(|i| flipped.contains(i)).count() as f64;
     (hits / named.len() as f64, hits / mistaken)
@@ -103,10 +103,11 @@ fn neighbours_are_those_of_a_full_sort_and_never_oneself() {
     x.slice_mut(s![4000..4200, ..]).assign(&same);
     let labels: Vec<usize> = (0..n).collect();
     let whitening = Whitening::fit(x.view()).unwrap();
-    let reference = Reference::new(&whitening, x.view(), &labels, &labels);
+    let ids = ExampleId::numbered(n);
+    let reference = Reference::new(&whitening, x.view(), &labels, &ids);
     let own = [0, 4100, n - 1];
     let queries = reference.x.select(Axis(0), &own);
-    let near = reference.neighbours(queries.view(), &own);
+    let near = reference.neighbours(queries.view(), &own.map(|i| ids[i]));
     for (row, &own) in own.iter().enumerate() {
         let cosine = |i: usize| reference.x.row(i).dot(&queries.row(row));
         let mut all: Vec<usize> = (0..n).filter(|&i| i != own).collect();
@@ -131,17 +132,17 @@ fn the_classifiers_doubt_and_a_class_without_company_are_respected() {
         labels[i] = 3;
     }
     let whitening = Whitening::fit(x.view()).unwrap();
-    let numbers: Vec<usize> = (0..90).collect();
-    let reference = [Reference::new(&whitening, x.view(), &labels, &numbers)];
+    let ids = ExampleId::numbered(90);
+    let reference = [Reference::new(&whitening, x.view(), &labels, &ids)];
     let mistake = |example: usize, label, prediction, confidence| Mistake {
-        example,
+        example: ids[example],
         label,
         prediction,
         confidence,
     };
     let z = whitening.apply(x.view()).unwrap();
     let found = |mistake: Mistake| {
-        let row = z.select(Axis(0), &[mistake.example]);
+        let row = z.select(Axis(0), &[mistake.example.index()]);
         find(&reference, row.view(), &[mistake], &[0.75, 1.0, 1.0])
     };
     for (confidence, errors) in [(None, 1), (Some(0.75), 1), (Some(0.74), 0)] {

@@ -1,0 +1,9 @@
+//! What commands print: tables and sentences of results.
+
+mod captions;
+mod closing;
+mod proof;
+mod tables;
+
+pub(super) use self::closing::{paths, table};
+pub(super) use self::proof::{judged, retraining};

@@ -1,0 +1,298 @@
+//! Candidate captions, scored against every direction and held against real images;
+//! `captions.parquet`, `report/captions.csv` and the captions of `report.json`.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use ndarray::{Array2, Axis};
+use serde_json::{Value, json};
+
+use super::candidates::{Candidates, Texts};
+use super::context::{Context, Job};
+use super::detect::Detected;
+use super::embed::{Part, with_predictions};
+use super::inputs::{Inputs, Space};
+use super::report;
+use super::reporter::Stage;
+use crate::caption::check::{Images, Real};
+use crate::caption::score::{self, CaptionScore};
+use crate::caption::table::ModeTable;
+use crate::caption::{self, Checked, Kind, References, Verdict, table};
+use crate::dataset::{Dataset, Split};
+use crate::embed::TextEncoder as _;
+use crate::io;
+use crate::run::settings::{Captions, Settings};
+
+/// What captions came to.
+pub(crate) struct Captioned {
+    /// One a direction, in their order.
+    pub(crate) modes: Vec<ModeCaptions>,
+    /// Embeddings of every class's reference caption, `[classes, d]`, before normalisation.
+    pub(crate) references: Array2<f32>,
+}
+
+/// The captions of one direction.
+pub(crate) struct ModeCaptions {
+    pub(crate) reference: String,
+    /// Hardest first, the dropped ones last.
+    pub(crate) scores: Vec<CaptionScore>,
+    /// The class's images, which captions are held against.
+    pub(crate) real: Real,
+}
+
+impl ModeCaptions {
+    pub(crate) fn of(&self, kind: Kind) -> Vec<String> {
+        score::of_kind(&self.scores, kind)
+    }
+
+    /// The hardest, the neutral or the easiest caption with what real images say of it.
+    pub(crate) fn top(&self, kind: Kind) -> Option<(&CaptionScore, &Checked)> {
+        let mut of_kind = self.scores.iter().filter(|s| s.kind == kind);
+        let one = match kind {
+            Kind::Easy => of_kind.next_back(),
+            _ => of_kind.next(),
+        };
+        one.and_then(|score| Some((score, score.checked.as_ref()?)))
+    }
+
+    /// One sentence on the class, by the hardest caption that is confirmed, on the judged split.
+    pub(crate) fn sentence(&self, class: &str) -> Option<String> {
+        let confirmed = |s: &&CaptionScore| {
+            let verdict = s.checked.as_ref().map(|checked| checked.verdict);
+            s.kind == Kind::Hard && verdict == Some(Verdict::Confirmed)
+        };
+        let score = self.scores.iter().find(confirmed)?;
+        let nearest = score.checked.as_ref()?.judged;
+        let all = self.real.judged.all();
+        let (low, high) = nearest.interval;
+        Some(format!(
+            "{class}, nearest to {:?}: {:.0} % of {} wrong, against {:.0} % of all {} (95 % interval \
+             {:.0} to {:.0} %)",
+            score.caption,
+            100.0 * (1.0 - nearest.accuracy),
+            nearest.images,
+            100.0 * (1.0 - all.accuracy),
+            all.images,
+            100.0 * (1.0 - high),
+            100.0 * (1.0 - low),
+        ))
+    }
+}
+
+/// Reads the grammar early, so that a faulty one is refused before any work.
+pub(crate) fn check(settings: &Captions) -> anyhow::Result<()> {
+    Candidates::open(settings).map(|_| ())
+}
+
+/// Embeddings of every class's reference caption, `[classes, d]`, before normalisation; none where the
+/// directions' space has no captions in it.
+pub(crate) fn references(
+    settings: &Settings,
+    inputs: &Inputs,
+) -> anyhow::Result<Option<Array2<f32>>> {
+    let (Some(clip), Space::Clip) = (&inputs.clip, &inputs.space) else {
+        return Ok(None);
+    };
+    let candidates = Candidates::open(&settings.captions)?;
+    let classes = inputs.dataset.classes.iter();
+    let references: Vec<String> = classes
+        .map(|class| candidates.grammar().reference(class))
+        .collect();
+    Ok(Some(clip.encode_texts(&references)?))
+}
+
+/// Scores captions; none where there is no shared space of images and captions.
+pub(crate) fn describe(
+    context: &mut Context<'_>,
+    job: &Job<'_>,
+    inputs: &Inputs,
+    detected: &Detected,
+) -> anyhow::Result<Option<Captioned>> {
+    let Some(clip) = &inputs.clip else {
+        context.info("no CLIP: the run ends after the directions (--clip DIR goes on)");
+        return Ok(None);
+    };
+    if inputs.space != Space::Clip {
+        context.warn(
+            "directions are not in CLIP's space, so captions cannot be scored against them: leave \
+             out --space to use CLIP's",
+        );
+        return Ok(None);
+    }
+    let begun = Instant::now();
+    let settings = &job.settings.captions;
+    let candidates = Candidates::open(settings)?;
+    for doubt in candidates.grammar().doubts() {
+        context.warn(doubt);
+    }
+    let classes = &inputs.dataset.classes;
+    let names: Vec<String> = classes
+        .iter()
+        .map(|class| candidates.grammar().reference(class))
+        .collect();
+    let references = References::new(clip.encode_texts(&names)?);
+    let mut real = reals(&inputs.dataset, detected);
+    let mut texts = Texts::new(clip);
+    let mut modes: Vec<ModeCaptions> = Vec::new();
+    let directions = &detected.fitted.directions;
+    let mut stage = Stage::begin(context.reporter, "captions", directions.len(), "directions");
+    // The captions of the class before, which may have several modes.
+    let mut last: Option<(usize, Vec<String>, Array2<f32>)> = None;
+    for direction in directions {
+        let class = &classes[direction.id.class];
+        let reference = names[direction.id.class].clone();
+        let (_, captions, embeddings) = match last.take() {
+            Some(last_class) if last_class.0 == direction.id.class => last.insert(last_class),
+            _ => {
+                let captions = candidates.of(class, &reference)?;
+                let embeddings = texts.encode(&captions)?;
+                last.insert((direction.id.class, captions, embeddings))
+            }
+        };
+        let space = caption::Space {
+            whitening: &detected.whitening,
+            references: &references,
+            classes,
+            contradictions: &candidates.grammar().contradictions(class),
+            ends: settings.per_class,
+            near_equal: settings.near_equal as f32,
+        };
+        let mut scores = caption::score(direction, captions, &reference, embeddings.view(), space)?;
+        let real = real.remove(&direction.id.class).or_else(|| {
+            let same = |mode: &&ModeCaptions| {
+                mode.scores
+                    .first()
+                    .is_some_and(|s| s.mode.class == direction.id.class)
+            };
+            modes.iter().find(same).map(|mode| mode.real.clone())
+        });
+        let real = real.unwrap_or_else(nothing);
+        for score in &mut scores {
+            if score.kind != Kind::Other && score.dropped.is_none() {
+                score.checked = Some(real.check(embeddings.row(score.row)));
+            }
+        }
+        modes.push(ModeCaptions {
+            reference,
+            scores,
+            real,
+        });
+        stage.set(modes.len(), "");
+    }
+    stage.end();
+    texts.warn(context);
+    let captioned = Captioned {
+        modes,
+        references: references.raw().to_owned(),
+    };
+    write(job, inputs, detected, &captioned)?;
+    context.took("captions", begun);
+    Ok(Some(captioned))
+}
+
+/// The images of every class with a direction.
+fn reals(dataset: &Dataset, detected: &Detected) -> BTreeMap<usize, Real> {
+    let part = |split| {
+        let part = detected.parts.get(&split);
+        part.map(|part| with_predictions(dataset, part))
+    };
+    let (val, judged) = (part(Split::Val), part(detected.judged_on));
+    let of_class = |part: &Option<Part>, class: usize| -> Option<Images> {
+        let part = part.as_ref()?;
+        let example = |at: usize| &dataset.examples[part.rows[at]];
+        let rows: Vec<usize> = (0..part.rows.len())
+            .filter(|&at| example(at).label == class)
+            .collect();
+        let right = rows
+            .iter()
+            .map(|&at| example(at).prediction == Some(class))
+            .collect();
+        Some(Images::new(
+            part.view().select(Axis(0), &rows).view(),
+            right,
+        ))
+    };
+    let classes = detected.fitted.directions.iter().map(|d| d.id.class);
+    classes
+        .filter_map(|class| {
+            let val = of_class(&val, class)?;
+            let judged = of_class(&judged, class)?;
+            Some((class, Real { val, judged }))
+        })
+        .collect()
+}
+
+/// No images at all.
+fn nothing() -> Real {
+    let none = || Images::new(Array2::zeros((0, 0)).view(), Vec::new());
+    Real {
+        val: none(),
+        judged: none(),
+    }
+}
+
+fn write(
+    job: &Job<'_>,
+    inputs: &Inputs,
+    detected: &Detected,
+    captioned: &Captioned,
+) -> anyhow::Result<()> {
+    let classes = &inputs.dataset.classes;
+    let all: Vec<CaptionScore> = captioned
+        .modes
+        .iter()
+        .flat_map(|m| m.scores.iter().cloned())
+        .collect();
+    table::write(&job.layout.captions(), &all, classes)?;
+    let tables: Vec<ModeTable<'_>> = captioned
+        .modes
+        .iter()
+        .map(|mode| ModeTable {
+            scores: &mode.scores,
+            real: &mode.real,
+        })
+        .collect();
+    let path = job.layout.captions_csv();
+    if let Some(folder) = path.parent() {
+        io::create_dir_all(folder)?;
+    }
+    table::write_csv(&path, &tables, classes, detected.judged_on.name())?;
+    let section = section(job, inputs, detected, captioned);
+    report::write(job, inputs, detected, Some(&section))
+}
+
+/// The captions of `report.json`.
+fn section(job: &Job<'_>, inputs: &Inputs, detected: &Detected, captioned: &Captioned) -> Value {
+    let one = |score: &CaptionScore| {
+        json!({
+            "caption": score.caption, "alignment": score.alignment, "cosine": score.cosine,
+            "verdict": score.checked.map(|checked| checked.verdict.name()),
+            "val": score.checked.map(|checked| checked.val),
+            "judged": score.checked.map(|checked| checked.judged),
+        })
+    };
+    let modes = detected.fitted.directions.iter().zip(&captioned.modes);
+    let modes: Vec<Value> = modes
+        .map(|(direction, mode)| {
+            let class = &inputs.dataset.classes[direction.id.class];
+            let of = |kind| -> Vec<Value> {
+                let scores = mode.scores.iter().filter(|s| s.kind == kind);
+                scores.map(one).collect()
+            };
+            let mut easy = of(Kind::Easy);
+            easy.reverse();
+            let dropped = mode.scores.iter().filter(|s| s.dropped.is_some()).count();
+            json!({
+                "class": class, "mode": direction.id.mode, "candidates": mode.scores.len(),
+                "dropped": dropped, "val": mode.real.val.all(), "judged": mode.real.judged.all(),
+                "hard": of(Kind::Hard), "neutral": of(Kind::Neutral), "easy": easy,
+                "sentence": mode.sentence(class),
+            })
+        })
+        .collect();
+    json!({
+        "grammar": job.settings.captions.grammar,
+        "nearest": "a twentieth of the class's images, at least 10, by cosine of CLIP embeddings",
+        "verdict_on": "val", "judged_on": detected.judged_on.name(), "modes": modes,
+    })
+}

@@ -1,0 +1,161 @@
+//! The user's classifier as a run takes it, and what its numbers mean for the data's classes.
+
+use std::path::Path;
+
+use ndarray::{ArrayView1, Axis};
+use tch::Device;
+
+use super::refusal::{InputError, UsageError};
+use crate::classifier::{ClassifierError, Cnn, Script};
+use crate::dataset::{self, Best, Dataset, Example, Layout, ScoreRule, Threshold};
+use crate::run::features::{Analysed, softmax};
+use crate::run::settings::Data;
+
+/// Opens the classifier, where there is one, and holds it against the data; `featured` asks for features.
+pub(super) fn open(
+    data: &Data,
+    dataset: &Dataset,
+    featured: bool,
+    device: Device,
+) -> anyhow::Result<Option<Analysed>> {
+    let Some(path) = &data.classifier else {
+        return Ok(None);
+    };
+    let classifier = analysed(path, data, device)?;
+    Meaning::of(&classifier, dataset, data.classifier_output)?;
+    if featured && !classifier.has_features() {
+        let text = "directions would live in the classifier's features (--space classifier, or no \
+                    --clip), and it returns logits alone: give --clip DIR, or let its forward return \
+                    (logits, features), features [n, d] being what its last layer takes";
+        return Err(InputError(text.to_owned()).into());
+    }
+    Ok(Some(classifier))
+}
+
+/// A `hardlight-cnn` folder, or a TorchScript file.
+fn analysed(path: &Path, data: &Data, device: Device) -> Result<Analysed, ClassifierError> {
+    if path.is_dir() {
+        return Analysed::cnn(Cnn::read(path, device)?, path);
+    }
+    let script = Script::open(path, device)?;
+    Analysed::script(script, data.preprocess(), data.classifier_batch)
+}
+
+/// What the logits of an image mean.
+pub(super) enum Meaning {
+    /// One a class; the class of each.
+    Classes(Vec<usize>),
+    /// One of them is for class 1 of two, the others for something else.
+    Score(usize),
+}
+
+impl Meaning {
+    /// Holds the classifier's outputs against the data's classes.
+    pub(super) fn of(
+        classifier: &Analysed,
+        dataset: &Dataset,
+        output: Option<usize>,
+    ) -> Result<Self, InputError> {
+        let (outputs, classes) = (classifier.outputs(), dataset.classes.len());
+        if let Some(cnn) = classifier.as_cnn() {
+            let index = |name: &String| {
+                dataset.class_index(name).ok_or_else(|| {
+                    InputError(format!(
+                        "the classifier knows class {name:?}, the data does not: its classes are \
+                         {:?}",
+                        dataset.classes
+                    ))
+                })
+            };
+            let classes = cnn.config().classes.iter().map(index);
+            return Ok(Self::Classes(classes.collect::<Result<_, _>>()?));
+        }
+        match output {
+            Some(_) if classes != 2 => Err(InputError(format!(
+                "data.classifier_output chooses the score of class 1 of two, the data has {classes} \
+                 classes"
+            ))),
+            Some(output) if output < outputs => Ok(Self::Score(output)),
+            Some(output) => Err(InputError(format!(
+                "data.classifier_output is {output}, the classifier gives {outputs} logits, counted \
+                 from 0"
+            ))),
+            None if outputs == 1 && classes == 2 => Ok(Self::Score(0)),
+            None if outputs == classes => Ok(Self::Classes((0..classes).collect())),
+            None => {
+                let mut text = format!(
+                    "the classifier gives {outputs} logits, the data has {classes} classes ({}): give \
+                     data.classes in the order of the logits",
+                    dataset.classes.join(", ")
+                );
+                if classes == 2 {
+                    text.push_str(
+                        ", or data.classifier_output for the logit that is the score of class 1",
+                    );
+                }
+                Err(InputError(text))
+            }
+        }
+    }
+
+    /// Writes an image's logits into its example; where `score`, the second class's probability too.
+    pub(super) fn put(
+        &self,
+        example: &mut Example,
+        logits: ArrayView1<'_, f32>,
+        classes: usize,
+        score: bool,
+    ) {
+        match self {
+            Self::Score(output) => {
+                let logit = f64::from(logits[*output]);
+                example.score = Some((1.0 / (1.0 + (-logit).exp())) as f32);
+            }
+            Self::Classes(order) => {
+                let p = softmax(logits.insert_axis(Axis(0)));
+                let p = p.row(0);
+                let best = (1..p.len()).fold(0, |best, i| if p[i] > p[best] { i } else { best });
+                example.prediction = Some(order[best]);
+                example.confidence = Some(p[best].clamp(0.0, 1.0));
+                if order.len() == classes {
+                    let mut all = vec![0.0; classes];
+                    for (&class, &p) in order.iter().zip(p) {
+                        all[class] = p;
+                    }
+                    if score {
+                        example.score = Some(all[1]);
+                    }
+                    example.probabilities = Some(all);
+                }
+            }
+        }
+    }
+}
+/// Gives scored examples their predictions, by the rule of the settings or the data's own; none where
+/// there are no scores and no rule.
+pub(super) fn threshold(
+    dataset: &mut Dataset,
+    data: &Data,
+    default: Option<ScoreRule>,
+) -> anyhow::Result<Option<Threshold>> {
+    let scored = dataset
+        .examples
+        .iter()
+        .filter(|e| e.score.is_some())
+        .count();
+    // As the reference does.
+    let chest = data.dataset == Some(Layout::ChestXray14);
+    let own = chest.then_some(ScoreRule::By(Best::F1)).or(default);
+    match data.score_threshold.or(own) {
+        Some(_) if scored == 0 && data.score_threshold.is_none() => Ok(None),
+        Some(rule) => Ok(Some(dataset::apply_threshold(dataset, rule)?)),
+        None if scored == 0 => Ok(None),
+        None => {
+            let text = format!(
+                "{scored} examples have a score in place of a prediction: say --score-threshold f1 \
+                 (the highest F1 on val), or a number"
+            );
+            Err(UsageError(text).into())
+        }
+    }
+}

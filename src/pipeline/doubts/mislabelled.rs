@@ -1,0 +1,167 @@
+//! Mistakes that are likely those of whoever labelled.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ndarray::Axis;
+
+use crate::dataset::{Dataset, ExampleId, Split};
+use crate::direction::doubt::labels::{
+    self, LabelError, Mistake, NEIGHBOURS, Reference, Share, VOTES,
+};
+use crate::direction::doubt::{Kind, Warning};
+use crate::direction::report::alignments;
+use crate::direction::{Direction, Fitted};
+use crate::pipeline::embed::Part;
+use crate::pipeline::study::{Known, Studied};
+
+/// Likely label errors and how they were looked for.
+pub(crate) struct LabelCheck {
+    pub(crate) suspects: Vec<Suspect>,
+    /// The splits among which neighbours were looked for: all examples, and those used.
+    pub(crate) references: Vec<(Split, (usize, usize))>,
+    /// Mistakes that nothing could be said of.
+    pub(crate) unchecked: usize,
+}
+
+/// A likely label error.
+pub(crate) struct Suspect {
+    pub(crate) split: Split,
+    pub(crate) error: LabelError,
+    /// Its alignment, out of fold on val; none if its class has no direction.
+    pub(crate) alignment: Option<f64>,
+}
+
+/// Likely label errors among the mistakes of val and test.
+pub(super) fn find(
+    dataset: &Dataset,
+    parts: &BTreeMap<Split, Part>,
+    studied: &Studied,
+) -> LabelCheck {
+    let label = |&i: &usize| dataset.examples[i].label;
+    let ids: Vec<ExampleId> = dataset.ids().collect();
+    let references: Vec<(Split, Reference)> = [Split::Train, Split::Val]
+        .into_iter()
+        .filter_map(|split| {
+            let part = parts.get(&split)?;
+            let rows = &part.rows;
+            let labels: Vec<usize> = rows.iter().map(label).collect();
+            let examples: Vec<ExampleId> = rows.iter().map(|&row| ids[row]).collect();
+            let reference = Reference::new(&studied.whitening, part.view(), &labels, &examples);
+            Some((split, reference))
+        })
+        .collect();
+    let sizes = references.iter().map(|(split, r)| (*split, r.sizes()));
+    let sizes = sizes.collect();
+    let references: Vec<Reference> = references.into_iter().map(|(_, r)| r).collect();
+    let sure = thresholds(dataset);
+    let mut suspects = Vec::new();
+    let mut unchecked = 0;
+    for (&split, known) in &studied.known {
+        let wrong: Vec<usize> = (0..known.rows.len())
+            .filter(|&at| known.predictions[at] != known.labels[at])
+            .collect();
+        let mistakes: Vec<Mistake> = wrong
+            .iter()
+            .map(|&at| Mistake {
+                example: ids[known.rows[at]],
+                label: known.labels[at],
+                prediction: known.predictions[at],
+                confidence: dataset.examples[known.rows[at]].confidence,
+            })
+            .collect();
+        let x = known.x.select(Axis(0), &wrong);
+        let found = labels::find(&references, x.view(), &mistakes, &sure);
+        unchecked += found.unchecked;
+        let scores = scores(known, &studied.fitted);
+        suspects.extend(found.errors.into_iter().map(|error| Suspect {
+            split,
+            alignment: scores.get(&error.mistake.example.index()).copied(),
+            error,
+        }));
+    }
+    LabelCheck {
+        suspects,
+        references: sizes,
+        unchecked,
+    }
+}
+
+/// How sure the classifier is of each class, on val; nothing where it does not say.
+fn thresholds(dataset: &Dataset) -> Vec<f64> {
+    let examples = || dataset.of_split(Split::Val).map(|(_, e)| e);
+    if !examples().any(|e| e.confidence.is_some()) {
+        return Vec::new();
+    }
+    let known = examples().filter_map(|e| {
+        let probabilities = e.probabilities.as_deref();
+        Some((e.label, e.prediction?, e.confidence?, probabilities))
+    });
+    labels::thresholds(dataset.classes.len(), known)
+}
+
+/// Alignments by row of the data set.
+fn scores(known: &Known, fitted: &Fitted) -> BTreeMap<usize, f64> {
+    let all = fitted.directions.iter();
+    all.flat_map(|direction| alignments(known.view(), direction, known.scoring))
+        .map(|(at, alignment)| (known.rows[at], alignment))
+        .collect()
+}
+
+/// The doubts about directions that show wrong labels more than a failure mode.
+pub(super) fn warnings(
+    dataset: &Dataset,
+    studied: &Studied,
+    labels: &LabelCheck,
+    then: &str,
+) -> Vec<Warning> {
+    let Some(val) = studied.known.get(&Split::Val) else {
+        return Vec::new();
+    };
+    let suspects = labels.suspects.iter();
+    let rows: BTreeSet<usize> = suspects.map(|s| s.error.mistake.example.index()).collect();
+    let all = studied.fitted.directions.iter();
+    all.filter_map(|direction| {
+        let class = &dataset.classes[direction.id.class];
+        doubt(val, direction, &rows, class, then)
+    })
+    .collect()
+}
+
+fn doubt(
+    val: &Known,
+    direction: &Direction,
+    suspects: &BTreeSet<usize>,
+    class: &str,
+    then: &str,
+) -> Option<Warning> {
+    let mut wrong: Vec<(usize, f64)> = alignments(val.view(), direction, val.scoring)
+        .into_iter()
+        .filter(|&(at, _)| val.predictions[at] != val.labels[at])
+        .collect();
+    wrong.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    let ranked: Vec<bool> = wrong
+        .iter()
+        .map(|&(at, _)| suspects.contains(&val.rows[at]))
+        .collect();
+    let share = Share::of(&ranked);
+    if !share.dominates() {
+        return None;
+    }
+    let Share {
+        errors,
+        mistakes,
+        head_errors,
+        head,
+    } = share;
+    let text = format!(
+        "class {class}: {errors} of its {mistakes} mistakes in val ({head_errors} of the {head} most \
+         aligned) are likely label errors (of {NEIGHBOURS} nearest neighbours at least {VOTES} are of \
+         the predicted class), so the direction shows wrong labels and not a failure mode: {then}"
+    );
+    let warning = Warning::barring(Kind::LabelErrors, class, text)
+        .with("label_errors", errors)
+        .with("mistakes", mistakes)
+        .with("most_aligned_label_errors", head_errors)
+        .with("most_aligned", head);
+    Some(warning)
+}

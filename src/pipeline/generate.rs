@@ -1,0 +1,267 @@
+//! Images from the top failure captions, and from neutral and easy ones where controls are asked for.
+
+use std::time::Instant;
+
+use super::captions::{Captioned, ModeCaptions};
+use super::context::{Context, Job};
+use super::detect::Detected;
+use super::inputs::Inputs;
+use super::judge::{duplicates, judge};
+use super::pool::{Pooled, shortfall};
+use super::refusal::{InputError, Stopped};
+use super::reporter::Stage;
+use crate::caption::Kind;
+use crate::dataset::Split;
+use crate::diffusion::pipeline::Sampling;
+use crate::direction::{Direction, ModeId};
+use crate::filter::Judge;
+use crate::generate::plan::lay_out;
+use crate::generate::stable_diffusion::StableDiffusion;
+use crate::generate::{Arm, ImageGenerator as _, ModePlan};
+use crate::image_file::FileFormat;
+use crate::run::engine::{Ended, Engine, Finish, ModeOutcome, Progress, Recipe};
+use crate::run::ledger::table;
+use crate::run::look::look;
+use crate::run::settings::Settings;
+
+/// What generation came to, plan by plan.
+pub(crate) struct Generated {
+    pub(crate) plans: Vec<ModePlan>,
+    pub(crate) outcomes: Vec<ModeOutcome>,
+    /// Hash of the diffusion model.
+    pub(crate) fingerprint: String,
+}
+
+impl Generated {
+    /// The plans of an arm with what they came to.
+    pub(crate) fn of(&self, arm: Arm) -> impl Iterator<Item = (&ModePlan, &ModeOutcome)> {
+        self.plans
+            .iter()
+            .zip(&self.outcomes)
+            .filter(move |(plan, _)| plan.arm == arm)
+    }
+
+    /// The failure arm of a mode.
+    pub(crate) fn of_mode(&self, class: &str, mode: u32) -> Option<(&ModePlan, &ModeOutcome)> {
+        let mut hard = self.of(Arm::Hard);
+        hard.find(|(plan, _)| plan.class_name == class && plan.mode == mode)
+    }
+}
+
+/// Generates what the pool did not give.
+pub(crate) fn generate(
+    context: &mut Context<'_>,
+    job: &Job<'_>,
+    inputs: &mut Inputs,
+    detected: &Detected,
+    captioned: &Captioned,
+    pooled: Option<&Pooled>,
+) -> anyhow::Result<Generated> {
+    let (pipeline, safety) = (inputs.pipeline.take(), inputs.safety.take());
+    let inputs = &*inputs;
+    let (Some(pipeline), Some(clip)) = (pipeline, &inputs.clip) else {
+        return Err(InputError("images need a diffusion model and CLIP".to_owned()).into());
+    };
+    let begun = Instant::now();
+    let settings = job.settings;
+    let sampling = sampling(settings);
+    let fingerprint = pipeline.fingerprint().to_owned();
+    let scheduler = pipeline.check(&sampling)?;
+    let classes = &inputs.dataset.classes;
+    let mut plans = plans(settings, detected, captioned, pooled, classes);
+    if pooled.is_some_and(Pooled::meets_all) {
+        context.info("the pool meets every quota: no image is generated");
+        return Ok(Generated {
+            plans: Vec::new(),
+            outcomes: Vec::new(),
+            fingerprint,
+        });
+    }
+    lay_out(&mut plans);
+    let judges = judges(settings, &plans, detected, captioned)?;
+    let duplicates = duplicates(context, job, inputs, detected);
+    let finish = finish(context, job, inputs)?;
+    let recipe = Recipe {
+        steps: u32::try_from(sampling.steps).unwrap_or(u32::MAX),
+        guidance: sampling.guidance,
+        scheduler,
+        negative_prompt: sampling.negative_prompt.clone(),
+        model: inputs.pipeline_name.clone(),
+        run_id: job.run_id.clone(),
+    };
+    let mut generator = StableDiffusion::new(pipeline, sampling, safety)?;
+    context.note(format_args!("batches of {}", generator.batch()));
+    let total: usize = plans.iter().map(|plan| plan.quota).sum();
+    let mut stage = Stage::begin(context.reporter, "images", total, "kept");
+    let ended = {
+        let engine = Engine {
+            layout: &job.layout,
+            seed: settings.seed,
+            generator: &mut generator,
+            encoder: clip,
+            duplicates: &duplicates,
+            kept: pooled.map(|pooled| pooled.kept.clone()).unwrap_or_default(),
+            recipe: &recipe,
+            finish,
+            stop: context.stop,
+        };
+        let mut kept = vec![0; plans.len()];
+        engine.run(&plans, &judges, &mut |progress: Progress<'_>| {
+            let Some(at) = plans.iter().position(|plan| plan == progress.plan) else {
+                return;
+            };
+            kept[at] = progress.kept.min(progress.plan.quota);
+            let done = kept.iter().sum();
+            if progress.fresh == 0 {
+                stage.resumed_from(done);
+            }
+            let Progress {
+                plan, attempted, ..
+            } = progress;
+            stage.set(
+                done,
+                &format!("({} {}, {attempted} attempts)", plan.class_name, plan.arm),
+            );
+        })?
+    };
+    let Ended::Done(outcomes) = ended else {
+        return Err(Stopped.into());
+    };
+    stage.end();
+    for caption in generator.truncated() {
+        context.warn(format_args!(
+            "longer than the model reads, and cut: {caption:?}"
+        ));
+    }
+    let entries: Vec<_> = outcomes
+        .iter()
+        .flat_map(|o| o.entries.iter().cloned())
+        .collect();
+    table::write(&job.layout.root().join("ledger.parquet"), &entries)?;
+    context.took("generate", begun);
+    Ok(Generated {
+        plans,
+        outcomes,
+        fingerprint,
+    })
+}
+
+/// The settings of sampling; checked with the model before anything is written.
+pub(crate) fn sampling(settings: &Settings) -> Sampling {
+    let g = &settings.generate;
+    Sampling {
+        steps: g.steps,
+        guidance: g.guidance,
+        scheduler: g.scheduler.clone(),
+        eta: g.eta,
+        negative_prompt: g.negative_prompt.clone(),
+        width: g.width,
+        height: g.height,
+        batch: g.batch,
+        ..Sampling::default()
+    }
+}
+
+/// The failure arm of every direction worth it, each followed by its controls.
+fn plans(
+    settings: &Settings,
+    detected: &Detected,
+    captioned: &Captioned,
+    pooled: Option<&Pooled>,
+    classes: &[String],
+) -> Vec<ModePlan> {
+    let g = &settings.generate;
+    let mut plans = Vec::new();
+    for (direction, captions) in detected.fitted.directions.iter().zip(&captioned.modes) {
+        if !(detected.is_usable(direction) || g.force) {
+            continue;
+        }
+        let lacking = shortfall(settings, pooled, &classes[direction.id.class], direction);
+        if lacking == 0 {
+            // Without images from failure captions there is nothing to control.
+            continue;
+        }
+        let mut add = |arm, captions: Vec<String>, quota: usize, budget: u64| {
+            if !captions.is_empty() && quota > 0 {
+                plans.push(ModePlan {
+                    class: direction.id.class,
+                    class_name: classes[direction.id.class].clone(),
+                    mode: direction.id.mode,
+                    arm,
+                    captions,
+                    quota,
+                    budget,
+                    first: 0,
+                });
+            }
+        };
+        let ModeCaptions { reference, .. } = captions;
+        add(
+            Arm::Hard,
+            captions.of(Kind::Hard),
+            lacking,
+            g.attempts(lacking),
+        );
+        // Only blank or broken pictures fail in a control arm.
+        let spare = 2 * g.controls as u64;
+        add(Arm::Neutral, vec![reference.clone()], g.controls, spare);
+        add(Arm::Easy, captions.of(Kind::Easy), g.controls, spare);
+    }
+    plans
+}
+
+fn judges(
+    settings: &Settings,
+    plans: &[ModePlan],
+    detected: &Detected,
+    captioned: &Captioned,
+) -> Result<Vec<Judge>, InputError> {
+    let of = |plan: &ModePlan| -> Option<&Direction> {
+        let id = ModeId::new(plan.class, plan.mode);
+        detected.fitted.get(id)
+    };
+    plans
+        .iter()
+        .map(|plan| {
+            let direction = of(plan)
+                .ok_or_else(|| InputError(format!("class {} has no direction", plan.class_name)))?;
+            let references = captioned.references.view();
+            Ok(judge(settings, detected, direction, Some(references)))
+        })
+        .collect()
+}
+
+/// How images leave: as the data set's own where that is asked for.
+fn finish(context: &mut Context<'_>, job: &Job<'_>, inputs: &Inputs) -> anyhow::Result<Finish> {
+    let filter = &job.settings.filter;
+    let mut finish = Finish {
+        size: None,
+        format: FileFormat::Png,
+        keep_rejected: filter.keep_rejected,
+    };
+    if !filter.match_dataset {
+        return Ok(finish);
+    }
+    let dataset = &inputs.dataset;
+    let images: Vec<_> = dataset
+        .of_split(Split::Train)
+        .map(|(_, e)| dataset.image(e))
+        .collect();
+    if let Some(look) = look(&images)? {
+        let ((w, h), format) = (look.size, look.format);
+        finish.size = Some(look.size);
+        finish.format = format;
+        context.info(format_args!(
+            "images are written as the training set's: {w} x {h} px, {}",
+            format.extension()
+        ));
+        if look.same_size < look.seen {
+            context.warn(format_args!(
+                "{} of {} training images looked at have another size than {w} x {h} px",
+                look.seen - look.same_size,
+                look.seen
+            ));
+        }
+    }
+    Ok(finish)
+}

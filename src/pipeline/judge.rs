@@ -1,0 +1,75 @@
+//! The filters, as the settings and what was detected make them.
+
+use ndarray::ArrayView2;
+
+use super::context::{Context, Job};
+use super::detect::Detected;
+use super::inputs::Inputs;
+use crate::dataset::{Dataset, Split};
+use crate::direction::Direction;
+use crate::filter::Judge;
+use crate::filter::alignment::AlignmentTest;
+use crate::filter::class::ClassTest;
+use crate::filter::duplicate::{Against, Duplicates, Known};
+use crate::run::settings::Settings;
+
+/// The judge of a direction's images; `references` are the classes' captions, where there are any.
+pub(super) fn judge(
+    settings: &Settings,
+    detected: &Detected,
+    direction: &Direction,
+    references: Option<ArrayView2<'_, f32>>,
+) -> Judge {
+    let filter = &settings.filter;
+    Judge {
+        alignment: AlignmentTest {
+            whitening: detected.whitening.clone(),
+            direction: direction.clone(),
+            threshold: filter.min_alignment.unwrap_or(direction.threshold),
+        },
+        class: references
+            .map(|references| ClassTest::new(references, direction.id.class, filter.class_margin)),
+        min_deviation: filter.min_deviation,
+    }
+}
+
+/// The test for near-duplicates of the data's images.
+///
+/// Embeddings may come without their images; then there is nothing to compare pixels with, which is said.
+pub(super) fn duplicates<'a>(
+    context: &mut Context<'_>,
+    job: &Job<'_>,
+    inputs: &'a Inputs,
+    detected: &'a Detected,
+) -> Duplicates<'a> {
+    let dataset: &Dataset = &inputs.dataset;
+    let options = job.settings.filter.duplicate;
+    let mut known = Vec::new();
+    for (split, against) in [
+        (Split::Train, Against::Train),
+        (Split::Val, Against::Val),
+        (Split::Test, Against::Test),
+    ] {
+        let Some(part) = detected.parts.get(&split) else {
+            continue;
+        };
+        let examples = part.rows.iter().map(|&row| &dataset.examples[row]);
+        let images: Vec<_> = examples
+            .map(|example| {
+                let image = dataset.image(example);
+                let there = inputs.own.is_none() || image.file().is_file();
+                (example.id.as_str(), there.then_some(image))
+            })
+            .collect();
+        let gone = images.iter().filter(|(_, image)| image.is_none()).count();
+        if gone > 0 && options.refuses(against) {
+            context.warn(format_args!(
+                "{gone} of {} images of {split} are not there: no near-duplicate of them is found, for \
+                 embeddings alone do not tell",
+                images.len()
+            ));
+        }
+        known.push(Known::new(against, part.view(), images, inputs.exif));
+    }
+    Duplicates::new(options, known)
+}

@@ -1,0 +1,103 @@
+//! The manifest: what the classifier was trained on, and what is added to it.
+
+use std::collections::BTreeMap;
+
+use super::context::{Context, Job};
+use super::generate::Generated;
+use super::inputs::Inputs;
+use super::pool::Pooled;
+use crate::dataset::{Example, Split};
+use crate::embed::ImageEncoder as _;
+use crate::generate::Arm;
+use crate::image_file::DigitalSource;
+use crate::io;
+use crate::manifest::{self, Row};
+use crate::run::pool::{Pick, Picked};
+
+/// Writes the manifest: the training images as they are, those from the pool, hardest first, then the
+/// generated ones in plan order.
+pub(crate) fn manifest(
+    context: &mut Context<'_>,
+    job: &Job<'_>,
+    inputs: &Inputs,
+    pooled: Option<&Pooled>,
+    generated: Option<&Generated>,
+) -> anyhow::Result<()> {
+    let dataset = &inputs.dataset;
+    let root = manifest::root_text(job.layout.root(), &dataset.root)?;
+    let mut rows: Vec<Row> = dataset
+        .of_split(Split::Train)
+        .map(|(i, example)| Row {
+            sha256: inputs.sha256[i].clone(),
+            ..Row::real(example, &dataset.classes[example.label], &root)
+        })
+        .collect();
+    let originals = rows.len();
+    let clip = inputs
+        .clip
+        .as_ref()
+        .map(|clip| clip.fingerprint().to_owned());
+    let in_pool: BTreeMap<&str, &Example> = dataset
+        .of_split(Split::Pool)
+        .map(|(_, example)| (example.id.as_str(), example))
+        .collect();
+    for picked in pooled.iter().flat_map(|pooled| &pooled.record.modes) {
+        rows.extend(pool_rows(&in_pool, picked, &root, clip.as_deref()));
+    }
+    let from_pool = rows.len() - originals;
+    for (generated, (_, outcome)) in generated
+        .iter()
+        .flat_map(|generated| generated.of(Arm::Hard).map(move |mode| (generated, mode)))
+    {
+        let source = DigitalSource::TrainedAlgorithmicMedia;
+        rows.extend(
+            outcome
+                .kept()
+                .filter_map(|entry| Row::synthetic(entry, source))
+                .map(|row| Row {
+                    model: Some(inputs.pipeline_name.clone()),
+                    model_fingerprint: Some(generated.fingerprint.clone()),
+                    clip_fingerprint: clip.clone(),
+                    ..row
+                }),
+        );
+    }
+    let folder = job.layout.manifest_dir();
+    io::create_dir_all(&folder)?;
+    manifest::write_all(&folder, &rows)?;
+    let pool = if pooled.is_some() {
+        format!(", {from_pool} pool")
+    } else {
+        String::new()
+    };
+    context.info(format_args!(
+        "manifest: {originals} original{pool} and {} synthetic images",
+        rows.len() - originals - from_pool
+    ));
+    Ok(())
+}
+
+/// The rows of what the pool gave for a mode.
+fn pool_rows(
+    in_pool: &BTreeMap<&str, &Example>,
+    picked: &Picked,
+    root: &str,
+    clip: Option<&str>,
+) -> Vec<Row> {
+    let row = |pick: &Pick| {
+        let example = in_pool.get(pick.id.as_str())?;
+        Some(Row {
+            mode: Some(picked.mode),
+            alignment: Some(pick.alignment),
+            threshold: Some(picked.threshold),
+            class_similarity: pick.class_similarity,
+            nearest_train_similarity: pick.nearest_train_similarity,
+            clip_fingerprint: clip.map(str::to_owned),
+            width: Some(pick.width),
+            height: Some(pick.height),
+            sha256: Some(pick.sha256.clone()),
+            ..Row::real(example, &picked.class, root)
+        })
+    };
+    picked.picks.iter().filter_map(row).collect()
+}

@@ -1,0 +1,133 @@
+//! Real images from the pool, before any are generated; `pool.json`.
+
+use std::time::Instant;
+
+use super::captions;
+use super::context::{Context, Job};
+use super::detect::Detected;
+use super::inputs::Inputs;
+use super::judge::{duplicates, judge};
+use super::refusal::{InputError, Stopped};
+use crate::dataset::Split;
+use crate::direction::Direction;
+use crate::filter::Judge;
+use crate::filter::duplicate::Kept;
+use crate::io;
+use crate::run::pool::{Picked, Pool, Record, pick};
+use crate::run::settings::Settings;
+
+/// What the pool gave.
+pub(crate) struct Pooled {
+    pub(crate) record: Record,
+    /// Its images, for generated ones to be compared with.
+    pub(crate) kept: Kept,
+}
+
+impl Pooled {
+    /// What it gave for a direction; none for one that is not acted on.
+    pub(crate) fn of(&self, class: &str, direction: &Direction) -> Option<&Picked> {
+        self.record.of(class, direction.id.mode)
+    }
+
+    /// Whether no mode lacks an image.
+    pub(crate) fn meets_all(&self) -> bool {
+        let Record { quota, modes, .. } = &self.record;
+        !modes.is_empty() && modes.iter().all(|picked| picked.picks.len() >= *quota)
+    }
+}
+
+/// What lacks of a direction's quota.
+pub(crate) fn shortfall(
+    settings: &Settings,
+    pooled: Option<&Pooled>,
+    class: &str,
+    direction: &Direction,
+) -> usize {
+    let picked = pooled.and_then(|pooled| pooled.of(class, direction));
+    let found = picked.map_or(0, |picked| picked.picks.len());
+    settings.generate.quota.saturating_sub(found)
+}
+
+/// Picks the hardest images of the pool for every direction worth it.
+pub(crate) fn pool(
+    context: &mut Context<'_>,
+    job: &Job<'_>,
+    inputs: &Inputs,
+    detected: &Detected,
+) -> anyhow::Result<Pooled> {
+    let begun = Instant::now();
+    let settings = job.settings;
+    let Some(part) = detected.parts.get(&Split::Pool) else {
+        let text = "the data has no pool split: put the images to choose from in pool/CLASS, or give \
+                    their rows the split pool; or leave out --pool";
+        return Err(InputError(text.to_owned()).into());
+    };
+    let references = captions::references(settings, inputs)?;
+    if references.is_none() {
+        context.info(
+            "the pool's images are not looked at by zero-shot CLIP, for directions are not in CLIP's \
+             space: their labels are taken as they are",
+        );
+    }
+    let judges: Vec<Judge> = detected
+        .fitted
+        .directions
+        .iter()
+        .filter(|direction| detected.is_usable(direction) || settings.generate.force)
+        .map(|direction| {
+            let references = references.as_ref().map(ndarray::ArrayBase::view);
+            judge(settings, detected, direction, references)
+        })
+        .collect();
+    let duplicates = duplicates(context, job, inputs, detected);
+    let mut kept = Kept::default();
+    let pool = Pool {
+        dataset: &inputs.dataset,
+        rows: &part.rows,
+        matrix: part.view(),
+        exif: inputs.exif,
+    };
+    let quota = settings.generate.quota;
+    let Some(record) = pick(pool, &judges, quota, &duplicates, &mut kept, context.stop)? else {
+        return Err(Stopped.into());
+    };
+    for picked in &record.modes {
+        context.info(said(picked, quota));
+    }
+    if record.modes.is_empty() {
+        context
+            .warn("nothing is taken from the pool: no class has a direction that may be acted on");
+    }
+    let json = serde_json::to_string_pretty(&record)?;
+    io::write_atomic(&job.layout.pool(), format!("{json}\n").as_bytes())?;
+    context.took("pool", begun);
+    Ok(Pooled { record, kept })
+}
+
+/// What a mode got, and why not more.
+fn said(picked: &Picked, quota: usize) -> String {
+    let Picked {
+        class,
+        of_class,
+        picks,
+        rejected,
+        left,
+        ..
+    } = picked;
+    let mut parts: Vec<String> = rejected
+        .iter()
+        .map(|(reason, count)| format!("{count} for {reason}"))
+        .collect();
+    if *left > 0 {
+        parts.push(format!("{left} not needed"));
+    }
+    let rest = if parts.is_empty() {
+        String::new()
+    } else {
+        format!("; left out: {}", parts.join(", "))
+    };
+    format!(
+        "{class}: {} of {quota} images from the pool's {of_class}{rest}",
+        picks.len()
+    )
+}

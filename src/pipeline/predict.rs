@@ -1,0 +1,87 @@
+//! Predictions of the user's classifier, where the data comes without.
+
+use std::collections::BTreeSet;
+
+use super::classifier::{Meaning, threshold};
+use super::context::{Context, Job};
+use super::inputs::Inputs;
+use super::refusal::{InputError, Stopped};
+use super::reporter::Stage;
+use crate::dataset::{ScoreRule, Split};
+use crate::embed::EmbedError;
+use crate::run::cache::{self, CacheError, Place};
+use crate::run::features::Logits;
+
+/// Fills in the predictions of the user's classifier.
+pub(super) fn predict(
+    context: &mut Context<'_>,
+    job: &Job<'_>,
+    inputs: &mut Inputs,
+) -> anyhow::Result<()> {
+    let Some(classifier) = &inputs.classifier else {
+        return Ok(());
+    };
+    let data = &job.settings.data;
+    let meaning = Meaning::of(classifier, &inputs.dataset, data.classifier_output)?;
+    let scored = data.score_threshold.is_some() && inputs.dataset.classes.len() == 2;
+    let encoder = Logits::new(classifier);
+    let mut gone = BTreeSet::new();
+    for split in [Split::Val, Split::Test] {
+        let rows: Vec<usize> = inputs
+            .dataset
+            .of_split(split)
+            .filter(|(_, e)| e.prediction.is_none() && e.score.is_none())
+            .map(|(row, _)| row)
+            .collect();
+        if rows.is_empty() {
+            continue;
+        }
+        let dataset = &inputs.dataset;
+        let examples = rows.iter().map(|&row| &dataset.examples[row]);
+        let images: Vec<_> = examples.map(|e| (e.id.clone(), dataset.image(e))).collect();
+        let place = Place::new(&job.layout.embeddings_dir(), &format!("{split}.classifier"));
+        let name = format!("classify {split}");
+        let mut stage = Stage::begin(context.reporter, &name, rows.len(), "images");
+        let skips = &mut inputs.skips;
+        let said = cache::embed(
+            &place,
+            &images,
+            inputs.exif,
+            &encoder,
+            &mut |at, error| {
+                gone.insert(rows[at]);
+                skips.add(&dataset.examples[rows[at]], error)
+            },
+            context.stop,
+            &mut |done| stage.set(done, ""),
+        )
+        .map_err(of_classifier)?;
+        let Some(said) = said else {
+            return Err(Stopped.into());
+        };
+        stage.note(format_args!("{} of {} were new", said.fresh, rows.len()));
+        stage.end();
+        let classes = inputs.dataset.classes.len();
+        for (&at, logits) in said.rows.iter().zip(said.embeddings.matrix.outer_iter()) {
+            let example = &mut inputs.dataset.examples[rows[at]];
+            meaning.put(example, logits, classes, scored);
+        }
+    }
+    // A sigmoid's middle is where a single logit changes sides.
+    let default = matches!(meaning, Meaning::Score(_)).then_some(ScoreRule::At(0.5));
+    inputs.threshold = threshold(&mut inputs.dataset, data, default)?;
+    inputs.drop_rows(&gone);
+    Ok(())
+}
+
+/// The error as a classifier's: what the cache calls an embedding are logits here.
+fn of_classifier(error: CacheError) -> anyhow::Error {
+    match error {
+        CacheError::Embed(EmbedError::NonFinite { id, dim, value }) => InputError(format!(
+            "the classifier gives {value} as logit {dim} of {id}: is the model damaged, or its input \
+             (data.classifier_mean, classifier_std) another than it was trained on?"
+        ))
+        .into(),
+        error => error.into(),
+    }
+}

@@ -1,0 +1,197 @@
+//! A run folder for commands that work on what it found: its data, embeddings and directions.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use ndarray::{Array2, Axis};
+use serde_json::{Value, json};
+
+use super::context::Context;
+use super::inputs::{self, Space};
+use super::own::{Own, matrix_file};
+use super::refusal::InputError;
+use crate::dataset::{Dataset, Example, Split};
+use crate::direction::{Direction, persist};
+use crate::io;
+use crate::run::cache::Place;
+use crate::run::folder::{Layout, read_settings};
+use crate::run::settings::Settings;
+use crate::run::skipped;
+
+/// What a run found, read back.
+pub(crate) struct Saved {
+    pub(crate) layout: Layout,
+    pub(crate) dataset: Dataset,
+    pub(crate) found: persist::Saved,
+    /// Whether the run used directions that are no better than chance too.
+    pub(crate) force: bool,
+    /// Names of the classes that warnings bar.
+    barred: BTreeSet<String>,
+    /// Embeddings that were made before the run.
+    own: Option<PathBuf>,
+    /// Ids of the examples that the run passed over.
+    skipped: BTreeSet<String>,
+}
+
+/// The layout of a folder that holds a run.
+pub(crate) fn layout(run: &Path) -> Result<Layout, InputError> {
+    let layout = Layout::new(run);
+    if layout.run_json().is_file() {
+        return Ok(layout);
+    }
+    let text = format!("{} is no run folder: it holds no run.json", run.display());
+    Err(InputError(text))
+}
+
+impl Saved {
+    /// Opens a run folder that detection has been through.
+    ///
+    /// The data set is read again, without predictions: images from where the report says they lie,
+    /// a table from where the settings say.
+    pub(crate) fn open(context: &mut Context<'_>, run: &Path) -> anyhow::Result<Self> {
+        let layout = layout(run)?;
+        if !layout.directions().is_file() || !layout.report().is_file() {
+            let text = format!(
+                "{} holds no directions: let `hardlight detect` or `run` finish there first",
+                run.display()
+            );
+            return Err(InputError(text).into());
+        }
+        let settings = settings(&layout)?;
+        let mut dataset = inputs::read_data(context, &settings)?;
+        for example in &mut dataset.examples {
+            (example.prediction, example.confidence) = (None, None);
+            (example.probabilities, example.score) = (None, None);
+        }
+        let found = persist::read(layout.root())?;
+        if found.classes != dataset.classes {
+            let text = format!(
+                "the data's classes are {:?} and were {:?} when {} was made: run it again",
+                dataset.classes,
+                found.classes,
+                run.display()
+            );
+            return Err(InputError(text).into());
+        }
+        let passed_over = skipped::read(&layout.skipped())?.unwrap_or_default();
+        let barred = barred(&layout)?;
+        Ok(Self {
+            skipped: passed_over.into_iter().map(|row| row.id).collect(),
+            layout,
+            dataset,
+            found,
+            force: settings.generate.force,
+            barred,
+            own: matrix_file(&Space::of(&settings), &settings)?.map(Path::to_path_buf),
+        })
+    }
+
+    /// The examples of a split that the run did not pass over, with their rows in the data set.
+    pub(crate) fn of_split(&self, split: Split) -> impl Iterator<Item = (usize, &Example)> {
+        let of_split = self.dataset.of_split(split);
+        of_split.filter(|(_, example)| !self.skipped.contains(&example.id))
+    }
+
+    /// The rows of a split in the data set, and their embeddings, whitened and normalised.
+    ///
+    /// Embeddings are the run's own; images are not read again.
+    pub(crate) fn embedded(&self, split: Split) -> anyhow::Result<(Vec<usize>, Array2<f64>)> {
+        let rows: Vec<usize> = self.of_split(split).map(|(i, _)| i).collect();
+        let matrix = if let Some(path) = &self.own {
+            Own::open(path, &self.dataset)?
+                .rows(&rows)
+                .view()
+                .to_owned()
+        } else {
+            self.of_run(split, &rows)?
+        };
+        Ok((rows, self.found.whitening.apply(matrix.view())?))
+    }
+
+    fn of_run(&self, split: Split, rows: &[usize]) -> anyhow::Result<Array2<f32>> {
+        let path = Place::new(&self.layout.embeddings_dir(), split.name()).matrix;
+        let (matrix, ids) = io::matrix::read_keyed(&path)?;
+        let ids = ids.unwrap_or_default();
+        let at: BTreeMap<&str, usize> = ids
+            .iter()
+            .enumerate()
+            .map(|(at, id)| (id.as_str(), at))
+            .collect();
+        let places: Option<Vec<usize>> = rows
+            .iter()
+            .map(|&i| at.get(self.dataset.examples[i].id.as_str()).copied())
+            .collect();
+        match places {
+            Some(places) if ids.len() == rows.len() => Ok(matrix.select(Axis(0), &places)),
+            _ => {
+                let text = format!(
+                    "{} has {} examples, the data's {split} split has {}, and they are not the same: \
+                     the data changed since the run, so run it again",
+                    path.display(),
+                    ids.len(),
+                    rows.len()
+                );
+                Err(InputError(text).into())
+            }
+        }
+    }
+
+    /// The directions that may be acted on: findings of classes that nothing bars, or all where the run was
+    /// forced.
+    pub(crate) fn usable(&self) -> impl Iterator<Item = &Direction> {
+        let all = self.found.directions.iter();
+        all.filter(|direction| {
+            let class = self.found.classes.get(direction.id.class);
+            let barred = class.is_some_and(|class| self.barred.contains(class));
+            self.force || direction.is_finding() && !barred
+        })
+    }
+}
+
+/// The classes that the report's warnings bar.
+fn barred(layout: &Layout) -> anyhow::Result<BTreeSet<String>> {
+    let path = layout.report();
+    let report: Value = serde_json::from_str(&io::read_to_string(&path)?)
+        .map_err(|source| InputError(format!("{}: {source}", path.display())))?;
+    let classes = report["classes"].as_array().map_or(&[][..], Vec::as_slice);
+    let barred = classes.iter().filter(|class| {
+        let kinds = class["barred"].as_array();
+        kinds.is_some_and(|kinds| !kinds.is_empty())
+    });
+    Ok(barred
+        .filter_map(|class| class["class"].as_str().map(str::to_owned))
+        .collect())
+}
+
+/// The settings of a run, as far as they say what it read.
+fn settings(layout: &Layout) -> anyhow::Result<Settings> {
+    let damaged = |source: serde_json::Error| {
+        let path = layout.run_json();
+        anyhow::Error::from(InputError(format!("{}: {source}", path.display())))
+    };
+    let mut written = read_settings(layout)?;
+    if let Some(data) = written.get_mut("data").and_then(Value::as_object_mut) {
+        data.remove("fingerprint");
+    }
+    let force = written["generate"]["force"].as_bool().unwrap_or_default();
+    let mut settings: Settings = serde_json::from_value(json!({
+        "data": written["data"],
+        "embed": written["embed"],
+        "generate": {"force": force},
+    }))
+    .map_err(damaged)?;
+    let report: Value =
+        serde_json::from_str(&io::read_to_string(&layout.report())?).map_err(damaged)?;
+    // The report's root starts from the run folder, so both may have been moved together.
+    if let Some(root) = report["root"].as_str() {
+        settings.data.root = Some(layout.root().join(root));
+    }
+    if let Some(table) = settings.data.table.as_ref().filter(|table| !table.exists()) {
+        let text = format!(
+            "the run's table {} is not there: start this command where the run was started",
+            table.display()
+        );
+        return Err(InputError(text).into());
+    }
+    Ok(settings)
+}

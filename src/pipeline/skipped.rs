@@ -1,0 +1,37 @@
+//! What was passed over: written down, and held against what an earlier command passed over.
+
+use std::collections::BTreeSet;
+
+use super::context::Job;
+use super::inputs::Inputs;
+use super::refusal::InputError;
+use crate::run::skipped::{self, Skipped};
+
+/// Writes `skipped.jsonl`.
+///
+/// A mended image is taken, as a changed one is; but not once images were generated, because they
+/// were judged by directions that were learned without it.
+pub(super) fn write(job: &Job<'_>, inputs: &Inputs) -> anyhow::Result<()> {
+    let path = job.layout.skipped();
+    let found = inputs.skips.found();
+    if job.layout.ledger().exists() {
+        let before = skipped::read(&path)?.unwrap_or_default();
+        let ids = |list: &[Skipped]| -> BTreeSet<String> {
+            list.iter().map(|skipped| skipped.id.clone()).collect()
+        };
+        let (before, now) = (ids(&before), ids(found));
+        if let Some(first) = before.symmetric_difference(&now).next() {
+            let what = if now.contains(first) {
+                "cannot be used any more, and could"
+            } else {
+                "can be used now, and could not"
+            };
+            let text = format!(
+                "the image of {first} {what} when this run began to generate: put it back as it was, or \
+                 begin anew with --force-new (embeddings stay)"
+            );
+            return Err(InputError(text).into());
+        }
+    }
+    Ok(skipped::write(&path, found)?)
+}

@@ -1,0 +1,108 @@
+//! Where directions live: CLIP, the classifier's features, or a matrix of the user's.
+
+use std::path::{Path, PathBuf};
+
+use super::refusal::UsageError;
+use crate::io;
+use crate::run::settings::Settings;
+
+/// A latent space.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Space {
+    Clip,
+    Classifier,
+    Matrix(PathBuf),
+}
+
+impl Space {
+    /// The space of a run, in which it goes on after detection.
+    pub(crate) fn of(settings: &Settings) -> Self {
+        Self::named(&settings.embed.space, settings)
+    }
+
+    fn named(name: &str, settings: &Settings) -> Self {
+        match name {
+            // CLIP's space has captions in it; a classifier's own is the next best.
+            "auto" if settings.embed.clip.is_none() && settings.data.classifier.is_some() => {
+                Self::Classifier
+            }
+            "auto" | "clip" => Self::Clip,
+            "classifier" => Self::Classifier,
+            file => Self::Matrix(PathBuf::from(file)),
+        }
+    }
+
+    /// The other spaces that detection is to be compared in, after all of them were checked against the
+    /// settings.
+    pub(crate) fn compared(settings: &Settings) -> Result<Vec<Self>, UsageError> {
+        let own = Self::of(settings);
+        own.check(settings)?;
+        let mut seen = vec![own];
+        for name in &settings.embed.compare {
+            let space = Self::named(name, settings);
+            space.check(settings)?;
+            if seen.contains(&space) {
+                let text = format!("the space {} is given twice", space.name());
+                return Err(UsageError(text));
+            }
+            seen.push(space);
+        }
+        seen.remove(0);
+        Ok(seen)
+    }
+
+    fn check(&self, settings: &Settings) -> Result<(), UsageError> {
+        let text = match self {
+            Self::Clip if settings.embed.clip.is_none() => {
+                "directions need a space: give --clip DIR, or --space classifier with --classifier \
+                 DIR, or --space FILE with your own embeddings"
+            }
+            Self::Classifier if settings.data.classifier.is_none() => {
+                "--space classifier needs --classifier DIR"
+            }
+            _ => return Ok(()),
+        };
+        Err(UsageError(text.to_owned()))
+    }
+
+    /// What files and tables call it.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Self::Clip => "clip".to_owned(),
+            Self::Classifier => "classifier".to_owned(),
+            Self::Matrix(path) => path.display().to_string(),
+        }
+    }
+
+    /// A hash of its matrix, if it is one and can be read.
+    pub(super) fn hash(&self) -> Option<String> {
+        match self {
+            Self::Matrix(path) => hash(path),
+            _ => None,
+        }
+    }
+}
+
+/// A hash of a file, which need not fit into memory; none if it cannot be read.
+pub(super) fn hash(path: &Path) -> Option<String> {
+    let name = path.file_name()?.to_str()?;
+    io::fingerprint(path.parent()?, &[name]).ok()
+}
+
+/// `--space` as given, several times or with commas: every space by name. A file whose name has a comma in
+/// it is one.
+pub(crate) fn listed(given: &[String]) -> Vec<String> {
+    given
+        .iter()
+        .flat_map(|text| {
+            if PathBuf::from(text).exists() {
+                vec![text.as_str()]
+            } else {
+                text.split(',').collect()
+            }
+        })
+        .map(str::trim)
+        .filter(|name| !name.is_empty())
+        .map(str::to_owned)
+        .collect()
+}

@@ -1,0 +1,305 @@
+//! Directions in one space: learned on val, judged on every split with predictions.
+
+use std::collections::BTreeMap;
+
+use ndarray::{Array2, Axis};
+use serde_json::{Value, json};
+
+use super::embed::{Part, with_predictions};
+use super::refusal::InputError;
+use super::report::minorities;
+use crate::dataset::{Dataset, ExampleId, Split};
+use crate::direction::doubt::{Kind, Warning};
+use crate::direction::report::csv::SpaceView;
+use crate::direction::report::{
+    ClassReport, Scoring, SplitReport, SplitView, alignments, split_report,
+};
+use crate::direction::{self, FitOptions, Fitted, ModeId, ValExamples, Whitening};
+
+/// Hard test images that the report names, per failure mode: what previews show.
+const NAMED: usize = 24;
+
+/// Examples of the pool that are whitened at once.
+const BLOCK: usize = 8192;
+
+/// What one space came to.
+pub(crate) struct Studied {
+    pub(crate) whitening: Whitening,
+    /// Which split whitening was learned on.
+    pub(crate) whitened_on: Split,
+    pub(crate) fitted: Fitted,
+    /// Val out of fold, test, pool: as far as there are predictions.
+    pub(crate) splits: Vec<SplitReport>,
+    /// Which split the closing table is about.
+    pub(crate) judged_on: Split,
+    /// One a direction, on that split.
+    pub(crate) reports: Vec<ClassReport>,
+    /// One a direction: the images at the head of its ranking on that split.
+    pub(crate) named: Vec<Named>,
+    /// The examples with predictions, of val and of test.
+    pub(super) known: BTreeMap<Split, Known>,
+    /// What makes all of it less than it looks.
+    pub(crate) warnings: Vec<Warning>,
+}
+
+/// What one space came to, as reports show it.
+#[derive(Clone, Copy)]
+pub(crate) struct Learned<'a> {
+    pub(crate) fitted: &'a Fitted,
+    pub(crate) splits: &'a [SplitReport],
+    pub(crate) reports: &'a [ClassReport],
+    pub(crate) whitened_on: Split,
+    pub(crate) judged_on: Split,
+}
+
+impl<'a> Learned<'a> {
+    pub(super) fn table(self, space: &'a str, classes: &'a [String]) -> SpaceView<'a> {
+        SpaceView {
+            space,
+            fitted: self.fitted,
+            classes,
+            splits: self.splits,
+        }
+    }
+}
+
+impl Studied {
+    pub(crate) fn learned(&self) -> Learned<'_> {
+        Learned {
+            fitted: &self.fitted,
+            splits: &self.splits,
+            reports: &self.reports,
+            whitened_on: self.whitened_on,
+            judged_on: self.judged_on,
+        }
+    }
+}
+
+/// The heads of a class's ranking.
+pub(crate) struct Named {
+    pub(super) mistakes: Vec<Value>,
+    pub(super) right: Vec<Value>,
+}
+
+/// A split's examples with predictions.
+pub(super) struct Known {
+    /// Rows of the data set.
+    pub(super) rows: Vec<usize>,
+    /// Whitened, normalised, `[n, d]`.
+    pub(super) x: Array2<f64>,
+    pub(super) labels: Vec<usize>,
+    pub(super) predictions: Vec<usize>,
+    confidence: Option<Vec<f32>>,
+    minority: Option<Vec<bool>>,
+    pub(super) scoring: Scoring<'static>,
+}
+
+impl Known {
+    fn new(
+        dataset: &Dataset,
+        whitening: &Whitening,
+        part: &Part,
+        minority: Option<&[bool]>,
+        scoring: Scoring<'static>,
+    ) -> anyhow::Result<Self> {
+        let known = with_predictions(dataset, part);
+        let x = whitening.apply(known.view())?;
+        let rows = known.rows;
+        let examples = || rows.iter().map(|&i| &dataset.examples[i]);
+        Ok(Self {
+            x,
+            labels: examples().map(|e| e.label).collect(),
+            predictions: examples()
+                .map(|e| e.prediction.unwrap_or(e.label))
+                .collect(),
+            confidence: examples().map(|e| e.confidence).collect(),
+            minority: minority.map(|flags| rows.iter().map(|&i| flags[i]).collect()),
+            rows,
+            scoring,
+        })
+    }
+
+    pub(super) fn view(&self) -> SplitView<'_> {
+        SplitView {
+            x: self.x.view(),
+            labels: &self.labels,
+            predictions: &self.predictions,
+            confidence: self.confidence.as_deref(),
+            minority: self.minority.as_deref(),
+        }
+    }
+}
+
+/// Learns directions from the embeddings of one space, and judges them.
+pub(super) fn study(
+    dataset: &Dataset,
+    parts: &BTreeMap<Split, Part>,
+    options: &FitOptions,
+) -> anyhow::Result<Studied> {
+    let mut warnings = Vec::new();
+    let val = parts.get(&Split::Val).ok_or_else(|| {
+        InputError("the data has no val split: directions are learned there".to_owned())
+    })?;
+    let (reference, whitened_on) = match parts.get(&Split::Train) {
+        Some(train) if train.view().nrows() >= 2 => (train, Split::Train),
+        _ => {
+            let text = "there is no train split: whitening was learned on val";
+            warnings.push(Warning::general(Kind::NoTrain, text.to_owned()));
+            (val, Split::Val)
+        }
+    };
+    let whitening = Whitening::fit(reference.view())?;
+    let (dropped, dims) = (whitening.dropped().len(), whitening.mean().len());
+    if dropped > 0 {
+        let text = format!("{dropped} of {dims} dimensions do not vary and are left out");
+        let warning = Warning::general(Kind::ConstantDimensions, text);
+        warnings.push(warning.with("dropped", dropped).with("dimensions", dims));
+    }
+    let flags = minorities(dataset);
+    let known_of = |part, scoring| Known::new(dataset, &whitening, part, flags.as_deref(), scoring);
+    let val = known_of(val, Scoring::OutOfFold)?;
+    let ids: Vec<ExampleId> = dataset.ids().collect();
+    let ids: Vec<ExampleId> = val.rows.iter().map(|&row| ids[row]).collect();
+    let examples = ValExamples {
+        ids: &ids,
+        x: val.x.view(),
+        labels: &val.labels,
+        predictions: &val.predictions,
+    };
+    let fitted = direction::fit(examples, dataset.classes.len(), options)?;
+    let mut known = BTreeMap::from([(Split::Val, val)]);
+    if let Some(part) = parts.get(&Split::Test) {
+        let test = known_of(part, Scoring::Direct)?;
+        if !test.rows.is_empty() {
+            known.insert(Split::Test, test);
+        }
+    }
+    let judged_on = if known.contains_key(&Split::Test) {
+        Split::Test
+    } else {
+        let text = "there is no test split with predictions: the report is on val, where directions \
+                    were learned, each example judged by the fold that did not see it";
+        warnings.push(Warning::general(Kind::NoTest, text.to_owned()));
+        Split::Val
+    };
+    let mut splits: Vec<SplitReport> = known
+        .iter()
+        .map(|(split, of)| {
+            split_report(
+                split.name(),
+                of.view(),
+                &fitted,
+                &dataset.classes,
+                of.scoring,
+            )
+        })
+        .collect();
+    if let Some(part) = parts.get(&Split::Pool) {
+        splits.extend(pool(dataset, &whitening, &fitted, part, flags.as_deref())?);
+    }
+    let (reports, named) = heads(dataset, &fitted, &known[&judged_on], judged_on, &splits)?;
+    Ok(Studied {
+        whitening,
+        whitened_on,
+        fitted,
+        splits,
+        judged_on,
+        reports,
+        named,
+        known,
+        warnings,
+    })
+}
+
+/// The report on the pool's examples with predictions, if there are any. A pool may be large, so it is
+/// whitened block by block.
+fn pool(
+    dataset: &Dataset,
+    whitening: &Whitening,
+    fitted: &Fitted,
+    part: &Part,
+    minority: Option<&[bool]>,
+) -> anyhow::Result<Option<SplitReport>> {
+    let example = |at: usize| &dataset.examples[part.rows[at]];
+    let kept: Vec<usize> = (0..part.rows.len())
+        .filter(|&at| example(at).prediction.is_some())
+        .collect();
+    if kept.is_empty() {
+        return Ok(None);
+    }
+    let mut scores: BTreeMap<ModeId, Vec<f64>> = BTreeMap::new();
+    for block in kept.chunks(BLOCK) {
+        let x = whitening.apply(part.view().select(Axis(0), block).view())?;
+        for (&at, x) in block.iter().zip(x.outer_iter()) {
+            for d in fitted.of_class(example(at).label) {
+                scores.entry(d.id).or_default().push(d.alignment(x));
+            }
+        }
+    }
+    let known = Known {
+        rows: kept.iter().map(|&at| part.rows[at]).collect(),
+        x: Array2::zeros((0, 0)),
+        labels: kept.iter().map(|&at| example(at).label).collect(),
+        predictions: kept
+            .iter()
+            .map(|&at| example(at).prediction.unwrap_or(example(at).label))
+            .collect(),
+        confidence: kept.iter().map(|&at| example(at).confidence).collect(),
+        minority: minority.map(|flags| kept.iter().map(|&at| flags[part.rows[at]]).collect()),
+        scoring: Scoring::Direct,
+    };
+    let name = Split::Pool.name();
+    let scoring = Scoring::Given(&scores);
+    Ok(Some(split_report(
+        name,
+        known.view(),
+        fitted,
+        &dataset.classes,
+        scoring,
+    )))
+}
+
+/// Every direction's report on the split that it is judged on, with the images at the head of its ranking.
+fn heads(
+    dataset: &Dataset,
+    fitted: &Fitted,
+    judged: &Known,
+    judged_on: Split,
+    splits: &[SplitReport],
+) -> anyhow::Result<(Vec<ClassReport>, Vec<Named>)> {
+    let split = splits.iter().find(|split| split.split == judged_on.name());
+    let mut reports = Vec::new();
+    let mut named = Vec::new();
+    for direction in &fitted.directions {
+        let class = &dataset.classes[direction.id.class];
+        let report = split
+            .and_then(|split| split.class(class, direction.id.mode))
+            .ok_or_else(|| {
+                let text = format!("class {class} has no examples to judge its direction on");
+                InputError(text)
+            })?;
+        reports.push(report.clone());
+        let mut ranked = alignments(judged.view(), direction, judged.scoring);
+        ranked.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        let most = |wrong: bool| {
+            let of = ranked
+                .iter()
+                .filter(|&&(at, _)| (judged.predictions[at] != judged.labels[at]) == wrong);
+            of.take(NAMED)
+                .map(|&(at, alignment)| {
+                    let e = &dataset.examples[judged.rows[at]];
+                    json!({
+                        "id": e.id, "path": e.path, "member": e.member, "alignment": alignment,
+                        "prediction": e.prediction.map(|p| dataset.classes[p].as_str()),
+                        "confidence": e.confidence, "group": e.group,
+                    })
+                })
+                .collect()
+        };
+        named.push(Named {
+            mistakes: most(true),
+            right: most(false),
+        });
+    }
+    Ok((reports, named))
+}

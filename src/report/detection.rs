@@ -1,0 +1,160 @@
+//! `report.json`: the detection report.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::captions::CaptionsReport;
+use super::doubts::{Duplicates, LabelErrors};
+use super::mode::Mode;
+use crate::dataset::{Split, Threshold};
+use crate::direction::ModeId;
+use crate::direction::doubt::{Kind, Warning};
+use crate::direction::report::{ClassReport, SplitReport};
+use crate::io::JsonFile;
+use crate::io::source::Member;
+
+/// What `report.json` holds: where the classifier fails, on what evidence, and what speaks against it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DetectionReport {
+    /// Version of this format.
+    #[schemars(extend("const" = 2))]
+    pub schema: u32,
+    /// Version of hardlight that wrote the file.
+    pub version: String,
+    /// The space of embeddings that directions were learned in.
+    pub space: String,
+    /// The split that whitening was learned on.
+    pub whitened_on: Split,
+    /// The split that directions were learned on.
+    pub fitted_on: Split,
+    /// The split that `judged` and the ranked examples are of.
+    pub judged_on: Split,
+    /// The data's root; a relative one starts from the run folder.
+    pub root: String,
+    /// Whether images are turned as their EXIF orientation says.
+    pub exif: bool,
+    /// The threshold of scores, where the classifier's outputs were scores.
+    pub score_threshold: Option<Threshold>,
+    /// Images that could not be used and were passed over.
+    pub skipped_images: usize,
+    /// One entry a failure mode, by class.
+    pub classes: Vec<ModeReport>,
+    /// Classes without a direction.
+    pub skipped: Vec<SkippedClass>,
+    /// Every split with predictions: val (each example scored by the fold that did not see it), test, pool.
+    pub splits: Vec<SplitReport>,
+    /// The spaces side by side, the run's own first; empty where none is compared.
+    pub spaces: Vec<SpaceReport>,
+    /// Likely label errors, and how they were looked for.
+    pub label_errors: LabelErrors,
+    /// Examples that are in an earlier split too.
+    pub duplicates: Duplicates,
+    /// What makes the result less than it looks.
+    pub warnings: Vec<Warning>,
+    /// The captions of every failure mode; absent where there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub captions: Option<CaptionsReport>,
+}
+
+impl JsonFile for DetectionReport {
+    const SCHEMA: u32 = 2;
+    const WHAT: &'static str = "detection report";
+    const REMEDY: &'static str = "run `hardlight detect` or `run` on the folder again";
+}
+
+impl DetectionReport {
+    /// The entry of a failure mode.
+    pub fn mode(&self, id: ModeId) -> Option<&ModeReport> {
+        self.classes.iter().find(|entry| entry.mode.id() == id)
+    }
+}
+
+/// A failure mode, and how well its direction finds mistakes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ModeReport {
+    /// Its class and number, and how strong its direction is.
+    #[serde(flatten)]
+    pub mode: Mode,
+    /// Kinds of the warnings that bar its class from generation; empty if nothing does.
+    pub barred: Vec<Kind>,
+    /// Penalty of the SVM that cross-validation chose.
+    pub c: f64,
+    /// Alignment that an image must reach to count as part of the failure.
+    pub threshold: f64,
+    /// Val examples of the class that the classifier gets right.
+    pub right: usize,
+    /// Val examples of the class that it gets wrong.
+    pub wrong: usize,
+    /// Its figures on the judged split.
+    pub judged: ClassReport,
+    /// Mistakes of the judged split, the most aligned first.
+    pub most_aligned_mistakes: Vec<RankedExample>,
+    /// Examples of the judged split that the classifier gets right, the most aligned first.
+    pub most_aligned_right: Vec<RankedExample>,
+}
+
+impl ModeReport {
+    /// Whether images may be made from it without being forced.
+    pub fn is_usable(&self) -> bool {
+        self.mode.finding && self.barred.is_empty()
+    }
+}
+
+/// An example at the head of a ranking by alignment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RankedExample {
+    /// Id of the example.
+    pub id: String,
+    /// Its path below the data's root.
+    pub path: String,
+    /// The part of that file that it is; `null` for the whole.
+    pub member: Option<Member>,
+    /// Alignment with the direction, in the scale of the class's SVM: larger is harder.
+    pub alignment: f64,
+    /// Name of the class that the classifier says.
+    pub prediction: Option<String>,
+    /// The classifier's probability of its prediction, 0 to 1; `null` if it is not known.
+    pub confidence: Option<f32>,
+    /// Its group; `null` if it is not known.
+    pub group: Option<String>,
+}
+
+/// A class without a direction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SkippedClass {
+    /// Name of the class.
+    pub class: String,
+    /// Index of the class, from 0.
+    pub class_index: usize,
+    /// Val examples of the class that the classifier gets right.
+    pub right: usize,
+    /// Val examples of the class that it gets wrong.
+    pub wrong: usize,
+    /// Why there is no direction.
+    pub reason: String,
+}
+
+/// What one space of embeddings came to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SpaceReport {
+    /// Its name.
+    pub space: String,
+    /// The split that whitening was learned on.
+    pub whitened_on: Split,
+    /// The split that `judged` is of.
+    pub judged_on: Split,
+    /// One entry a failure mode, by class.
+    pub classes: Vec<SpaceMode>,
+    /// Every split with predictions.
+    pub splits: Vec<SplitReport>,
+}
+
+/// A failure mode in one space.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SpaceMode {
+    /// Its class and number, and how strong its direction is.
+    #[serde(flatten)]
+    pub mode: Mode,
+    /// Its figures on the judged split.
+    pub judged: ClassReport,
+}

@@ -1,0 +1,44 @@
+//! `evaluate.json`: an old and a new model on the failures that a run found.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::dataset::Split;
+use crate::direction::evaluate::{ModeChange, Slice};
+use crate::io::JsonFile;
+
+/// How the intervals of slices are computed.
+pub const INTERVAL: &str = "Newcombe 1998, method 10, 95 %";
+
+/// How the p-values of slices are computed.
+pub const P_VALUE: &str = "McNemar, exact, two-sided";
+
+/// What `evaluate.json` holds: did the failures shrink, and what did it cost?
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct EvaluationReport {
+    /// Version of this format.
+    #[schemars(extend("const" = 2))]
+    pub schema: u32,
+    /// Version of hardlight that wrote the file.
+    pub version: String,
+    /// The split that both models are judged on.
+    pub judged_on: Split,
+    /// The file with the old model's predictions, as it was given.
+    pub before: String,
+    /// The file with the new model's predictions, as it was given.
+    pub after: String,
+    /// How intervals are computed.
+    pub interval: String,
+    /// How p-values are computed.
+    pub p_value: String,
+    /// The whole split, then every group over all classes.
+    pub overall: Vec<Slice>,
+    /// One entry a failure mode, by class; a class without one has an entry as a whole.
+    pub classes: Vec<ModeChange>,
+}
+
+impl JsonFile for EvaluationReport {
+    const SCHEMA: u32 = 2;
+    const WHAT: &'static str = "comparison of two models";
+    const REMEDY: &'static str = "run `hardlight evaluate` again";
+}

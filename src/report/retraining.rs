@@ -1,0 +1,122 @@
+//! The demo's proof in `summary.json`: what the judge says of generated faces, and what each arm's images do
+//! for the classifier.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How often the judge finds in a face what its caption says.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Judge {
+    /// Share of drawn test faces whose age and gender it tells, 0 to 1.
+    pub accuracy: f64,
+    /// Share of the generated faces in which it finds age and gender of the caption, 0 to 1.
+    pub generated_right: f64,
+    /// Generated faces whose caption names a gender.
+    pub generated: usize,
+    /// The same share of the kept faces, 0 to 1.
+    pub kept_right: f64,
+    /// Kept faces whose caption names a gender.
+    pub kept: usize,
+}
+
+/// The classifier trained again with each arm's images, measured on test.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Retraining {
+    /// Trainings per arm.
+    pub seeds: u64,
+    /// Images that every arm but `none` adds.
+    pub added: usize,
+    /// Nothing added.
+    pub none: Measures,
+    /// Real images drawn from the pool.
+    pub real: Measures,
+    /// Images of reference captions, filtered.
+    pub neutral: Measures,
+    /// Images of the easiest captions, filtered.
+    pub easy: Measures,
+    /// Images of failure captions, unfiltered.
+    pub failure_unfiltered: Measures,
+    /// Images of failure captions, filtered.
+    pub failure: Measures,
+    /// Differences between arms, paired by seed.
+    pub paired: Paired,
+}
+
+/// Differences between arms, paired by seed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Paired {
+    /// `failure` less `none`.
+    pub failure_less_none: Measures,
+    /// `failure` less `neutral`.
+    pub failure_less_neutral: Measures,
+}
+
+/// Accuracies on test, or differences of them.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Measures {
+    /// Over all of test.
+    pub overall: Spread,
+    /// Over the groups that are the majority of their class in train.
+    pub majority: Spread,
+    /// Over the others.
+    pub minority: Spread,
+    /// Over the worst of all pairs of class and group.
+    pub worst_group: Spread,
+}
+
+impl Measures {
+    /// The measures in the order of the table, by name.
+    pub fn named(&self) -> [(&'static str, Spread); 4] {
+        [
+            ("overall", self.overall),
+            ("majority", self.majority),
+            ("minority", self.minority),
+            ("worst_group", self.worst_group),
+        ]
+    }
+}
+
+impl Retraining {
+    /// The arms in the order of the table, by name.
+    pub fn arms(&self) -> [(&'static str, &Measures); 6] {
+        [
+            ("none", &self.none),
+            ("real", &self.real),
+            ("neutral", &self.neutral),
+            ("easy", &self.easy),
+            ("failure_unfiltered", &self.failure_unfiltered),
+            ("failure", &self.failure),
+        ]
+    }
+}
+
+impl Paired {
+    /// The differences in the order of the table, by name.
+    pub fn named(&self) -> [(&'static str, &Measures); 2] {
+        [
+            ("failure_less_none", &self.failure_less_none),
+            ("failure_less_neutral", &self.failure_less_neutral),
+        ]
+    }
+}
+
+/// Mean and standard deviation over seeds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Spread {
+    /// The mean; `null` where there is nothing to measure on.
+    pub mean: Option<f64>,
+    /// The standard deviation (divisor n − 1; 0 for a single training); `null` where there is nothing to
+    /// measure on.
+    pub sd: Option<f64>,
+}
+
+impl Spread {
+    /// Numbers that are not finite count as none.
+    pub fn new(mean: f64, sd: f64) -> Self {
+        let finite = |value: f64| Some(value).filter(|value| value.is_finite());
+        Self {
+            mean: finite(mean),
+            sd: finite(sd),
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! `summary.json`: the figures a script needs, written last.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::mode::Mode;
+use super::retraining::{Judge, Retraining};
+use crate::caption::Verdict;
+use crate::dataset::Threshold;
+use crate::direction::ModeId;
+use crate::direction::doubt::Kind;
+use crate::io::JsonFile;
+
+/// What `summary.json` holds. Its presence says that the run ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Summary {
+    /// Version of this format.
+    #[schemars(extend("const" = 2))]
+    pub schema: u32,
+    /// Version of hardlight that wrote the file.
+    pub version: String,
+    /// One entry a failure mode, by class.
+    pub classes: Vec<ModeSummary>,
+    /// The threshold of scores, where the classifier's outputs were scores.
+    pub score_threshold: Option<Threshold>,
+    /// Images that could not be used and were passed over.
+    pub skipped: usize,
+    /// What makes the result less than it looks, in words.
+    pub warnings: Vec<String>,
+    /// Seconds that each stage took, by its name.
+    pub seconds: BTreeMap<String, f64>,
+    /// Of the demo: what its judge says of generated faces.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judge: Option<Judge>,
+    /// Of the demo: the classifier trained again with the images of each arm.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retraining: Option<Retraining>,
+}
+
+impl JsonFile for Summary {
+    const SCHEMA: u32 = 2;
+    const WHAT: &'static str = "summary of a run";
+    const REMEDY: &'static str = "run the same command again";
+}
+
+impl Summary {
+    /// The entry of a failure mode.
+    pub fn mode(&self, id: ModeId) -> Option<&ModeSummary> {
+        self.classes.iter().find(|entry| entry.mode.id() == id)
+    }
+}
+
+/// What a run came to for a failure mode.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ModeSummary {
+    /// Its class and number, and how strong its direction is.
+    #[serde(flatten)]
+    pub mode: Mode,
+    /// Kinds of the warnings that bar its class from generation; empty if nothing does.
+    pub barred: Vec<Kind>,
+    /// Penalty of the SVM that cross-validation chose.
+    pub c: f64,
+    /// Alignment that an image must reach to count as part of the failure.
+    pub threshold: f64,
+    /// The hardest captions, hardest first; empty without captions.
+    pub top_captions: Vec<TopCaption>,
+    /// Images that were generated, whatever became of them.
+    pub attempted: usize,
+    /// Those of them that were kept.
+    pub kept: usize,
+    /// Whether as many images as asked for were found or made; `null` if none were asked for.
+    pub quota_met: Option<bool>,
+    /// What the pool gave; `null` without a pool.
+    pub pool: Option<PoolCounts>,
+    /// Generated images that were rejected, by reason.
+    pub rejected: BTreeMap<String, usize>,
+    /// Share of the class's rare groups among the 50 most aligned examples of the judged split, 0 to 1; `null`
+    /// without groups, or with fewer examples.
+    pub minority_share_top50: Option<f64>,
+    /// Share of the class's rare groups among all its examples of the judged split, 0 to 1; `null` without groups.
+    pub minority_share_base: Option<f64>,
+    /// What fails, in one sentence.
+    pub sentence: Option<String>,
+}
+
+/// A caption among the hardest.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TopCaption {
+    /// The text.
+    pub caption: String,
+    /// Its alignment, in the scale of the class's SVM: larger is harder.
+    pub score: f64,
+    /// Whether the val images nearest to it are harder than the class; `null` if it was not asked.
+    pub verdict: Option<Verdict>,
+}
+
+/// What the pool gave for a failure mode.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PoolCounts {
+    /// Pool images of the class that no other mode had picked.
+    pub of_class: usize,
+    /// Those that were picked.
+    pub kept: usize,
+    /// Those that were looked at and not picked, by reason.
+    pub rejected: BTreeMap<String, usize>,
+    /// Hard enough, but not looked at once the quota was met.
+    pub left: usize,
+}

@@ -1,0 +1,369 @@
+//! A value of every file, with everything in it or with as little as may be.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, json};
+
+use crate::caption::{Accuracy, Verdict};
+use crate::dataset::{ChosenBy, Split, Threshold};
+use crate::direction::doubt::duplicates::Same;
+use crate::direction::doubt::{Kind, Warning};
+use crate::direction::evaluate::{self, ModeChange, Part, Slice};
+use crate::direction::report::{AtK, ClassReport, Figures, SplitReport};
+use crate::io::JsonFile as _;
+use crate::io::source::Member;
+use crate::report::captions::{Caption, CaptionsReport, ModeCaptions};
+use crate::report::detection::{
+    DetectionReport, ModeReport, RankedExample, SkippedClass, SpaceMode, SpaceReport,
+};
+use crate::report::doubts::{Duplicate, Duplicates, LabelError, LabelErrors, Reference};
+use crate::report::evaluation::{self, EvaluationReport};
+use crate::report::mode::Mode;
+use crate::report::retraining::{Judge, Measures, Paired, Retraining, Spread};
+use crate::report::summary::{ModeSummary, PoolCounts, Summary, TopCaption};
+use crate::report::{RunRecord, captions, version};
+
+/// A third, which no short decimal is.
+const THIRD: f64 = 1.0 / 3.0;
+
+fn mode() -> Mode {
+    Mode {
+        class: "dog".to_owned(),
+        class_index: 1,
+        mode: 2,
+        cv_score: 0.1 + 0.2,
+        p_value: 5e-324,
+        q_value: THIRD,
+        finding: true,
+    }
+}
+
+fn threshold() -> Threshold {
+    Threshold {
+        by: ChosenBy::F1,
+        threshold: 0.7,
+        class: "dog".to_owned(),
+        positives: 4,
+        predicted: 0,
+        right: 0,
+        precision: None,
+        recall: Some(0.0),
+        f1: Some(THIRD),
+    }
+}
+
+fn figures(full: bool) -> Figures {
+    let head = AtK {
+        k: 10,
+        direction: 0.7,
+        least_confidence: full.then_some(THIRD),
+        random: 0.1,
+        lift: full.then_some(0.7 / 0.1),
+        least_confidence_lift: None,
+        minority: full.then_some(0.3),
+        least_confidence_minority: None,
+    };
+    Figures {
+        examples: 12,
+        mistakes: 2,
+        model_accuracy: 1.0 - 2.0 / 12.0,
+        svm_accuracy: THIRD,
+        svm_balanced_accuracy: 0.5,
+        confusion: [1, 2, 3, 4],
+        decile_accuracy: vec![0.1, THIRD, 1.0],
+        at: vec![head],
+        left_out: vec![25, 50, 100],
+        at_minority: full.then_some(head),
+        minority_base: full.then_some(0.25),
+    }
+}
+
+fn class_report(full: bool) -> ClassReport {
+    ClassReport {
+        class: "dog".to_owned(),
+        class_index: 1,
+        mode: 2,
+        figures: figures(full),
+        sentence: "dog: „schräg“ \"quoted\"\nnext".to_owned(),
+    }
+}
+
+fn split_report(full: bool) -> SplitReport {
+    SplitReport {
+        split: "val".to_owned(),
+        out_of_fold: true,
+        examples: 12,
+        model_accuracy: THIRD,
+        cv_score: full.then_some(0.75),
+        unranked: 3,
+        overall: full.then(|| figures(full)),
+        classes: vec![class_report(full)],
+    }
+}
+
+fn accuracy() -> Accuracy {
+    Accuracy {
+        images: 3,
+        right: 1,
+        accuracy: THIRD,
+        interval: (0.061_490_7, 0.792_340_3),
+    }
+}
+
+fn ranked(member: Option<Member>) -> RankedExample {
+    let known = member.is_some();
+    RankedExample {
+        id: "a".to_owned(),
+        path: "b/c.png".to_owned(),
+        member,
+        alignment: -THIRD,
+        prediction: known.then(|| "cat".to_owned()),
+        confidence: known.then_some(0.1_f32 + 0.2_f32),
+        group: known.then(|| "night".to_owned()),
+    }
+}
+
+fn caption(full: bool) -> Caption {
+    Caption {
+        caption: "a photo of a dog at night".to_owned(),
+        alignment: THIRD,
+        cosine: -0.25,
+        verdict: full.then_some(Verdict::NotConfirmed),
+        val: full.then(accuracy),
+        judged: full.then(accuracy),
+    }
+}
+
+fn captions_report(full: bool) -> CaptionsReport {
+    CaptionsReport {
+        grammar: "world".to_owned(),
+        nearest: captions::NEAREST.to_owned(),
+        verdict_on: Split::Val,
+        judged_on: Split::Test,
+        modes: vec![ModeCaptions {
+            class: "dog".to_owned(),
+            class_index: 1,
+            mode: 2,
+            candidates: 40,
+            dropped: 3,
+            val: accuracy(),
+            judged: accuracy(),
+            hard: vec![caption(full)],
+            neutral: vec![caption(full)],
+            easy: vec![],
+            sentence: full.then(|| "so it is".to_owned()),
+        }],
+    }
+}
+
+pub(in crate::report) fn detection(full: bool) -> DetectionReport {
+    let members = [
+        Member::File {
+            name: "x.png".to_owned(),
+            offset: u64::MAX,
+            length: 1,
+        },
+        Member::Record {
+            row: 7,
+            offset: 3072,
+            side: 32,
+        },
+        Member::Row { row: 9, column: 0 },
+    ];
+    let pair = Duplicate {
+        id: "a".to_owned(),
+        split: Split::Test,
+        label: "dog".to_owned(),
+        also: "b".to_owned(),
+        also_split: Split::Train,
+        also_label: "cat".to_owned(),
+        same: Same::Embedding,
+    };
+    let warning = Warning::barring(Kind::Chance, "dog", "no better".to_owned()).with("p", THIRD);
+    DetectionReport {
+        schema: DetectionReport::SCHEMA,
+        version: version(),
+        space: "clip".to_owned(),
+        whitened_on: Split::Train,
+        fitted_on: Split::Val,
+        judged_on: Split::Test,
+        root: "../data".to_owned(),
+        exif: true,
+        score_threshold: full.then(threshold),
+        skipped_images: 3,
+        classes: vec![ModeReport {
+            mode: mode(),
+            barred: if full { vec![Kind::Chance] } else { vec![] },
+            c: 0.1,
+            threshold: -THIRD,
+            right: 100,
+            wrong: 20,
+            judged: class_report(full),
+            most_aligned_mistakes: members.into_iter().map(|m| ranked(Some(m))).collect(),
+            most_aligned_right: vec![ranked(None)],
+        }],
+        skipped: vec![SkippedClass {
+            class: "owl".to_owned(),
+            class_index: 2,
+            right: 3,
+            wrong: 0,
+            reason: "no mistakes".to_owned(),
+        }],
+        splits: vec![split_report(full)],
+        spaces: if full {
+            vec![SpaceReport {
+                space: "other".to_owned(),
+                whitened_on: Split::Val,
+                judged_on: Split::Val,
+                classes: vec![SpaceMode {
+                    mode: mode(),
+                    judged: class_report(full),
+                }],
+                splits: vec![split_report(full)],
+            }]
+        } else {
+            vec![]
+        },
+        label_errors: LabelErrors {
+            neighbours: 15,
+            votes_needed: 12,
+            among: vec![Reference {
+                split: Split::Train,
+                examples: 60_000,
+                used: 50_000,
+            }],
+            unchecked_mistakes: 4,
+            examples: vec![LabelError {
+                id: "a".to_owned(),
+                path: "b.png".to_owned(),
+                split: Split::Val,
+                label: "dog".to_owned(),
+                likely: "cat".to_owned(),
+                confidence: full.then_some(0.51),
+                votes: vec![12, 15],
+                alignment: full.then_some(THIRD),
+            }],
+        },
+        duplicates: Duplicates::of(&[pair]),
+        warnings: vec![
+            warning,
+            Warning::general(Kind::NoTrain, "no train".to_owned()),
+        ],
+        captions: full.then(|| captions_report(full)),
+    }
+}
+
+pub(in crate::report) fn summary(full: bool) -> Summary {
+    let counts = BTreeMap::from([("blank".to_owned(), 1), ("class".to_owned(), 2)]);
+    let spread = Spread::new(THIRD, 0.01);
+    let measures = Measures {
+        overall: spread,
+        majority: spread,
+        minority: Spread::new(f64::NAN, f64::NAN),
+        worst_group: spread,
+    };
+    Summary {
+        schema: Summary::SCHEMA,
+        version: version(),
+        classes: vec![ModeSummary {
+            mode: mode(),
+            barred: vec![Kind::LabelErrors, Kind::Duplicates],
+            c: 0.1,
+            threshold: THIRD,
+            top_captions: vec![TopCaption {
+                caption: "a dog".to_owned(),
+                score: THIRD,
+                verdict: full.then_some(Verdict::Confirmed),
+            }],
+            attempted: 9,
+            kept: 6,
+            quota_met: full.then_some(true),
+            pool: full.then(|| PoolCounts {
+                of_class: 5,
+                kept: 1,
+                rejected: counts.clone(),
+                left: 1,
+            }),
+            rejected: counts,
+            minority_share_top50: full.then_some(0.42),
+            minority_share_base: full.then_some(THIRD),
+            sentence: full.then(|| "dogs at night".to_owned()),
+        }],
+        score_threshold: full.then(threshold),
+        skipped: 0,
+        warnings: vec!["beware".to_owned()],
+        seconds: BTreeMap::from([("embed".to_owned(), 1.25)]),
+        judge: full.then_some(Judge {
+            accuracy: 0.99,
+            generated_right: THIRD,
+            generated: 3,
+            kept_right: 1.0,
+            kept: 2,
+        }),
+        retraining: full.then_some(Retraining {
+            seeds: 5,
+            added: 120,
+            none: measures,
+            real: measures,
+            neutral: measures,
+            easy: measures,
+            failure_unfiltered: measures,
+            failure: measures,
+            paired: Paired {
+                failure_less_none: measures,
+                failure_less_neutral: measures,
+            },
+        }),
+    }
+}
+
+pub(in crate::report) fn evaluation(full: bool) -> EvaluationReport {
+    let slice = |part, examples: usize| Slice {
+        part,
+        name: full.then(|| "1".to_owned()),
+        examples,
+        wrong_before: 4,
+        wrong_after: 2,
+        mended: 3,
+        new: 1,
+        change: (examples > 0).then_some(-THIRD),
+        interval: (examples > 0).then_some((-0.5, 0.1 + 0.2)),
+        p_value: 0.625,
+    };
+    EvaluationReport {
+        schema: EvaluationReport::SCHEMA,
+        version: version(),
+        judged_on: Split::Test,
+        before: "old.csv".to_owned(),
+        after: "new.csv".to_owned(),
+        interval: evaluation::INTERVAL.to_owned(),
+        p_value: evaluation::P_VALUE.to_owned(),
+        overall: vec![slice(Part::All, 6), slice(Part::Group, 0)],
+        classes: vec![ModeChange {
+            class: "dog".to_owned(),
+            class_index: 1,
+            mode: full.then_some(2),
+            threshold: full.then_some(THIRD),
+            finding: full,
+            verdict: evaluate::Verdict::Undecided,
+            slices: vec![slice(Part::Failure, 6), slice(Part::Elsewhere, 0)],
+            sentence: "dog: no change".to_owned(),
+        }],
+    }
+}
+
+pub(in crate::report) fn run(full: bool) -> RunRecord {
+    let mut tree = Map::new();
+    if full {
+        tree.insert("embed".to_owned(), json!({"model": "0123", "share": THIRD}));
+    }
+    RunRecord {
+        schema: RunRecord::SCHEMA,
+        hardlight: version(),
+        run_id: "0123456789abcdef".to_owned(),
+        settings: json!({"z": 1, "a": {"b": [0.1, null, true]}}),
+        identity: tree.clone(),
+        policy: tree.clone(),
+        facts: tree,
+    }
+}

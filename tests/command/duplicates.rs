@@ -1,0 +1,247 @@
+//! Near-duplicates of the data's images and of kept ones are not kept, whenever the run was stopped.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::sync::{Arc, Mutex, Weak};
+
+use crate::common::{Hardlight, Work, assert_same, copy, files, lines, results, shared};
+use hardlight::filter::duplicate::Thumbnail;
+use hardlight::io::image::{Exif, read_rgb};
+use hardlight::manifest::{Source, read_jsonl};
+use serde_json::Value;
+
+/// A world, and a run `out` on it that keeps whatever is nobody's duplicate.
+struct Finished(Work);
+
+impl Finished {
+    fn get() -> Arc<Self> {
+        static ONE: Mutex<Weak<Finished>> = Mutex::new(Weak::new());
+        shared(&ONE, || {
+            let work = Work::with_world();
+            work.write(
+                "captions.txt",
+                "a photo of a {class} man\na photo of a {class} woman\n",
+            );
+            command(&work, "out").run().exits(0);
+            Self(work)
+        })
+    }
+
+    fn copied(&self) -> Work {
+        let work = Work::empty();
+        copy(self.0.root(), work.root());
+        work
+    }
+}
+
+/// Neither alignment nor class decides.
+fn command(work: &Work, out: &str) -> Hardlight {
+    work.on_world("run", out)
+        .clip()
+        .model()
+        .args(["--grammar", "captions.txt", "--min-alignment", "-1000"])
+        .args(["--steps", "3", "--guidance", "3", "--batch", "2"])
+        .args(["--quota", "6", "--budget", "16"])
+        .args(["--set", "filter.class_margin=-2"])
+}
+
+fn ledger(work: &Work, out: &str) -> Vec<Value> {
+    let text = fs::read_to_string(work.path(out).join("ledger.jsonl")).unwrap();
+    text.lines()
+        .map(|l| serde_json::from_str(l).unwrap())
+        .collect()
+}
+
+fn summary(work: &Work, out: &str) -> Value {
+    serde_json::from_slice(&fs::read(work.path(out).join("summary.json")).unwrap()).unwrap()
+}
+
+#[test]
+fn what_is_in_the_data_already_is_not_kept_and_is_named() {
+    let finished = Finished::get();
+    let work = finished.copied();
+    let before = ledger(&work, "out");
+    let kept = |class: &str| -> Vec<&Value> {
+        let own = |e: &&Value| e["status"] == "kept" && e["class"] == class;
+        before.iter().filter(own).collect()
+    };
+    for entry in &before {
+        let nearest = entry["nearest_train_similarity"].as_f64().unwrap();
+        assert!(nearest.abs() <= 1.0, "{entry}");
+        assert_eq!(entry["duplicate_of"], Value::Null);
+    }
+    // Three of its images stand in the data of the next run: as they are, saved with loss, mirrored.
+    let old = kept("old");
+    let picture = |e: &Value| {
+        let path = work.path("out").join(e["file"].as_str().unwrap());
+        image::open(path).unwrap().to_rgb8()
+    };
+    let faces = work.path("faces");
+    picture(old[1]).save(faces.join("train/old/a.png")).unwrap();
+    picture(old[2]).save(faces.join("val/old/b.jpg")).unwrap();
+    let mirrored = image::imageops::flip_horizontal(&picture(old[3]));
+    mirrored.save(faces.join("test/old/c.png")).unwrap();
+    command(&work, "next").run().exits(0);
+    let after = ledger(&work, "next");
+    for (entry, split, id) in [
+        (old[1], "train", "train/old/a.png"),
+        (old[2], "val", "val/old/b.jpg"),
+        (old[3], "test", "test/old/c.png"),
+    ] {
+        let again = after.iter().find(|e| e["id"] == entry["id"]).unwrap();
+        assert_eq!(again["status"], "rejected", "{again:#}");
+        assert_eq!(again["decision"], "rejected");
+        assert_eq!(again["reason"], format!("duplicate-{split}"));
+        assert_eq!(again["duplicate_of"], id);
+        if split == "train" {
+            let nearest = again["nearest_train_similarity"].as_f64().unwrap();
+            assert!(nearest > 0.9999, "{nearest}");
+        }
+    }
+    // Others came in their place, and both say how many there were.
+    let class = &summary(&work, "next")["classes"][0];
+    assert_eq!(
+        (&class["class"], &class["kept"]),
+        (&"old".into(), &6.into())
+    );
+    let expected =
+        serde_json::json!({"duplicate-test": 1, "duplicate-train": 1, "duplicate-val": 1});
+    assert_eq!(class["rejected"], expected);
+    let rows = read_jsonl(&work.path("next/manifest/train.jsonl")).unwrap();
+    let synthetic: Vec<_> = rows
+        .iter()
+        .filter(|r| r.source == Source::Synthetic)
+        .collect();
+    assert_eq!(synthetic.len(), 12);
+    for row in synthetic {
+        let entry = after.iter().find(|e| e["id"] == row.id.as_str()).unwrap();
+        assert_eq!(
+            row.nearest_train_similarity,
+            entry["nearest_train_similarity"].as_f64()
+        );
+    }
+    work.hardlight(["verify", "next"]).run().exits(0);
+    // Each is a filter of its own.
+    let off = command(&work, "off").args(["--set", "filter.duplicate.val=false"]);
+    off.args(["--set", "filter.duplicate.test=false"])
+        .run()
+        .exits(0);
+    let class = &summary(&work, "off")["classes"][0];
+    assert_eq!(class["rejected"], serde_json::json!({"duplicate-train": 1}));
+}
+
+#[test]
+fn in_the_demos_world_different_faces_are_no_duplicates() {
+    let finished = Finished::get();
+    let summary = summary(&finished.0, "out");
+    for class in summary["classes"].as_array().unwrap() {
+        assert_eq!(class["rejected"], serde_json::json!({}), "{class:#}");
+        assert_eq!(
+            (&class["kept"], &class["quota_met"]),
+            (&6.into(), &true.into())
+        );
+    }
+}
+
+/// Thumbnails this much alike count as duplicates where the kept ones are looked at.
+const ALIKE: f64 = 0.7;
+
+fn alike(work: &Work, out: &str) -> Hardlight {
+    let mut command = command(work, out)
+        .args(["--match-dataset", "--keep-rejected", "16"])
+        .args(["--set", "filter.duplicate.similarity=-1"])
+        .args(["--set", &format!("filter.duplicate.thumbnail={ALIKE}")])
+        .args(["--set", "generate.controls=2"]);
+    for split in ["train", "val", "test"] {
+        command = command.args(["--set", &format!("filter.duplicate.{split}=false")]);
+    }
+    command
+}
+
+/// The world with lossy images, as which kept ones are then written, too.
+fn lossy(finished: &Finished) -> Work {
+    let work = finished.copied();
+    for name in files(&work.path("faces")).into_keys() {
+        let path = work.path("faces").join(&name);
+        let image = image::open(&path).unwrap().to_rgb8();
+        fs::remove_file(&path).unwrap();
+        image.save(path.with_extension("jpg")).unwrap();
+    }
+    let table = fs::read_to_string(work.path("predictions.csv")).unwrap();
+    work.write("predictions.csv", table.replace(".png", ".jpg"));
+    work
+}
+
+fn thumbnail(work: &Work, out: &str, entry: &Value) -> Thumbnail {
+    let path = work.path(out).join(entry["file"].as_str().unwrap());
+    assert!(
+        path.extension().is_some_and(|e| e == "jpg"),
+        "{}",
+        path.display()
+    );
+    Thumbnail::of(&read_rgb(Path::new(&path), Exif::Ignore).unwrap())
+}
+
+#[test]
+fn an_image_like_one_kept_before_is_not_kept_and_a_resumed_run_agrees() {
+    let finished = Finished::get();
+    let work = lossy(&finished);
+    let ran = alike(&work, "whole").run();
+    let code = ran.status.code().unwrap();
+    assert!([0, 4].contains(&code), "{ran}");
+    // Again from the files alone: an image is compared with those of its arm that were kept before it.
+    let mut kept: BTreeMap<String, Vec<(String, Thumbnail)>> = BTreeMap::new();
+    let mut met = BTreeSet::new();
+    for entry in ledger(&work, "whole") {
+        let text = |key: &str| entry[key].as_str().unwrap_or_default().to_owned();
+        if text("status") == "surplus" {
+            continue;
+        }
+        let own = thumbnail(&work, "whole", &entry);
+        let before = kept.entry(text("arm")).or_default();
+        let like: Vec<f64> = before.iter().map(|(_, t)| own.correlation(t)).collect();
+        let most = like.iter().copied().fold(-1.0, f64::max);
+        if text("status") == "rejected" {
+            assert_eq!(text("reason"), "duplicate-kept");
+            assert!(most >= ALIKE, "{most} {entry:#}");
+            let at = like.iter().position(|l| l.total_cmp(&most).is_eq());
+            assert_eq!(text("duplicate_of"), before[at.unwrap()].0);
+        } else {
+            assert!(most < ALIKE, "{most} {entry:#}");
+            before.push((text("id"), own));
+        }
+        met.insert((text("arm") == "hard", text("status")));
+    }
+    for status in ["kept", "rejected"] {
+        assert!(met.contains(&(true, status.to_owned())), "{met:?}");
+    }
+    let whole = results(&work.path("whole"));
+    let attempts = lines(&work.path("whole/ledger.jsonl"));
+    for after in [2, attempts / 2] {
+        let out = format!("killed-{after}");
+        let mut running = alike(&work, &out).start();
+        let at = work.path(&out).join("ledger.jsonl");
+        running.until("lines in the ledger", || lines(&at) >= after);
+        running.kill();
+        assert!(
+            !work.path(&out).join("summary.json").exists(),
+            "killed too late"
+        );
+        alike(&work, &out).run().exits(code);
+        assert_same(&results(&work.path(&out)), &whole);
+    }
+}
+
+#[test]
+fn thresholds_out_of_range_are_refused() {
+    let work = Work::empty();
+    for set in [
+        "filter.duplicate.similarity=1.5",
+        "filter.duplicate.thumbnail=nan",
+    ] {
+        let key = set.split('=').next().unwrap();
+        let ran = work.hardlight(["run", "--out", "out", "--set", set]).run();
+        ran.exits(2).complains(&[key, "from -1 to 1"]);
+    }
+}

@@ -1,0 +1,293 @@
+//! `hardlight evaluate`: what it says of two models, and what it refuses.
+
+use std::fmt::Write as _;
+use std::fs;
+
+use crate::common::{Hardlight, Ran, Work, files};
+use serde_json::Value;
+
+/// The small world after `hardlight detect`, with groups in a table of `before.csv`.
+fn detected() -> Work {
+    let work = Work::with_world();
+    work.on_world("detect", "out").clip().run().exits(0);
+    write_predictions(&work, "before.csv", |_, _, wrong| wrong);
+    work
+}
+
+/// The analysed model's predictions with groups, but for what `wrong` says of (group is the
+/// minority, split, wrong before).
+fn write_predictions(work: &Work, name: &str, wrong: impl Fn(bool, &str, bool) -> bool) {
+    let mut said = csv::Reader::from_path(work.path("predictions.csv")).unwrap();
+    let said: std::collections::BTreeMap<String, String> = said
+        .records()
+        .map(|record| {
+            let record = record.unwrap();
+            (record[0].to_owned(), record[1].to_owned())
+        })
+        .collect();
+    let mut truth = csv::Reader::from_path(work.path("truth.csv")).unwrap();
+    let mut text = "path,prediction,group\n".to_owned();
+    for record in truth.records() {
+        let record = record.unwrap();
+        let (path, label, split, group) = (&record[0], &record[1], &record[2], &record[3]);
+        let Some(before) = said.get(path) else {
+            continue;
+        };
+        let minority = matches!((label, group), ("old", "woman") | ("young", "man"));
+        let is_wrong = wrong(minority, split, before != label);
+        let other = if label == "old" { "young" } else { "old" };
+        let says = if is_wrong { other } else { label };
+        writeln!(text, "{path},{says},{group}").unwrap();
+    }
+    work.write(name, text);
+}
+
+fn evaluate(work: &Work, after: &str) -> Hardlight {
+    work.hardlight(["evaluate", "out"])
+        .args(["--before", "before.csv", "--after", after])
+}
+
+fn figures(work: &Work) -> Value {
+    serde_json::from_slice(&fs::read(work.path("out/evaluate.json")).unwrap()).unwrap()
+}
+
+fn slices<'a>(class: &'a Value, part: &str) -> Vec<&'a Value> {
+    let all = class["slices"].as_array().unwrap();
+    all.iter().filter(|slice| slice["part"] == part).collect()
+}
+
+fn refused(ran: Ran, parts: &[&str]) {
+    ran.exits(3).complains(parts);
+}
+
+#[test]
+fn deciles_of_the_old_model_are_those_of_the_report() {
+    let work = detected();
+    evaluate(&work, "before.csv").run().exits(0);
+    let figures = figures(&work);
+    let report: Value =
+        serde_json::from_slice(&fs::read(work.path("out/report.json")).unwrap()).unwrap();
+    assert_eq!(report["judged_on"], "test");
+    let classes = figures["classes"].as_array().unwrap();
+    let reported = report["classes"].as_array().unwrap();
+    assert_eq!((classes.len(), reported.len()), (2, 2));
+    for (class, reported) in classes.iter().zip(reported) {
+        assert_eq!(class["class"], reported["class"]);
+        assert_eq!(class["verdict"], "undecided");
+        let accuracy: Vec<f64> = slices(class, "decile")
+            .iter()
+            .map(|slice| {
+                assert_eq!((&slice["mended"], &slice["new"]), (&0.into(), &0.into()));
+                1.0 - slice["wrong_before"].as_f64().unwrap() / slice["examples"].as_f64().unwrap()
+            })
+            .collect();
+        let expected: Vec<f64> = reported["judged"]["decile_accuracy"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|v| v.as_f64().unwrap())
+            .collect();
+        assert_eq!(accuracy, expected);
+        // The failure slice holds what is at or above the threshold, and only that.
+        let threshold = reported["threshold"].as_f64().unwrap();
+        let named = ["most_aligned_mistakes", "most_aligned_right"].map(|head| {
+            let ranked = reported[head].as_array().unwrap().iter();
+            ranked
+                .filter(|r| r["alignment"].as_f64().unwrap() >= threshold)
+                .count()
+        });
+        let failure = slices(class, "failure")[0];
+        assert_eq!(failure["examples"], named[0] + named[1]);
+        assert_eq!(failure["wrong_before"], named[0]);
+    }
+}
+
+#[test]
+fn a_mended_failure_and_its_cost_are_told_apart() {
+    let work = detected();
+    // The new model gets the minority right, and a model that is worse everywhere shows as that.
+    write_predictions(&work, "after.csv", |minority, _, wrong| wrong && !minority);
+    let ran = evaluate(&work, "after.csv").run().exits(0);
+    ran.says(&[
+        "change (95 % interval)",
+        "old: the failure shrank: of its ",
+        "young: the failure shrank: of its ",
+        "figures  out/evaluate.json",
+    ]);
+    let mended = figures(&work);
+    for class in mended["classes"].as_array().unwrap() {
+        assert_eq!(class["verdict"], "shrank", "{class:#}");
+        let failure = slices(class, "failure")[0];
+        let high = failure["interval"][1].as_f64().unwrap();
+        assert!(high < 0.0 && failure["p_value"].as_f64().unwrap() < 0.05);
+        let groups = slices(class, "group");
+        let minority = if class["class"] == "old" {
+            "woman"
+        } else {
+            "man"
+        };
+        for group in groups {
+            let whole = group["name"] == minority;
+            assert_eq!(group["mended"].as_u64().unwrap() > 0, whole, "{group:#}");
+            assert_eq!(group["new"], 0);
+        }
+    }
+    write_predictions(&work, "after.csv", |minority, _, wrong| {
+        wrong != minority || !minority
+    });
+    let ran = evaluate(&work, "after.csv").run().exits(0);
+    ran.says(&[
+        "; it cost: errors changed by +",
+        "others of its class (+",
+        "of other classes outside their failures (+",
+    ]);
+}
+
+#[test]
+fn the_same_question_gives_the_same_bytes_and_touches_nothing_else() {
+    let work = detected();
+    let before = files(&work.path("out"));
+    let ask = || {
+        let ran = evaluate(&work, "before.csv").args(["--json", "figures.json"]);
+        ran.run().exits(0).says(&["figures  figures.json"]);
+        fs::read(work.path("figures.json")).unwrap()
+    };
+    assert_eq!(ask(), ask());
+    assert!(before == files(&work.path("out")), "the run folder changed");
+}
+
+#[test]
+fn a_model_that_was_not_judged_on_all_of_test_is_refused() {
+    let work = detected();
+    let text = fs::read_to_string(work.path("before.csv")).unwrap();
+    let first = text.lines().find(|line| line.starts_with("test/")).unwrap();
+    work.write("short.csv", text.replace(&format!("{first}\n"), ""));
+    refused(
+        evaluate(&work, "short.csv").run(),
+        &["short.csv has no prediction for 1 of the 60 test examples, the first is \"test/"],
+    );
+    // Val is not asked for.
+    let of_test: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.starts_with("val/"))
+        .collect();
+    work.write("test.csv", of_test.join("\n"));
+    evaluate(&work, "test.csv").run().exits(0);
+    work.write("none.csv", "path,prediction\n");
+    let ran = evaluate(&work, "none.csv").run();
+    refused(ran, &["none.csv"]);
+    assert!(work.path("out/evaluate.json").exists());
+}
+
+/// A run whose own table has predictions: they are not the new model's.
+#[test]
+fn a_missing_row_is_not_filled_from_the_runs_table() {
+    let work = Work::with_world();
+    write_predictions(&work, "before.csv", |_, _, wrong| wrong);
+    let said = fs::read_to_string(work.path("before.csv")).unwrap();
+    let mut table = "path,label,split,prediction,group\n".to_owned();
+    for line in said.lines().skip(1) {
+        let cells: Vec<&str> = line.split(',').collect();
+        let parts: Vec<&str> = cells[0].split('/').collect();
+        writeln!(
+            table,
+            "{},{},{},{},{}",
+            cells[0], parts[1], parts[0], cells[1], cells[2]
+        )
+        .unwrap();
+    }
+    work.write("faces/table.csv", table);
+    work.hardlight(["detect", "--out", "out", "--table", "faces/table.csv"])
+        .args(["--device", "cpu", "--force"])
+        .args([
+            "--set",
+            "direction.permutations=19",
+            "--set",
+            "direction.bootstrap=0",
+        ])
+        .clip()
+        .run()
+        .exits(0);
+    evaluate(&work, "before.csv").run().exits(0);
+    let first = said.lines().find(|line| line.starts_with("test/")).unwrap();
+    work.write("short.csv", said.replace(&format!("{first}\n"), ""));
+    refused(
+        evaluate(&work, "short.csv").run(),
+        &["short.csv has no prediction for 1 of the 60 test examples"],
+    );
+}
+
+#[test]
+fn one_file_given_twice_is_warned_of_and_groups_must_agree() {
+    let work = detected();
+    let ran = evaluate(&work, "before.csv").run().exits(0);
+    let warning = "warning: before.csv and before.csv predict the same for every test example";
+    assert!(ran.stderr.contains(warning), "{ran}");
+    write_predictions(&work, "after.csv", |minority, _, wrong| wrong && !minority);
+    let ran = evaluate(&work, "after.csv").run().exits(0);
+    assert!(!ran.stderr.contains("predict the same"), "{ran}");
+    let text = fs::read_to_string(work.path("after.csv")).unwrap();
+    let first = text.lines().find(|line| line.starts_with("test/")).unwrap();
+    let (rest, _) = first.rsplit_once(',').unwrap();
+    work.write("after.csv", text.replace(first, &format!("{rest},child")));
+    refused(
+        evaluate(&work, "after.csv").run(),
+        &["is of group", "in before.csv and of \"child\" in after.csv"],
+    );
+    // Without groups there are none, and the rest is as before.
+    for name in ["before.csv", "after.csv"] {
+        let text = fs::read_to_string(work.path(name)).unwrap();
+        let cut: Vec<&str> = text
+            .lines()
+            .map(|line| line.rsplit_once(',').unwrap().0)
+            .collect();
+        work.write(name, cut.join("\n"));
+    }
+    evaluate(&work, "after.csv").run().exits(0);
+    for class in figures(&work)["classes"].as_array().unwrap() {
+        assert_eq!(class["verdict"], "shrank");
+        assert_eq!(slices(class, "group").len(), 0);
+        assert_eq!(slices(class, "decile").len(), 10);
+    }
+}
+
+#[test]
+fn what_does_not_fit_the_run_is_refused() {
+    let work = detected();
+    let ran = work.hardlight(["evaluate", "faces"]);
+    let ran = ran.args(["--before", "before.csv", "--after", "before.csv"]);
+    refused(ran.run(), &["faces is no run folder: it holds no run.json"]);
+    fs::copy(
+        work.path("faces/test/old/00000.png"),
+        work.path("faces/test/old/99999.png"),
+    )
+    .unwrap();
+    refused(
+        evaluate(&work, "before.csv").run(),
+        &["the data changed since the run, so run it again"],
+    );
+    fs::remove_file(work.path("out/directions.safetensors")).unwrap();
+    refused(
+        evaluate(&work, "before.csv").run(),
+        &["out holds no directions"],
+    );
+    assert!(!work.path("out/evaluate.json").exists());
+}
+
+#[test]
+fn a_run_and_its_data_may_be_moved_together() {
+    let work = detected();
+    evaluate(&work, "before.csv").run().exits(0);
+    let here = figures(&work);
+    fs::create_dir(work.path("elsewhere")).unwrap();
+    for name in ["out", "faces"] {
+        fs::rename(work.path(name), work.path("elsewhere").join(name)).unwrap();
+    }
+    work.hardlight(["evaluate", "elsewhere/out"])
+        .args(["--before", "before.csv", "--after", "before.csv"])
+        .args(["--json", "out.json"])
+        .run()
+        .exits(0);
+    let there: Value = serde_json::from_slice(&fs::read(work.path("out.json")).unwrap()).unwrap();
+    assert_eq!(here, there);
+}

@@ -1,0 +1,144 @@
+//! An image depends on model, caption, seed and settings, and on nothing else.
+
+use crate::common::weights;
+use hardlight::diffusion::pipeline::{ImageRequest, Outcome, Pipeline, Sampling};
+use hardlight::embed::clip::ClipEncoder;
+use hardlight::embed::{ImageEncoder as _, TextEncoder as _};
+use image::RgbImage;
+use tch::{Device, Kind};
+
+/// Between batch sizes libtorch may sum in another order; a pixel moves by no more than this.
+const LEVELS: u8 = 1;
+
+/// A scheduler that draws no noise on its way, and one that does.
+const SCHEDULERS: [&str; 2] = ["dpm++", "euler-ancestral"];
+
+const CAPTIONS: [&str; 3] = [
+    "a photo of an old woman",
+    "a photo of a young man with glasses",
+    "a photo of an old man with a hat on a blue background",
+];
+
+fn pipeline() -> Pipeline {
+    // The tests of this file run side by side.
+    tch::set_num_threads(1);
+    Pipeline::open(&weights("diffusion"), Device::Cpu, Kind::Float).unwrap()
+}
+
+fn sampling(scheduler: &str, batch: usize) -> Sampling {
+    Sampling {
+        steps: 4,
+        guidance: 3.0,
+        scheduler: Some(scheduler.to_owned()),
+        batch,
+        ..Sampling::default()
+    }
+}
+
+/// Samples (caption, seed) pairs in one call.
+fn sample(pipeline: &Pipeline, pairs: &[(usize, u64)], sampling: &Sampling) -> Vec<RgbImage> {
+    let encoded = CAPTIONS.map(|caption| pipeline.encode(caption).unwrap());
+    let unconditional = pipeline.encode_negative("").unwrap();
+    let requests: Vec<ImageRequest<'_>> = pairs
+        .iter()
+        .map(|&(caption, seed)| ImageRequest {
+            caption: &encoded[caption],
+            seed,
+            embedding: None,
+        })
+        .collect();
+    match pipeline
+        .sample(&requests, &unconditional, sampling, &|| false)
+        .unwrap()
+    {
+        Outcome::Done(sampled) => sampled.into_iter().map(|s| s.image).collect(),
+        Outcome::Stopped => panic!("nobody asked to stop"),
+    }
+}
+
+#[test]
+fn at_one_batch_size_neighbours_place_and_number_change_no_byte() {
+    let pipeline = pipeline();
+    for scheduler in SCHEDULERS {
+        let sampling = sampling(scheduler, 3);
+        let alone = sample(&pipeline, &[(1, 42)], &sampling).remove(0);
+        let among = sample(&pipeline, &[(0, 7), (1, 42), (2, 9)], &sampling);
+        assert_eq!(among[1], alone, "{scheduler}: other neighbours");
+        let last = sample(&pipeline, &[(2, 1), (2, 2), (1, 42)], &sampling);
+        assert_eq!(last[2], alone, "{scheduler}: another place");
+        let pair = sample(&pipeline, &[(1, 42), (1, 42)], &sampling);
+        assert_eq!((&pair[0], &pair[1]), (&alone, &alone), "{scheduler}: twice");
+        assert_ne!(among[0], alone);
+        let other = sample(&pipeline, &[(1, 43)], &sampling).remove(0);
+        assert_ne!(other, alone, "{scheduler}: the seed counts");
+    }
+}
+
+#[test]
+fn between_batch_sizes_a_pixel_moves_by_one_level_at_most() {
+    let pipeline = pipeline();
+    let pairs: Vec<(usize, u64)> = (0..3).map(|i| (i, 100 + i as u64)).collect();
+    for scheduler in SCHEDULERS {
+        let one: Vec<RgbImage> = pairs
+            .iter()
+            .map(|&pair| sample(&pipeline, &[pair], &sampling(scheduler, 1)).remove(0))
+            .collect();
+        for batch in [3, 8] {
+            let many = sample(&pipeline, &pairs, &sampling(scheduler, batch));
+            for (a, b) in one.iter().zip(&many) {
+                let most = a
+                    .as_raw()
+                    .iter()
+                    .zip(b.as_raw())
+                    .map(|(a, b)| a.abs_diff(*b))
+                    .max();
+                assert!(most <= Some(LEVELS), "{scheduler}, batch {batch}: {most:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn captions_and_images_are_embedded_alike_alone_and_among_others() {
+    tch::set_num_threads(1);
+    let clip = ClipEncoder::open(&weights("clip"), Device::Cpu, Kind::Float).unwrap();
+    let captions: Vec<String> = CAPTIONS.map(str::to_owned).to_vec();
+    let together = clip.encode_texts(&captions).unwrap();
+    let images: Vec<RgbImage> = (0..3)
+        .map(|i| {
+            RgbImage::from_fn(64, 64, |x, y| {
+                image::Rgb([(x * 3) as u8, (y * 3) as u8, i * 90])
+            })
+        })
+        .collect();
+    let seen = clip.encode_images(&images).unwrap();
+    for at in 0..3 {
+        let alone = clip.encode_texts(&captions[at..=at]).unwrap();
+        assert_eq!(alone.row(0), together.row(at), "{}", captions[at]);
+        assert_ne!(alone.row(0), together.row((at + 1) % 3));
+        let alone = clip.encode_images(&images[at..=at]).unwrap();
+        assert_eq!(alone.row(0), seen.row(at), "image {at}");
+        assert_ne!(alone.row(0), seen.row((at + 1) % 3));
+    }
+}
+
+#[test]
+fn a_stop_between_steps_is_obeyed() {
+    let pipeline = pipeline();
+    let caption = pipeline.encode(CAPTIONS[0]).unwrap();
+    let calls = std::cell::Cell::new(0);
+    let stop = || {
+        calls.set(calls.get() + 1);
+        calls.get() == 3
+    };
+    let request = [ImageRequest {
+        caption: &caption,
+        seed: 1,
+        embedding: None,
+    }];
+    let outcome = pipeline
+        .sample(&request, &caption, &sampling("dpm++", 1), &stop)
+        .unwrap();
+    assert!(matches!(outcome, Outcome::Stopped));
+    assert_eq!(calls.get(), 3);
+}

@@ -1,0 +1,158 @@
+//! Whole pipelines against Diffusers: the same folder, the same starting latents, the same image
+//! (`tests/oracle/golden/pipelines.py`).
+
+use std::collections::BTreeMap;
+
+use crate::common::formula::{Golden, expected, golden};
+use hardlight::diffusion::pipeline::{ImageRequest, Outcome, Pipeline, Sampled, Sampling};
+use hardlight::nn::params::{load_all, save};
+use tch::{Device, Kind, Tensor};
+
+const PROMPT: &str = "a photo of an old woman on grass";
+const NEGATIVE: &str = "a dog, snow";
+/// As in the script: both sides draw the same noise from them.
+const SEEDS: [u64; 2] = [7, 123_456_789];
+
+/// `max|a − b|/max|b|` allowed of float32 latents after four steps.
+const LATENTS: f64 = 1e-4;
+/// Mean difference of pixels in levels of 255, where some are rounded to the other side.
+const PIXELS: f64 = 0.02;
+
+fn folder(name: &str) -> Golden {
+    golden(&format!("pipelines/{name}"))
+}
+
+fn expected_of(name: &str) -> BTreeMap<String, Tensor> {
+    expected(&format!("pipelines/{name}"))
+}
+
+fn sample(pipeline: &Pipeline, negative: &str, want: &BTreeMap<String, Tensor>) -> Vec<Sampled> {
+    let sampling = Sampling {
+        steps: 4,
+        guidance: 3.0,
+        negative_prompt: negative.to_owned(),
+        batch: 2,
+        noise_level: 300,
+        ..Sampling::default()
+    };
+    let caption = pipeline.encode(PROMPT).unwrap();
+    let unconditional = pipeline.encode_negative(negative).unwrap();
+    let embeddings: Option<Vec<Vec<f32>>> = want
+        .get("image_embeds")
+        .map(|all| Vec::<Vec<f32>>::try_from(all).unwrap());
+    let requests: Vec<ImageRequest<'_>> = (0..2)
+        .map(|i| ImageRequest {
+            caption: &caption,
+            seed: SEEDS[i],
+            embedding: embeddings.as_ref().map(|all| all[i].as_slice()),
+        })
+        .collect();
+    for (i, seed) in SEEDS.into_iter().enumerate() {
+        let ours = pipeline.initial_latents(seed, &sampling).unwrap();
+        // Box and Muller's transform in two mathematical libraries. The first channel is shown.
+        let apart = apart(&ours.get(0), &want["initial"].get(i as i64));
+        assert!(apart < 1e-6, "starting latents are {apart} apart");
+    }
+    match pipeline
+        .sample(&requests, &unconditional, &sampling, &|| false)
+        .unwrap()
+    {
+        Outcome::Done(images) => images,
+        Outcome::Stopped => panic!("nobody asked to stop"),
+    }
+}
+
+fn apart(a: &Tensor, b: &Tensor) -> f64 {
+    assert_eq!(a.size(), b.size());
+    (a - b).abs().max().double_value(&[]) / b.abs().max().double_value(&[])
+}
+
+/// Mean difference from `[h, w, 3]` in levels of 255.
+fn pixels_apart(ours: &Sampled, want: &Tensor) -> f64 {
+    let (w, h) = (
+        i64::from(ours.image.width()),
+        i64::from(ours.image.height()),
+    );
+    let ours = Tensor::from_slice(ours.image.as_raw())
+        .view([h, w, 3])
+        .to_kind(Kind::Float);
+    assert_eq!(ours.size(), want.size());
+    (ours - want.to_kind(Kind::Float))
+        .abs()
+        .mean(Kind::Double)
+        .double_value(&[])
+}
+
+fn assert_same_images(name: &str) {
+    let pipeline = Pipeline::open(&folder(name), Device::Cpu, Kind::Float).unwrap();
+    let want = expected_of(name);
+    let mut negative_matters = 0.0_f64;
+    for (key, negative) in [("plain", ""), ("negative", NEGATIVE)] {
+        let images = sample(&pipeline, negative, &want);
+        for (i, ours) in (0..).zip(&images) {
+            let what = format!("{name}, {key}, image {i}");
+            let apart = apart(&ours.latents, &want[&format!("{key}_final")].get(i));
+            assert!(apart <= LATENTS, "{what}: latents are {apart:.2e} apart");
+            let apart = pixels_apart(ours, &want[&format!("{key}_images")].get(i));
+            assert!(apart <= PIXELS, "{what}: pixels are {apart:.3} apart");
+            let other = pixels_apart(ours, &want["plain_images"].get(i));
+            negative_matters = negative_matters.max(other);
+        }
+    }
+    assert!(
+        negative_matters > 1.0,
+        "{name}: the negative prompt changes nothing"
+    );
+}
+
+#[test]
+fn sd1_makes_the_images_of_diffusers() {
+    assert_same_images("sd1");
+}
+
+#[test]
+fn sd2_with_v_prediction_and_zero_snr_makes_the_images_of_diffusers() {
+    assert_same_images("sd2");
+}
+
+#[test]
+fn sdxl_makes_the_images_of_diffusers() {
+    assert_same_images("xl");
+}
+
+/// SDXL whose decoder has activations beyond float16's 65,504 on the way, and whose config
+/// says whether that is so.
+fn loud(force_upcast: bool) -> Golden {
+    let dir = folder("xl");
+    let path = dir.join("vae/diffusion_pytorch_model.safetensors");
+    let mut weights = load_all(&path).unwrap();
+    for name in ["decoder.conv_in.weight", "decoder.conv_in.bias"] {
+        let louder = &weights[name] * 1e6;
+        weights.insert(name.to_owned(), louder);
+    }
+    save(&path, &weights, Kind::Float).unwrap();
+    let path = dir.join("vae/config.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let asked = text.replace(
+        "\"force_upcast\": true",
+        &format!("\"force_upcast\": {force_upcast}"),
+    );
+    std::fs::write(&path, asked).unwrap();
+    dir
+}
+
+#[test]
+fn sdxls_vae_leaves_float16_where_its_config_asks() {
+    let want = expected_of("xl");
+    for upcast in [true, false] {
+        let dir = loud(upcast);
+        let pipeline = Pipeline::open(&dir, Device::Cpu, Kind::Half).unwrap();
+        let images = sample(&pipeline, "", &want);
+        assert!(images.iter().all(|image| image.finite == upcast));
+    }
+}
+
+#[test]
+fn stable_unclip_makes_the_images_of_diffusers() {
+    assert_same_images("unclip");
+}
