@@ -22,6 +22,7 @@ pub(crate) mod device;
 mod doubts;
 #[cfg(feature = "torch")]
 mod embed;
+mod error;
 #[cfg(feature = "torch")]
 pub(crate) mod generate;
 #[cfg(feature = "torch")]
@@ -60,5 +61,6 @@ pub(crate) mod study;
 pub use self::context::{Context, Job, StopCheck};
 #[cfg(feature = "torch")]
 pub use self::device::device;
+pub use self::error::{Error, WithContext};
 pub use self::refusal::{InputError, Stopped, UsageError};
 pub use self::reporter::{JsonLines, Recorder, Reporter, Silent, Stage};

@@ -90,6 +90,7 @@ const ALLOWED: [(&str, &[&str]); 18] = [
             "manifest",
             "preview",
             "world",
+            "pipeline",
         ],
     ),
     ("lib", &[]),
