@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::place::Place;
 use super::wordnet::WordNetError;
 use crate::direction::WhitenError;
-use crate::io::IoError;
+use crate::io::{Classified, ErrorKind, IoError};
 
 /// Why captions could not be made or scored.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +86,19 @@ pub enum CaptionError {
         #[source]
         source: csv::Error,
     },
+}
+
+impl Classified for CaptionError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Io(error) => error.kind(),
+            Self::Nouns { source, .. } => source.kind(),
+            Self::WordNet(error) => error.kind(),
+            Self::Whiten { source, .. } => source.kind(),
+            Self::Encode { .. } | Self::Csv { .. } => ErrorKind::Other,
+            _ => ErrorKind::Input,
+        }
+    }
 }
 
 /// What does not make sense in a grammar.
@@ -191,4 +204,10 @@ pub enum Fault {
     /// A line of a class table.
     #[error("expected id, group, a or -, noun and names (with ; between them), separated by tabs")]
     Row,
+}
+
+impl Classified for Fault {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Input
+    }
 }

@@ -14,7 +14,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 
-use crate::io::{self, IoError};
+use crate::io::{self, Classified, ErrorKind, IoError};
 
 /// The largest file of nouns that is read: WordNet 3.1's has 15 MB.
 const LARGEST: u64 = 256 << 20;
@@ -79,6 +79,15 @@ pub enum WordNetError {
         /// What should stand there.
         expected: &'static str,
     },
+}
+
+impl Classified for WordNetError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Io(error) => error.kind(),
+            _ => ErrorKind::Input,
+        }
+    }
 }
 
 /// The nouns of a WordNet.

@@ -7,7 +7,7 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, TchError, Tensor};
 
-use crate::io;
+use crate::io::{self, Classified, ErrorKind};
 use crate::nn::layers::{Conv2d, Linear};
 use crate::nn::params::{self, Params, ParamsError, Scope};
 
@@ -105,6 +105,17 @@ pub enum ClassifierError {
         /// What came back.
         found: String,
     },
+}
+
+impl Classified for ClassifierError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Io(error) => error.kind(),
+            Self::Params(error) => error.kind(),
+            Self::Torch { source, .. } => source.kind(),
+            _ => ErrorKind::Input,
+        }
+    }
 }
 
 /// `config.json` of a [`Cnn`].

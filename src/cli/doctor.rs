@@ -14,7 +14,7 @@ use super::stop::Stop;
 use super::ui::Ui;
 use crate::hub::{HubError, Want};
 use crate::pipeline::device::device;
-use crate::pipeline::{Context, models};
+use crate::pipeline::{Context, Error, models};
 
 /// Print libtorch, devices and what would be used; with folders, whether they are sound.
 ///
@@ -39,7 +39,7 @@ pub(super) struct DoctorCommand {
 }
 
 impl DoctorCommand {
-    pub(super) fn run(self, ui: &mut Ui, stop: &Stop) -> anyhow::Result<ExitStatus> {
+    pub(super) fn run(self, ui: &mut Ui, stop: &Stop) -> Result<ExitStatus, Error> {
         let Self {
             folders: given,
             json,

@@ -19,7 +19,7 @@ use crate::embed::safety::Safety;
 use crate::io;
 use crate::pipeline::device::device;
 use crate::pipeline::reporter::{Reporter as _, StageInfo};
-use crate::pipeline::{Context, models};
+use crate::pipeline::{Context, Error, models};
 use crate::run::lock::FolderLock;
 use crate::run::png;
 
@@ -128,7 +128,7 @@ pub(super) struct GenerateCommand {
 }
 
 impl GenerateCommand {
-    pub(super) fn run(self, ui: &mut Ui, stop: &Stop) -> anyhow::Result<ExitStatus> {
+    pub(super) fn run(self, ui: &mut Ui, stop: &Stop) -> Result<ExitStatus, Error> {
         let sampling = self.sampling();
         let (device, kind) = device(&self.device, &self.dtype)?;
         let embeds = self.embeds()?;
@@ -243,7 +243,7 @@ impl GenerateCommand {
         kind: Kind,
         ui: &mut Ui,
         stop: &Stop,
-    ) -> anyhow::Result<(Pipeline, Option<Safety>)> {
+    ) -> Result<(Pipeline, Option<Safety>), Error> {
         let stop = stop.check();
         let mut context = Context::stopped_by(ui, &stop);
         let mut open = OpenOptions::new(device, kind);
@@ -284,7 +284,7 @@ fn shown(
     image: RgbImage,
     path: &Path,
     ui: &mut Ui,
-) -> anyhow::Result<RgbImage> {
+) -> Result<RgbImage, Error> {
     let Some(safety) = safety else {
         return Ok(image);
     };

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{Layout, Split, UnknownSplit};
-use crate::io::IoError;
+use crate::io::{Classified, ErrorKind, IoError};
 
 /// Why a data set could not be read, or is not fit to work with.
 ///
@@ -489,6 +489,15 @@ pub enum DatasetError {
         /// Examples of val with a score.
         scored: usize,
     },
+}
+
+impl Classified for DatasetError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Io(error) => error.kind(),
+            _ => ErrorKind::Input,
+        }
+    }
 }
 
 fn kind(number: bool) -> &'static str {

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Dataset, DatasetError, Passed, Split, celeba, chestxray14, cifar, hf, imagenet, webdataset,
 };
+use crate::io::{Classified, ErrorKind};
 
 /// A layout by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +79,12 @@ impl fmt::Display for Layout {
 pub struct UnknownLayout {
     /// The name.
     pub name: String,
+}
+
+impl Classified for UnknownLayout {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Usage
+    }
 }
 
 impl FromStr for Layout {

@@ -17,6 +17,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::{Dataset, DatasetError, Split};
+use crate::io::{Classified, ErrorKind};
 
 /// How the threshold of scores is found.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -42,6 +43,12 @@ pub enum Best {
 pub struct UnknownRule {
     /// The text.
     pub text: String,
+}
+
+impl Classified for UnknownRule {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Usage
+    }
 }
 
 impl FromStr for ScoreRule {

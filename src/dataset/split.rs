@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::io::{Classified, ErrorKind};
+
 /// What part of the data an example belongs to.
 ///
 /// Written in lower case; `training`, `validation`, `valid`, `dev` and `testing` are read too, in
@@ -55,6 +57,12 @@ impl From<Split> for &'static str {
 pub struct UnknownSplit {
     /// The name.
     pub name: String,
+}
+
+impl Classified for UnknownSplit {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Usage
+    }
 }
 
 impl FromStr for Split {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::io;
+use crate::io::{self, Classified, ErrorKind};
 
 pub(super) use self::unet::SIZE_NUMBERS;
 pub use self::unet::{AdditionEmbed, ClassEmbed, PerLevel, UnetBlock, UnetConfig};
@@ -66,6 +66,15 @@ pub enum ConfigError {
         /// What is known.
         expected: String,
     },
+}
+
+impl Classified for ConfigError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Io(error) => error.kind(),
+            _ => ErrorKind::Input,
+        }
+    }
 }
 
 /// Reads a JSON config.

@@ -43,6 +43,7 @@ pub use self::mode::ModeId;
 pub use self::whiten::{WhitenError, Whitening};
 
 use crate::dataset::ExampleId;
+use crate::io::{Classified, ErrorKind};
 
 /// Why directions could not be learned.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +75,15 @@ pub enum DirectionError {
         /// What is allowed.
         expected: &'static str,
     },
+}
+
+impl Classified for DirectionError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Setting { .. } => ErrorKind::Usage,
+            Self::Lengths { .. } => ErrorKind::Input,
+        }
+    }
 }
 
 /// How directions are learned.

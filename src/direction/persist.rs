@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{Direction, Fitted, ModeId, WhitenError, Whitening};
 use crate::dataset::Dataset;
-use crate::io::{self, IoError};
+use crate::io::{self, Classified, ErrorKind, IoError};
 
 /// Why directions could not be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +62,15 @@ pub enum PersistError {
         #[source]
         source: WhitenError,
     },
+}
+
+impl Classified for PersistError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Io(error) => error.kind(),
+            _ => ErrorKind::Input,
+        }
+    }
 }
 
 fn bytes(values: impl IntoIterator<Item = f64>) -> Vec<u8> {

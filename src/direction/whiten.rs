@@ -3,6 +3,8 @@
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
+use crate::io::{Classified, ErrorKind};
+
 /// Why embeddings could not be whitened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -47,6 +49,12 @@ pub enum WhitenError {
         /// Zero-based row.
         row: usize,
     },
+}
+
+impl Classified for WhitenError {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Input
+    }
 }
 
 /// Mean and deviation of every dimension of a reference split.

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use image::RgbImage;
 use ndarray::Array2;
 
-use crate::io;
+use crate::io::{self, Classified, ErrorKind};
 
 /// Why embedding failed.
 #[derive(Debug, thiserror::Error)]
@@ -134,6 +134,8 @@ pub enum EmbedError {
     /// A classifier could not give its logits or features.
     #[error("the classifier failed")]
     Features {
+        /// What kind of failure that is.
+        kind: ErrorKind,
         /// What it said.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
@@ -163,6 +165,24 @@ pub enum EmbedError {
     #[cfg(feature = "torch")]
     #[error("embedding failed; with too little memory, try a smaller --batch")]
     Torch(#[from] tch::TchError),
+}
+
+impl Classified for EmbedError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Io(error) => error.kind(),
+            Self::Preprocess(error) => error.kind(),
+            Self::Tokenizer(error) => error.kind(),
+            #[cfg(feature = "torch")]
+            Self::Params(error) => error.kind(),
+            #[cfg(feature = "torch")]
+            Self::Safety(error) => error.kind(),
+            #[cfg(feature = "torch")]
+            Self::Torch(error) => error.kind(),
+            Self::Features { kind, .. } => *kind,
+            _ => ErrorKind::Input,
+        }
+    }
 }
 
 /// Embeddings of one split.

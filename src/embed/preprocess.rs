@@ -29,8 +29,8 @@ use image::RgbImage;
 use ndarray::Array3;
 
 use super::resize::{Filter, Kernel, Pixels, Window};
-use crate::io::IoError;
 use crate::io::image::picture::{self, Picture, rgb_of_inks};
+use crate::io::{Classified, ErrorKind, IoError};
 
 pub use self::torchvision::Resize;
 
@@ -74,6 +74,15 @@ pub enum PreprocessError {
         /// What is understood.
         expected: &'static str,
     },
+}
+
+impl Classified for PreprocessError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Io(error) => error.kind(),
+            _ => ErrorKind::Input,
+        }
+    }
 }
 
 /// What an image is resized to.

@@ -11,6 +11,8 @@ pub mod stable_diffusion;
 
 use image::RgbImage;
 
+use crate::io::{Classified, ErrorKind};
+
 pub use self::plan::{Arm, Attempt, ModePlan};
 
 /// Why pictures could not be made.
@@ -30,6 +32,17 @@ pub enum GenerateError {
         /// What it said.
         reason: String,
     },
+}
+
+impl Classified for GenerateError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            #[cfg(feature = "torch")]
+            Self::Pipeline(error) => error.kind(),
+            Self::Embed(error) => error.kind(),
+            Self::Other { .. } => ErrorKind::Other,
+        }
+    }
 }
 
 /// A generated picture.

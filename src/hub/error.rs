@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::path::PathBuf;
 
-use crate::io::IoError;
+use crate::io::{Classified, ErrorKind, IoError};
 
 /// Why a model could not be had from the hub or its cache.
 #[derive(Debug, thiserror::Error)]
@@ -194,6 +194,23 @@ pub enum HubError {
     Io(#[from] IoError),
 }
 
+impl Classified for HubError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Stopped => ErrorKind::Stopped,
+            Self::BadId { .. } | Self::Setting { .. } | Self::Token => ErrorKind::Usage,
+            Self::Network { .. } | Self::Status { .. } | Self::Answer { .. } => ErrorKind::Other,
+            Self::Io(error) => error.kind(),
+            // A text that is neither a folder nor an id was meant as a folder, which is not there.
+            Self::NoFolder { source, .. } => match source.kind() {
+                ErrorKind::Usage => ErrorKind::Input,
+                kind => kind,
+            },
+            _ => ErrorKind::Input,
+        }
+    }
+}
+
 fn way_in(token: bool, url: &str) -> String {
     if token {
         format!("your token does not open it; accept its licence at {url}, or use another token")
@@ -206,11 +223,6 @@ fn way_in(token: bool, url: &str) -> String {
 }
 
 impl HubError {
-    /// Whether the disk refused a write: full, read-only, no permission, over quota, failing.
-    pub fn is_disk(&self) -> bool {
-        matches!(self, Self::Io(error) if error.is_disk())
-    }
-
     /// Whether the caller asked to stop.
     pub fn is_stopped(&self) -> bool {
         matches!(self, Self::Stopped)

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::image::DecodeError;
+use super::{Classified, ErrorKind};
 
 /// Why a file could not be read, understood or written.
 #[derive(Debug, thiserror::Error)]
@@ -115,6 +116,16 @@ pub enum IoError {
         #[source]
         source: serde_json::Error,
     },
+}
+
+impl Classified for IoError {
+    fn kind(&self) -> ErrorKind {
+        if self.is_disk() {
+            ErrorKind::Disk
+        } else {
+            ErrorKind::Input
+        }
+    }
 }
 
 impl IoError {

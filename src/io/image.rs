@@ -32,7 +32,7 @@ use ::image::{ImageReader, RgbImage};
 
 use self::mode::Stored;
 use self::picture::Picture;
-use super::IoError;
+use super::{Classified, ErrorKind, IoError};
 
 /// The most pixels an image may have unless the caller says otherwise: 64 million.
 pub const MAX_PIXELS: u64 = 64_000_000;
@@ -134,6 +134,12 @@ pub enum DecodeError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+impl Classified for DecodeError {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Input
+    }
 }
 
 /// Decodes an image of at most [`MAX_PIXELS`] to RGB.

@@ -18,7 +18,7 @@ use half::{bf16, f16};
 use ndarray::{Array2, ArrayView2};
 use safetensors::tensor::{Dtype, SafeTensorError, SafeTensors, TensorView};
 
-use super::IoError;
+use super::{Classified, ErrorKind, IoError};
 
 /// The metadata key under which row ids stand in a safetensors file, as a JSON list of strings.
 const IDS_KEY: &str = "ids";
@@ -120,6 +120,12 @@ pub enum MatrixError {
         /// Number of rows.
         rows: usize,
     },
+}
+
+impl Classified for MatrixError {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Input
+    }
 }
 
 /// Reads a matrix, one example per row.

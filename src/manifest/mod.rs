@@ -29,7 +29,7 @@ pub use write::write_all;
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
-use crate::io::IoError;
+use crate::io::{Classified, ErrorKind, IoError};
 
 /// Version of the columns; stands in the Parquet file's metadata as `hardlight.manifest.schema`.
 pub const SCHEMA: u32 = 1;
@@ -110,10 +110,13 @@ pub enum ManifestError {
     },
 }
 
-impl ManifestError {
-    /// Whether the disk refused a write.
-    pub fn is_disk(&self) -> bool {
-        matches!(self, Self::Io(error) if error.is_disk())
+impl Classified for ManifestError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Io(error) => error.kind(),
+            Self::Encode { .. } => ErrorKind::Other,
+            _ => ErrorKind::Input,
+        }
     }
 }
 

@@ -23,4 +23,6 @@ pub mod params;
 #[cfg(feature = "torch")]
 pub mod siglip;
 #[cfg(feature = "torch")]
+mod torch_error;
+#[cfg(feature = "torch")]
 pub mod train;

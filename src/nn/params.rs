@@ -20,7 +20,7 @@ use tch::{Device, Kind, Tensor, nn};
 pub use self::checkpoint::Checkpoint;
 pub use self::files::{load_all, save};
 
-use crate::io;
+use crate::io::{self, Classified, ErrorKind};
 
 /// Why parameters could not be read, did not fit, or could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -151,6 +151,16 @@ pub enum ParamsError {
         #[source]
         source: safetensors::SafeTensorError,
     },
+}
+
+impl Classified for ParamsError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Torch { source, .. } => source.kind(),
+            Self::Io(error) => error.kind(),
+            _ => ErrorKind::Input,
+        }
+    }
 }
 
 /// Every way in which a checkpoint and a config disagree.

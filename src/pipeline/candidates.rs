@@ -6,7 +6,7 @@ use std::path::Path;
 use ndarray::{Array1, Array2};
 
 use super::context::Context;
-use super::refusal::UsageError;
+use super::error::Error;
 use crate::caption::{Grammar, list};
 use crate::embed::TextEncoder as _;
 use crate::embed::clip::ClipEncoder;
@@ -26,7 +26,7 @@ pub(crate) enum Candidates {
 }
 
 impl Candidates {
-    pub(crate) fn open(settings: &Captions) -> anyhow::Result<Self> {
+    pub(crate) fn open(settings: &Captions) -> Result<Self, Error> {
         let name = settings.grammar.as_str();
         let path = Path::new(name);
         if let Some(grammar) = Grammar::builtin(name) {
@@ -44,11 +44,11 @@ impl Candidates {
                 "grammar {name:?} is neither a file nor one of {:?}",
                 Grammar::BUILTIN
             );
-            return Err(UsageError(text).into());
+            return Err(Error::usage(text));
         }
         match Grammar::builtin("general") {
             Some(general) => Ok(Self::List(list::read(path)?, general?)),
-            None => Err(UsageError("there is no general grammar".to_owned()).into()),
+            None => Err(Error::usage("there is no general grammar".to_owned())),
         }
     }
 
@@ -59,7 +59,7 @@ impl Candidates {
     }
 
     /// The candidates of a class, its reference among them.
-    pub(crate) fn of(&self, class: &str, reference: &str) -> anyhow::Result<Vec<String>> {
+    pub(crate) fn of(&self, class: &str, reference: &str) -> Result<Vec<String>, Error> {
         let mut captions = match self {
             Self::Grammar(grammar) => grammar.candidates(class)?,
             Self::List(captions, _) => list::for_class(captions, class),
@@ -102,7 +102,7 @@ impl<'a> Texts<'a> {
     }
 
     /// Embeddings `[captions, d]`, before normalisation.
-    pub(super) fn encode(&mut self, captions: &[String]) -> anyhow::Result<Array2<f32>> {
+    pub(super) fn encode(&mut self, captions: &[String]) -> Result<Array2<f32>, Error> {
         let mut asked = HashSet::new();
         let fresh: Vec<String> = captions
             .iter()

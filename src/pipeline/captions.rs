@@ -11,6 +11,7 @@ use super::candidates::{Candidates, Texts};
 use super::context::{Context, Job};
 use super::detect::Detected;
 use super::embed::{Part, with_predictions};
+use super::error::Error;
 use super::inputs::{Inputs, Space};
 use super::report;
 use super::reporter::Stage;
@@ -80,7 +81,7 @@ impl ModeCaptions {
 }
 
 /// Reads the grammar early, so that a faulty one is refused before any work.
-pub(crate) fn check(settings: &Captions) -> anyhow::Result<()> {
+pub(crate) fn check(settings: &Captions) -> Result<(), Error> {
     Candidates::open(settings).map(|_| ())
 }
 
@@ -89,7 +90,7 @@ pub(crate) fn check(settings: &Captions) -> anyhow::Result<()> {
 pub(crate) fn references(
     settings: &Settings,
     inputs: &Inputs,
-) -> anyhow::Result<Option<Array2<f32>>> {
+) -> Result<Option<Array2<f32>>, Error> {
     let (Some(clip), Space::Clip) = (&inputs.clip, &inputs.space) else {
         return Ok(None);
     };
@@ -107,7 +108,7 @@ pub(crate) fn describe(
     job: &Job<'_>,
     inputs: &Inputs,
     detected: &Detected,
-) -> anyhow::Result<Option<Captioned>> {
+) -> Result<Option<Captioned>, Error> {
     let Some(clip) = &inputs.clip else {
         context.info("no CLIP: the run ends after the directions (--clip DIR goes on)");
         return Ok(None);
@@ -236,7 +237,7 @@ fn write(
     inputs: &Inputs,
     detected: &Detected,
     captioned: &Captioned,
-) -> anyhow::Result<()> {
+) -> Result<(), Error> {
     let classes = &inputs.dataset.classes;
     let all: Vec<CaptionScore> = captioned
         .modes

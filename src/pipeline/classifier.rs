@@ -5,7 +5,7 @@ use std::path::Path;
 use ndarray::{ArrayView1, Axis};
 use tch::Device;
 
-use super::refusal::{InputError, UsageError};
+use super::error::Error;
 use crate::classifier::{ClassifierError, Cnn, Script};
 use crate::dataset::{self, Best, Dataset, Example, Layout, ScoreRule, Threshold};
 use crate::run::features::{Analysed, softmax};
@@ -17,7 +17,7 @@ pub(super) fn open(
     dataset: &Dataset,
     featured: bool,
     device: Device,
-) -> anyhow::Result<Option<Analysed>> {
+) -> Result<Option<Analysed>, Error> {
     let Some(path) = &data.classifier else {
         return Ok(None);
     };
@@ -27,7 +27,7 @@ pub(super) fn open(
         let text = "directions would live in the classifier's features (--space classifier, or no \
                     --clip), and it returns logits alone: give --clip DIR, or let its forward return \
                     (logits, features), features [n, d] being what its last layer takes";
-        return Err(InputError(text.to_owned()).into());
+        return Err(Error::input(text.to_owned()));
     }
     Ok(Some(classifier))
 }
@@ -55,12 +55,12 @@ impl Meaning {
         classifier: &Analysed,
         dataset: &Dataset,
         output: Option<usize>,
-    ) -> Result<Self, InputError> {
+    ) -> Result<Self, Error> {
         let (outputs, classes) = (classifier.outputs(), dataset.classes.len());
         if let Some(cnn) = classifier.as_cnn() {
             let index = |name: &String| {
                 dataset.class_index(name).ok_or_else(|| {
-                    InputError(format!(
+                    Error::input(format!(
                         "the classifier knows class {name:?}, the data does not: its classes are \
                          {:?}",
                         dataset.classes
@@ -71,12 +71,12 @@ impl Meaning {
             return Ok(Self::Classes(classes.collect::<Result<_, _>>()?));
         }
         match output {
-            Some(_) if classes != 2 => Err(InputError(format!(
+            Some(_) if classes != 2 => Err(Error::input(format!(
                 "data.classifier_output chooses the score of class 1 of two, the data has {classes} \
                  classes"
             ))),
             Some(output) if output < outputs => Ok(Self::Score(output)),
-            Some(output) => Err(InputError(format!(
+            Some(output) => Err(Error::input(format!(
                 "data.classifier_output is {output}, the classifier gives {outputs} logits, counted \
                  from 0"
             ))),
@@ -93,7 +93,7 @@ impl Meaning {
                         ", or data.classifier_output for the logit that is the score of class 1",
                     );
                 }
-                Err(InputError(text))
+                Err(Error::input(text))
             }
         }
     }
@@ -137,7 +137,7 @@ pub(super) fn threshold(
     dataset: &mut Dataset,
     data: &Data,
     default: Option<ScoreRule>,
-) -> anyhow::Result<Option<Threshold>> {
+) -> Result<Option<Threshold>, Error> {
     let scored = dataset
         .examples
         .iter()
@@ -155,7 +155,7 @@ pub(super) fn threshold(
                 "{scored} examples have a score in place of a prediction: say --score-threshold f1 \
                  (the highest F1 on val), or a number"
             );
-            Err(UsageError(text).into())
+            Err(Error::usage(text))
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::context::{Context, Job};
 use super::doubts::{self, Doubts};
 use super::embed::{Part, embed, embed_in};
+use super::error::Error;
 use super::inputs::{Inputs, Space};
 use super::predict::predict;
 use super::report;
@@ -65,7 +66,7 @@ pub(crate) fn detect(
     context: &mut Context<'_>,
     job: &Job<'_>,
     inputs: &mut Inputs,
-) -> anyhow::Result<Detected> {
+) -> Result<Detected, Error> {
     let begun = Instant::now();
     predict(context, job, inputs)?;
     let parts = embed(context, job, inputs)?;
@@ -134,7 +135,7 @@ fn compare(
     job: &Job<'_>,
     inputs: &Inputs,
     options: &FitOptions,
-) -> anyhow::Result<Vec<(Space, Studied)>> {
+) -> Result<Vec<(Space, Studied)>, Error> {
     let mut compared = Vec::new();
     for space in &inputs.compared {
         let parts = embed_in(context, job, inputs, space)?;

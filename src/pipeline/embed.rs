@@ -6,9 +6,9 @@ use ndarray::{ArrayView2, Axis};
 use rayon::prelude::*;
 
 use super::context::{Context, Job};
+use super::error::Error;
 use super::inputs::{Inputs, Space};
 use super::own::{Own, Rows};
-use super::refusal::{InputError, Stopped};
 use super::reporter::Stage;
 use crate::dataset::{Dataset, Split};
 use crate::embed::ImageEncoder as _;
@@ -45,7 +45,7 @@ pub(super) fn embed(
     context: &mut Context<'_>,
     job: &Job<'_>,
     inputs: &mut Inputs,
-) -> anyhow::Result<BTreeMap<Split, Part>> {
+) -> Result<BTreeMap<Split, Part>, Error> {
     check(context, job, inputs)?;
     if let Some(own) = &inputs.own {
         compare(context, inputs, own)?;
@@ -73,7 +73,7 @@ pub(super) fn embed(
 
 /// Passes over images that cannot be used where embeddings were given and later stages read the images:
 /// those of the pool, and those that generated ones are compared with.
-fn check(context: &mut Context<'_>, job: &Job<'_>, inputs: &mut Inputs) -> anyhow::Result<()> {
+fn check(context: &mut Context<'_>, job: &Job<'_>, inputs: &mut Inputs) -> Result<(), Error> {
     let settings = job.settings;
     let read_later = settings.generate.model.is_some() || settings.data.pool.is_some();
     let skip = settings.data.on_bad_image == OnBadImage::Skip;
@@ -86,7 +86,7 @@ fn check(context: &mut Context<'_>, job: &Job<'_>, inputs: &mut Inputs) -> anyho
     let mut stage = Stage::begin(context.reporter, "check images", total, "images");
     for (chunk, start) in dataset.examples.chunks(CHUNK).zip((0..).step_by(CHUNK)) {
         if (context.stop)() {
-            return Err(Stopped.into());
+            return Err(Error::stopped());
         }
         let read: Vec<Result<(), IoError>> = chunk
             .par_iter()
@@ -107,7 +107,7 @@ fn check(context: &mut Context<'_>, job: &Job<'_>, inputs: &mut Inputs) -> anyho
 
 /// Embeds a few images again: embeddings of another model, or in another order, would make nonsense of
 /// every caption and every filter.
-fn compare(context: &mut Context<'_>, inputs: &Inputs, own: &Own) -> anyhow::Result<()> {
+fn compare(context: &mut Context<'_>, inputs: &Inputs, own: &Own) -> Result<(), Error> {
     let (Space::Clip, Some(clip)) = (&inputs.space, &inputs.clip) else {
         return Ok(());
     };
@@ -139,7 +139,7 @@ fn compare(context: &mut Context<'_>, inputs: &Inputs, own: &Own) -> anyhow::Res
                  {cosine:.4}): was it made by another model or preprocessing, or are the rows in \
                  another order?"
             );
-            return Err(InputError(text).into());
+            return Err(Error::input(text));
         }
     }
     context.note(format_args!(
@@ -155,7 +155,7 @@ pub(super) fn embed_in(
     job: &Job<'_>,
     inputs: &Inputs,
     space: &Space,
-) -> anyhow::Result<BTreeMap<Split, Part>> {
+) -> Result<BTreeMap<Split, Part>, Error> {
     if let Space::Matrix(path) = space {
         let own = inputs.matrices.get(path);
         return Ok(own
@@ -185,7 +185,7 @@ fn encode(
     space: &Space,
     prefix: &str,
     skips: &mut Skips,
-) -> anyhow::Result<Encoded> {
+) -> Result<Encoded, Error> {
     let Encoded {
         mut parts,
         mut shas,
@@ -233,7 +233,7 @@ fn encode(
             &mut |done| stage.set(done, ""),
         )?;
         let Some(embedded) = embedded else {
-            return Err(Stopped.into());
+            return Err(Error::stopped());
         };
         stage.note(format_args!(
             "{} of {} were new",

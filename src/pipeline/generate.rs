@@ -5,10 +5,10 @@ use std::time::Instant;
 use super::captions::{Captioned, ModeCaptions};
 use super::context::{Context, Job};
 use super::detect::Detected;
+use super::error::Error;
 use super::inputs::Inputs;
 use super::judge::{duplicates, judge};
 use super::pool::{Pooled, shortfall};
-use super::refusal::{InputError, Stopped};
 use super::reporter::Stage;
 use crate::caption::Kind;
 use crate::dataset::Split;
@@ -56,11 +56,13 @@ pub(crate) fn generate(
     detected: &Detected,
     captioned: &Captioned,
     pooled: Option<&Pooled>,
-) -> anyhow::Result<Generated> {
+) -> Result<Generated, Error> {
     let (pipeline, safety) = (inputs.pipeline.take(), inputs.safety.take());
     let inputs = &*inputs;
     let (Some(pipeline), Some(clip)) = (pipeline, &inputs.clip) else {
-        return Err(InputError("images need a diffusion model and CLIP".to_owned()).into());
+        return Err(Error::input(
+            "images need a diffusion model and CLIP".to_owned(),
+        ));
     };
     let begun = Instant::now();
     let settings = job.settings;
@@ -125,7 +127,7 @@ pub(crate) fn generate(
         })?
     };
     let Ended::Done(outcomes) = ended else {
-        return Err(Stopped.into());
+        return Err(Error::stopped());
     };
     stage.end();
     for caption in generator.truncated() {
@@ -215,7 +217,7 @@ fn judges(
     plans: &[ModePlan],
     detected: &Detected,
     captioned: &Captioned,
-) -> Result<Vec<Judge>, InputError> {
+) -> Result<Vec<Judge>, Error> {
     let of = |plan: &ModePlan| -> Option<&Direction> {
         let id = ModeId::new(plan.class, plan.mode);
         detected.fitted.get(id)
@@ -223,8 +225,9 @@ fn judges(
     plans
         .iter()
         .map(|plan| {
-            let direction = of(plan)
-                .ok_or_else(|| InputError(format!("class {} has no direction", plan.class_name)))?;
+            let direction = of(plan).ok_or_else(|| {
+                Error::input(format!("class {} has no direction", plan.class_name))
+            })?;
             let references = captioned.references.view();
             Ok(judge(settings, detected, direction, Some(references)))
         })
@@ -232,7 +235,7 @@ fn judges(
 }
 
 /// How images leave: as the data set's own where that is asked for.
-fn finish(context: &mut Context<'_>, job: &Job<'_>, inputs: &Inputs) -> anyhow::Result<Finish> {
+fn finish(context: &mut Context<'_>, job: &Job<'_>, inputs: &Inputs) -> Result<Finish, Error> {
     let filter = &job.settings.filter;
     let mut finish = Finish {
         size: None,

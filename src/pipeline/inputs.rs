@@ -9,10 +9,10 @@ use tch::{Device, Kind};
 use super::classifier;
 use super::context::Context;
 use super::device::name_of;
+use super::error::Error;
 use super::generate::sampling;
 use super::models;
 use super::own::{Own, matrix_file};
-use super::refusal::{InputError, UsageError};
 pub(crate) use super::space::Space;
 use crate::dataset::{self, Dataset, LayoutOptions, Split, TableOptions, Threshold};
 use crate::diffusion::pipeline::{OpenOptions, Pipeline};
@@ -66,7 +66,7 @@ pub(crate) fn open(
     until: Until,
     device: Device,
     kind: Kind,
-) -> anyhow::Result<Inputs> {
+) -> Result<Inputs, Error> {
     let (space, compared) = (Space::of(settings), Space::compared(settings)?);
     let mut dataset = read_data(context, settings)?;
     if let Some(path) = &settings.data.predictions {
@@ -98,7 +98,7 @@ pub(crate) fn open(
     {
         let text = "no predictions for val: give --predictions FILE, a prediction column in the \
                     table, or --classifier FILE";
-        return Err(InputError(text.to_owned()).into());
+        return Err(Error::input(text.to_owned()));
     }
     let clip = match &settings.embed.clip {
         // CLIP must give the same numbers wherever it runs: fp32 unless the GPU is asked to hurry.
@@ -117,17 +117,17 @@ pub(crate) fn open(
             own.width(),
             clip.dim()
         );
-        return Err(InputError(text).into());
+        return Err(Error::input(text));
     }
     let (pipeline, safety) = match &settings.generate.model {
         Some(_) if until >= Until::Manifest && clip.is_none() => {
             let text = "images are made from captions, and captions need --clip DIR";
-            return Err(UsageError(text.to_owned()).into());
+            return Err(Error::usage(text.to_owned()));
         }
         Some(_) if until >= Until::Manifest && space != Space::Clip => {
             let text = "images are made from captions, and captions are scored in CLIP's space: \
                         leave out --space, or --model";
-            return Err(UsageError(text.to_owned()).into());
+            return Err(Error::usage(text.to_owned()));
         }
         Some(given) if until >= Until::Manifest => {
             let (pipeline, safety) = open_model(context, given, settings, device, kind)?;
@@ -170,7 +170,7 @@ pub(crate) fn open(
 }
 
 /// Joins predictions, and warns of examples without.
-fn join(context: &mut Context<'_>, dataset: &mut Dataset, path: &Path) -> anyhow::Result<()> {
+fn join(context: &mut Context<'_>, dataset: &mut Dataset, path: &Path) -> Result<(), Error> {
     let joined = dataset::join_predictions(dataset, path)?;
     for (split, without) in &joined.without {
         if *split == Split::Val || *split == Split::Test {
@@ -189,7 +189,7 @@ fn open_model(
     settings: &Settings,
     device: Device,
     kind: Kind,
-) -> anyhow::Result<(Pipeline, Option<Safety>)> {
+) -> Result<(Pipeline, Option<Safety>), Error> {
     let want = models::pipeline(kind, settings.filter.safety);
     let dir = models::locate(context, given, want)?;
     let mut options = OpenOptions::new(device, kind);
@@ -205,7 +205,7 @@ fn open_model(
              text-to-image model",
             given.display()
         );
-        return Err(InputError(text).into());
+        return Err(Error::input(text));
     }
     pipeline.check(&sampling(settings))?;
     let safety = if settings.filter.safety {
@@ -216,9 +216,9 @@ fn open_model(
     Ok((pipeline, safety))
 }
 
-pub(crate) fn read_data(context: &mut Context<'_>, settings: &Settings) -> anyhow::Result<Dataset> {
+pub(crate) fn read_data(context: &mut Context<'_>, settings: &Settings) -> Result<Dataset, Error> {
     let data = &settings.data;
-    let usage = |text: &str| Err(UsageError(text.to_owned()).into());
+    let usage = |text: &str| Err(Error::usage(text.to_owned()));
     if data.dataset.is_none() && (data.label.is_some() || data.group.is_some()) {
         return usage("--label and --group choose from a published data set: give --dataset NAME");
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::context::{Context, Job};
+use super::error::Error;
 use super::generate::Generated;
 use super::inputs::Inputs;
 use super::pool::Pooled;
@@ -22,7 +23,7 @@ pub(crate) fn manifest(
     inputs: &Inputs,
     pooled: Option<&Pooled>,
     generated: Option<&Generated>,
-) -> anyhow::Result<()> {
+) -> Result<(), Error> {
     let dataset = &inputs.dataset;
     let root = manifest::root_text(job.layout.root(), &dataset.root)?;
     let mut rows: Vec<Row> = dataset

@@ -45,7 +45,6 @@ pub(crate) mod pool;
 mod predict;
 #[cfg(feature = "torch")]
 pub(crate) mod proof;
-mod refusal;
 #[cfg(feature = "torch")]
 mod report;
 pub mod reporter;
@@ -62,5 +61,4 @@ pub use self::context::{Context, Job, StopCheck};
 #[cfg(feature = "torch")]
 pub use self::device::device;
 pub use self::error::{Error, WithContext};
-pub use self::refusal::{InputError, Stopped, UsageError};
 pub use self::reporter::{JsonLines, Recorder, Reporter, Silent, Stage};

@@ -7,6 +7,7 @@ use super::captions::{self, Captioned};
 use super::context::{Context, Job};
 use super::detect::{self, Detected};
 use super::device::device;
+use super::error::Error;
 use super::generate::{self, Generated};
 use super::inputs::{self, Inputs, Until};
 use super::manifest;
@@ -46,13 +47,13 @@ pub(crate) enum Target {
 ///
 /// # Errors
 ///
-/// Those of the rooms, as they come; [`Stopped`](super::refusal::Stopped) if asked to stop.
+/// Those of the rooms, as they come; of kind stopped if asked to stop.
 pub(crate) fn run(
     context: &mut Context<'_>,
     settings: &Settings,
     target: Target,
     until: Until,
-) -> anyhow::Result<Finished> {
+) -> Result<Finished, Error> {
     let (device, kind) = device(&settings.generate.device, &settings.generate.dtype)?;
     if until >= Until::Captions || settings.data.pool.is_some() {
         captions::check(&settings.captions)?;

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::captions::Captioned;
 use super::context::{Context, Job};
 use super::detect::Detected;
+use super::error::Error;
 use super::generate::Generated;
 use super::order::Finished;
 use super::pool::Pooled;
@@ -24,7 +25,7 @@ const SCHEMA: u32 = 1;
 pub(crate) const TOP: usize = 50;
 
 /// Draws the contact sheets.
-pub(crate) fn previews(context: &mut Context<'_>, job: &Job<'_>) -> anyhow::Result<()> {
+pub(crate) fn previews(context: &mut Context<'_>, job: &Job<'_>) -> Result<(), Error> {
     let begun = Instant::now();
     collect::run(
         &job.layout,

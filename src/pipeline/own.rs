@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ndarray::{Array2, ArrayView2, Axis, s};
 
-use super::refusal::{InputError, UsageError};
+use super::error::Error;
 use super::space::Space;
 use crate::dataset::{Dataset, Example};
 use crate::io::IoError;
@@ -17,14 +17,14 @@ use crate::run::settings::Settings;
 pub(crate) fn matrix_file<'a>(
     space: &'a Space,
     settings: &'a Settings,
-) -> Result<Option<&'a Path>, UsageError> {
+) -> Result<Option<&'a Path>, Error> {
     match (space, &settings.embed.embeddings) {
         (Space::Matrix(path), None) | (Space::Clip, Some(path)) => Ok(Some(path)),
         (_, None) => Ok(None),
         (_, Some(_)) => {
             let text = "--embeddings are those that --clip made: leave out --space, or give the \
                         file as --space alone";
-            Err(UsageError(text.to_owned()))
+            Err(Error::usage(text.to_owned()))
         }
     }
 }
@@ -62,7 +62,7 @@ impl Rows {
 
 impl Own {
     /// Opens a file and joins it to the examples, by id where the file has ids, else by row.
-    pub(crate) fn open(path: &Path, dataset: &Dataset) -> anyhow::Result<Self> {
+    pub(crate) fn open(path: &Path, dataset: &Dataset) -> Result<Self, Error> {
         let n = dataset.examples.len();
         let matrix = Arc::new(Matrix::open(path).map_err(|error| named(error, dataset))?);
         let Some(ids) = matrix.ids() else {
@@ -76,7 +76,7 @@ impl Own {
                  the table's order",
                 path.display(),
             );
-            return Err(InputError(text).into());
+            return Err(Error::input(text));
         };
         let mut places: HashMap<&str, usize> = HashMap::with_capacity(ids.len());
         for (row, id) in ids.iter().enumerate() {
@@ -85,7 +85,7 @@ impl Own {
                     "{} has two rows of id {id:?}, rows {first} and {row}: which of them is meant?",
                     path.display()
                 );
-                return Err(InputError(text).into());
+                return Err(Error::input(text));
             }
         }
         let place = |e: &Example| places.get(e.id.as_str()).copied();
@@ -97,7 +97,7 @@ impl Own {
                 first.id,
                 1 + without.count()
             );
-            return Err(InputError(text).into());
+            return Err(Error::input(text));
         }
         let order: Vec<usize> = dataset.examples.iter().filter_map(place).collect();
         let sorted = order.iter().copied().eq(0..n);

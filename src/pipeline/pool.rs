@@ -5,9 +5,9 @@ use std::time::Instant;
 use super::captions;
 use super::context::{Context, Job};
 use super::detect::Detected;
+use super::error::Error;
 use super::inputs::Inputs;
 use super::judge::{duplicates, judge};
-use super::refusal::{InputError, Stopped};
 use crate::dataset::Split;
 use crate::direction::Direction;
 use crate::filter::Judge;
@@ -54,13 +54,13 @@ pub(crate) fn pool(
     job: &Job<'_>,
     inputs: &Inputs,
     detected: &Detected,
-) -> anyhow::Result<Pooled> {
+) -> Result<Pooled, Error> {
     let begun = Instant::now();
     let settings = job.settings;
     let Some(part) = detected.parts.get(&Split::Pool) else {
         let text = "the data has no pool split: put the images to choose from in pool/CLASS, or give \
                     their rows the split pool; or leave out --pool";
-        return Err(InputError(text.to_owned()).into());
+        return Err(Error::input(text.to_owned()));
     };
     let references = captions::references(settings, inputs)?;
     if references.is_none() {
@@ -89,7 +89,7 @@ pub(crate) fn pool(
     };
     let quota = settings.generate.quota;
     let Some(record) = pick(pool, &judges, quota, &duplicates, &mut kept, context.stop)? else {
-        return Err(Stopped.into());
+        return Err(Error::stopped());
     };
     for picked in &record.modes {
         context.info(said(picked, quota));
@@ -98,7 +98,7 @@ pub(crate) fn pool(
         context
             .warn("nothing is taken from the pool: no class has a direction that may be acted on");
     }
-    let json = serde_json::to_string_pretty(&record)?;
+    let json = serde_json::to_string_pretty(&record).map_err(Error::other)?;
     io::write_atomic(&job.layout.pool(), format!("{json}\n").as_bytes())?;
     context.took("pool", begun);
     Ok(Pooled { record, kept })

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::classifier::{Meaning, threshold};
 use super::context::{Context, Job};
+use super::error::Error;
 use super::inputs::Inputs;
-use super::refusal::{InputError, Stopped};
 use super::reporter::Stage;
 use crate::dataset::{ScoreRule, Split};
 use crate::embed::EmbedError;
@@ -17,7 +17,7 @@ pub(super) fn predict(
     context: &mut Context<'_>,
     job: &Job<'_>,
     inputs: &mut Inputs,
-) -> anyhow::Result<()> {
+) -> Result<(), Error> {
     let Some(classifier) = &inputs.classifier else {
         return Ok(());
     };
@@ -57,7 +57,7 @@ pub(super) fn predict(
         )
         .map_err(of_classifier)?;
         let Some(said) = said else {
-            return Err(Stopped.into());
+            return Err(Error::stopped());
         };
         stage.note(format_args!("{} of {} were new", said.fresh, rows.len()));
         stage.end();
@@ -75,9 +75,9 @@ pub(super) fn predict(
 }
 
 /// The error as a classifier's: what the cache calls an embedding are logits here.
-fn of_classifier(error: CacheError) -> anyhow::Error {
+fn of_classifier(error: CacheError) -> Error {
     match error {
-        CacheError::Embed(EmbedError::NonFinite { id, dim, value }) => InputError(format!(
+        CacheError::Embed(EmbedError::NonFinite { id, dim, value }) => Error::input(format!(
             "the classifier gives {value} as logit {dim} of {id}: is the model damaged, or its input \
              (data.classifier_mean, classifier_std) another than it was trained on?"
         ))

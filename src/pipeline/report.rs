@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::context::Job;
 use super::detect::Detected;
+use super::error::Error;
 use super::inputs::Inputs;
 use super::study::Learned;
 use crate::dataset::{Dataset, Split};
@@ -22,7 +23,7 @@ pub(crate) fn write(
     inputs: &Inputs,
     detected: &Detected,
     captions: Option<&Value>,
-) -> anyhow::Result<()> {
+) -> Result<(), Error> {
     let dataset = &inputs.dataset;
     let folder = job.layout.report_dir();
     io::create_dir_all(&folder)?;

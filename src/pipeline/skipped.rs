@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 
 use super::context::Job;
+use super::error::Error;
 use super::inputs::Inputs;
-use super::refusal::InputError;
 use crate::run::skipped::{self, Skipped};
 
 /// Writes `skipped.jsonl`.
 ///
 /// A mended image is taken, as a changed one is; but not once images were generated, because they
 /// were judged by directions that were learned without it.
-pub(super) fn write(job: &Job<'_>, inputs: &Inputs) -> anyhow::Result<()> {
+pub(super) fn write(job: &Job<'_>, inputs: &Inputs) -> Result<(), Error> {
     let path = job.layout.skipped();
     let found = inputs.skips.found();
     if job.layout.ledger().exists() {
@@ -30,7 +30,7 @@ pub(super) fn write(job: &Job<'_>, inputs: &Inputs) -> anyhow::Result<()> {
                 "the image of {first} {what} when this run began to generate: put it back as it was, or \
                  begin anew with --force-new (embeddings stay)"
             );
-            return Err(InputError(text).into());
+            return Err(Error::input(text));
         }
     }
     Ok(skipped::write(&path, found)?)

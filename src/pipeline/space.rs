@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::refusal::UsageError;
+use super::error::Error;
 use crate::io;
 use crate::run::settings::Settings;
 
@@ -34,7 +34,7 @@ impl Space {
 
     /// The other spaces that detection is to be compared in, after all of them were checked against the
     /// settings.
-    pub(crate) fn compared(settings: &Settings) -> Result<Vec<Self>, UsageError> {
+    pub(crate) fn compared(settings: &Settings) -> Result<Vec<Self>, Error> {
         let own = Self::of(settings);
         own.check(settings)?;
         let mut seen = vec![own];
@@ -43,7 +43,7 @@ impl Space {
             space.check(settings)?;
             if seen.contains(&space) {
                 let text = format!("the space {} is given twice", space.name());
-                return Err(UsageError(text));
+                return Err(Error::usage(text));
             }
             seen.push(space);
         }
@@ -51,7 +51,7 @@ impl Space {
         Ok(seen)
     }
 
-    fn check(&self, settings: &Settings) -> Result<(), UsageError> {
+    fn check(&self, settings: &Settings) -> Result<(), Error> {
         let text = match self {
             Self::Clip if settings.embed.clip.is_none() => {
                 "directions need a space: give --clip DIR, or --space classifier with --classifier \
@@ -62,7 +62,7 @@ impl Space {
             }
             _ => return Ok(()),
         };
-        Err(UsageError(text.to_owned()))
+        Err(Error::usage(text.to_owned()))
     }
 
     /// What files and tables call it.

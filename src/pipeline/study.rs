@@ -6,7 +6,7 @@ use ndarray::{Array2, Axis};
 use serde_json::{Value, json};
 
 use super::embed::{Part, with_predictions};
-use super::refusal::InputError;
+use super::error::Error;
 use super::report::minorities;
 use crate::dataset::{Dataset, ExampleId, Split};
 use crate::direction::doubt::{Kind, Warning};
@@ -101,7 +101,7 @@ impl Known {
         part: &Part,
         minority: Option<&[bool]>,
         scoring: Scoring<'static>,
-    ) -> anyhow::Result<Self> {
+    ) -> Result<Self, Error> {
         let known = with_predictions(dataset, part);
         let x = whitening.apply(known.view())?;
         let rows = known.rows;
@@ -135,10 +135,10 @@ pub(super) fn study(
     dataset: &Dataset,
     parts: &BTreeMap<Split, Part>,
     options: &FitOptions,
-) -> anyhow::Result<Studied> {
+) -> Result<Studied, Error> {
     let mut warnings = Vec::new();
     let val = parts.get(&Split::Val).ok_or_else(|| {
-        InputError("the data has no val split: directions are learned there".to_owned())
+        Error::input("the data has no val split: directions are learned there".to_owned())
     })?;
     let (reference, whitened_on) = match parts.get(&Split::Train) {
         Some(train) if train.view().nrows() >= 2 => (train, Split::Train),
@@ -219,7 +219,7 @@ fn pool(
     fitted: &Fitted,
     part: &Part,
     minority: Option<&[bool]>,
-) -> anyhow::Result<Option<SplitReport>> {
+) -> Result<Option<SplitReport>, Error> {
     let example = |at: usize| &dataset.examples[part.rows[at]];
     let kept: Vec<usize> = (0..part.rows.len())
         .filter(|&at| example(at).prediction.is_some())
@@ -266,7 +266,7 @@ fn heads(
     judged: &Known,
     judged_on: Split,
     splits: &[SplitReport],
-) -> anyhow::Result<(Vec<ClassReport>, Vec<Named>)> {
+) -> Result<(Vec<ClassReport>, Vec<Named>), Error> {
     let split = splits.iter().find(|split| split.split == judged_on.name());
     let mut reports = Vec::new();
     let mut named = Vec::new();
@@ -276,7 +276,7 @@ fn heads(
             .and_then(|split| split.class(class, direction.id.mode))
             .ok_or_else(|| {
                 let text = format!("class {class} has no examples to judge its direction on");
-                InputError(text)
+                Error::input(text)
             })?;
         reports.push(report.clone());
         let mut ranked = alignments(judged.view(), direction, judged.scoring);

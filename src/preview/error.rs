@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use crate::io::IoError;
+use crate::io::{Classified, ErrorKind, IoError};
 use crate::run::ledger::LedgerError;
 
 /// Why a sheet could not be written.
@@ -51,4 +51,15 @@ pub enum PreviewError {
         #[source]
         source: image::ImageError,
     },
+}
+
+impl Classified for PreviewError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Io(error) => error.kind(),
+            Self::Ledger(error) => error.kind(),
+            Self::Encode { .. } => ErrorKind::Other,
+            _ => ErrorKind::Input,
+        }
+    }
 }

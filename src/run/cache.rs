@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::embed::{EmbedError, Embeddings, ImageEncoder};
 use crate::io::image::{DecodeError, Exif};
 use crate::io::source::ImageSource;
-use crate::io::{self, IoError};
+use crate::io::{self, Classified, ErrorKind, IoError};
 
 /// Images decoded at once.
 const CHUNK: usize = 64;
@@ -58,10 +58,13 @@ pub enum CacheError {
     Embed(#[from] EmbedError),
 }
 
-impl CacheError {
-    /// Whether the disk refused a write.
-    pub fn is_disk(&self) -> bool {
-        matches!(self, Self::Io(error) if error.is_disk())
+impl Classified for CacheError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Io(error) => error.kind(),
+            Self::Embed(error) => error.kind(),
+            Self::Decode { .. } | Self::TooManyBad { .. } => ErrorKind::Input,
+        }
     }
 }
 

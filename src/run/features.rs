@@ -10,7 +10,7 @@ use crate::classifier::{ClassifierError, Cnn, Outputs, Script};
 use crate::embed::preprocess::Preprocess;
 use crate::embed::resize::{Filter, Kernel, resize};
 use crate::embed::{EmbedError, ImageEncoder};
-use crate::io;
+use crate::io::{self, Classified as _, ErrorKind};
 
 /// The user's classifier, as an [`ImageEncoder`] of its features.
 #[derive(Debug)]
@@ -193,6 +193,7 @@ impl ImageEncoder for Analysed {
     fn encode_images(&self, images: &[RgbImage]) -> Result<Array2<f32>, EmbedError> {
         let said = self.run(images).map_err(failed)?;
         said.features.ok_or_else(|| EmbedError::Features {
+            kind: ErrorKind::Input,
             source: "it returns logits alone".into(),
         })
     }
@@ -242,6 +243,7 @@ impl ImageEncoder for Logits<'_> {
 
 fn failed(error: ClassifierError) -> EmbedError {
     EmbedError::Features {
+        kind: error.kind(),
         source: Box::new(error),
     }
 }

@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 
 use super::lock::{self, FolderLock, LockError};
 use super::settings_diff::{self, Change};
-use crate::io::IoError;
+use crate::io::{Classified, ErrorKind, IoError};
 
 pub use layout::{Layout, slug};
 
@@ -132,12 +132,12 @@ pub enum FolderError {
     },
 }
 
-impl FolderError {
-    /// Whether the disk refused a write.
-    pub fn is_disk(&self) -> bool {
+impl Classified for FolderError {
+    fn kind(&self) -> ErrorKind {
         match self {
-            Self::Io(error) | Self::Lock(LockError::Io(error)) => error.is_disk(),
-            _ => false,
+            Self::Io(error) => error.kind(),
+            Self::Lock(error) => error.kind(),
+            _ => ErrorKind::Input,
         }
     }
 }

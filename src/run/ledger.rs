@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::io::IoError;
+use crate::io::{Classified, ErrorKind, IoError};
 
 /// Version of an [`Entry`]; lines of a later one are refused.
 pub const SCHEMA: u32 = 1;
@@ -214,13 +214,12 @@ pub enum LedgerError {
     },
 }
 
-impl LedgerError {
-    /// Whether the disk refused a write.
-    pub fn is_disk(&self) -> bool {
+impl Classified for LedgerError {
+    fn kind(&self) -> ErrorKind {
         match self {
-            Self::Io(error) => error.is_disk(),
-            Self::Closed { .. } => true,
-            _ => false,
+            Self::Io(error) => error.kind(),
+            Self::Closed { .. } => ErrorKind::Disk,
+            _ => ErrorKind::Input,
         }
     }
 }

@@ -9,7 +9,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use crate::io::IoError;
+use crate::io::{Classified, ErrorKind, IoError};
 
 /// The file's name in a run folder.
 pub const FILE_NAME: &str = ".lock";
@@ -38,6 +38,15 @@ pub enum LockError {
     /// The lock could not be opened or written.
     #[error(transparent)]
     Io(#[from] IoError),
+}
+
+impl Classified for LockError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Io(error) => error.kind(),
+            Self::Held { .. } => ErrorKind::Input,
+        }
+    }
 }
 
 /// A lock on a run folder, held until it is dropped.

@@ -16,6 +16,8 @@ use image::{ExtendedColorType, ImageEncoder as _, RgbImage};
 use png::text_metadata::{ITXtChunk, TEXtChunk};
 use serde_json::Value;
 
+use crate::io::{Classified, ErrorKind};
+
 /// Quality of a JPEG, of 100: what ImageNet-like sets were mostly saved with or above.
 const JPEG_QUALITY: u8 = 95;
 
@@ -64,6 +66,15 @@ pub enum EncodeError {
         /// Its length.
         bytes: usize,
     },
+}
+
+impl Classified for EncodeError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Png { .. } | Self::Jpeg { .. } => ErrorKind::Other,
+            Self::TooLong { .. } => ErrorKind::Input,
+        }
+    }
 }
 
 /// The kind of file an image is saved as.

@@ -10,7 +10,7 @@ use super::skipped::{MaxBad, OnBadImage};
 use crate::dataset::{Layout, ScoreRule, Split};
 use crate::direction::{DirectionError, FitOptions};
 use crate::filter::duplicate::DuplicateOptions;
-use crate::io::{self, IoError};
+use crate::io::{self, Classified, ErrorKind, IoError};
 
 pub use input::{Otherwise, Resampling, ResizeTo, Sides};
 
@@ -67,6 +67,12 @@ pub enum SettingsError {
     /// A setting of the directions is out of range.
     #[error(transparent)]
     Direction(#[from] DirectionError),
+}
+
+impl Classified for SettingsError {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Usage
+    }
 }
 
 /// All settings of a run.

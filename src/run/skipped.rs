@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::cache::CacheError;
 use crate::dataset::Example;
 use crate::io::source::Member;
-use crate::io::{self, IoError};
+use crate::io::{self, Classified, ErrorKind, IoError};
 
 /// How many of them a message names.
 const SHOWN: usize = 5;
@@ -54,12 +54,24 @@ pub struct UnknownLimit {
     pub text: String,
 }
 
+impl Classified for UnknownLimit {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Usage
+    }
+}
+
 /// A text that is neither `fail` nor `skip`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?}: use fail or skip")]
 pub struct UnknownOnBad {
     /// The text.
     pub text: String,
+}
+
+impl Classified for UnknownOnBad {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Usage
+    }
 }
 
 impl FromStr for OnBadImage {

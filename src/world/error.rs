@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use crate::io::IoError;
+use crate::io::{Classified, ErrorKind, IoError};
 
 /// What can go wrong while a world is made.
 #[derive(Debug, thiserror::Error)]
@@ -59,4 +59,15 @@ pub enum WorldError {
     /// A file could not be read or written.
     #[error(transparent)]
     Io(#[from] IoError),
+}
+
+impl Classified for WorldError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Io(error) => error.kind(),
+            Self::Probability { .. } | Self::Correlation { .. } => ErrorKind::Usage,
+            Self::Encode { .. } | Self::Table { .. } => ErrorKind::Other,
+            Self::Leftover { .. } | Self::List { .. } => ErrorKind::Input,
+        }
+    }
 }

@@ -34,7 +34,7 @@ use super::noise;
 use super::schedulers::{self, SchedulerConfig, SchedulerError};
 use super::unet::Unet;
 use super::vae::Vae;
-use crate::io;
+use crate::io::{self, Classified, ErrorKind};
 use crate::nn::clip::tokenizer::TokenizerError;
 use crate::nn::lora::LoraError;
 use crate::nn::params::ParamsError;
@@ -189,6 +189,22 @@ pub enum PipelineError {
     /// libtorch failed while it sampled.
     #[error("sampling failed; with too little memory, try a smaller --batch")]
     Torch(#[from] tch::TchError),
+}
+
+impl Classified for PipelineError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Setting { .. } => ErrorKind::Usage,
+            Self::Io(error) => error.kind(),
+            Self::Config(error) => error.kind(),
+            Self::Params(error) => error.kind(),
+            Self::Lora(error) => error.kind(),
+            Self::Tokenizer(error) => error.kind(),
+            Self::Scheduler(error) => error.kind(),
+            Self::Torch(error) => error.kind(),
+            _ => ErrorKind::Input,
+        }
+    }
 }
 
 /// The longest side of an image, px: beyond it no model was trained, and memory ends.

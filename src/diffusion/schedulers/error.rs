@@ -1,5 +1,7 @@
 //! Why a scheduler could not be built.
 
+use crate::io::{Classified, ErrorKind};
+
 /// Why a [`SchedulerConfig`](super::SchedulerConfig) was not understood or a scheduler not built.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -163,4 +165,19 @@ pub enum SchedulerError {
         /// The scheduler's name.
         name: &'static str,
     },
+}
+
+impl Classified for SchedulerError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::UnknownScheduler { .. }
+            | Self::ZeroSteps
+            | Self::TooManySteps { .. }
+            | Self::TooManyConsistencySteps { .. }
+            | Self::FewRungeKuttaSteps { .. }
+            | Self::LinspaceOneStep
+            | Self::Eta { .. } => ErrorKind::Usage,
+            _ => ErrorKind::Input,
+        }
+    }
 }

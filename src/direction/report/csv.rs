@@ -6,6 +6,7 @@
 use super::figures::{AtK, Figures};
 use super::{Direction, SplitReport};
 use crate::direction::Fitted;
+use crate::io::{Classified, ErrorKind};
 
 /// Why a table could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +15,12 @@ pub struct TableError {
     /// What the encoder said.
     #[source]
     source: csv::Error,
+}
+
+impl Classified for TableError {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Other
+    }
 }
 
 impl From<csv::Error> for TableError {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::dataset::DatasetError;
-use crate::io::IoError;
+use crate::io::{Classified, ErrorKind, IoError};
 
 /// Why a manifest could not be exported. Rows count from 1.
 #[derive(Debug, thiserror::Error)]
@@ -82,9 +82,13 @@ pub enum ExportError {
     },
 }
 
-impl ExportError {
-    /// Whether the disk refused a write.
-    pub fn is_disk(&self) -> bool {
-        matches!(self, Self::Io(error) if error.is_disk())
+impl Classified for ExportError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Io(error) => error.kind(),
+            Self::Member(error) => error.kind(),
+            Self::Encode { .. } => ErrorKind::Other,
+            _ => ErrorKind::Input,
+        }
     }
 }

@@ -7,6 +7,8 @@
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::io::{Classified, ErrorKind};
+
 /// The activation between the two layers of a block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -40,6 +42,12 @@ pub struct SizeError {
     pub found: String,
     /// What it may be.
     pub expected: String,
+}
+
+impl Classified for SizeError {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Input
+    }
 }
 
 /// Beyond this a size is a damaged file, not a network; the largest tables of tokens have 2¹⁸ rows.

@@ -12,6 +12,7 @@ use std::fmt::{self, Display};
 use serde_json::{Map, Value};
 
 use super::config::{Activation, ClipConfig, MAX_SIZE, TextConfig, VisionConfig};
+use crate::io::{Classified, ErrorKind};
 
 /// Why an `open_clip_config.json` was refused.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +32,12 @@ pub enum OpenClipError {
         /// What is understood.
         expected: String,
     },
+}
+
+impl Classified for OpenClipError {
+    fn kind(&self) -> ErrorKind {
+        ErrorKind::Input
+    }
 }
 
 /// A section of the file.

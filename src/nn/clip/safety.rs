@@ -13,7 +13,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::config::ClipConfig;
 use super::towers::VisionTower;
-use crate::io::{self, IoError};
+use crate::io::{self, Classified, ErrorKind, IoError};
 use crate::nn::layers::Linear;
 use crate::nn::params::{Init, Params, ParamsError, Scope, weights};
 
@@ -49,6 +49,17 @@ pub enum SafetyError {
     /// libtorch failed.
     #[error("the safety checker failed")]
     Torch(#[from] tch::TchError),
+}
+
+impl Classified for SafetyError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Io(error) => error.kind(),
+            Self::Params(error) => error.kind(),
+            Self::Torch(error) => error.kind(),
+            Self::Config { .. } => ErrorKind::Input,
+        }
+    }
 }
 
 /// The network with its concepts.

@@ -35,7 +35,7 @@ use self::siglip::Siglip;
 use self::words::Words;
 pub(super) use self::words::{byte_symbols, normalised, split};
 use super::form::Form;
-use crate::io::IoError;
+use crate::io::{Classified, ErrorKind, IoError};
 
 /// The token that begins a caption.
 pub(super) const BOS: &str = "<|startoftext|>";
@@ -127,6 +127,15 @@ pub enum TokenizerError {
         /// The token.
         token: String,
     },
+}
+
+impl Classified for TokenizerError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Io(error) => error.kind(),
+            _ => ErrorKind::Input,
+        }
+    }
 }
 
 /// Token ids of one caption.

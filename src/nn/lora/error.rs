@@ -4,6 +4,7 @@ use std::fmt::{self, Display};
 use std::path::PathBuf;
 
 use super::Component;
+use crate::io::{Classified, ErrorKind};
 use crate::nn::params::{ParamsError, shortened};
 
 /// Why an adapter could not be read, or not be merged.
@@ -160,6 +161,16 @@ pub enum LoraError {
         /// What the keys begin with.
         keys: Vec<String>,
     },
+}
+
+impl Classified for LoraError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Params(error) => error.kind(),
+            Self::Scale { .. } => ErrorKind::Usage,
+            _ => ErrorKind::Input,
+        }
+    }
 }
 
 /// A change of another shape than the weight.

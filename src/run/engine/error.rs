@@ -2,8 +2,8 @@ use std::path::PathBuf;
 
 use crate::embed::EmbedError;
 use crate::generate::GenerateError;
-use crate::io::IoError;
 use crate::io::image::DecodeError;
+use crate::io::{Classified, ErrorKind, IoError};
 use crate::run::ledger::LedgerError;
 use crate::run::png::EncodeError;
 
@@ -50,13 +50,17 @@ pub enum EngineError {
     },
 }
 
-impl EngineError {
-    /// Whether the disk is full or cannot be written.
-    pub fn is_disk(&self) -> bool {
+impl Classified for EngineError {
+    fn kind(&self) -> ErrorKind {
         match self {
-            Self::Io(error) => error.is_disk(),
-            Self::Ledger(error) => error.is_disk(),
-            _ => false,
+            Self::Generate(error) => error.kind(),
+            Self::Embed(error) => error.kind(),
+            Self::Ledger(error) => error.kind(),
+            Self::Encode(error) => error.kind(),
+            Self::Io(error) => error.kind(),
+            Self::Decode(error) => error.kind(),
+            Self::Writer => ErrorKind::Other,
+            Self::ForeignLine { .. } => ErrorKind::Input,
         }
     }
 }

@@ -61,7 +61,7 @@ fn other_settings_are_refused_key_by_key_and_change_nothing() {
         message.ends_with("\n  generate.steps: 20 → (absent)\n  seed: 1 → 2"),
         "{message}"
     );
-    assert!(!error.is_disk());
+    assert_ne!(error.kind(), ErrorKind::Disk);
     assert_eq!(tree(parent.path()), before);
 }
 
@@ -147,7 +147,7 @@ fn a_file_is_no_folder_and_no_disk_trouble() {
     fs::write(&path, "mine").unwrap();
     let error = RunFolder::open_or_create(&path, &settings(), false).unwrap_err();
     assert!(matches!(error, FolderError::NotAFolder { .. }), "{error:?}");
-    assert!(!error.is_disk());
+    assert_ne!(error.kind(), ErrorKind::Disk);
     assert_eq!(fs::read(&path).unwrap(), b"mine");
 }
 

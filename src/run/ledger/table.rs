@@ -8,7 +8,7 @@ use arrow::record_batch::RecordBatch;
 use parquet::errors::ParquetError;
 
 use super::{Decision, Entry};
-use crate::io::{self, IoError};
+use crate::io::{self, Classified, ErrorKind, IoError};
 
 /// Why the table could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +26,15 @@ pub enum TableError {
         #[source]
         source: ParquetError,
     },
+}
+
+impl Classified for TableError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Io(error) => error.kind(),
+            Self::Encode { .. } => ErrorKind::Other,
+        }
+    }
 }
 
 /// Writes all entries, in the order given, with the ledger's own column names.

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hardlight::hub::{self, Env, HubError, Id, Progress, Token, Want, Watch};
+use hardlight::io::{Classified as _, ErrorKind};
 use server::{COMMIT, Server};
 use tempfile::TempDir;
 

@@ -212,5 +212,5 @@ fn a_cache_that_cannot_be_written_is_the_disks_fault() {
     // Nobody makes folders in sysfs, root neither.
     scene.env.cache = PathBuf::from("/sys/hardlight-test");
     let error = scene.fetch(PLAIN).unwrap_err();
-    assert!(error.is_disk(), "{error:?}");
+    assert_eq!(error.kind(), ErrorKind::Disk, "{error:?}");
 }
