@@ -10,7 +10,8 @@ use super::run;
 use super::stop::Stop;
 use super::ui::Ui;
 use crate::pipeline::candidates::Candidates;
-use crate::pipeline::inputs::{self, Until};
+use crate::pipeline::data::read_data;
+use crate::pipeline::order::Until;
 use crate::pipeline::{Context, Error};
 use crate::run::settings::Settings;
 
@@ -87,7 +88,7 @@ fn print(
     let classes = if !classes.is_empty() {
         classes
     } else if data.root.is_some() || data.table.is_some() {
-        inputs::read_data(&mut Context::new(ui), settings)?.classes
+        read_data(&mut Context::new(ui), settings)?.classes
     } else if let Some(classes) = &data.classes {
         classes.clone()
     } else {

@@ -7,9 +7,9 @@ use super::exit::ExitStatus;
 use super::stop::Stop;
 use super::ui::Ui;
 use super::{run, show};
+use crate::classifier::Cnn;
 use crate::io::ErrorKind;
-use crate::pipeline::inputs::Until;
-use crate::pipeline::order::{self, Target};
+use crate::pipeline::order::{self, Target, Until};
 use crate::pipeline::{Context, Error, outputs, proof};
 use crate::run::folder::RunFolder;
 use crate::run::settings::Settings;
@@ -131,9 +131,16 @@ impl DemoCommand {
         let begun = Instant::now();
         let judged = proof::judge(&finished, &weights.join("judge"))?;
         show::judged(ui, &judged);
+        let classifier = Cnn::read(&weights.join("classifier"), tch::Device::Cpu)?;
         let retraining = {
             let mut context = Context::stopped_by(ui, &check);
-            proof::retraining(&mut context, &finished, seeds, added.unwrap_or(quota))
+            proof::retraining(
+                &mut context,
+                &finished,
+                classifier.config(),
+                seeds,
+                added.unwrap_or(quota),
+            )
         };
         let retraining = match retraining {
             Err(error) if error.kind() == ErrorKind::Stopped => return Ok(run::stopped(ui, &out)),

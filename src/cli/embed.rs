@@ -20,7 +20,8 @@ use crate::io::image::picture::{Picture, Pixels};
 use crate::io::image::{self, Exif};
 use crate::io::matrix::write_safetensors;
 use crate::pipeline::device as device_of;
-use crate::pipeline::{Context, Error, Stage, models};
+use crate::pipeline::models::locate::locate;
+use crate::pipeline::{Context, Error, Stage};
 
 /// Turn a folder of images or a list of captions into CLIP embeddings.
 ///
@@ -164,7 +165,7 @@ impl EmbedCommand {
         };
         let stop = stop.check();
         let mut context = Context::stopped_by(ui, &stop);
-        let dir = models::locate(&mut context, &clip, Want::Clip)?;
+        let dir = locate(&mut context, &clip, Want::Clip)?;
         let encoder = ClipEncoder::open(&dir, device, kind)?
             .with_kernel(kernel)
             .with_batch(usize::from(batch));

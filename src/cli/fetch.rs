@@ -7,7 +7,7 @@ use super::exit::ExitStatus;
 use super::stop::Stop;
 use super::ui::Ui;
 use crate::hub::{self, Id, Want};
-use crate::pipeline::models::watched;
+use crate::pipeline::models::locate::watched;
 use crate::pipeline::{Context, Error};
 
 /// Fetch a model from the Hugging Face hub, no more files than needed, and print its folder.

@@ -18,8 +18,10 @@ use crate::diffusion::pipeline::{
 use crate::embed::safety::Safety;
 use crate::io;
 use crate::pipeline::device::device;
+use crate::pipeline::models::locate::{adapters, locate};
+use crate::pipeline::models::pipeline as pipeline_of;
 use crate::pipeline::reporter::{Reporter as _, StageInfo};
-use crate::pipeline::{Context, Error, models};
+use crate::pipeline::{Context, Error};
 use crate::run::lock::FolderLock;
 use crate::run::png;
 
@@ -248,9 +250,9 @@ impl GenerateCommand {
         let mut context = Context::stopped_by(ui, &stop);
         let mut open = OpenOptions::new(device, kind);
         open.variant.clone_from(&self.variant);
-        open.adapters = models::adapters(&mut context, &self.lora)?;
-        let want = models::pipeline(kind, !self.no_safety_checker);
-        let dir = models::locate(&mut context, &self.model, want)?;
+        open.adapters = adapters(&mut context, &self.lora)?;
+        let want = pipeline_of(kind, !self.no_safety_checker);
+        let dir = locate(&mut context, &self.model, want)?;
         let pipeline = Pipeline::open_with(&dir, &open)?;
         for note in pipeline.notes() {
             context.warn(note);

@@ -8,8 +8,7 @@ use super::show;
 use super::stop::Stop;
 use super::ui::Ui;
 use crate::io::ErrorKind;
-use crate::pipeline::inputs::Until;
-use crate::pipeline::order::{self, Target};
+use crate::pipeline::order::{self, Target, Until};
 use crate::pipeline::{Context, Error, outputs};
 
 /// Everything: directions, captions, images, filters, manifest, previews.

@@ -8,8 +8,7 @@ use ndarray::{Array1, Array2};
 use super::context::Context;
 use super::error::Error;
 use crate::caption::{Grammar, list};
-use crate::embed::TextEncoder as _;
-use crate::embed::clip::ClipEncoder;
+use crate::embed::TextEncoder;
 use crate::run::settings::Captions;
 
 /// Numbers of embeddings that are kept for the next class, at most: 256 MiB.
@@ -73,7 +72,7 @@ impl Candidates {
 
 /// Encodes captions, each once however many classes have it, as far as memory allows.
 pub(super) struct Texts<'a> {
-    clip: &'a ClipEncoder,
+    encoder: &'a dyn TextEncoder,
     known: HashMap<String, Array1<f32>>,
     /// Captions encoded so far.
     seen: usize,
@@ -82,9 +81,9 @@ pub(super) struct Texts<'a> {
 }
 
 impl<'a> Texts<'a> {
-    pub(super) fn new(clip: &'a ClipEncoder) -> Self {
+    pub(super) fn new(encoder: &'a dyn TextEncoder) -> Self {
         Self {
-            clip,
+            encoder,
             known: HashMap::new(),
             seen: 0,
             cut: None,
@@ -110,13 +109,13 @@ impl<'a> Texts<'a> {
             .cloned()
             .collect();
         self.seen += fresh.len();
-        for caption in fresh.iter().filter(|c| self.clip.truncates(c)) {
+        for caption in fresh.iter().filter(|c| self.encoder.truncates(c)) {
             let (count, _) = self.cut.get_or_insert_with(|| (0, caption.clone()));
             *count += 1;
         }
         let mut new = HashMap::new();
         for batch in fresh.chunks(BATCH) {
-            let embeddings = self.clip.encode_texts(batch)?;
+            let embeddings = self.encoder.encode_texts(batch)?;
             for (caption, embedding) in batch.iter().zip(embeddings.outer_iter()) {
                 new.insert(caption.clone(), embedding.to_owned());
             }

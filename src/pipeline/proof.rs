@@ -21,7 +21,7 @@ use super::order::Finished;
 use super::report::minorities;
 use super::reporter::Stage;
 use crate::caption::grammar::says;
-use crate::classifier::{Cnn, TrainOptions, TrainingSet};
+use crate::classifier::{Cnn, CnnConfig, TrainOptions, TrainingSet};
 use crate::dataset::Split;
 use crate::generate::Arm;
 use crate::io;
@@ -105,7 +105,7 @@ type Added = Vec<(PathBuf, usize)>;
 pub(crate) fn judge(done: &Finished, dir: &Path) -> Result<Judged, Error> {
     let judge = Cnn::read(dir, tch::Device::Cpu)?;
     let names = &judge.config().classes;
-    let dataset = &done.inputs.dataset;
+    let dataset = &done.embedded.data.dataset;
     let (paths, wanted): (Vec<PathBuf>, Vec<String>) = dataset
         .of_split(Split::Test)
         .filter_map(|(_, e)| {
@@ -159,7 +159,7 @@ fn read(paths: &[PathBuf]) -> Result<Vec<RgbImage>, Error> {
         .collect::<Result<_, _>>()?)
 }
 
-/// Retrains the classifier with each arm's images, at most `most` a class.
+/// Trains networks like the `classifier` anew with each arm's images, at most `most` a class.
 ///
 /// # Errors
 ///
@@ -168,19 +168,11 @@ fn read(paths: &[PathBuf]) -> Result<Vec<RgbImage>, Error> {
 pub(crate) fn retraining(
     context: &mut Context<'_>,
     done: &Finished,
+    classifier: &CnnConfig,
     seeds: u64,
     most: usize,
 ) -> Result<Retraining, Error> {
-    let classifier = done
-        .inputs
-        .classifier
-        .as_ref()
-        .and_then(|c| c.as_cnn())
-        .map(|cnn| cnn.config().clone());
-    let Some(config) = classifier else {
-        return Err(Error::input("the proof needs the classifier".to_owned()));
-    };
-    let dataset = &done.inputs.dataset;
+    let dataset = &done.embedded.data.dataset;
     let rows = |split| -> (Vec<PathBuf>, Vec<usize>) {
         dataset
             .of_split(split)
@@ -188,7 +180,7 @@ pub(crate) fn retraining(
             .unzip()
     };
     let (paths, labels) = rows(Split::Train);
-    let mut originals = TrainingSet::new(config.image_size);
+    let mut originals = TrainingSet::new(classifier.image_size);
     originals.extend(&read(&paths)?, &labels)?;
     let flags = minorities(dataset)
         .ok_or_else(|| Error::input("the proof needs groups, one of them rare".to_owned()))?;
@@ -229,7 +221,7 @@ pub(crate) fn retraining(
             ..ANALYSED
         };
         retrain(
-            &config,
+            classifier,
             &originals,
             (images, labels),
             (&test, &truth),
@@ -298,7 +290,7 @@ fn arms(done: &Finished, most: usize) -> Result<(usize, Vec<(&'static str, Added
             Error::input("nothing was generated, so there is nothing to prove".to_owned())
         })?;
     let root = done.folder.path();
-    let dataset = &done.inputs.dataset;
+    let dataset = &done.embedded.data.dataset;
     let path = |entry: &Entry| {
         entry
             .file

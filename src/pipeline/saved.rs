@@ -7,9 +7,10 @@ use ndarray::{Array2, Axis};
 use serde_json::{Value, json};
 
 use super::context::Context;
+use super::data;
 use super::error::Error;
-use super::inputs::{self, Space};
 use super::own::{Own, matrix_file};
+use super::space::Space;
 use crate::dataset::{Dataset, Example, Split};
 use crate::direction::{Direction, persist};
 use crate::io;
@@ -58,7 +59,7 @@ impl Saved {
             return Err(Error::input(text));
         }
         let settings = settings(&layout)?;
-        let mut dataset = inputs::read_data(context, &settings)?;
+        let mut dataset = data::read_data(context, &settings)?;
         for example in &mut dataset.examples {
             (example.prediction, example.confidence) = (None, None);
             (example.probabilities, example.score) = (None, None);

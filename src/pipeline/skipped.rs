@@ -4,16 +4,15 @@ use std::collections::BTreeSet;
 
 use super::context::Job;
 use super::error::Error;
-use super::inputs::Inputs;
-use crate::run::skipped::{self, Skipped};
+use crate::run::skipped::{self, Skipped, Skips};
 
 /// Writes `skipped.jsonl`.
 ///
 /// A mended image is taken, as a changed one is; but not once images were generated, because they
 /// were judged by directions that were learned without it.
-pub(super) fn write(job: &Job<'_>, inputs: &Inputs) -> Result<(), Error> {
+pub(super) fn write(job: &Job<'_>, skips: &Skips) -> Result<(), Error> {
     let path = job.layout.skipped();
-    let found = inputs.skips.found();
+    let found = skips.found();
     if job.layout.ledger().exists() {
         let before = skipped::read(&path)?.unwrap_or_default();
         let ids = |list: &[Skipped]| -> BTreeSet<String> {

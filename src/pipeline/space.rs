@@ -8,7 +8,7 @@ use crate::run::settings::Settings;
 
 /// A latent space.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Space {
+pub enum Space {
     Clip,
     Classifier,
     Matrix(PathBuf),
@@ -16,7 +16,7 @@ pub(crate) enum Space {
 
 impl Space {
     /// The space of a run, in which it goes on after detection.
-    pub(crate) fn of(settings: &Settings) -> Self {
+    pub fn of(settings: &Settings) -> Self {
         Self::named(&settings.embed.space, settings)
     }
 
@@ -34,7 +34,7 @@ impl Space {
 
     /// The other spaces that detection is to be compared in, after all of them were checked against the
     /// settings.
-    pub(crate) fn compared(settings: &Settings) -> Result<Vec<Self>, Error> {
+    pub fn compared(settings: &Settings) -> Result<Vec<Self>, Error> {
         let own = Self::of(settings);
         own.check(settings)?;
         let mut seen = vec![own];
@@ -66,7 +66,7 @@ impl Space {
     }
 
     /// What files and tables call it.
-    pub(crate) fn name(&self) -> String {
+    pub fn name(&self) -> String {
         match self {
             Self::Clip => "clip".to_owned(),
             Self::Classifier => "classifier".to_owned(),
@@ -91,7 +91,7 @@ pub(super) fn hash(path: &Path) -> Option<String> {
 
 /// `--space` as given, several times or with commas: every space by name. A file whose name has a comma in
 /// it is one.
-pub(crate) fn listed(given: &[String]) -> Vec<String> {
+pub fn listed(given: &[String]) -> Vec<String> {
     given
         .iter()
         .flat_map(|text| {

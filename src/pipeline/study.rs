@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ndarray::{Array2, Axis};
 use serde_json::{Value, json};
 
-use super::embed::{Part, with_predictions};
+use super::embed::{Part, Parts, with_predictions};
 use super::error::Error;
 use super::report::minorities;
 use crate::dataset::{Dataset, ExampleId, Split};
@@ -23,33 +23,33 @@ const NAMED: usize = 24;
 const BLOCK: usize = 8192;
 
 /// What one space came to.
-pub(crate) struct Studied {
-    pub(crate) whitening: Whitening,
+pub struct Studied {
+    pub whitening: Whitening,
     /// Which split whitening was learned on.
-    pub(crate) whitened_on: Split,
-    pub(crate) fitted: Fitted,
+    pub whitened_on: Split,
+    pub fitted: Fitted,
     /// Val out of fold, test, pool: as far as there are predictions.
-    pub(crate) splits: Vec<SplitReport>,
+    pub splits: Vec<SplitReport>,
     /// Which split the closing table is about.
-    pub(crate) judged_on: Split,
+    pub judged_on: Split,
     /// One a direction, on that split.
-    pub(crate) reports: Vec<ClassReport>,
+    pub reports: Vec<ClassReport>,
     /// One a direction: the images at the head of its ranking on that split.
-    pub(crate) named: Vec<Named>,
+    pub named: Vec<Named>,
     /// The examples with predictions, of val and of test.
     pub(super) known: BTreeMap<Split, Known>,
     /// What makes all of it less than it looks.
-    pub(crate) warnings: Vec<Warning>,
+    pub warnings: Vec<Warning>,
 }
 
 /// What one space came to, as reports show it.
 #[derive(Clone, Copy)]
-pub(crate) struct Learned<'a> {
-    pub(crate) fitted: &'a Fitted,
-    pub(crate) splits: &'a [SplitReport],
-    pub(crate) reports: &'a [ClassReport],
-    pub(crate) whitened_on: Split,
-    pub(crate) judged_on: Split,
+pub struct Learned<'a> {
+    pub fitted: &'a Fitted,
+    pub splits: &'a [SplitReport],
+    pub reports: &'a [ClassReport],
+    pub whitened_on: Split,
+    pub judged_on: Split,
 }
 
 impl<'a> Learned<'a> {
@@ -64,7 +64,7 @@ impl<'a> Learned<'a> {
 }
 
 impl Studied {
-    pub(crate) fn learned(&self) -> Learned<'_> {
+    pub fn learned(&self) -> Learned<'_> {
         Learned {
             fitted: &self.fitted,
             splits: &self.splits,
@@ -76,13 +76,13 @@ impl Studied {
 }
 
 /// The heads of a class's ranking.
-pub(crate) struct Named {
+pub struct Named {
     pub(super) mistakes: Vec<Value>,
     pub(super) right: Vec<Value>,
 }
 
 /// A split's examples with predictions.
-pub(super) struct Known {
+pub struct Known {
     /// Rows of the data set.
     pub(super) rows: Vec<usize>,
     /// Whitened, normalised, `[n, d]`.
@@ -133,7 +133,7 @@ impl Known {
 /// Learns directions from the embeddings of one space, and judges them.
 pub(super) fn study(
     dataset: &Dataset,
-    parts: &BTreeMap<Split, Part>,
+    parts: &Parts,
     options: &FitOptions,
 ) -> Result<Studied, Error> {
     let mut warnings = Vec::new();

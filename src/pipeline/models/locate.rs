@@ -2,12 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use tch::Kind;
-
-use super::context::{Context, StopCheck};
-use super::error::Error;
-use super::reporter::{BYTES, Reporter, StageInfo};
 use crate::hub::{self, Env, HubError, Progress, Want, Watch};
+use crate::pipeline::context::{Context, StopCheck};
+use crate::pipeline::error::Error;
+use crate::pipeline::reporter::{BYTES, Reporter, StageInfo};
 
 /// The folder (of a LoRA: the file) that a setting or flag means; a hub id is fetched unless the
 /// cache has it.
@@ -53,14 +51,6 @@ fn scaled(text: &str) -> Result<(&str, f64), Error> {
         _ => Err(Error::usage(format!(
             "adapter {text}: {scale:?} is no scale: expected FILE[:SCALE], as in style.safetensors:0.8"
         ))),
-    }
-}
-
-/// A pipeline for this element type, with its safety checker or without.
-pub(crate) fn pipeline(kind: Kind, safety: bool) -> Want {
-    Want::Pipeline {
-        half: kind != Kind::Float,
-        safety,
     }
 }
 
