@@ -74,4 +74,9 @@ pub trait ImageGenerator {
 
     /// Attempts per call that serve best, and at most.
     fn batch(&self) -> usize;
+
+    /// Captions met so far that were longer than the model reads.
+    fn truncated(&self) -> Vec<&str> {
+        Vec::new()
+    }
 }

@@ -37,15 +37,6 @@ impl StableDiffusion {
             safety,
         })
     }
-
-    /// Captions met so far that were longer than the tokenizer's context.
-    pub fn truncated(&self) -> Vec<&str> {
-        let cut = self
-            .captions
-            .iter()
-            .filter(|(_, encoded)| encoded.truncated);
-        cut.map(|(caption, _)| caption.as_str()).collect()
-    }
 }
 
 impl ImageGenerator for StableDiffusion {
@@ -96,5 +87,13 @@ impl ImageGenerator for StableDiffusion {
 
     fn batch(&self) -> usize {
         self.sampling.batch
+    }
+
+    fn truncated(&self) -> Vec<&str> {
+        let cut = self
+            .captions
+            .iter()
+            .filter(|(_, encoded)| encoded.truncated);
+        cut.map(|(caption, _)| caption.as_str()).collect()
     }
 }

@@ -4,37 +4,38 @@ use std::time::Instant;
 
 use super::captions::{Captioned, ModeCaptions};
 use super::context::{Context, Job};
+use super::data::Data;
 use super::detect::Detected;
-use super::inputs::Inputs;
+use super::embed::Embedded;
+use super::error::Error;
 use super::judge::{duplicates, judge};
+use super::models::Generator;
 use super::pool::{Pooled, shortfall};
-use super::refusal::{InputError, Stopped};
 use super::reporter::Stage;
 use crate::caption::Kind;
 use crate::dataset::Split;
-use crate::diffusion::pipeline::Sampling;
 use crate::direction::{Direction, ModeId};
+use crate::embed::ImageEncoder;
 use crate::filter::Judge;
 use crate::generate::plan::lay_out;
-use crate::generate::stable_diffusion::StableDiffusion;
-use crate::generate::{Arm, ImageGenerator as _, ModePlan};
-use crate::image_file::FileFormat;
+use crate::generate::{Arm, ModePlan};
 use crate::run::engine::{Ended, Engine, Finish, ModeOutcome, Progress, Recipe};
 use crate::run::ledger::table;
 use crate::run::look::look;
+use crate::image_file::FileFormat;
 use crate::run::settings::Settings;
 
 /// What generation came to, plan by plan.
-pub(crate) struct Generated {
-    pub(crate) plans: Vec<ModePlan>,
-    pub(crate) outcomes: Vec<ModeOutcome>,
+pub struct Generated {
+    pub plans: Vec<ModePlan>,
+    pub outcomes: Vec<ModeOutcome>,
     /// Hash of the diffusion model.
-    pub(crate) fingerprint: String,
+    pub fingerprint: String,
 }
 
 impl Generated {
     /// The plans of an arm with what they came to.
-    pub(crate) fn of(&self, arm: Arm) -> impl Iterator<Item = (&ModePlan, &ModeOutcome)> {
+    pub fn of(&self, arm: Arm) -> impl Iterator<Item = (&ModePlan, &ModeOutcome)> {
         self.plans
             .iter()
             .zip(&self.outcomes)
@@ -42,32 +43,25 @@ impl Generated {
     }
 
     /// The failure arm of a mode.
-    pub(crate) fn of_mode(&self, class: &str, mode: u32) -> Option<(&ModePlan, &ModeOutcome)> {
+    pub fn of_mode(&self, class: &str, mode: u32) -> Option<(&ModePlan, &ModeOutcome)> {
         let mut hard = self.of(Arm::Hard);
         hard.find(|(plan, _)| plan.class_name == class && plan.mode == mode)
     }
 }
 
 /// Generates what the pool did not give.
-pub(crate) fn generate(
+pub fn generate(
     context: &mut Context<'_>,
     job: &Job<'_>,
-    inputs: &mut Inputs,
-    detected: &Detected,
-    captioned: &Captioned,
-    pooled: Option<&Pooled>,
-) -> anyhow::Result<Generated> {
-    let (pipeline, safety) = (inputs.pipeline.take(), inputs.safety.take());
-    let inputs = &*inputs;
-    let (Some(pipeline), Some(clip)) = (pipeline, &inputs.clip) else {
-        return Err(InputError("images need a diffusion model and CLIP".to_owned()).into());
-    };
+    embedded: &Embedded,
+    (detected, captioned, pooled): (&Detected, &Captioned, Option<&Pooled>),
+    generator: &mut Generator,
+    encoder: &dyn ImageEncoder,
+) -> Result<Generated, Error> {
     let begun = Instant::now();
     let settings = job.settings;
-    let sampling = sampling(settings);
-    let fingerprint = pipeline.fingerprint().to_owned();
-    let scheduler = pipeline.check(&sampling)?;
-    let classes = &inputs.dataset.classes;
+    let fingerprint = generator.fingerprint.clone();
+    let classes = &embedded.data.dataset.classes;
     let mut plans = plans(settings, detected, captioned, pooled, classes);
     if pooled.is_some_and(Pooled::meets_all) {
         context.info("the pool meets every quota: no image is generated");
@@ -79,26 +73,26 @@ pub(crate) fn generate(
     }
     lay_out(&mut plans);
     let judges = judges(settings, &plans, detected, captioned)?;
-    let duplicates = duplicates(context, job, inputs, detected);
-    let finish = finish(context, job, inputs)?;
+    let duplicates = duplicates(context, job, embedded);
+    let finish = finish(context, job, &embedded.data)?;
     let recipe = Recipe {
-        steps: u32::try_from(sampling.steps).unwrap_or(u32::MAX),
-        guidance: sampling.guidance,
-        scheduler,
-        negative_prompt: sampling.negative_prompt.clone(),
-        model: inputs.pipeline_name.clone(),
+        steps: u32::try_from(settings.generate.steps).unwrap_or(u32::MAX),
+        guidance: settings.generate.guidance,
+        scheduler: generator.scheduler.clone(),
+        negative_prompt: settings.generate.negative_prompt.clone(),
+        model: generator.name.clone(),
         run_id: job.run_id.clone(),
     };
-    let mut generator = StableDiffusion::new(pipeline, sampling, safety)?;
-    context.note(format_args!("batches of {}", generator.batch()));
+    let images = generator.images.as_mut();
+    context.note(format_args!("batches of {}", images.batch()));
     let total: usize = plans.iter().map(|plan| plan.quota).sum();
     let mut stage = Stage::begin(context.reporter, "images", total, "kept");
     let ended = {
         let engine = Engine {
             layout: &job.layout,
             seed: settings.seed,
-            generator: &mut generator,
-            encoder: clip,
+            generator: images,
+            encoder,
             duplicates: &duplicates,
             kept: pooled.map(|pooled| pooled.kept.clone()).unwrap_or_default(),
             recipe: &recipe,
@@ -125,10 +119,10 @@ pub(crate) fn generate(
         })?
     };
     let Ended::Done(outcomes) = ended else {
-        return Err(Stopped.into());
+        return Err(Error::stopped());
     };
     stage.end();
-    for caption in generator.truncated() {
+    for caption in images.truncated() {
         context.warn(format_args!(
             "longer than the model reads, and cut: {caption:?}"
         ));
@@ -144,22 +138,6 @@ pub(crate) fn generate(
         outcomes,
         fingerprint,
     })
-}
-
-/// The settings of sampling; checked with the model before anything is written.
-pub(crate) fn sampling(settings: &Settings) -> Sampling {
-    let g = &settings.generate;
-    Sampling {
-        steps: g.steps,
-        guidance: g.guidance,
-        scheduler: g.scheduler.clone(),
-        eta: g.eta,
-        negative_prompt: g.negative_prompt.clone(),
-        width: g.width,
-        height: g.height,
-        batch: g.batch,
-        ..Sampling::default()
-    }
 }
 
 /// The failure arm of every direction worth it, each followed by its controls.
@@ -215,7 +193,7 @@ fn judges(
     plans: &[ModePlan],
     detected: &Detected,
     captioned: &Captioned,
-) -> Result<Vec<Judge>, InputError> {
+) -> Result<Vec<Judge>, Error> {
     let of = |plan: &ModePlan| -> Option<&Direction> {
         let id = ModeId::new(plan.class, plan.mode);
         detected.fitted.get(id)
@@ -223,8 +201,9 @@ fn judges(
     plans
         .iter()
         .map(|plan| {
-            let direction = of(plan)
-                .ok_or_else(|| InputError(format!("class {} has no direction", plan.class_name)))?;
+            let direction = of(plan).ok_or_else(|| {
+                Error::input(format!("class {} has no direction", plan.class_name))
+            })?;
             let references = captioned.references.view();
             Ok(judge(settings, detected, direction, Some(references)))
         })
@@ -232,7 +211,7 @@ fn judges(
 }
 
 /// How images leave: as the data set's own where that is asked for.
-fn finish(context: &mut Context<'_>, job: &Job<'_>, inputs: &Inputs) -> anyhow::Result<Finish> {
+fn finish(context: &mut Context<'_>, job: &Job<'_>, data: &Data) -> Result<Finish, Error> {
     let filter = &job.settings.filter;
     let mut finish = Finish {
         size: None,
@@ -242,7 +221,7 @@ fn finish(context: &mut Context<'_>, job: &Job<'_>, inputs: &Inputs) -> anyhow::
     if !filter.match_dataset {
         return Ok(finish);
     }
-    let dataset = &inputs.dataset;
+    let dataset = &data.dataset;
     let images: Vec<_> = dataset
         .of_split(Split::Train)
         .map(|(_, e)| dataset.image(e))

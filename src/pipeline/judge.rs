@@ -4,8 +4,8 @@ use ndarray::ArrayView2;
 
 use super::context::{Context, Job};
 use super::detect::Detected;
-use super::inputs::Inputs;
-use crate::dataset::{Dataset, Split};
+use super::embed::Embedded;
+use crate::dataset::Split;
 use crate::direction::Direction;
 use crate::filter::Judge;
 use crate::filter::alignment::AlignmentTest;
@@ -39,10 +39,10 @@ pub(super) fn judge(
 pub(super) fn duplicates<'a>(
     context: &mut Context<'_>,
     job: &Job<'_>,
-    inputs: &'a Inputs,
-    detected: &'a Detected,
+    embedded: &'a Embedded,
 ) -> Duplicates<'a> {
-    let dataset: &Dataset = &inputs.dataset;
+    let Embedded { data, parts } = embedded;
+    let dataset = &data.dataset;
     let options = job.settings.filter.duplicate;
     let mut known = Vec::new();
     for (split, against) in [
@@ -50,14 +50,14 @@ pub(super) fn duplicates<'a>(
         (Split::Val, Against::Val),
         (Split::Test, Against::Test),
     ] {
-        let Some(part) = detected.parts.get(&split) else {
+        let Some(part) = parts.get(&split) else {
             continue;
         };
         let examples = part.rows.iter().map(|&row| &dataset.examples[row]);
         let images: Vec<_> = examples
             .map(|example| {
                 let image = dataset.image(example);
-                let there = inputs.own.is_none() || image.file().is_file();
+                let there = !data.is_embedded_before() || image.file().is_file();
                 (example.id.as_str(), there.then_some(image))
             })
             .collect();
@@ -69,7 +69,7 @@ pub(super) fn duplicates<'a>(
                 images.len()
             ));
         }
-        known.push(Known::new(against, part.view(), images, inputs.exif));
+        known.push(Known::new(against, part.view(), images, data.exif));
     }
     Duplicates::new(options, known)
 }

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::context::{Context, Job};
+use super::embed::Embedded;
+use super::error::Error;
 use super::generate::Generated;
-use super::inputs::Inputs;
+use super::models::Models;
 use super::pool::Pooled;
 use crate::dataset::{Example, Split};
-use crate::embed::ImageEncoder as _;
 use crate::generate::Arm;
 use crate::image_file::DigitalSource;
 use crate::io;
@@ -16,27 +17,27 @@ use crate::run::pool::{Pick, Picked};
 
 /// Writes the manifest: the training images as they are, those from the pool, hardest first, then the
 /// generated ones in plan order.
-pub(crate) fn manifest(
+pub fn manifest(
     context: &mut Context<'_>,
     job: &Job<'_>,
-    inputs: &Inputs,
-    pooled: Option<&Pooled>,
-    generated: Option<&Generated>,
-) -> anyhow::Result<()> {
-    let dataset = &inputs.dataset;
+    embedded: &Embedded,
+    models: &Models,
+    (pooled, generated): (Option<&Pooled>, Option<&Generated>),
+) -> Result<(), Error> {
+    let Embedded { data, .. } = embedded;
+    let dataset = &data.dataset;
     let root = manifest::root_text(job.layout.root(), &dataset.root)?;
     let mut rows: Vec<Row> = dataset
         .of_split(Split::Train)
         .map(|(i, example)| Row {
-            sha256: inputs.sha256[i].clone(),
+            sha256: data.sha256[i].clone(),
             ..Row::real(example, &dataset.classes[example.label], &root)
         })
         .collect();
     let originals = rows.len();
-    let clip = inputs
-        .clip
-        .as_ref()
-        .map(|clip| clip.fingerprint().to_owned());
+    let clip = models.clip.as_ref();
+    let clip = clip.map(|clip| clip.fingerprint().to_owned());
+    let drawn_by = models.generator.as_ref();
     let in_pool: BTreeMap<&str, &Example> = dataset
         .of_split(Split::Pool)
         .map(|(_, example)| (example.id.as_str(), example))
@@ -55,7 +56,7 @@ pub(crate) fn manifest(
                 .kept()
                 .filter_map(|entry| Row::synthetic(entry, source))
                 .map(|row| Row {
-                    model: Some(inputs.pipeline_name.clone()),
+                    model: drawn_by.map(|generator| generator.name.clone()),
                     model_fingerprint: Some(generated.fingerprint.clone()),
                     clip_fingerprint: clip.clone(),
                     ..row

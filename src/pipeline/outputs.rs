@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::captions::Captioned;
 use super::context::{Context, Job};
 use super::detect::Detected;
+use super::error::Error;
 use super::generate::Generated;
 use super::order::Finished;
 use super::pool::Pooled;
@@ -21,10 +22,10 @@ use crate::run::pool::Picked;
 const SCHEMA: u32 = 1;
 
 /// The `K` of the minority's share in `summary.json`.
-pub(crate) const TOP: usize = 50;
+pub const TOP: usize = 50;
 
 /// Draws the contact sheets.
-pub(crate) fn previews(context: &mut Context<'_>, job: &Job<'_>) -> anyhow::Result<()> {
+pub fn previews(context: &mut Context<'_>, job: &Job<'_>) -> Result<(), Error> {
     let begun = Instant::now();
     collect::run(
         &job.layout,
@@ -37,7 +38,7 @@ pub(crate) fn previews(context: &mut Context<'_>, job: &Job<'_>) -> anyhow::Resu
 
 /// Whether all came out; false if nothing was found or kept, or a quota is unmet where images are
 /// `wanted`.
-pub(crate) fn complete(
+pub fn complete(
     detected: &Detected,
     pooled: Option<&Pooled>,
     generated: Option<&Generated>,
@@ -60,9 +61,9 @@ pub(crate) fn complete(
 }
 
 /// `summary.json`, without what only the demo knows.
-pub(crate) fn summary(done: &Finished) -> Value {
+pub fn summary(done: &Finished) -> Value {
     let Finished {
-        inputs,
+        embedded,
         detected,
         captioned,
         pooled,
@@ -70,10 +71,11 @@ pub(crate) fn summary(done: &Finished) -> Value {
         seconds,
         ..
     } = done;
+    let data = &embedded.data;
     let mut classes = Vec::new();
     for (at, direction) in detected.fitted.directions.iter().enumerate() {
         let report = detected.reports.get(at);
-        let class = &inputs.dataset.classes[direction.id.class];
+        let class = &data.dataset.classes[direction.id.class];
         let plan = generated.as_ref();
         let plan = plan.and_then(|generated| generated.of_mode(class, direction.id.mode));
         let picked = pooled
@@ -106,7 +108,7 @@ pub(crate) fn summary(done: &Finished) -> Value {
             "sentence": captioned
                 .as_ref()
                 .and_then(|captioned| captioned.modes.get(at))
-                .and_then(|mode| mode.sentence(&inputs.dataset.classes[direction.id.class]))
+                .and_then(|mode| mode.sentence(&data.dataset.classes[direction.id.class]))
                 .or_else(|| report.map(|r| r.sentence.clone())),
         }));
     }
@@ -118,8 +120,8 @@ pub(crate) fn summary(done: &Finished) -> Value {
         "schema": SCHEMA,
         "version": env!("CARGO_PKG_VERSION"),
         "classes": classes,
-        "score_threshold": inputs.threshold,
-        "skipped": inputs.skips.found().len(),
+        "score_threshold": data.threshold,
+        "skipped": data.skips.found().len(),
         "warnings": detected.warnings.iter().map(|w| w.text.as_str()).collect::<Vec<_>>(),
         "seconds": seconds,
     })
@@ -144,6 +146,6 @@ fn top_captions(captioned: Option<&Captioned>, at: usize) -> Vec<Value> {
 }
 
 /// Writes `summary.json`.
-pub(crate) fn write_summary(path: &Path, summary: &Value) -> Result<(), IoError> {
+pub fn write_summary(path: &Path, summary: &Value) -> Result<(), IoError> {
     io::write_atomic(path, format!("{summary:#}\n").as_bytes())
 }

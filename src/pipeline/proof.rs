@@ -16,12 +16,12 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::context::{Context, StopCheck};
+use super::error::Error;
 use super::order::Finished;
-use super::refusal::{InputError, Stopped};
 use super::report::minorities;
 use super::reporter::Stage;
 use crate::caption::grammar::says;
-use crate::classifier::{Cnn, TrainOptions, TrainingSet};
+use crate::classifier::{Cnn, CnnConfig, TrainOptions, TrainingSet};
 use crate::dataset::Split;
 use crate::generate::Arm;
 use crate::io;
@@ -102,10 +102,10 @@ impl Retraining {
 type Added = Vec<(PathBuf, usize)>;
 
 /// Accuracy on drawn test faces, and on generated ones whose caption names a gender.
-pub(crate) fn judge(done: &Finished, dir: &Path) -> anyhow::Result<Judged> {
+pub(crate) fn judge(done: &Finished, dir: &Path) -> Result<Judged, Error> {
     let judge = Cnn::read(dir, tch::Device::Cpu)?;
     let names = &judge.config().classes;
-    let dataset = &done.inputs.dataset;
+    let dataset = &done.embedded.data.dataset;
     let (paths, wanted): (Vec<PathBuf>, Vec<String>) = dataset
         .of_split(Split::Test)
         .filter_map(|(_, e)| {
@@ -114,7 +114,7 @@ pub(crate) fn judge(done: &Finished, dir: &Path) -> anyhow::Result<Judged> {
             Some((dataset.image_path(e), name))
         })
         .unzip();
-    let right = |paths: &[PathBuf], wanted: &[String]| -> anyhow::Result<f64> {
+    let right = |paths: &[PathBuf], wanted: &[String]| -> Result<f64, Error> {
         let predicted = judge.predict(&read(paths)?)?.classes();
         let right = predicted
             .iter()
@@ -152,34 +152,27 @@ pub(crate) fn judge(done: &Finished, dir: &Path) -> anyhow::Result<Judged> {
     })
 }
 
-fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<RgbImage>> {
+fn read(paths: &[PathBuf]) -> Result<Vec<RgbImage>, Error> {
     Ok(paths
         .par_iter()
         .map(|path| read_rgb(path, Exif::Ignore))
         .collect::<Result<_, _>>()?)
 }
 
-/// Retrains the classifier with each arm's images, at most `most` a class.
+/// Trains networks like the `classifier` anew with each arm's images, at most `most` a class.
 ///
 /// # Errors
 ///
-/// [`InputError`] where there is nothing to prove, [`Stopped`], and those of images and the disk.
+/// [`Error`] of kind input where there is nothing to prove, of kind stopped, and those of images and
+/// the disk.
 pub(crate) fn retraining(
     context: &mut Context<'_>,
     done: &Finished,
+    classifier: &CnnConfig,
     seeds: u64,
     most: usize,
-) -> anyhow::Result<Retraining> {
-    let classifier = done
-        .inputs
-        .classifier
-        .as_ref()
-        .and_then(|c| c.as_cnn())
-        .map(|cnn| cnn.config().clone());
-    let Some(config) = classifier else {
-        return Err(InputError("the proof needs the classifier".to_owned()).into());
-    };
-    let dataset = &done.inputs.dataset;
+) -> Result<Retraining, Error> {
+    let dataset = &done.embedded.data.dataset;
     let rows = |split| -> (Vec<PathBuf>, Vec<usize>) {
         dataset
             .of_split(split)
@@ -187,10 +180,10 @@ pub(crate) fn retraining(
             .unzip()
     };
     let (paths, labels) = rows(Split::Train);
-    let mut originals = TrainingSet::new(config.image_size);
+    let mut originals = TrainingSet::new(classifier.image_size);
     originals.extend(&read(&paths)?, &labels)?;
     let flags = minorities(dataset)
-        .ok_or_else(|| InputError("the proof needs groups, one of them rare".to_owned()))?;
+        .ok_or_else(|| Error::input("the proof needs groups, one of them rare".to_owned()))?;
     let (paths, _) = rows(Split::Test);
     let test = read(&paths)?;
     let truth: Vec<Truth> = dataset
@@ -228,7 +221,7 @@ pub(crate) fn retraining(
             ..ANALYSED
         };
         retrain(
-            &config,
+            classifier,
             &originals,
             (images, labels),
             (&test, &truth),
@@ -239,13 +232,14 @@ pub(crate) fn retraining(
     let mut count = total - jobs.len();
     side_by_side(&jobs, stop, &train, |&(name, seed), accuracy| {
         results.insert(key(name, seed), accuracy?);
-        io::write_atomic(&place, serde_json::to_string_pretty(&results)?.as_bytes())?;
+        let json = serde_json::to_string_pretty(&results).map_err(Error::other)?;
+        io::write_atomic(&place, json.as_bytes())?;
         count += 1;
         stage.set(count, name);
         Ok(())
     })?;
     if stop() {
-        return Err(Stopped.into());
+        return Err(Error::stopped());
     }
     stage.end();
     Ok(summarise(&results, seeds, per_class, dataset.classes.len()))
@@ -257,8 +251,8 @@ fn side_by_side<J: Sync, R: Send>(
     jobs: &[J],
     stop: StopCheck<'_>,
     work: &(dyn Fn(&J) -> R + Sync),
-    mut done: impl FnMut(&J, R) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
+    mut done: impl FnMut(&J, R) -> Result<(), Error>,
+) -> Result<(), Error> {
     let next = AtomicUsize::new(0);
     let (sender, receiver) = channel();
     let workers = thread::available_parallelism()
@@ -287,16 +281,16 @@ fn side_by_side<J: Sync, R: Send>(
 }
 
 /// The images that each arm adds: as many per class in every arm.
-fn arms(done: &Finished, most: usize) -> anyhow::Result<(usize, Vec<(&'static str, Added)>)> {
+fn arms(done: &Finished, most: usize) -> Result<(usize, Vec<(&'static str, Added)>), Error> {
     let generated = done
         .generated
         .as_ref()
         .filter(|generated| !generated.plans.is_empty())
         .ok_or_else(|| {
-            InputError("nothing was generated, so there is nothing to prove".to_owned())
+            Error::input("nothing was generated, so there is nothing to prove".to_owned())
         })?;
     let root = done.folder.path();
-    let dataset = &done.inputs.dataset;
+    let dataset = &done.embedded.data.dataset;
     let path = |entry: &Entry| {
         entry
             .file
@@ -350,7 +344,9 @@ fn arms(done: &Finished, most: usize) -> anyhow::Result<(usize, Vec<(&'static st
         .min()
         .unwrap_or(0);
     if per_class == 0 {
-        return Err(InputError("an arm of the proof has no images of a class".to_owned()).into());
+        return Err(Error::input(
+            "an arm of the proof has no images of a class".to_owned(),
+        ));
     }
     let arms = ARMS
         .iter()

@@ -8,13 +8,13 @@ use crate::pipeline::outputs::TOP;
 /// The closing table: a line a failure mode.
 pub(in crate::cli) fn table(ui: &mut Ui, done: &Finished) {
     let Finished {
-        inputs,
         detected,
         captioned,
         pooled,
         generated,
         ..
     } = done;
+    let dataset = done.dataset();
     ui.say(format_args!(
         "{:<16} {:>5} {:>7} {:>6} {:>12} {:>10} {:>5} {:>5} {:>9}",
         "class", "wrong", "cv", "p", "hardest 50", "of class", "pool", "kept", "attempts"
@@ -22,7 +22,7 @@ pub(in crate::cli) fn table(ui: &mut Ui, done: &Finished) {
     for (at, direction) in detected.fitted.directions.iter().enumerate() {
         let report = detected.reports.get(at);
         let head = report.and_then(|r| r.figures.head(TOP));
-        let class = &inputs.dataset.classes[direction.id.class];
+        let class = &dataset.classes[direction.id.class];
         let plan = generated.as_ref();
         let plan = plan.and_then(|generated| generated.of_mode(class, direction.id.mode));
         let picked = pooled
@@ -46,9 +46,9 @@ pub(in crate::cli) fn table(ui: &mut Ui, done: &Finished) {
         ));
     }
     if let Some(captioned) = captioned {
-        captions::say(ui, inputs, detected, captioned);
+        captions::say(ui, dataset, detected, captioned);
     }
-    tables::show(ui, inputs, detected);
+    tables::show(ui, &done.embedded.data, detected);
 }
 
 /// Where everything is.
@@ -56,7 +56,7 @@ pub(in crate::cli) fn paths(ui: &mut Ui, done: &Finished) {
     let layout = done.folder.layout();
     ui.say("");
     for direction in &done.detected.fitted.directions {
-        let class = &done.inputs.dataset.classes[direction.id.class];
+        let class = &done.dataset().classes[direction.id.class];
         ui.say(format_args!(
             "preview   {}",
             layout.preview(class, direction.id.mode).display()
