@@ -1,8 +1,6 @@
 //! The schedulers against Diffusers 0.42.1 (`tests/oracle/golden/schedulers.py`), and what they refuse.
 
-#[path = "schedulers/peer.rs"]
 mod peer;
-#[path = "schedulers/record.rs"]
 mod record;
 
 use hardlight::diffusion::schedulers::{self, Scheduler, SchedulerConfig, SchedulerError};
