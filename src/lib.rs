@@ -25,7 +25,6 @@ pub mod classifier;
 #[cfg(feature = "torch")]
 pub mod cli;
 pub mod dataset;
-#[cfg(feature = "torch")]
 pub mod diffusion;
 pub mod direction;
 pub mod embed;
