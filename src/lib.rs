@@ -22,10 +22,9 @@
 pub mod caption;
 #[cfg(feature = "torch")]
 pub mod classifier;
-#[cfg(any())]
+#[cfg(feature = "torch")]
 pub mod cli;
 pub mod dataset;
-#[cfg(feature = "torch")]
 pub mod diffusion;
 pub mod direction;
 pub mod embed;

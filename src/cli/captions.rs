@@ -4,14 +4,15 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::exit::{ExitStatus, UsageError};
+use super::exit::ExitStatus;
 use super::options::{RunOptions, SettingOptions};
 use super::run;
 use super::stop::Stop;
 use super::ui::Ui;
-use crate::pipeline::Context;
 use crate::pipeline::candidates::Candidates;
-use crate::pipeline::inputs::{self, Until};
+use crate::pipeline::data::read_data;
+use crate::pipeline::order::Until;
+use crate::pipeline::{Context, Error};
 use crate::run::settings::Settings;
 
 /// Directions and the captions that describe them; nothing is generated.
@@ -48,7 +49,7 @@ pub(super) struct CaptionsCommand {
 }
 
 impl CaptionsCommand {
-    pub(super) fn run(self, ui: &mut Ui, stop: &Stop) -> anyhow::Result<ExitStatus> {
+    pub(super) fn run(self, ui: &mut Ui, stop: &Stop) -> Result<ExitStatus, Error> {
         let Self {
             list,
             classes,
@@ -77,7 +78,7 @@ fn print(
     classes: Vec<String>,
     as_json: bool,
     ui: &mut Ui,
-) -> anyhow::Result<ExitStatus> {
+) -> Result<ExitStatus, Error> {
     let candidates = Candidates::open(&settings.captions)?;
     let grammar = candidates.grammar();
     for doubt in grammar.doubts() {
@@ -87,7 +88,7 @@ fn print(
     let classes = if !classes.is_empty() {
         classes
     } else if data.root.is_some() || data.table.is_some() {
-        inputs::read_data(&mut Context::new(ui), settings)?.classes
+        read_data(&mut Context::new(ui), settings)?.classes
     } else if let Some(classes) = &data.classes {
         classes.clone()
     } else {
@@ -98,7 +99,7 @@ fn print(
             "{} names no classes: give --classes a,b or --data DIR",
             grammar.origin()
         );
-        return Err(UsageError(text).into());
+        return Err(Error::usage(text));
     }
     let mut total = 0;
     for class in &classes {

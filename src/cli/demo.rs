@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::exit::{ExitStatus, InputError};
+use super::exit::ExitStatus;
 use super::stop::Stop;
 use super::ui::Ui;
 use super::{run, show};
-use crate::pipeline::inputs::Until;
-use crate::pipeline::order::{self, Target};
-use crate::pipeline::{Context, Stopped, outputs, proof};
+use crate::classifier::Cnn;
+use crate::io::ErrorKind;
+use crate::pipeline::order::{self, Target, Until};
+use crate::pipeline::{Context, Error, outputs, proof};
 use crate::run::folder::RunFolder;
 use crate::run::settings::Settings;
 use crate::world::face::WorldConfig;
@@ -66,7 +67,7 @@ pub(super) struct DemoCommand {
 }
 
 impl DemoCommand {
-    pub(super) fn run(self, ui: &mut Ui, stop: &Stop) -> anyhow::Result<ExitStatus> {
+    pub(super) fn run(self, ui: &mut Ui, stop: &Stop) -> Result<ExitStatus, Error> {
         let started = Instant::now();
         let Self {
             out,
@@ -123,19 +124,26 @@ impl DemoCommand {
             order::run(&mut context, &settings, target, Until::Manifest)
         };
         let mut finished = match ended {
-            Err(error) if error.is::<Stopped>() => return Ok(run::stopped(ui, &out)),
+            Err(error) if error.kind() == ErrorKind::Stopped => return Ok(run::stopped(ui, &out)),
             ended => ended?,
         };
         show::table(ui, &finished);
         let begun = Instant::now();
         let judged = proof::judge(&finished, &weights.join("judge"))?;
         show::judged(ui, &judged);
+        let classifier = Cnn::read(&weights.join("classifier"), tch::Device::Cpu)?;
         let retraining = {
             let mut context = Context::stopped_by(ui, &check);
-            proof::retraining(&mut context, &finished, seeds, added.unwrap_or(quota))
+            proof::retraining(
+                &mut context,
+                &finished,
+                classifier.config(),
+                seeds,
+                added.unwrap_or(quota),
+            )
         };
         let retraining = match retraining {
-            Err(error) if error.is::<Stopped>() => return Ok(run::stopped(ui, &out)),
+            Err(error) if error.kind() == ErrorKind::Stopped => return Ok(run::stopped(ui, &out)),
             retraining => retraining?,
         };
         show::retraining(ui, &retraining);
@@ -146,7 +154,7 @@ impl DemoCommand {
             .seconds
             .insert("total", started.elapsed().as_secs_f64());
         let mut summary = outputs::summary(&finished);
-        summary["judge"] = serde_json::to_value(judged)?;
+        summary["judge"] = serde_json::to_value(judged).map_err(Error::other)?;
         summary["retraining"] = retraining.json();
         outputs::write_summary(&finished.folder.layout().summary(), &summary)?;
         show::paths(ui, &finished);
@@ -155,7 +163,7 @@ impl DemoCommand {
 }
 
 /// The world's models: as told, else `weights/world` above the program, else where it was built.
-fn find(told: Option<PathBuf>) -> Result<PathBuf, InputError> {
+fn find(told: Option<PathBuf>) -> Result<PathBuf, Error> {
     let here = |dir: &Path| dir.join("clip/model.safetensors").is_file();
     if let Some(dir) = told {
         if here(&dir) {
@@ -165,7 +173,7 @@ fn find(told: Option<PathBuf>) -> Result<PathBuf, InputError> {
             "{} does not hold the embedded world's models",
             dir.display()
         );
-        return Err(InputError(text));
+        return Err(Error::input(text));
     }
     let program = std::env::current_exe().ok();
     let above = program
@@ -177,7 +185,7 @@ fn find(told: Option<PathBuf>) -> Result<PathBuf, InputError> {
         .map(|dir| dir.join("weights/world"))
         .find(|dir| here(dir))
         .ok_or_else(|| {
-            InputError(
+            Error::input(
                 "the embedded world's models were not found: give --weights DIR, the folder \
                  weights/world of a checkout"
                     .to_owned(),

@@ -14,7 +14,8 @@ use super::stop::Stop;
 use super::ui::Ui;
 use crate::hub::{HubError, Want};
 use crate::pipeline::device::device;
-use crate::pipeline::{Context, models};
+use crate::pipeline::models::locate::locate;
+use crate::pipeline::{Context, Error};
 
 /// Print libtorch, devices and what would be used; with folders, whether they are sound.
 ///
@@ -39,7 +40,7 @@ pub(super) struct DoctorCommand {
 }
 
 impl DoctorCommand {
-    pub(super) fn run(self, ui: &mut Ui, stop: &Stop) -> anyhow::Result<ExitStatus> {
+    pub(super) fn run(self, ui: &mut Ui, stop: &Stop) -> Result<ExitStatus, Error> {
         let Self {
             folders: given,
             json,
@@ -53,7 +54,7 @@ impl DoctorCommand {
         for given in &given {
             // What cannot be had is a finding about this one; the others are looked at all the same.
             let mut context = Context::stopped_by(ui, &check);
-            match models::locate(&mut context, given, Want::Any { half, safety }) {
+            match locate(&mut context, given, Want::Any { half, safety }) {
                 Err(HubError::Stopped) => return Err(HubError::Stopped.into()),
                 found => folders.push(Folder::look(given, found, place)),
             }

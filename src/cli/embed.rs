@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use ndarray::{Array2, Axis};
 use rayon::prelude::*;
 
-use super::exit::{ExitStatus, InputError, UsageError};
+use super::exit::ExitStatus;
 use super::stop::Stop;
 use super::ui::Ui;
 use crate::dataset;
@@ -20,7 +20,8 @@ use crate::io::image::picture::{Picture, Pixels};
 use crate::io::image::{self, Exif};
 use crate::io::matrix::write_safetensors;
 use crate::pipeline::device as device_of;
-use crate::pipeline::{Context, Stage, models};
+use crate::pipeline::models::locate::locate;
+use crate::pipeline::{Context, Error, Stage};
 
 /// Turn a folder of images or a list of captions into CLIP embeddings.
 ///
@@ -129,7 +130,7 @@ struct Rows {
 }
 
 impl EmbedCommand {
-    pub(super) fn run(self, ui: &mut Ui, stop: &Stop) -> anyhow::Result<ExitStatus> {
+    pub(super) fn run(self, ui: &mut Ui, stop: &Stop) -> Result<ExitStatus, Error> {
         let Self {
             clip,
             images,
@@ -150,7 +151,7 @@ impl EmbedCommand {
             (None, Some(file)) => Work::texts(&file)?,
             (None, None) => {
                 let text = "nothing to embed: give --images DIR or --texts FILE";
-                return Err(UsageError(text.to_owned()).into());
+                return Err(Error::usage(text.to_owned()));
             }
         };
         let kernel = match preprocess {
@@ -164,7 +165,7 @@ impl EmbedCommand {
         };
         let stop = stop.check();
         let mut context = Context::stopped_by(ui, &stop);
-        let dir = models::locate(&mut context, &clip, Want::Clip)?;
+        let dir = locate(&mut context, &clip, Want::Clip)?;
         let encoder = ClipEncoder::open(&dir, device, kind)?
             .with_kernel(kernel)
             .with_batch(usize::from(batch));
@@ -199,10 +200,10 @@ impl EmbedCommand {
 }
 
 /// Says now what would stop the writing in the end.
-fn check_out(out: &Path) -> anyhow::Result<()> {
+fn check_out(out: &Path) -> Result<(), Error> {
     if out.extension().is_none_or(|e| e != "safetensors") {
         let text = format!("--out {} does not end in .safetensors", out.display());
-        return Err(UsageError(text).into());
+        return Err(Error::usage(text));
     }
     let folder = out.parent().filter(|path| !path.as_os_str().is_empty());
     let problem = if out.is_dir() {
@@ -212,7 +213,7 @@ fn check_out(out: &Path) -> anyhow::Result<()> {
     } else {
         return Ok(());
     };
-    Err(InputError(format!("--out {} {problem}", out.display())).into())
+    Err(Error::input(format!("--out {} {problem}", out.display())))
 }
 
 impl Display for Work {
@@ -225,7 +226,7 @@ impl Display for Work {
 }
 
 impl Work {
-    fn images(folder: PathBuf, ui: &mut Ui) -> anyhow::Result<Self> {
+    fn images(folder: PathBuf, ui: &mut Ui) -> Result<Self, Error> {
         let mut passed = Vec::new();
         let paths = dataset::images_below(&folder, &mut passed)?;
         if let Some(first) = passed.first() {
@@ -237,16 +238,16 @@ impl Work {
         }
         if paths.is_empty() {
             let text = format!("there is no image below {}", folder.display());
-            return Err(InputError(text).into());
+            return Err(Error::input(text));
         }
         Ok(Self::Images { folder, paths })
     }
 
-    fn texts(file: &Path) -> anyhow::Result<Self> {
+    fn texts(file: &Path) -> Result<Self, Error> {
         let text = io::read_to_string(file)?;
         let captions: Vec<String> = text.lines().map(ToOwned::to_owned).collect();
         if captions.is_empty() {
-            return Err(InputError(format!("{} holds no caption", file.display())).into());
+            return Err(Error::input(format!("{} holds no caption", file.display())));
         }
         Ok(Self::Texts(captions))
     }
@@ -259,7 +260,7 @@ fn embed_images(
     read: &(dyn Fn(&str) -> Result<Picture, IoError> + Sync),
     on_bad_image: OnBadImage,
     context: &mut Context<'_>,
-) -> anyhow::Result<Option<Rows>> {
+) -> Result<Option<Rows>, Error> {
     let mut rows = Rows::new(encoder.dim());
     let mut stage = Stage::begin(context.reporter, "embed images", paths.len(), "images");
     for (chunk, start) in paths
@@ -279,7 +280,7 @@ fn embed_images(
                     readable.push(picture);
                 }
                 Err(error) if on_bad_image == OnBadImage::Skip => {
-                    let error = anyhow::Error::from(error);
+                    let error = Error::from(error);
                     stage.warn(format_args!("skipped: {error:#}"));
                 }
                 Err(error) => return Err(error.into()),
@@ -297,7 +298,7 @@ fn embed_texts(
     encoder: &ClipEncoder,
     captions: &[String],
     context: &mut Context<'_>,
-) -> anyhow::Result<Option<Rows>> {
+) -> Result<Option<Rows>, Error> {
     let cut: Vec<usize> = (0..captions.len())
         .filter(|&line| encoder.truncates(&captions[line]))
         .collect();
@@ -340,7 +341,7 @@ impl Rows {
     }
 
     /// Adds rows; all must be finite, which half precision does not promise.
-    fn add(&mut self, ids: Vec<String>, rows: &Array2<f32>) -> anyhow::Result<()> {
+    fn add(&mut self, ids: Vec<String>, rows: &Array2<f32>) -> Result<(), Error> {
         for (id, row) in ids.iter().zip(rows.axis_iter(Axis(0))) {
             if let Some(dim) = row.iter().position(|v| !v.is_finite()) {
                 let (id, value) = (id.clone(), row[dim]);
@@ -348,7 +349,9 @@ impl Rows {
             }
         }
         self.ids.extend(ids);
-        self.matrix.append(Axis(0), rows.view())?;
+        self.matrix
+            .append(Axis(0), rows.view())
+            .map_err(Error::other)?;
         Ok(())
     }
 }

@@ -4,15 +4,15 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::exit::{ExitStatus, InputError};
+use super::exit::ExitStatus;
 use super::ui::Ui;
 use crate::dataset::{self, Dataset, Split};
 use crate::direction::evaluate::{
     ModeChange, Part, Slice, TwoModels, class_change, in_failures, mode_change, overall,
 };
 use crate::io;
-use crate::pipeline::Context;
 use crate::pipeline::saved::Saved;
+use crate::pipeline::{Context, Error};
 
 /// Compare two models on the failures of a run: did they shrink, and what did it cost?
 ///
@@ -41,7 +41,7 @@ pub(super) struct EvaluateCommand {
 }
 
 impl EvaluateCommand {
-    pub(super) fn run(self, ui: &mut Ui) -> anyhow::Result<ExitStatus> {
+    pub(super) fn run(self, ui: &mut Ui) -> Result<ExitStatus, Error> {
         let Self {
             run,
             before,
@@ -52,7 +52,7 @@ impl EvaluateCommand {
         if saved.dataset.of_split(Split::Test).next().is_none() {
             let text = "the data has no test split: on val, where directions were learned, a \
                         comparison would flatter the old model or the new";
-            return Err(InputError(text.to_owned()).into());
+            return Err(Error::input(text.to_owned()));
         }
         let (rows, x) = saved.embedded(Split::Test)?;
         let old = predicted(&saved.dataset, &before, &rows)?;
@@ -103,7 +103,7 @@ struct Predicted {
 }
 
 /// Reads predictions; every test example must have one, for a slice with holes is another slice.
-fn predicted(dataset: &Dataset, path: &Path, rows: &[usize]) -> anyhow::Result<Predicted> {
+fn predicted(dataset: &Dataset, path: &Path, rows: &[usize]) -> Result<Predicted, Error> {
     let mut dataset = dataset.clone();
     dataset::join_predictions_on(&mut dataset, path, Split::Test)?;
     if dataset.examples.iter().any(|e| e.score.is_some()) {
@@ -112,7 +112,7 @@ fn predicted(dataset: &Dataset, path: &Path, rows: &[usize]) -> anyhow::Result<P
              threshold",
             path.display()
         );
-        return Err(InputError(text).into());
+        return Err(Error::input(text));
     }
     let mut without = rows
         .iter()
@@ -127,7 +127,7 @@ fn predicted(dataset: &Dataset, path: &Path, rows: &[usize]) -> anyhow::Result<P
             rows.len(),
             first.id
         );
-        return Err(InputError(text).into());
+        return Err(Error::input(text));
     }
     Ok(Predicted {
         classes: rows
@@ -147,10 +147,10 @@ fn groups(
     rows: &[usize],
     (before, old): (&Path, Vec<Option<String>>),
     (after, new): (&Path, Vec<Option<String>>),
-) -> Result<Vec<Option<String>>, InputError> {
+) -> Result<Vec<Option<String>>, Error> {
     let each = rows.iter().zip(old.into_iter().zip(new));
     each.map(|(&i, pair)| match pair {
-        (Some(old), Some(new)) if old != new => Err(InputError(format!(
+        (Some(old), Some(new)) if old != new => Err(Error::input(format!(
             "{:?} is of group {old:?} in {} and of {new:?} in {}: which is right?",
             dataset.examples[i].id,
             before.display(),

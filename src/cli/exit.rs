@@ -1,32 +1,8 @@
-//! From an error to an exit code.
+//! From the kind of an error to an exit code.
 
 use std::process::ExitCode;
 
-use crate::caption::CaptionError;
-use crate::classifier::ClassifierError;
-use crate::dataset::DatasetError;
-use crate::diffusion::pipeline::PipelineError;
-use crate::diffusion::schedulers::SchedulerError;
-use crate::direction::persist::PersistError;
-use crate::direction::{DirectionError, WhitenError};
-use crate::embed::EmbedError;
-use crate::generate::GenerateError;
-use crate::hub::HubError;
-use crate::io::{Classified as _, ErrorKind, IoError};
-use crate::manifest::ManifestError;
-use crate::manifest::export::ExportError;
-use crate::nn::lora::LoraError;
-use crate::nn::params::ParamsError;
-pub(super) use crate::pipeline::{InputError, UsageError};
-use crate::preview::PreviewError;
-use crate::run::cache::CacheError;
-use crate::run::engine::EngineError;
-use crate::run::folder::FolderError;
-use crate::run::ledger::LedgerError;
-use crate::run::ledger::table::TableError;
-use crate::run::lock::LockError;
-use crate::run::settings::SettingsError;
-use crate::world::WorldError;
+use crate::io::ErrorKind;
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,116 +47,96 @@ impl From<ExitStatus> for ExitCode {
     }
 }
 
-/// The exit code of an error.
-pub(super) fn of(error: &anyhow::Error) -> ExitStatus {
-    if is_disk(error) {
-        return ExitStatus::Disk;
-    }
-    if let Some(error) = error.downcast_ref::<HubError>() {
-        return of_hub(error);
-    }
-    let usage = error.is::<UsageError>()
-        || error.is::<SettingsError>()
-        || error.is::<DirectionError>()
-        || matches!(
-            error.downcast_ref(),
-            Some(
-                PipelineError::Setting { .. }
-                    | PipelineError::Scheduler(
-                        SchedulerError::UnknownScheduler { .. }
-                            | SchedulerError::ZeroSteps
-                            | SchedulerError::TooManySteps { .. }
-                            | SchedulerError::TooManyConsistencySteps { .. }
-                            | SchedulerError::FewRungeKuttaSteps { .. }
-                            | SchedulerError::LinspaceOneStep
-                            | SchedulerError::Eta { .. }
-                    )
-                    | PipelineError::Lora(LoraError::Scale { .. })
-            )
-        );
-    if usage {
-        return ExitStatus::Usage;
-    }
-    if lost_device(error) {
-        return ExitStatus::DeviceLost;
-    }
-    let bad_input = error.is::<InputError>()
-        || error.is::<CaptionError>()
-        || error.is::<ClassifierError>()
-        || error.is::<DatasetError>()
-        || error.is::<ParamsError>()
-        || error.is::<PipelineError>()
-        || error.is::<PersistError>()
-        || error.is::<WhitenError>()
-        || error.is::<EmbedError>()
-        || error.is::<GenerateError>()
-        || error.is::<IoError>()
-        || error.is::<ManifestError>()
-        || error.is::<ExportError>()
-        || error.is::<PreviewError>()
-        || error.is::<CacheError>()
-        || error.is::<EngineError>()
-        || error.is::<FolderError>()
-        || error.is::<LedgerError>()
-        || error.is::<LockError>()
-        || error.is::<TableError>()
-        || error.is::<WorldError>();
-    if bad_input {
-        ExitStatus::BadInput
-    } else {
-        ExitStatus::Failure
+impl From<ErrorKind> for ExitStatus {
+    fn from(kind: ErrorKind) -> Self {
+        match kind {
+            ErrorKind::Usage => Self::Usage,
+            ErrorKind::Input => Self::BadInput,
+            ErrorKind::Incomplete => Self::Incomplete,
+            ErrorKind::Device => Self::DeviceLost,
+            ErrorKind::Disk => Self::Disk,
+            ErrorKind::Stopped => Self::Stopped,
+            ErrorKind::Other => Self::Failure,
+        }
     }
 }
 
-/// A model that could not be had; a network that fails says nothing about what was asked for.
-fn of_hub(error: &HubError) -> ExitStatus {
-    match error {
-        HubError::Stopped => ExitStatus::Stopped,
-        HubError::BadId { .. } | HubError::Setting { .. } | HubError::Token => ExitStatus::Usage,
-        error if error.is_network() => ExitStatus::Failure,
-        _ => ExitStatus::BadInput,
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub::HubError;
+    use crate::io::{Classified, IoError};
+    use crate::nn::params::ParamsError;
+    use crate::pipeline::{Error, WithContext as _};
+    use crate::run::ledger::LedgerError;
+
+    fn code(error: impl Into<Error>) -> ExitCode {
+        ExitStatus::from(error.into().kind()).into()
     }
-}
 
-fn is_disk(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref::<HubError>()
-        .is_some_and(|e| e.kind() == ErrorKind::Disk)
-        || error
-            .downcast_ref::<IoError>()
-            .is_some_and(|e| e.kind() == ErrorKind::Disk)
-        || error
-            .downcast_ref::<FolderError>()
-            .is_some_and(|e| e.kind() == ErrorKind::Disk)
-        || error
-            .downcast_ref::<LedgerError>()
-            .is_some_and(|e| e.kind() == ErrorKind::Disk)
-        || error
-            .downcast_ref::<EngineError>()
-            .is_some_and(|e| e.kind() == ErrorKind::Disk)
-        || error
-            .downcast_ref::<CacheError>()
-            .is_some_and(|e| e.kind() == ErrorKind::Disk)
-        || error
-            .downcast_ref::<ManifestError>()
-            .is_some_and(|e| e.kind() == ErrorKind::Disk)
-        || matches!(error.downcast_ref(), Some(LockError::Io(io)) if io.kind() == ErrorKind::Disk)
-        || error
-            .downcast_ref::<ExportError>()
-            .is_some_and(|e| e.kind() == ErrorKind::Disk)
-        || matches!(error.downcast_ref(), Some(ParamsError::Io(io)) if io.kind() == ErrorKind::Disk)
-        || matches!(error.downcast_ref(), Some(PersistError::Io(io)) if io.kind() == ErrorKind::Disk)
-        || matches!(error.downcast_ref(), Some(PreviewError::Io(io)) if io.kind() == ErrorKind::Disk)
-        || matches!(error.downcast_ref(), Some(TableError::Io(io)) if io.kind() == ErrorKind::Disk)
-        || matches!(error.downcast_ref(), Some(WorldError::Io(io)) if io.kind() == ErrorKind::Disk)
-}
+    fn write(kind: std::io::ErrorKind) -> IoError {
+        IoError::Write {
+            path: "run/ledger.jsonl".into(),
+            source: kind.into(),
+        }
+    }
 
-/// CUDA says so in the text of whatever call met it first.
-fn lost_device(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        cause.downcast_ref::<tch::TchError>().is_some_and(|torch| {
-            let text = torch.to_string();
-            text.contains("CUDA error") && !text.contains("out of memory")
-        })
-    })
+    #[test]
+    fn every_kind_has_its_exit_code() {
+        for (kind, expected) in [
+            (ErrorKind::Other, 1),
+            (ErrorKind::Usage, 2),
+            (ErrorKind::Input, 3),
+            (ErrorKind::Incomplete, 4),
+            (ErrorKind::Device, 5),
+            (ErrorKind::Disk, 6),
+            (ErrorKind::Stopped, 130),
+        ] {
+            assert_eq!(
+                ExitCode::from(ExitStatus::from(kind)),
+                ExitCode::from(expected),
+                "{kind:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_cause_deep_inside_decides() {
+        let full = LedgerError::Io(write(std::io::ErrorKind::StorageFull));
+        let sampling = crate::run::sampling::SamplingError::from(full);
+        assert_eq!(code(sampling), ExitStatus::Disk.into());
+
+        let lost = tch::TchError::Torch("CUDA error: unspecified launch failure".to_owned());
+        let params = ParamsError::Torch {
+            name: "conv.weight".to_owned(),
+            source: lost,
+        };
+        let embed = crate::embed::EmbedError::from(params);
+        let cache = crate::run::cache::CacheError::from(embed);
+        let told = Err::<(), _>(cache).context("could not embed val");
+        assert_eq!(code(told.unwrap_err()), ExitStatus::DeviceLost.into());
+    }
+
+    #[test]
+    fn a_wrong_path_is_no_bad_disk_and_a_silent_network_no_bad_input() {
+        let missing = write(std::io::ErrorKind::NotFound);
+        assert_eq!(code(missing), ExitStatus::BadInput.into());
+        let down = || HubError::Network {
+            url: "https://hub".to_owned(),
+            source: "refused".into(),
+        };
+        assert_eq!(down().kind(), ErrorKind::Other);
+        let folder = |source| HubError::NoFolder {
+            path: "org/clip".into(),
+            source: Box::new(source),
+        };
+        assert_eq!(code(folder(down())), ExitStatus::Failure.into());
+        assert_eq!(code(folder(HubError::Stopped)), ExitStatus::Stopped.into());
+        let bad = HubError::BadId {
+            text: "a/b/c".to_owned(),
+            reason: "it has two slashes",
+        };
+        assert_eq!(bad.kind(), ErrorKind::Usage);
+        assert_eq!(code(folder(bad)), ExitStatus::BadInput.into());
+    }
 }

@@ -7,8 +7,8 @@ use super::exit::ExitStatus;
 use super::stop::Stop;
 use super::ui::Ui;
 use crate::hub::{self, Id, Want};
-use crate::pipeline::Context;
-use crate::pipeline::models::watched;
+use crate::pipeline::models::locate::watched;
+use crate::pipeline::{Context, Error};
 
 /// Fetch a model from the Hugging Face hub, no more files than needed, and print its folder.
 ///
@@ -60,7 +60,7 @@ enum Kind {
 }
 
 impl FetchCommand {
-    pub(super) fn run(self, ui: &mut Ui, stop: &Stop) -> anyhow::Result<ExitStatus> {
+    pub(super) fn run(self, ui: &mut Ui, stop: &Stop) -> Result<ExitStatus, Error> {
         let Self {
             id,
             revision,

@@ -19,8 +19,10 @@ use crate::embed::safety::Safety;
 use crate::image_file::{self, FileFormat};
 use crate::io;
 use crate::pipeline::device::device;
+use crate::pipeline::models::locate::{adapters, locate};
+use crate::pipeline::models::pipeline as pipeline_of;
 use crate::pipeline::reporter::{Reporter as _, StageInfo};
-use crate::pipeline::{Context, models};
+use crate::pipeline::{Context, Error};
 use crate::run::lock::FolderLock;
 
 /// Make pictures from prompts, without any data set.
@@ -128,7 +130,7 @@ pub(super) struct GenerateCommand {
 }
 
 impl GenerateCommand {
-    pub(super) fn run(self, ui: &mut Ui, stop: &Stop) -> anyhow::Result<ExitStatus> {
+    pub(super) fn run(self, ui: &mut Ui, stop: &Stop) -> Result<ExitStatus, Error> {
         let sampling = self.sampling();
         let (device, kind) = device(&self.device, &self.dtype)?;
         let embeds = self.embeds()?;
@@ -243,14 +245,14 @@ impl GenerateCommand {
         kind: Kind,
         ui: &mut Ui,
         stop: &Stop,
-    ) -> anyhow::Result<(Pipeline, Option<Safety>)> {
+    ) -> Result<(Pipeline, Option<Safety>), Error> {
         let stop = stop.check();
         let mut context = Context::stopped_by(ui, &stop);
         let mut open = OpenOptions::new(device, kind);
         open.variant.clone_from(&self.variant);
-        open.adapters = models::adapters(&mut context, &self.lora)?;
-        let want = models::pipeline(kind, !self.no_safety_checker);
-        let dir = models::locate(&mut context, &self.model, want)?;
+        open.adapters = adapters(&mut context, &self.lora)?;
+        let want = pipeline_of(kind, !self.no_safety_checker);
+        let dir = locate(&mut context, &self.model, want)?;
         let pipeline = Pipeline::open_with(&dir, &open)?;
         for note in pipeline.notes() {
             context.warn(note);
@@ -284,7 +286,7 @@ fn shown(
     image: RgbImage,
     path: &Path,
     ui: &mut Ui,
-) -> anyhow::Result<RgbImage> {
+) -> Result<RgbImage, Error> {
     let Some(safety) = safety else {
         return Ok(image);
     };

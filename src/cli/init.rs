@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::exit::{ExitStatus, InputError};
+use super::exit::ExitStatus;
 use super::ui::Ui;
 use crate::io;
+use crate::pipeline::Error;
 use crate::run::settings;
 
 /// Write a settings file with every key, its default and what it does.
@@ -22,13 +23,13 @@ pub(super) struct InitCommand {
 }
 
 impl InitCommand {
-    pub(super) fn run(self, ui: &mut Ui) -> anyhow::Result<ExitStatus> {
+    pub(super) fn run(self, ui: &mut Ui) -> Result<ExitStatus, Error> {
         let Self { out, force } = self;
         match out {
             None => ui.say(settings::TEMPLATE.trim_end()),
             Some(path) if path.exists() && !force => {
                 let text = format!("{} is there already: --force replaces it", path.display());
-                return Err(InputError(text).into());
+                return Err(Error::input(text));
             }
             Some(path) => {
                 io::write_atomic(&path, settings::TEMPLATE.as_bytes())?;

@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
-use super::exit::{ExitStatus, InputError, UsageError};
+use super::exit::ExitStatus;
 use super::ui::Ui;
 use crate::dataset::Split;
 use crate::io;
 use crate::manifest::export::{Format, export};
 use crate::manifest::weigh::{Aligned, Weighed, Weighing, weigh};
 use crate::manifest::{self, Row};
-use crate::pipeline::Context;
 use crate::pipeline::saved::{self, Saved};
+use crate::pipeline::{Context, Error};
 use crate::run::folder::Layout;
 use crate::run::lock::FolderLock;
 
@@ -83,7 +83,7 @@ impl From<Reader> for Format {
 }
 
 impl ManifestCommand {
-    pub(super) fn run(self, ui: &mut Ui) -> anyhow::Result<ExitStatus> {
+    pub(super) fn run(self, ui: &mut Ui) -> Result<ExitStatus, Error> {
         let Self {
             run,
             upweight,
@@ -95,7 +95,7 @@ impl ManifestCommand {
         } = self;
         if let Some(weight) = weight.filter(|w| !(w.is_finite() && *w > 0.0)) {
             let text = format!("--weight is {weight}: expected a number above 0");
-            return Err(UsageError(text).into());
+            return Err(Error::usage(text));
         }
         let how = Weighing {
             upweight: upweight.map(NonZeroUsize::get).zip(weight),
@@ -113,7 +113,7 @@ impl ManifestCommand {
 }
 
 /// Writes the manifest with other weights.
-fn rewrite(run: &Path, how: Weighing, ui: &mut Ui) -> anyhow::Result<ExitStatus> {
+fn rewrite(run: &Path, how: Weighing, ui: &mut Ui) -> Result<ExitStatus, Error> {
     let saved = Saved::open(&mut Context::new(ui), run)?;
     let _lock = FolderLock::acquire(run).map_err(crate::run::folder::FolderError::from)?;
     // By class: several modes of one follow each other.
@@ -170,7 +170,7 @@ fn rewrite(run: &Path, how: Weighing, ui: &mut Ui) -> anyhow::Result<ExitStatus>
 }
 
 /// The training images as they are.
-fn originals(saved: &Saved) -> anyhow::Result<Vec<Row>> {
+fn originals(saved: &Saved) -> Result<Vec<Row>, Error> {
     let dataset = &saved.dataset;
     let root = manifest::root_text(saved.layout.root(), &dataset.root)?;
     Ok(saved
@@ -180,7 +180,7 @@ fn originals(saved: &Saved) -> anyhow::Result<Vec<Row>> {
 }
 
 /// The alignment of every training image with the hardest usable mode of its class, by id.
-fn alignments(saved: &Saved) -> anyhow::Result<BTreeMap<String, Aligned>> {
+fn alignments(saved: &Saved) -> Result<BTreeMap<String, Aligned>, Error> {
     let (rows, x) = saved.embedded(Split::Train)?;
     let mut found = BTreeMap::new();
     for (&row, x) in rows.iter().zip(x.outer_iter()) {
@@ -206,14 +206,14 @@ fn export_to(
     to: &Path,
     copy: bool,
     ui: &mut Ui,
-) -> anyhow::Result<()> {
+) -> Result<(), Error> {
     let path = layout.manifest_dir().join("train.jsonl");
     if !path.is_file() {
         let text = format!(
             "{} holds no manifest: `hardlight run` with a model makes one, or --upweight or --subset",
             layout.root().display()
         );
-        return Err(InputError(text).into());
+        return Err(Error::input(text));
     }
     let rows = manifest::read_jsonl(&path)?;
     let classes = crate::direction::persist::read(layout.root())?.classes;

@@ -30,6 +30,7 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use self::exit::ExitStatus;
 use self::stop::Stop;
 use self::ui::Ui;
+use crate::pipeline::Error;
 
 /// Finds where an image classifier fails, and makes the training images that mend it.
 ///
@@ -88,7 +89,7 @@ pub fn main() -> ExitCode {
     let stop = match installed {
         Ok(stop) => stop,
         Err(error) => {
-            ui.error(&anyhow::Error::new(error).context("could not listen for signals"));
+            ui.error(&Error::other(error).context("could not listen for signals"));
             return ExitStatus::Failure.into();
         }
     };
@@ -112,7 +113,7 @@ pub fn main() -> ExitCode {
         Ok(status) => status.into(),
         Err(error) => {
             ui.error(&error);
-            match exit::of(&error) {
+            match ExitStatus::from(error.kind()) {
                 ExitStatus::Stopped => stop.status().into(),
                 status => status.into(),
             }

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::exit::{ExitStatus, InputError};
+use super::exit::ExitStatus;
 use super::ui::Ui;
+use crate::pipeline::Error;
 use crate::preview::{SheetOptions, collect};
 use crate::run::folder::Layout;
 
@@ -41,7 +42,7 @@ pub(super) struct PreviewCommand {
 }
 
 impl PreviewCommand {
-    pub(super) fn run(self, ui: &mut Ui) -> anyhow::Result<ExitStatus> {
+    pub(super) fn run(self, ui: &mut Ui) -> Result<ExitStatus, Error> {
         let Self {
             run,
             columns,
@@ -53,7 +54,7 @@ impl PreviewCommand {
         let layout = Layout::new(&run);
         if !layout.run_json().is_file() {
             let text = format!("{} is no run folder: it holds no run.json", run.display());
-            return Err(InputError(text).into());
+            return Err(Error::input(text));
         }
         let amounts = collect::Amounts {
             real,

@@ -7,9 +7,9 @@ use super::options::RunOptions;
 use super::show;
 use super::stop::Stop;
 use super::ui::Ui;
-use crate::pipeline::inputs::Until;
-use crate::pipeline::order::{self, Target};
-use crate::pipeline::{Context, Stopped, outputs};
+use crate::io::ErrorKind;
+use crate::pipeline::order::{self, Target, Until};
+use crate::pipeline::{Context, Error, outputs};
 
 /// Everything: directions, captions, images, filters, manifest, previews.
 ///
@@ -37,7 +37,7 @@ pub(super) fn go(
     until: Until,
     ui: &mut Ui,
     stop: &Stop,
-) -> anyhow::Result<ExitStatus> {
+) -> Result<ExitStatus, Error> {
     let (out, force_new, settings) = options.settings()?;
     let target = Target::At {
         out: out.clone(),
@@ -53,7 +53,7 @@ pub(super) fn go(
             show::paths(ui, &finished);
             Ok(ExitStatus::of_run(finished.complete))
         }
-        Err(error) if error.is::<Stopped>() => Ok(stopped(ui, &out)),
+        Err(error) if error.kind() == ErrorKind::Stopped => Ok(stopped(ui, &out)),
         Err(error) => Err(error),
     }
 }
@@ -68,13 +68,13 @@ pub(super) fn stopped(ui: &mut Ui, out: &Path) -> ExitStatus {
 }
 
 impl RunCommand {
-    pub(super) fn run(self, ui: &mut Ui, stop: &Stop) -> anyhow::Result<ExitStatus> {
+    pub(super) fn run(self, ui: &mut Ui, stop: &Stop) -> Result<ExitStatus, Error> {
         go(self.options, Until::Manifest, ui, stop)
     }
 }
 
 impl DetectCommand {
-    pub(super) fn run(self, ui: &mut Ui, stop: &Stop) -> anyhow::Result<ExitStatus> {
+    pub(super) fn run(self, ui: &mut Ui, stop: &Stop) -> Result<ExitStatus, Error> {
         go(self.options, Until::Directions, ui, stop)
     }
 }

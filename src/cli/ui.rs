@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use indicatif::{DecimalBytes, ProgressBar, ProgressStyle};
 
 use crate::io::IoError;
+use crate::pipeline::Error;
 use crate::pipeline::reporter::{BYTES, Reporter, StageInfo};
 
 /// A line of progress at most this often, where there is no terminal to redraw.
@@ -89,7 +90,7 @@ impl Ui {
     }
 
     /// What went wrong, with its causes.
-    pub(super) fn error(&mut self, error: &anyhow::Error) {
+    pub(super) fn error(&mut self, error: &Error) {
         self.note(format_args!("error: {error:#}"));
         eprintln!("error: {error}");
         for cause in error.chain().skip(1) {

@@ -119,11 +119,6 @@ impl ClipEncoder {
         self.batch
     }
 
-    /// Whether a caption is longer than the context, so that its end is not seen.
-    pub fn truncates(&self, caption: &str) -> bool {
-        self.tokenizer.encode(caption).truncated
-    }
-
     /// Embeds pictures as the model's library does with what Pillow's `Image.open` gives
     /// ([`Preprocess::apply_picture`]); the result is that of [`ImageEncoder::encode_images`].
     ///
@@ -210,6 +205,10 @@ impl TextEncoder for ClipEncoder {
             copy_rows(&out, &mut rows, start, chunk.len())?;
         }
         Ok(rows)
+    }
+
+    fn truncates(&self, caption: &str) -> bool {
+        self.tokenizer.encode(caption).truncated
     }
 }
 

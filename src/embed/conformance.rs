@@ -65,7 +65,11 @@ pub fn check_texts(encoder: &dyn TextEncoder, captions: [&str; 2]) -> Result<(),
 
 fn check_rows(rows: &Array2<f32>, count: usize, dim: usize) -> Result<(), String> {
     if rows.dim() != (count, dim) {
-        return Err(format!("{:?} numbers, expected {:?}", rows.dim(), (count, dim)));
+        return Err(format!(
+            "{:?} numbers, expected {:?}",
+            rows.dim(),
+            (count, dim)
+        ));
     }
     if rows.iter().any(|v| !v.is_finite()) {
         return Err("a number is not finite".to_owned());
@@ -82,5 +86,7 @@ fn check_rows(rows: &Array2<f32>, count: usize, dim: usize) -> Result<(), String
 fn near(alone: &Array2<f32>, together: &Array2<f32>, at: usize) -> bool {
     let (a, b) = (alone.row(0), together.row(at));
     let scale = b.iter().fold(1e-6_f32, |most, v| most.max(v.abs()));
-    a.iter().zip(b).all(|(a, b)| (a - b).abs() <= ROUNDING * scale)
+    a.iter()
+        .zip(b)
+        .all(|(a, b)| (a - b).abs() <= ROUNDING * scale)
 }

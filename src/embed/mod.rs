@@ -225,4 +225,15 @@ pub trait TextEncoder {
     ///
     /// [`EmbedError`].
     fn encode_texts(&self, captions: &[String]) -> Result<Array2<f32>, EmbedError>;
+
+    /// Whether a caption is longer than the encoder reads, so that its end is not seen.
+    fn truncates(&self, caption: &str) -> bool {
+        let _ = caption;
+        false
+    }
 }
+
+/// Images and captions in one space, as CLIP has them.
+pub trait JointEncoder: ImageEncoder + TextEncoder {}
+
+impl<T: ImageEncoder + TextEncoder> JointEncoder for T {}

@@ -74,7 +74,7 @@ impl Meter<'_> {
             .then(|| alignment(self.whitening, self.direction, embedding))
             .flatten();
         let finite = finite && alignment.is_some();
-        let class = self.direction.class;
+        let class = self.direction.id.class;
         let of_class = self
             .zero_shot
             .filter(|_| finite)

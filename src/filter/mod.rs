@@ -24,6 +24,7 @@ pub mod safety;
 
 use std::fmt::Debug;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::duplicate::{Descriptor, DuplicateOptions, Shelf, Twin};
@@ -73,7 +74,7 @@ impl Measures {
 }
 
 /// What an image must reach to be kept. Another policy is not another run.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
     /// Smallest alignment; the mode's calibrated threshold if absent.

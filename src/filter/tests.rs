@@ -3,7 +3,7 @@ use ndarray::{Array2, array};
 
 use super::duplicate::{Against, Duplicates, Thumbnail};
 use super::*;
-use crate::direction::{Direction, Whitening};
+use crate::direction::{Direction, ModeId, Whitening};
 use crate::filter::class::ZeroShot;
 
 /// A policy that asks for nothing but what the defaults ask.
@@ -19,8 +19,7 @@ pub(crate) fn policy() -> Policy {
 /// A direction whose alignment is the first coordinate of the unit vector.
 pub(crate) fn direction(class: usize, mode: u32) -> Direction {
     Direction {
-        class,
-        mode,
+        id: ModeId::new(class, mode),
         w: array![-1.0, 0.0],
         b: 0.0,
         c: 1.0,
@@ -32,6 +31,7 @@ pub(crate) fn direction(class: usize, mode: u32) -> Direction {
         wrong: 9,
         too_few: false,
         bootstrap_cosine: None,
+        explains: Vec::new(),
         out_of_fold: Vec::new(),
         out_of_fold_distance: Vec::new(),
     }
@@ -58,7 +58,10 @@ fn measured(subject: Subject<'_>, embedding: [f32; 2]) -> Measures {
         duplicates: &Duplicates::new(0.95, Vec::new()),
     };
     let embeddings = array![embedding];
-    meter.measure(&[subject], embeddings.view()).unwrap().remove(0)
+    meter
+        .measure(&[subject], embeddings.view())
+        .unwrap()
+        .remove(0)
 }
 
 fn subject(image: &RgbImage) -> Subject<'_> {
@@ -86,7 +89,10 @@ fn the_first_filter_that_fails_gives_the_reason_with_its_numbers() {
         ..subject(&image)
     };
     assert_eq!(of(not_finite, [1.0, 0.1]), Some(Reason::NonFinite));
-    assert_eq!(of(subject(&image), [f32::NAN, 0.1]), Some(Reason::NonFinite));
+    assert_eq!(
+        of(subject(&image), [f32::NAN, 0.1]),
+        Some(Reason::NonFinite)
+    );
     // Safety is asked before blankness: a checker often leaves black.
     let flagged = Subject {
         flagged: true,
@@ -116,14 +122,24 @@ fn another_policy_decides_anew_from_the_same_numbers() {
         ..policy()
     };
     let found = reason(&strict, &measures, &none, false);
-    assert!(matches!(found, Some(Reason::Class { least: 0.5, .. })), "{found:?}");
-    assert_eq!(reason(&strict, &measures, &none, true), None, "controls are not aimed");
+    assert!(
+        matches!(found, Some(Reason::Class { least: 0.5, .. })),
+        "{found:?}"
+    );
+    assert_eq!(
+        reason(&strict, &measures, &none, true),
+        None,
+        "controls are not aimed"
+    );
     let harder = Policy {
         min_alignment: Some(2.0),
         ..policy()
     };
     let found = reason(&harder, &measures, &none, false);
-    assert!(matches!(found, Some(Reason::Alignment { least: 2.0, .. })), "{found:?}");
+    assert!(
+        matches!(found, Some(Reason::Alignment { least: 2.0, .. })),
+        "{found:?}"
+    );
     assert_eq!(reason(&harder, &measures, &none, true), None);
 }
 
@@ -134,13 +150,19 @@ fn what_nearly_equals_a_known_or_a_kept_image_is_a_duplicate_of_it() {
     let mut kept = Shelf::default();
     kept.add("first", measures.descriptor.as_ref().unwrap());
     let found = reason(&policy(), &measures, &kept, true).unwrap();
-    assert_eq!((found.name(), found.duplicate_of()), ("duplicate-kept", Some("first")));
+    assert_eq!(
+        (found.name(), found.duplicate_of()),
+        ("duplicate-kept", Some("first"))
+    );
     let off = |change: fn(&mut DuplicateOptions)| {
         let mut policy = policy();
         change(&mut policy.duplicate);
         policy
     };
-    assert_eq!(reason(&off(|d| d.kept = false), &measures, &kept, false), None);
+    assert_eq!(
+        reason(&off(|d| d.kept = false), &measures, &kept, false),
+        None
+    );
     for (against, correlation) in [(Against::Train, 0.995), (Against::Test, 0.98)] {
         measures.twins.push(Twin {
             against,

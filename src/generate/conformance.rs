@@ -15,7 +15,9 @@ use super::{ImageGenerator, Picture, Recipe};
 /// A sentence on the broken promise.
 pub fn check(generator: &mut dyn ImageGenerator, captions: [&str; 2]) -> Result<(), String> {
     let template = generator.template().clone();
-    let recipes: Vec<Recipe> = (0..3).map(|seed| template.draw(captions[0], seed)).collect();
+    let recipes: Vec<Recipe> = (0..3)
+        .map(|seed| template.draw(captions[0], seed))
+        .collect();
     let alone: Vec<Picture> = recipes
         .iter()
         .map(|recipe| made(generator, std::slice::from_ref(recipe)).map(|mut one| one.remove(0)))
@@ -23,7 +25,9 @@ pub fn check(generator: &mut dyn ImageGenerator, captions: [&str; 2]) -> Result<
     for picture in &alone {
         let (width, height) = picture.image.dimensions();
         if (width, height) != (template.width, template.height) {
-            return Err(format!("a picture is {width} x {height}, not as its recipe says"));
+            return Err(format!(
+                "a picture is {width} x {height}, not as its recipe says"
+            ));
         }
     }
     if alone[0].image == alone[1].image {
@@ -31,7 +35,13 @@ pub fn check(generator: &mut dyn ImageGenerator, captions: [&str; 2]) -> Result<
     }
     let batch = generator.made_on().batch.max(1);
     for (at, recipe) in recipes.iter().enumerate() {
-        let others: Vec<Recipe> = recipes.iter().cycle().skip(at).take(batch).cloned().collect();
+        let others: Vec<Recipe> = recipes
+            .iter()
+            .cycle()
+            .skip(at)
+            .take(batch)
+            .cloned()
+            .collect();
         let together = made(generator, &others)?;
         if together[0] != alone[at] {
             return Err(format!("seed {} depends on its neighbours", recipe.seed));
@@ -59,7 +69,11 @@ fn made(generator: &mut dyn ImageGenerator, recipes: &[Recipe]) -> Result<Vec<Pi
         .map_err(|error| error.to_string())?
         .ok_or("it stopped unasked")?;
     if pictures.len() != recipes.len() {
-        return Err(format!("{} pictures for {} recipes", pictures.len(), recipes.len()));
+        return Err(format!(
+            "{} pictures for {} recipes",
+            pictures.len(),
+            recipes.len()
+        ));
     }
     Ok(pictures)
 }

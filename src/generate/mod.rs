@@ -18,8 +18,6 @@ use ndarray::Array3;
 
 use crate::io::{Classified, ErrorKind};
 
-use crate::io::{Classified, ErrorKind};
-
 pub use self::plan::{Arm, Attempt, ModePlan};
 pub use self::recipe::{AttemptId, MadeOn, Recipe, Start};
 

@@ -193,7 +193,7 @@ impl Recipe {
 
     /// The hash of everything but names.
     pub fn id(&self) -> AttemptId {
-        let nameless = self.nameless();
+        let nameless = self.without_names();
         // Fields come in the order of the struct, settings sorted, numbers in their shortest form: the
         // same recipe always gives the same text. Text of these types cannot fail.
         let text = serde_json::to_vec(&nameless).unwrap_or_default();
@@ -201,7 +201,8 @@ impl Recipe {
     }
 
     /// The same without the names that are there for people.
-    fn nameless(&self) -> Self {
+    #[must_use]
+    pub fn without_names(&self) -> Self {
         let mut nameless = self.clone();
         nameless.model.name.clear();
         for adapter in &mut nameless.model.adapters {
@@ -218,8 +219,8 @@ impl Recipe {
         nameless
     }
 
-    /// The first setting in which another recipe differs, besides caption and seed, with its two values as
-    /// JSON; names do not count.
+    /// The first setting that a generator obeys in which another recipe differs, with the two values as
+    /// JSON. Captions, seeds, conditions, names and how the image leaves do not count.
     pub fn differs(&self, other: &Self) -> Option<(&'static str, String, String)> {
         let fields = |r: &Self| {
             [
@@ -230,12 +231,12 @@ impl Recipe {
                 ("scheduler", serde_json::to_string(&r.scheduler)),
                 ("size", serde_json::to_string(&(r.width, r.height))),
                 ("start", serde_json::to_string(&r.start)),
-                ("condition", serde_json::to_string(&r.condition)),
-                ("output", serde_json::to_string(&r.output)),
             ]
             .map(|(name, text)| (name, text.unwrap_or_default()))
         };
-        let each = fields(&self.nameless()).into_iter().zip(fields(&other.nameless()));
+        let each = fields(&self.without_names())
+            .into_iter()
+            .zip(fields(&other.without_names()));
         each.into_iter()
             .find(|(own, other)| own.1 != other.1)
             .map(|((name, own), (_, other))| (name, own, other))

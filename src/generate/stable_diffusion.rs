@@ -5,9 +5,7 @@ use std::collections::BTreeMap;
 use ndarray::Array3;
 use tch::{Device, Kind, Tensor};
 
-use super::recipe::{
-    AdapterRecord, Condition, ModelRecord, Output, SchedulerSettings, Start,
-};
+use super::recipe::{AdapterRecord, Condition, ModelRecord, Output, SchedulerSettings, Start};
 use super::{GenerateError, ImageGenerator, MadeOn, Picture, Recipe};
 use crate::diffusion::pipeline::{
     EncodedCaption, ImageRequest, Outcome, Pipeline, PipelineError, Sampled, Sampling,
@@ -58,13 +56,6 @@ impl StableDiffusion {
         })
     }
 
-    /// Pictures leave at this size, as such a file.
-    #[must_use]
-    pub fn with_output(mut self, output: Output) -> Self {
-        self.template.output = output;
-        self
-    }
-
     /// Pictures come with their final latents.
     #[must_use]
     pub fn keeping_latents(mut self) -> Self {
@@ -98,9 +89,7 @@ impl StableDiffusion {
 
     /// Whether a recipe has the settings of this generator.
     fn check(&self, recipe: &Recipe) -> Result<(), GenerateError> {
-        let mut own = self.template.clone();
-        own.condition.clone_from(&recipe.condition);
-        let mut differs = recipe.differs(&own);
+        let mut differs = recipe.differs(&self.template);
         if let Some(condition) = &recipe.condition {
             let known = self.embeddings.contains_key(&condition.sha256);
             if !known || condition.noise_level != self.sampling.noise_level {
@@ -120,11 +109,7 @@ impl StableDiffusion {
 }
 
 /// The recipe of a pipeline with such settings.
-fn template(
-    pipeline: &Pipeline,
-    name: &str,
-    sampling: &Sampling,
-) -> Result<Recipe, PipelineError> {
+fn template(pipeline: &Pipeline, name: &str, sampling: &Sampling) -> Result<Recipe, PipelineError> {
     let (width, height) = pipeline.size(sampling)?;
     let scheduler = pipeline.scheduler_record(sampling)?;
     let adapters = pipeline.adapters().iter().map(|adapter| AdapterRecord {

@@ -6,11 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::ManifestError;
 use crate::dataset::{Example, Split};
-use crate::image_file::DigitalSource;
-use crate::io::source::Member;
 use crate::generate::Start;
 use crate::image_file::DigitalSource;
-use crate::run::decide::Decided;
+use crate::io::source::Member;
+use crate::run::decide::Decision;
 
 /// Where an image comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -237,8 +236,8 @@ impl Row {
     /// The row of a generated image, for training; `file` is its path in the run folder.
     ///
     /// The fingerprint of CLIP is the caller's to add.
-    pub fn synthetic(decided: &Decided<'_>, file: String, digital_source: DigitalSource) -> Self {
-        let measured = decided.measured;
+    pub fn synthetic(decided: &Decision, file: String, digital_source: DigitalSource) -> Self {
+        let measured = &decided.measured;
         let (recipe, measures) = (&measured.recipe, &measured.measures);
         let (init_image, strength) = match &recipe.start {
             Start::Noise => (None, None),
@@ -417,6 +416,8 @@ fn is_sha256(text: &str) -> bool {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::run::decide::Status;
     use crate::run::ledger::tests::entry;
@@ -429,8 +430,8 @@ pub(super) mod tests {
             .recipe
             .draw("a \"cat\", at\r\nnight \u{1f408}", seed);
         measured.id = measured.recipe.id();
-        let decided = Decided {
-            measured: &measured,
+        let decided = Decision {
+            measured: Arc::new(measured.clone()),
             status: Status::Kept,
             reason: None,
             threshold: Some(-1e-7),

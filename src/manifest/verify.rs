@@ -84,7 +84,7 @@ fn check_attempts(
     for (decided, path) in gallery::shown(layout, &decisions, state.policy.keep_rejected) {
         let file = layout.relative(&path).unwrap_or_default();
         // A link to what was hashed above has its bytes.
-        if !gallery::is_link(&layout.attempt(decided.measured), &path) {
+        if !gallery::is_link(&layout.attempt(&decided.measured), &path) {
             report.hash(&file, io::read(&path), Some(&decided.measured.sha256));
         }
         shown.insert(path);

@@ -6,10 +6,9 @@ use std::path::Path;
 use ndarray::{Array1, Array2};
 
 use super::context::Context;
-use super::refusal::UsageError;
+use super::error::Error;
 use crate::caption::{Grammar, list};
-use crate::embed::TextEncoder as _;
-use crate::embed::clip::ClipEncoder;
+use crate::embed::TextEncoder;
 use crate::run::settings::Captions;
 
 /// Numbers of embeddings that are kept for the next class, at most: 256 MiB.
@@ -26,7 +25,7 @@ pub(crate) enum Candidates {
 }
 
 impl Candidates {
-    pub(crate) fn open(settings: &Captions) -> anyhow::Result<Self> {
+    pub(crate) fn open(settings: &Captions) -> Result<Self, Error> {
         let name = settings.grammar.as_str();
         let path = Path::new(name);
         if let Some(grammar) = Grammar::builtin(name) {
@@ -44,11 +43,11 @@ impl Candidates {
                 "grammar {name:?} is neither a file nor one of {:?}",
                 Grammar::BUILTIN
             );
-            return Err(UsageError(text).into());
+            return Err(Error::usage(text));
         }
         match Grammar::builtin("general") {
             Some(general) => Ok(Self::List(list::read(path)?, general?)),
-            None => Err(UsageError("there is no general grammar".to_owned()).into()),
+            None => Err(Error::usage("there is no general grammar".to_owned())),
         }
     }
 
@@ -59,7 +58,7 @@ impl Candidates {
     }
 
     /// The candidates of a class, its reference among them.
-    pub(crate) fn of(&self, class: &str, reference: &str) -> anyhow::Result<Vec<String>> {
+    pub(crate) fn of(&self, class: &str, reference: &str) -> Result<Vec<String>, Error> {
         let mut captions = match self {
             Self::Grammar(grammar) => grammar.candidates(class)?,
             Self::List(captions, _) => list::for_class(captions, class),
@@ -73,7 +72,7 @@ impl Candidates {
 
 /// Encodes captions, each once however many classes have it, as far as memory allows.
 pub(super) struct Texts<'a> {
-    clip: &'a ClipEncoder,
+    encoder: &'a dyn TextEncoder,
     known: HashMap<String, Array1<f32>>,
     /// Captions encoded so far.
     seen: usize,
@@ -82,9 +81,9 @@ pub(super) struct Texts<'a> {
 }
 
 impl<'a> Texts<'a> {
-    pub(super) fn new(clip: &'a ClipEncoder) -> Self {
+    pub(super) fn new(encoder: &'a dyn TextEncoder) -> Self {
         Self {
-            clip,
+            encoder,
             known: HashMap::new(),
             seen: 0,
             cut: None,
@@ -102,7 +101,7 @@ impl<'a> Texts<'a> {
     }
 
     /// Embeddings `[captions, d]`, before normalisation.
-    pub(super) fn encode(&mut self, captions: &[String]) -> anyhow::Result<Array2<f32>> {
+    pub(super) fn encode(&mut self, captions: &[String]) -> Result<Array2<f32>, Error> {
         let mut asked = HashSet::new();
         let fresh: Vec<String> = captions
             .iter()
@@ -110,13 +109,13 @@ impl<'a> Texts<'a> {
             .cloned()
             .collect();
         self.seen += fresh.len();
-        for caption in fresh.iter().filter(|c| self.clip.truncates(c)) {
+        for caption in fresh.iter().filter(|c| self.encoder.truncates(c)) {
             let (count, _) = self.cut.get_or_insert_with(|| (0, caption.clone()));
             *count += 1;
         }
         let mut new = HashMap::new();
         for batch in fresh.chunks(BATCH) {
-            let embeddings = self.clip.encode_texts(batch)?;
+            let embeddings = self.encoder.encode_texts(batch)?;
             for (caption, embedding) in batch.iter().zip(embeddings.outer_iter()) {
                 new.insert(caption.clone(), embedding.to_owned());
             }

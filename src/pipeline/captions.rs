@@ -9,44 +9,46 @@ use serde_json::{Value, json};
 
 use super::candidates::{Candidates, Texts};
 use super::context::{Context, Job};
+use super::data::Data;
 use super::detect::Detected;
-use super::embed::{Part, with_predictions};
-use super::inputs::{Inputs, Space};
+use super::embed::{Embedded, Part, with_predictions};
+use super::error::Error;
 use super::report;
 use super::reporter::Stage;
+use super::space::Space;
 use crate::caption::check::{Images, Real};
 use crate::caption::score::{self, CaptionScore};
 use crate::caption::table::ModeTable;
 use crate::caption::{self, Checked, Kind, References, Verdict, table};
-use crate::dataset::{Dataset, Split};
-use crate::embed::TextEncoder as _;
+use crate::dataset::Split;
+use crate::embed::TextEncoder;
 use crate::io;
 use crate::run::settings::{Captions, Settings};
 
 /// What captions came to.
-pub(crate) struct Captioned {
+pub struct Captioned {
     /// One a direction, in their order.
-    pub(crate) modes: Vec<ModeCaptions>,
+    pub modes: Vec<ModeCaptions>,
     /// Embeddings of every class's reference caption, `[classes, d]`, before normalisation.
-    pub(crate) references: Array2<f32>,
+    pub references: Array2<f32>,
 }
 
 /// The captions of one direction.
-pub(crate) struct ModeCaptions {
-    pub(crate) reference: String,
+pub struct ModeCaptions {
+    pub reference: String,
     /// Hardest first, the dropped ones last.
-    pub(crate) scores: Vec<CaptionScore>,
+    pub scores: Vec<CaptionScore>,
     /// The class's images, which captions are held against.
-    pub(crate) real: Real,
+    pub real: Real,
 }
 
 impl ModeCaptions {
-    pub(crate) fn of(&self, kind: Kind) -> Vec<String> {
+    pub fn of(&self, kind: Kind) -> Vec<String> {
         score::of_kind(&self.scores, kind)
     }
 
     /// The hardest, the neutral or the easiest caption with what real images say of it.
-    pub(crate) fn top(&self, kind: Kind) -> Option<(&CaptionScore, &Checked)> {
+    pub fn top(&self, kind: Kind) -> Option<(&CaptionScore, &Checked)> {
         let mut of_kind = self.scores.iter().filter(|s| s.kind == kind);
         let one = match kind {
             Kind::Easy => of_kind.next_back(),
@@ -56,7 +58,7 @@ impl ModeCaptions {
     }
 
     /// One sentence on the class, by the hardest caption that is confirmed, on the judged split.
-    pub(crate) fn sentence(&self, class: &str) -> Option<String> {
+    pub fn sentence(&self, class: &str) -> Option<String> {
         let confirmed = |s: &&CaptionScore| {
             let verdict = s.checked.as_ref().map(|checked| checked.verdict);
             s.kind == Kind::Hard && verdict == Some(Verdict::Confirmed)
@@ -80,39 +82,42 @@ impl ModeCaptions {
 }
 
 /// Reads the grammar early, so that a faulty one is refused before any work.
-pub(crate) fn check(settings: &Captions) -> anyhow::Result<()> {
+pub fn check(settings: &Captions) -> Result<(), Error> {
     Candidates::open(settings).map(|_| ())
 }
 
 /// Embeddings of every class's reference caption, `[classes, d]`, before normalisation; none where the
 /// directions' space has no captions in it.
-pub(crate) fn references(
+pub fn references(
     settings: &Settings,
-    inputs: &Inputs,
-) -> anyhow::Result<Option<Array2<f32>>> {
-    let (Some(clip), Space::Clip) = (&inputs.clip, &inputs.space) else {
+    data: &Data,
+    texts: Option<&dyn TextEncoder>,
+) -> Result<Option<Array2<f32>>, Error> {
+    let (Some(texts), Space::Clip) = (texts, &data.space) else {
         return Ok(None);
     };
     let candidates = Candidates::open(&settings.captions)?;
-    let classes = inputs.dataset.classes.iter();
+    let classes = data.dataset.classes.iter();
     let references: Vec<String> = classes
         .map(|class| candidates.grammar().reference(class))
         .collect();
-    Ok(Some(clip.encode_texts(&references)?))
+    Ok(Some(texts.encode_texts(&references)?))
 }
 
 /// Scores captions; none where there is no shared space of images and captions.
-pub(crate) fn describe(
+pub fn describe(
     context: &mut Context<'_>,
     job: &Job<'_>,
-    inputs: &Inputs,
+    embedded: &Embedded,
     detected: &Detected,
-) -> anyhow::Result<Option<Captioned>> {
-    let Some(clip) = &inputs.clip else {
+    texts: Option<&dyn TextEncoder>,
+) -> Result<Option<Captioned>, Error> {
+    let data = &embedded.data;
+    let Some(encoder) = texts else {
         context.info("no CLIP: the run ends after the directions (--clip DIR goes on)");
         return Ok(None);
     };
-    if inputs.space != Space::Clip {
+    if data.space != Space::Clip {
         context.warn(
             "directions are not in CLIP's space, so captions cannot be scored against them: leave \
              out --space to use CLIP's",
@@ -125,14 +130,14 @@ pub(crate) fn describe(
     for doubt in candidates.grammar().doubts() {
         context.warn(doubt);
     }
-    let classes = &inputs.dataset.classes;
+    let classes = &data.dataset.classes;
     let names: Vec<String> = classes
         .iter()
         .map(|class| candidates.grammar().reference(class))
         .collect();
-    let references = References::new(clip.encode_texts(&names)?);
-    let mut real = reals(&inputs.dataset, detected);
-    let mut texts = Texts::new(clip);
+    let references = References::new(encoder.encode_texts(&names)?);
+    let mut real = reals(embedded, detected);
+    let mut texts = Texts::new(encoder);
     let mut modes: Vec<ModeCaptions> = Vec::new();
     let directions = &detected.fitted.directions;
     let mut stage = Stage::begin(context.reporter, "captions", directions.len(), "directions");
@@ -185,15 +190,17 @@ pub(crate) fn describe(
         modes,
         references: references.raw().to_owned(),
     };
-    write(job, inputs, detected, &captioned)?;
+    write(job, data, detected, &captioned)?;
     context.took("captions", begun);
     Ok(Some(captioned))
 }
 
 /// The images of every class with a direction.
-fn reals(dataset: &Dataset, detected: &Detected) -> BTreeMap<usize, Real> {
+fn reals(embedded: &Embedded, detected: &Detected) -> BTreeMap<usize, Real> {
+    let Embedded { data, parts } = embedded;
+    let dataset = &data.dataset;
     let part = |split| {
-        let part = detected.parts.get(&split);
+        let part = parts.get(&split);
         part.map(|part| with_predictions(dataset, part))
     };
     let (val, judged) = (part(Split::Val), part(detected.judged_on));
@@ -233,11 +240,11 @@ fn nothing() -> Real {
 
 fn write(
     job: &Job<'_>,
-    inputs: &Inputs,
+    data: &Data,
     detected: &Detected,
     captioned: &Captioned,
-) -> anyhow::Result<()> {
-    let classes = &inputs.dataset.classes;
+) -> Result<(), Error> {
+    let classes = &data.dataset.classes;
     let all: Vec<CaptionScore> = captioned
         .modes
         .iter()
@@ -257,12 +264,12 @@ fn write(
         io::create_dir_all(folder)?;
     }
     table::write_csv(&path, &tables, classes, detected.judged_on.name())?;
-    let section = section(job, inputs, detected, captioned);
-    report::write(job, inputs, detected, Some(&section))
+    let section = section(job, data, detected, captioned);
+    report::write(job, data, detected, Some(&section))
 }
 
 /// The captions of `report.json`.
-fn section(job: &Job<'_>, inputs: &Inputs, detected: &Detected, captioned: &Captioned) -> Value {
+fn section(job: &Job<'_>, data: &Data, detected: &Detected, captioned: &Captioned) -> Value {
     let one = |score: &CaptionScore| {
         json!({
             "caption": score.caption, "alignment": score.alignment, "cosine": score.cosine,
@@ -274,7 +281,7 @@ fn section(job: &Job<'_>, inputs: &Inputs, detected: &Detected, captioned: &Capt
     let modes = detected.fitted.directions.iter().zip(&captioned.modes);
     let modes: Vec<Value> = modes
         .map(|(direction, mode)| {
-            let class = &inputs.dataset.classes[direction.id.class];
+            let class = &data.dataset.classes[direction.id.class];
             let of = |kind| -> Vec<Value> {
                 let scores = mode.scores.iter().filter(|s| s.kind == kind);
                 scores.map(one).collect()

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::context::{Context, Job};
+use super::data::Data;
 use super::doubts::{self, Doubts};
-use super::embed::{Part, embed, embed_in};
-use super::inputs::{Inputs, Space};
-use super::predict::predict;
+use super::embed::{Embedded, embed_in};
+use super::error::Error;
+use super::models::Models;
 use super::report;
-use super::skipped;
+use super::space::Space;
 use super::study::{Learned, Named, Studied, study};
 use crate::dataset::Split;
 use crate::direction::doubt::{Kind, Warning, barred};
@@ -17,39 +18,37 @@ use crate::direction::report::{ClassReport, SplitReport};
 use crate::direction::{Direction, FitOptions, Fitted, Whitening, persist};
 
 /// What detection found.
-pub(crate) struct Detected {
-    pub(crate) whitening: Whitening,
-    pub(crate) fitted: Fitted,
+pub struct Detected {
+    pub whitening: Whitening,
+    pub fitted: Fitted,
     /// One a direction, on test (on val, out of fold, where there is no test).
-    pub(crate) reports: Vec<ClassReport>,
+    pub reports: Vec<ClassReport>,
     /// One a direction: the images at the head of its ranking.
-    pub(crate) named: Vec<Named>,
+    pub named: Vec<Named>,
     /// Every split with predictions.
-    pub(crate) splits: Vec<SplitReport>,
+    pub splits: Vec<SplitReport>,
     /// Which split whitening was learned on.
-    pub(crate) whitened_on: Split,
+    pub whitened_on: Split,
     /// Which split the reports are on.
-    pub(crate) judged_on: Split,
-    /// Embeddings by split, before whitening.
-    pub(crate) parts: BTreeMap<Split, Part>,
+    pub judged_on: Split,
     /// What makes the result less than it looks.
-    pub(crate) warnings: Vec<Warning>,
+    pub warnings: Vec<Warning>,
     /// Why nothing is generated from these classes unless forced.
-    pub(crate) barred: BTreeMap<usize, Vec<Kind>>,
+    pub barred: BTreeMap<usize, Vec<Kind>>,
     /// Duplicates and likely label errors.
-    pub(crate) doubts: Doubts,
+    pub doubts: Doubts,
     /// The same in other spaces.
-    pub(crate) compared: Vec<(Space, Studied)>,
+    pub compared: Vec<(Space, Studied)>,
 }
 
 impl Detected {
     /// Whether a direction may be generated from without being forced.
-    pub(crate) fn is_usable(&self, direction: &Direction) -> bool {
+    pub fn is_usable(&self, direction: &Direction) -> bool {
         direction.is_finding() && !self.barred.contains_key(&direction.id.class)
     }
 
     /// What the run's own space came to.
-    pub(crate) fn learned(&self) -> Learned<'_> {
+    pub fn learned(&self) -> Learned<'_> {
         Learned {
             fitted: &self.fitted,
             splits: &self.splits,
@@ -60,27 +59,27 @@ impl Detected {
     }
 }
 
-/// Embeds, learns directions on val, judges them on every split, writes `directions.*` and the report.
-pub(crate) fn detect(
+/// Learns directions on val and judges them on every split; writes `directions.*`, `report.json` and
+/// `report/`.
+///
+/// # Errors
+///
+/// Of kind input where the data has too little to learn from.
+pub fn detect(
     context: &mut Context<'_>,
     job: &Job<'_>,
-    inputs: &mut Inputs,
-) -> anyhow::Result<Detected> {
+    embedded: &Embedded,
+    models: &Models,
+) -> Result<Detected, Error> {
     let begun = Instant::now();
-    predict(context, job, inputs)?;
-    let parts = embed(context, job, inputs)?;
-    context.took("embed", begun);
-    let begun = Instant::now();
-    skipped::write(job, inputs)?;
-    if let Some(threshold) = &inputs.threshold {
-        context.info(threshold);
-    }
+    let Embedded { data, parts } = embedded;
+    let dataset = &data.dataset;
     let mut options = job.settings.direction;
     options.seed ^= job.settings.seed;
     context.info("learning directions");
-    let studied = study(&inputs.dataset, &parts, &options)?;
-    let doubts = doubts::find(job.settings.generate.force, inputs, &parts, &studied);
-    let compared = compare(context, job, inputs, &options)?;
+    let studied = study(dataset, parts, &options)?;
+    let doubts = doubts::find(job.settings.generate.force, embedded, &studied);
+    let compared = compare(context, job, data, models, &options)?;
     let Studied {
         whitening,
         whitened_on,
@@ -92,7 +91,7 @@ pub(crate) fn detect(
         mut warnings,
         ..
     } = studied;
-    let passed = inputs.skips.warning();
+    let passed = data.skips.warning();
     warnings.extend(passed.map(|text| Warning::general(Kind::SkippedImages, text)));
     warnings.extend(doubts.warnings.iter().cloned());
     for warning in &warnings {
@@ -103,11 +102,11 @@ pub(crate) fn detect(
         &whitening,
         whitened_on.name(),
         &fitted,
-        &inputs.dataset,
+        &data.dataset,
     )?;
     let barred = barred(&warnings)
         .into_iter()
-        .filter_map(|(name, kinds)| Some((inputs.dataset.class_index(&name)?, kinds)))
+        .filter_map(|(name, kinds)| Some((dataset.class_index(&name)?, kinds)))
         .collect();
     let detected = Detected {
         whitening,
@@ -117,13 +116,12 @@ pub(crate) fn detect(
         splits,
         whitened_on,
         judged_on,
-        parts,
         warnings,
         barred,
         doubts,
         compared,
     };
-    report::write(job, inputs, &detected, None)?;
+    report::write(job, data, &detected, None)?;
     context.took("directions", begun);
     Ok(detected)
 }
@@ -132,14 +130,15 @@ pub(crate) fn detect(
 fn compare(
     context: &mut Context<'_>,
     job: &Job<'_>,
-    inputs: &Inputs,
+    data: &Data,
+    models: &Models,
     options: &FitOptions,
-) -> anyhow::Result<Vec<(Space, Studied)>> {
+) -> Result<Vec<(Space, Studied)>, Error> {
     let mut compared = Vec::new();
-    for space in &inputs.compared {
-        let parts = embed_in(context, job, inputs, space)?;
+    for space in &data.compared {
+        let parts = embed_in(context, job, data, models, space)?;
         context.info(format_args!("learning directions in {}", space.name()));
-        let mut studied = study(&inputs.dataset, &parts, options)?;
+        let mut studied = study(&data.dataset, &parts, options)?;
         // Its numbers stay, its matrices go.
         studied.known.clear();
         compared.push((space.clone(), studied));

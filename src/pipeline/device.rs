@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
+use super::error::Error;
 use tch::{Cuda, Device, Kind};
-
-use super::refusal::UsageError;
 
 /// The last part of a model's path, as files name the model.
 pub(crate) fn name_of(model: &Path) -> String {
@@ -19,14 +18,14 @@ pub(crate) fn name_of(model: &Path) -> String {
 ///
 /// # Errors
 ///
-/// [`UsageError`] for a word that means nothing, and for a GPU that is not there.
-pub fn device(device: &str, dtype: &str) -> Result<(Device, Kind), UsageError> {
+/// [`Error`] of kind usage for a word that means nothing, and for a GPU that is not there.
+pub fn device(device: &str, dtype: &str) -> Result<(Device, Kind), Error> {
     let cuda = |index: usize| {
         let count = Cuda::device_count().max(0) as usize;
         if Cuda::is_available() && index < count {
             Ok(Device::Cuda(index))
         } else {
-            Err(UsageError(format!(
+            Err(Error::usage(format!(
                 "device cuda:{index} is not there ({count} CUDA devices): use --device cpu, or see \
                  `hardlight doctor`"
             )))
@@ -39,7 +38,7 @@ pub fn device(device: &str, dtype: &str) -> Result<(Device, Kind), UsageError> {
         other => match other.strip_prefix("cuda:").and_then(|n| n.parse().ok()) {
             Some(index) => cuda(index)?,
             None => {
-                return Err(UsageError(format!(
+                return Err(Error::usage(format!(
                     "device {other}: expected auto, cpu, cuda or cuda:N"
                 )));
             }
@@ -51,7 +50,7 @@ pub fn device(device: &str, dtype: &str) -> Result<(Device, Kind), UsageError> {
         "fp16" => Kind::Half,
         "bf16" => Kind::BFloat16,
         other => {
-            return Err(UsageError(format!(
+            return Err(Error::usage(format!(
                 "dtype {other}: expected auto, fp32, fp16 or bf16"
             )));
         }

@@ -56,6 +56,11 @@ impl Error {
         }))
     }
 
+    /// Anything else that failed, such as an encoder on data of our own.
+    pub fn other(error: impl StdError + Send + Sync + 'static) -> Self {
+        Self::of_kind(ErrorKind::Other, error)
+    }
+
     fn plain(kind: ErrorKind, text: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(Plain {
             kind,
@@ -251,9 +256,14 @@ mod tests {
             (Error::incomplete("text"), ErrorKind::Incomplete, "text"),
             (Error::stopped(), ErrorKind::Stopped, "stopped"),
             (
-                Error::of_kind(ErrorKind::Other, source),
-                ErrorKind::Other,
+                Error::of_kind(ErrorKind::Disk, source),
+                ErrorKind::Disk,
                 "odd",
+            ),
+            (
+                Error::other(std::fmt::Error),
+                ErrorKind::Other,
+                "an error occurred when formatting an argument",
             ),
         ];
         for (error, kind, text) in made {

@@ -3,40 +3,41 @@
 use std::collections::BTreeMap;
 
 use super::context::{Context, Job};
-use super::generate::Generated;
-use super::inputs::Inputs;
+use super::decide::Decided;
+use super::embed::Embedded;
+use super::error::Error;
+use super::models::Models;
 use super::pool::Pooled;
 use crate::dataset::{Example, Split};
-use crate::embed::ImageEncoder as _;
 use crate::generate::Arm;
 use crate::image_file::DigitalSource;
 use crate::io;
 use crate::manifest::{self, Row};
+use crate::run::gallery;
 use crate::run::pool::{Pick, Picked};
 
 /// Writes the manifest: the training images as they are, those from the pool, hardest first, then the
 /// generated ones in plan order.
-pub(crate) fn manifest(
+pub fn manifest(
     context: &mut Context<'_>,
     job: &Job<'_>,
-    inputs: &Inputs,
-    pooled: Option<&Pooled>,
-    generated: Option<&Generated>,
-) -> anyhow::Result<()> {
-    let dataset = &inputs.dataset;
+    embedded: &Embedded,
+    models: &Models,
+    (pooled, decided): (Option<&Pooled>, Option<&Decided>),
+) -> Result<(), Error> {
+    let Embedded { data, .. } = embedded;
+    let dataset = &data.dataset;
     let root = manifest::root_text(job.layout.root(), &dataset.root)?;
     let mut rows: Vec<Row> = dataset
         .of_split(Split::Train)
         .map(|(i, example)| Row {
-            sha256: inputs.sha256[i].clone(),
+            sha256: data.sha256[i].clone(),
             ..Row::real(example, &dataset.classes[example.label], &root)
         })
         .collect();
     let originals = rows.len();
-    let clip = inputs
-        .clip
-        .as_ref()
-        .map(|clip| clip.fingerprint().to_owned());
+    let clip = models.clip.as_ref();
+    let clip = clip.map(|clip| clip.fingerprint().to_owned());
     let in_pool: BTreeMap<&str, &Example> = dataset
         .of_split(Split::Pool)
         .map(|(_, example)| (example.id.as_str(), example))
@@ -45,22 +46,15 @@ pub(crate) fn manifest(
         rows.extend(pool_rows(&in_pool, picked, &root, clip.as_deref()));
     }
     let from_pool = rows.len() - originals;
-    for (generated, (_, outcome)) in generated
-        .iter()
-        .flat_map(|generated| generated.of(Arm::Hard).map(move |mode| (generated, mode)))
-    {
-        let source = DigitalSource::TrainedAlgorithmicMedia;
-        rows.extend(
-            outcome
-                .kept()
-                .filter_map(|entry| Row::synthetic(entry, source))
-                .map(|row| Row {
-                    model: Some(inputs.pipeline_name.clone()),
-                    model_fingerprint: Some(generated.fingerprint.clone()),
-                    clip_fingerprint: clip.clone(),
-                    ..row
-                }),
-        );
+    for outcome in decided.iter().flat_map(|d| d.decisions.of(Arm::Hard)) {
+        rows.extend(outcome.kept().map(|decision| {
+            let path = gallery::path(&job.layout, decision);
+            let file = job.layout.relative(&path).unwrap_or_default();
+            Row {
+                clip_fingerprint: clip.clone(),
+                ..Row::synthetic(decision, file, DigitalSource::TrainedAlgorithmicMedia)
+            }
+        }));
     }
     let folder = job.layout.manifest_dir();
     io::create_dir_all(&folder)?;

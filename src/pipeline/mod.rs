@@ -1,66 +1,53 @@
 //! The product as a library: every stage a function from typed inputs to a typed result.
 //!
 //! ```text
-//! open ─▶ predict ─▶ embed ─▶ detect ─▶ pool ─▶ caption ─▶ generate ─▶ manifest ─▶ previews
+//! data::open ─▶ Data ─┐
+//!                     ├─▶ embed ─▶ Embedded ─▶ detect ─▶ Detected ─┬─▶ pool ─▶ Pooled
+//! Models::open ───────┘                                            └─▶ describe ─▶ Captioned
+//!                         sample ─▶ Sampled ─▶ decide ─▶ Decided ─▶ manifest ─▶ previews
 //! ```
 //!
+//! [`order::run`] does all of it in its order; [`order::run_with`] takes data and models that are open
+//! already, so stand-ins serve as well as CLIP and Stable Diffusion.
+//!
 //! Nothing here knows a command line or a terminal: progress and warnings go to a
-//! [`Reporter`](reporter::Reporter), results are returned and written to the run folder.
+//! [`Reporter`](reporter::Reporter), results are returned and written to the run folder. Without libtorch
+//! all of it is there but what opens models.
 
-#[cfg(feature = "torch")]
 pub(crate) mod candidates;
-#[cfg(feature = "torch")]
-pub(crate) mod captions;
-#[cfg(feature = "torch")]
-mod classifier;
+pub mod captions;
 mod context;
-#[cfg(feature = "torch")]
-pub(crate) mod detect;
+pub mod data;
+pub mod decide;
+pub mod detect;
 #[cfg(feature = "torch")]
 pub(crate) mod device;
-#[cfg(feature = "torch")]
 mod doubts;
-#[cfg(feature = "torch")]
-mod embed;
+pub mod embed;
 mod error;
-#[cfg(feature = "torch")]
-pub(crate) mod generate;
-#[cfg(feature = "torch")]
-pub(crate) mod inputs;
-#[cfg(feature = "torch")]
-mod judge;
-#[cfg(feature = "torch")]
-pub(crate) mod manifest;
-#[cfg(feature = "torch")]
-pub(crate) mod models;
-#[cfg(feature = "torch")]
-pub(crate) mod order;
-#[cfg(feature = "torch")]
-pub(crate) mod outputs;
-#[cfg(feature = "torch")]
-pub(crate) mod own;
-#[cfg(feature = "torch")]
-pub(crate) mod pool;
-#[cfg(feature = "torch")]
+mod identity;
+pub mod manifest;
+mod meaning;
+mod measure;
+pub mod models;
+pub mod order;
+pub mod outputs;
+pub mod own;
+pub mod policy;
+pub mod pool;
 mod predict;
 #[cfg(feature = "torch")]
 pub(crate) mod proof;
-mod refusal;
-#[cfg(feature = "torch")]
 mod report;
 pub mod reporter;
-#[cfg(feature = "torch")]
+pub mod sample;
 pub(crate) mod saved;
-#[cfg(feature = "torch")]
 mod skipped;
-#[cfg(feature = "torch")]
-pub(crate) mod space;
-#[cfg(feature = "torch")]
-pub(crate) mod study;
+pub mod space;
+pub mod study;
 
 pub use self::context::{Context, Job, StopCheck};
 #[cfg(feature = "torch")]
 pub use self::device::device;
 pub use self::error::{Error, WithContext};
-pub use self::refusal::{InputError, Stopped, UsageError};
 pub use self::reporter::{JsonLines, Recorder, Reporter, Silent, Stage};

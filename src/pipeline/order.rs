@@ -5,118 +5,198 @@ use std::path::PathBuf;
 
 use super::captions::{self, Captioned};
 use super::context::{Context, Job};
+use super::data::Data;
+use super::decide::{Decided, decide};
 use super::detect::{self, Detected};
-use super::device::device;
-use super::generate::{self, Generated};
-use super::inputs::{self, Inputs, Until};
+use super::embed::{Embedded, embed};
+use super::error::Error;
+use super::identity::identity;
 use super::manifest;
+use super::models::Models;
 use super::outputs;
+use super::policy::policy;
 use super::pool::{self, Pooled};
-use crate::run::folder::{Claim, RunFolder};
+use super::sample::sample;
+use crate::dataset::Dataset;
+use crate::embed::TextEncoder;
+use crate::run::folder::{Claim, RunFolder, Told};
 use crate::run::settings::Settings;
 
-/// What a run came to, as far as it went.
-pub(crate) struct Finished {
-    /// Locked as long as this lives.
-    pub(crate) folder: RunFolder,
-    pub(crate) inputs: Inputs,
-    pub(crate) detected: Detected,
-    pub(crate) captioned: Option<Captioned>,
-    /// There if a pool was asked for.
-    pub(crate) pooled: Option<Pooled>,
-    pub(crate) generated: Option<Generated>,
-    /// Images asked for per failure mode.
-    pub(crate) quota: usize,
-    /// Seconds by stage.
-    pub(crate) seconds: BTreeMap<&'static str, f64>,
-    /// Whether all that was asked for came out; else nothing was found or kept, or a quota is unmet.
-    pub(crate) complete: bool,
+/// How far a run goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Until {
+    /// Directions and the detection report.
+    Directions,
+    /// Captions that describe them.
+    Captions,
+    /// Images from them, and the manifest.
+    Manifest,
 }
 
 /// The folder of a run, before its settings are known to fit.
-pub(crate) enum Target {
+#[derive(Debug)]
+pub enum Target {
     /// Not touched before all inputs were opened and checked.
-    At { out: PathBuf, force_new: bool },
-    /// Locked already, with the embedded world in it.
+    At {
+        /// The folder.
+        out: PathBuf,
+        /// Whether an earlier run in it is moved aside.
+        force_new: bool,
+    },
+    /// Locked already, perhaps with the data in it.
     Claimed(Claim),
 }
 
-/// Works a run folder off as far as `until`, but for `summary.json`, which is the caller's to write
-/// last.
+/// What a run came to, as far as it went.
+pub struct Finished {
+    /// Locked as long as this lives.
+    pub folder: RunFolder,
+    /// The data and its embeddings.
+    pub embedded: Embedded,
+    /// Directions and how strong they are.
+    pub detected: Detected,
+    /// There if the run went so far, and had CLIP.
+    pub captioned: Option<Captioned>,
+    /// There if a pool was asked for.
+    pub pooled: Option<Pooled>,
+    /// There if the run went so far, and had a model that draws.
+    pub decided: Option<Decided>,
+    /// Images asked for per failure mode.
+    pub quota: usize,
+    /// Seconds by stage.
+    pub seconds: BTreeMap<&'static str, f64>,
+    /// Whether all that was asked for came out; else nothing was found or kept, or a quota is unmet.
+    pub complete: bool,
+}
+
+impl Finished {
+    /// The examples.
+    pub fn dataset(&self) -> &Dataset {
+        self.embedded.dataset()
+    }
+}
+
+/// Opens what the settings name and works a run folder off as far as `until`, but for `summary.json`,
+/// which is the caller's to write last.
 ///
 /// # Errors
 ///
-/// Those of the rooms, as they come; [`Stopped`](super::refusal::Stopped) if asked to stop.
-pub(crate) fn run(
+/// Those of the stages, as they come; of kind stopped if asked to stop.
+#[cfg(feature = "torch")]
+pub fn run(
     context: &mut Context<'_>,
     settings: &Settings,
     target: Target,
     until: Until,
-) -> anyhow::Result<Finished> {
-    let (device, kind) = device(&settings.generate.device, &settings.generate.dtype)?;
+) -> Result<Finished, Error> {
+    // Cheap to refuse, so before any file is read.
+    super::device::device(&settings.generate.device, &settings.generate.dtype)?;
+    check(settings, until)?;
+    let data = super::data::open(context, settings)?;
+    let mut models = Models::open(context, settings, &data, until >= Until::Manifest)?;
+    run_with(context, settings, target, until, data, &mut models)
+}
+
+/// What can be refused before any data is read.
+fn check(settings: &Settings, until: Until) -> Result<(), Error> {
     if until >= Until::Captions || settings.data.pool.is_some() {
         captions::check(&settings.captions)?;
     }
-    let mut inputs = inputs::open(context, settings, until, device, kind)?;
-    let identity = inputs.identity(settings, device, kind);
+    Ok(())
+}
+
+/// [`run`] with data and models that are open already; models may be stand-ins.
+///
+/// # Errors
+///
+/// Those of the stages, as they come; of kind stopped if asked to stop.
+pub fn run_with(
+    context: &mut Context<'_>,
+    settings: &Settings,
+    target: Target,
+    until: Until,
+    data: Data,
+    models: &mut Models,
+) -> Result<Finished, Error> {
+    let folder = claim(context, settings, target, &data, models)?;
+    let job = Job {
+        settings,
+        layout: folder.layout(),
+        run_id: folder.run_id().to_owned(),
+    };
+    let embedded = embed(context, &job, data, models)?;
+    let detected = detect::detect(context, &job, &embedded, models)?;
+    let texts = models.clip.as_deref().map(|clip| clip as &dyn TextEncoder);
+    let pooled = match settings.data.pool {
+        Some(_) => Some(pool::pool(context, &job, &embedded, &detected, texts)?),
+        None => None,
+    };
+    let captioned = if until >= Until::Captions {
+        captions::describe(context, &job, &embedded, &detected, texts)?
+    } else {
+        None
+    };
+    let decided = match (&captioned, &models.clip, &mut models.generator) {
+        (Some(captioned), Some(clip), Some(generator)) if until >= Until::Manifest => {
+            let found = (&detected, captioned, pooled.as_ref());
+            let clip = clip.as_ref();
+            sample(context, &job, &embedded, found, generator, clip)?;
+            Some(decide(&job.layout)?)
+        }
+        _ => None,
+    };
+    if pooled.is_some() || decided.is_some() {
+        let added = (pooled.as_ref(), decided.as_ref());
+        manifest::manifest(context, &job, &embedded, models, added)?;
+    }
+    outputs::previews(context, &job)?;
+    let wanted = until >= Until::Manifest;
+    let complete = outputs::complete(&detected, pooled.as_ref(), decided.as_ref(), wanted);
+    Ok(Finished {
+        folder,
+        embedded,
+        detected,
+        captioned,
+        pooled,
+        decided,
+        quota: settings.generate.quota,
+        seconds: context.seconds.clone(),
+        complete,
+    })
+}
+
+/// Takes the run folder, or goes on with the run that it holds.
+fn claim(
+    context: &mut Context<'_>,
+    settings: &Settings,
+    target: Target,
+    data: &Data,
+    models: &Models,
+) -> Result<RunFolder, Error> {
+    let told = Told {
+        identity: identity(settings, data, models)?,
+        policy: policy(settings),
+        settings: serde_json::to_value(settings).map_err(Error::other)?,
+    };
     let claim = match target {
         Target::At { out, force_new } => RunFolder::claim(&out, force_new)?,
         Target::Claimed(claim) => claim,
     };
-    let mut folder = claim.open(&identity)?;
-    folder.note("device", format!("{device:?}").into())?;
+    let mut folder = claim.open(&told)?;
+    folder.note("device", models.place.device.clone().into())?;
     folder.note("hardlight", env!("CARGO_PKG_VERSION").into())?;
-    let layout = folder.layout();
-    context.reporter.log_to(&layout.log())?;
+    context.reporter.log_to(&folder.layout().log())?;
     if folder.is_resumed() {
         let path = folder.path().display();
         context.info(format_args!(
             "{path} holds this run already: going on where it was"
         ));
     }
+    for change in folder.changed().iter().flat_map(|changed| &changed.policy) {
+        context.info(format_args!("another policy than before: {change}"));
+    }
     if !folder.is_locked() {
         context.warn("this file system has no locks: do not start a second command on the folder");
     }
-    let job = Job {
-        settings,
-        layout,
-        run_id: folder.run_id().to_owned(),
-    };
-    let detected = detect::detect(context, &job, &mut inputs)?;
-    let pooled = match settings.data.pool {
-        Some(_) => Some(pool::pool(context, &job, &inputs, &detected)?),
-        None => None,
-    };
-    let captioned = if until >= Until::Captions {
-        captions::describe(context, &job, &inputs, &detected)?
-    } else {
-        None
-    };
-    let generated = match &captioned {
-        Some(captioned) if until >= Until::Manifest && inputs.pipeline.is_some() => {
-            let pooled = pooled.as_ref();
-            let inputs = &mut inputs;
-            let generated =
-                generate::generate(context, &job, inputs, &detected, captioned, pooled)?;
-            Some(generated)
-        }
-        _ => None,
-    };
-    if pooled.is_some() || generated.is_some() {
-        manifest::manifest(context, &job, &inputs, pooled.as_ref(), generated.as_ref())?;
-    }
-    outputs::previews(context, &job)?;
-    let wanted = until >= Until::Manifest;
-    let complete = outputs::complete(&detected, pooled.as_ref(), generated.as_ref(), wanted);
-    Ok(Finished {
-        folder,
-        inputs,
-        detected,
-        captioned,
-        pooled,
-        generated,
-        quota: settings.generate.quota,
-        seconds: context.seconds.clone(),
-        complete,
-    })
+    Ok(folder)
 }

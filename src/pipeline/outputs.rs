@@ -8,23 +8,25 @@ use serde_json::{Map, Value, json};
 
 use super::captions::Captioned;
 use super::context::{Context, Job};
+use super::decide::Decided;
 use super::detect::Detected;
-use super::generate::Generated;
+use super::error::Error;
 use super::order::Finished;
 use super::pool::Pooled;
 use crate::caption::Kind;
 use crate::io::{self, IoError};
 use crate::preview::{SheetOptions, collect};
+use crate::run::decide::Outcome;
 use crate::run::pool::Picked;
 
 /// Version of `summary.json`.
 const SCHEMA: u32 = 1;
 
 /// The `K` of the minority's share in `summary.json`.
-pub(crate) const TOP: usize = 50;
+pub const TOP: usize = 50;
 
 /// Draws the contact sheets.
-pub(crate) fn previews(context: &mut Context<'_>, job: &Job<'_>) -> anyhow::Result<()> {
+pub fn previews(context: &mut Context<'_>, job: &Job<'_>) -> Result<(), Error> {
     let begun = Instant::now();
     collect::run(
         &job.layout,
@@ -37,21 +39,22 @@ pub(crate) fn previews(context: &mut Context<'_>, job: &Job<'_>) -> anyhow::Resu
 
 /// Whether all came out; false if nothing was found or kept, or a quota is unmet where images are
 /// `wanted`.
-pub(crate) fn complete(
+pub fn complete(
     detected: &Detected,
     pooled: Option<&Pooled>,
-    generated: Option<&Generated>,
+    decided: Option<&Decided>,
     wanted: bool,
 ) -> bool {
-    let unmet = match (pooled.map(|pooled| &pooled.record), generated) {
+    let unmet = match (pooled.map(|pooled| &pooled.record), decided) {
         (None, None) => false,
-        (None, Some(generated)) => {
-            generated.plans.is_empty() || generated.outcomes.iter().any(|outcome| !outcome.met)
+        (None, Some(decided)) => {
+            let outcomes = &decided.decisions.outcomes;
+            outcomes.is_empty() || outcomes.iter().any(|outcome| !outcome.met)
         }
-        (Some(record), generated) => {
+        (Some(record), decided) => {
             let met = |picked: &Picked| {
-                let plan = generated.and_then(|all| all.of_mode(&picked.class, picked.mode));
-                picked.picks.len() >= record.quota || plan.is_some_and(|(_, outcome)| outcome.met)
+                let outcome = decided.and_then(|all| all.of_mode(picked.mode_id()));
+                picked.picks.len() >= record.quota || outcome.is_some_and(|outcome| outcome.met)
             };
             wanted && (record.modes.is_empty() || !record.modes.iter().all(met))
         }
@@ -60,29 +63,26 @@ pub(crate) fn complete(
 }
 
 /// `summary.json`, without what only the demo knows.
-pub(crate) fn summary(done: &Finished) -> Value {
+pub fn summary(done: &Finished) -> Value {
     let Finished {
-        inputs,
+        embedded,
         detected,
         captioned,
         pooled,
-        generated,
+        decided,
         seconds,
         ..
     } = done;
+    let data = &embedded.data;
     let mut classes = Vec::new();
     for (at, direction) in detected.fitted.directions.iter().enumerate() {
         let report = detected.reports.get(at);
-        let class = &inputs.dataset.classes[direction.id.class];
-        let plan = generated.as_ref();
-        let plan = plan.and_then(|generated| generated.of_mode(class, direction.id.mode));
-        let picked = pooled
-            .as_ref()
-            .and_then(|pooled| pooled.of(class, direction));
+        let class = &data.dataset.classes[direction.id.class];
+        let outcome = decided.as_ref();
+        let outcome = outcome.and_then(|decided| decided.of_mode(direction.id));
+        let picked = pooled.as_ref().and_then(|pooled| pooled.of(direction));
         let enough = |picked: &Picked| picked.picks.len() >= done.quota;
-        let rejected: BTreeMap<String, usize> = plan
-            .map(|(_, outcome)| outcome.rejected())
-            .unwrap_or_default();
+        let rejected: BTreeMap<String, usize> = outcome.map(Outcome::rejected).unwrap_or_default();
         classes.push(json!({
             "class": class,
             "mode": direction.id.mode,
@@ -93,9 +93,9 @@ pub(crate) fn summary(done: &Finished) -> Value {
             "c": direction.c,
             "threshold": direction.threshold,
             "top_captions": top_captions(captioned.as_ref(), at),
-            "attempted": plan.map_or(0, |(_, outcome)| outcome.entries.len()),
-            "kept": plan.map_or(0, |(_, outcome)| outcome.kept().count()),
-            "quota_met": plan.map(|(_, outcome)| outcome.met).or(picked.map(enough)),
+            "attempted": outcome.map_or(0, |outcome| outcome.decided.len()),
+            "kept": outcome.map_or(0, |outcome| outcome.kept().count()),
+            "quota_met": outcome.map(|outcome| outcome.met).or(picked.map(enough)),
             "pool": picked.map(|picked| json!({
                 "of_class": picked.of_class, "kept": picked.picks.len(),
                 "rejected": picked.rejected, "left": picked.left,
@@ -106,7 +106,7 @@ pub(crate) fn summary(done: &Finished) -> Value {
             "sentence": captioned
                 .as_ref()
                 .and_then(|captioned| captioned.modes.get(at))
-                .and_then(|mode| mode.sentence(&inputs.dataset.classes[direction.id.class]))
+                .and_then(|mode| mode.sentence(&data.dataset.classes[direction.id.class]))
                 .or_else(|| report.map(|r| r.sentence.clone())),
         }));
     }
@@ -118,8 +118,8 @@ pub(crate) fn summary(done: &Finished) -> Value {
         "schema": SCHEMA,
         "version": env!("CARGO_PKG_VERSION"),
         "classes": classes,
-        "score_threshold": inputs.threshold,
-        "skipped": inputs.skips.found().len(),
+        "score_threshold": data.threshold,
+        "skipped": data.skips.found().len(),
         "warnings": detected.warnings.iter().map(|w| w.text.as_str()).collect::<Vec<_>>(),
         "seconds": seconds,
     })
@@ -144,6 +144,6 @@ fn top_captions(captioned: Option<&Captioned>, at: usize) -> Vec<Value> {
 }
 
 /// Writes `summary.json`.
-pub(crate) fn write_summary(path: &Path, summary: &Value) -> Result<(), IoError> {
+pub fn write_summary(path: &Path, summary: &Value) -> Result<(), IoError> {
     io::write_atomic(path, format!("{summary:#}\n").as_bytes())
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ndarray::{Array2, ArrayView2, Axis, s};
 
-use super::refusal::{InputError, UsageError};
+use super::error::Error;
 use super::space::Space;
 use crate::dataset::{Dataset, Example};
 use crate::io::IoError;
@@ -14,30 +14,30 @@ use crate::io::matrix::{Matrix, MatrixError};
 use crate::run::settings::Settings;
 
 /// The file of embeddings that were made before, where settings name one.
-pub(crate) fn matrix_file<'a>(
+pub fn matrix_file<'a>(
     space: &'a Space,
     settings: &'a Settings,
-) -> Result<Option<&'a Path>, UsageError> {
+) -> Result<Option<&'a Path>, Error> {
     match (space, &settings.embed.embeddings) {
         (Space::Matrix(path), None) | (Space::Clip, Some(path)) => Ok(Some(path)),
         (_, None) => Ok(None),
         (_, Some(_)) => {
             let text = "--embeddings are those that --clip made: leave out --space, or give the \
                         file as --space alone";
-            Err(UsageError(text.to_owned()))
+            Err(Error::usage(text.to_owned()))
         }
     }
 }
 
 /// A row an example.
-pub(crate) struct Own {
+pub struct Own {
     matrix: Arc<Matrix>,
     /// The row of every example; none if they stand in the examples' order.
     order: Option<Vec<usize>>,
 }
 
 /// Some rows of a matrix: where they follow each other in its file, they stay there.
-pub(crate) enum Rows {
+pub enum Rows {
     Held(Array2<f32>),
     InFile {
         matrix: Arc<Matrix>,
@@ -48,7 +48,7 @@ pub(crate) enum Rows {
 
 impl Rows {
     /// `[n, d]`.
-    pub(crate) fn view(&self) -> ArrayView2<'_, f32> {
+    pub fn view(&self) -> ArrayView2<'_, f32> {
         match self {
             Self::Held(matrix) => matrix.view(),
             Self::InFile {
@@ -62,7 +62,7 @@ impl Rows {
 
 impl Own {
     /// Opens a file and joins it to the examples, by id where the file has ids, else by row.
-    pub(crate) fn open(path: &Path, dataset: &Dataset) -> anyhow::Result<Self> {
+    pub fn open(path: &Path, dataset: &Dataset) -> Result<Self, Error> {
         let n = dataset.examples.len();
         let matrix = Arc::new(Matrix::open(path).map_err(|error| named(error, dataset))?);
         let Some(ids) = matrix.ids() else {
@@ -76,7 +76,7 @@ impl Own {
                  the table's order",
                 path.display(),
             );
-            return Err(InputError(text).into());
+            return Err(Error::input(text));
         };
         let mut places: HashMap<&str, usize> = HashMap::with_capacity(ids.len());
         for (row, id) in ids.iter().enumerate() {
@@ -85,7 +85,7 @@ impl Own {
                     "{} has two rows of id {id:?}, rows {first} and {row}: which of them is meant?",
                     path.display()
                 );
-                return Err(InputError(text).into());
+                return Err(Error::input(text));
             }
         }
         let place = |e: &Example| places.get(e.id.as_str()).copied();
@@ -97,7 +97,7 @@ impl Own {
                 first.id,
                 1 + without.count()
             );
-            return Err(InputError(text).into());
+            return Err(Error::input(text));
         }
         let order: Vec<usize> = dataset.examples.iter().filter_map(place).collect();
         let sorted = order.iter().copied().eq(0..n);
@@ -106,12 +106,12 @@ impl Own {
     }
 
     /// Width of an embedding.
-    pub(crate) fn width(&self) -> usize {
+    pub fn width(&self) -> usize {
         self.matrix.view().ncols()
     }
 
     /// Those of some examples, in their order.
-    pub(crate) fn rows(&self, examples: &[usize]) -> Rows {
+    pub fn rows(&self, examples: &[usize]) -> Rows {
         let at: Vec<usize> = match &self.order {
             None => examples.to_vec(),
             Some(order) => examples.iter().map(|&example| order[example]).collect(),
@@ -127,7 +127,7 @@ impl Own {
     }
 
     /// Leaves only some examples.
-    pub(crate) fn keep(&mut self, examples: &[usize]) {
+    pub fn keep(&mut self, examples: &[usize]) {
         let order = match &self.order {
             None => examples.to_vec(),
             Some(order) => examples.iter().map(|&example| order[example]).collect(),

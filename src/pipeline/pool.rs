@@ -5,91 +5,81 @@ use std::time::Instant;
 use super::captions;
 use super::context::{Context, Job};
 use super::detect::Detected;
-use super::inputs::Inputs;
-use super::judge::{duplicates, judge};
-use super::refusal::{InputError, Stopped};
+use super::embed::Embedded;
+use super::error::Error;
+use super::measure::{duplicates, meter};
+use super::policy::policy;
 use crate::dataset::Split;
 use crate::direction::Direction;
-use crate::filter::Judge;
-use crate::filter::duplicate::Kept;
+use crate::embed::TextEncoder;
+use crate::filter::class::ZeroShot;
+use crate::filter::duplicate::Shelf;
+use crate::filter::filters;
 use crate::io;
-use crate::run::pool::{Picked, Pool, Record, pick};
-use crate::run::settings::Settings;
+use crate::run::pool::{Picked, Pool, Record, Wanted, pick};
 
 /// What the pool gave.
-pub(crate) struct Pooled {
-    pub(crate) record: Record,
-    /// Its images, for generated ones to be compared with.
-    pub(crate) kept: Kept,
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pooled {
+    /// As `pool.json` has it.
+    pub record: Record,
 }
 
 impl Pooled {
     /// What it gave for a direction; none for one that is not acted on.
-    pub(crate) fn of(&self, class: &str, direction: &Direction) -> Option<&Picked> {
-        self.record.of(class, direction.id.mode)
+    pub fn of(&self, direction: &Direction) -> Option<&Picked> {
+        self.record.of(direction.id)
     }
-
-    /// Whether no mode lacks an image.
-    pub(crate) fn meets_all(&self) -> bool {
-        let Record { quota, modes, .. } = &self.record;
-        !modes.is_empty() && modes.iter().all(|picked| picked.picks.len() >= *quota)
-    }
-}
-
-/// What lacks of a direction's quota.
-pub(crate) fn shortfall(
-    settings: &Settings,
-    pooled: Option<&Pooled>,
-    class: &str,
-    direction: &Direction,
-) -> usize {
-    let picked = pooled.and_then(|pooled| pooled.of(class, direction));
-    let found = picked.map_or(0, |picked| picked.picks.len());
-    settings.generate.quota.saturating_sub(found)
 }
 
 /// Picks the hardest images of the pool for every direction worth it.
-pub(crate) fn pool(
+pub fn pool(
     context: &mut Context<'_>,
     job: &Job<'_>,
-    inputs: &Inputs,
+    embedded: &Embedded,
     detected: &Detected,
-) -> anyhow::Result<Pooled> {
+    texts: Option<&dyn TextEncoder>,
+) -> Result<Pooled, Error> {
     let begun = Instant::now();
     let settings = job.settings;
-    let Some(part) = detected.parts.get(&Split::Pool) else {
+    let Embedded { data, parts } = embedded;
+    let Some(part) = parts.get(&Split::Pool) else {
         let text = "the data has no pool split: put the images to choose from in pool/CLASS, or give \
                     their rows the split pool; or leave out --pool";
-        return Err(InputError(text.to_owned()).into());
+        return Err(Error::input(text.to_owned()));
     };
-    let references = captions::references(settings, inputs)?;
+    let references = captions::references(settings, data, texts)?;
     if references.is_none() {
         context.info(
             "the pool's images are not looked at by zero-shot CLIP, for directions are not in CLIP's \
              space: their labels are taken as they are",
         );
     }
-    let judges: Vec<Judge> = detected
+    let zero_shot = references.map(|references| ZeroShot::new(references.view()));
+    let duplicates = duplicates(context, job, embedded);
+    let policy = policy(settings);
+    let wanted: Vec<Wanted<'_>> = detected
         .fitted
         .directions
         .iter()
         .filter(|direction| detected.is_usable(direction) || settings.generate.force)
-        .map(|direction| {
-            let references = references.as_ref().map(ndarray::ArrayBase::view);
-            judge(settings, detected, direction, references)
+        .map(|direction| Wanted {
+            mode: direction.id,
+            meter: meter(detected, direction, zero_shot.as_ref(), &duplicates),
+            threshold: policy.filter.min_alignment.unwrap_or(direction.threshold),
+            filters: filters(&policy.filter, direction.threshold),
         })
         .collect();
-    let duplicates = duplicates(context, job, inputs, detected);
-    let mut kept = Kept::default();
     let pool = Pool {
-        dataset: &inputs.dataset,
+        dataset: &data.dataset,
         rows: &part.rows,
         matrix: part.view(),
-        exif: inputs.exif,
+        exif: data.exif,
     };
     let quota = settings.generate.quota;
-    let Some(record) = pick(pool, &judges, quota, &duplicates, &mut kept, context.stop)? else {
-        return Err(Stopped.into());
+    let mut kept = Shelf::default();
+    let Some(record) = pick(pool, &wanted, quota, &mut kept, context.stop)? else {
+        return Err(Error::stopped());
     };
     for picked in &record.modes {
         context.info(said(picked, quota));
@@ -98,10 +88,10 @@ pub(crate) fn pool(
         context
             .warn("nothing is taken from the pool: no class has a direction that may be acted on");
     }
-    let json = serde_json::to_string_pretty(&record)?;
+    let json = serde_json::to_string_pretty(&record).map_err(Error::other)?;
     io::write_atomic(&job.layout.pool(), format!("{json}\n").as_bytes())?;
     context.took("pool", begun);
-    Ok(Pooled { record, kept })
+    Ok(Pooled { record })
 }
 
 /// What a mode got, and why not more.

@@ -2,32 +2,30 @@
 
 use std::collections::BTreeSet;
 
-use super::classifier::{Meaning, threshold};
 use super::context::{Context, Job};
-use super::inputs::Inputs;
-use super::refusal::{InputError, Stopped};
+use super::data::Data;
+use super::error::Error;
+use super::meaning::{Meaning, threshold};
+use super::models::Classifier;
 use super::reporter::Stage;
 use crate::dataset::{ScoreRule, Split};
 use crate::embed::EmbedError;
 use crate::run::cache::{self, CacheError, Place};
-use crate::run::features::Logits;
 
 /// Fills in the predictions of the user's classifier.
 pub(super) fn predict(
     context: &mut Context<'_>,
     job: &Job<'_>,
-    inputs: &mut Inputs,
-) -> anyhow::Result<()> {
-    let Some(classifier) = &inputs.classifier else {
-        return Ok(());
-    };
-    let data = &job.settings.data;
-    let meaning = Meaning::of(classifier, &inputs.dataset, data.classifier_output)?;
-    let scored = data.score_threshold.is_some() && inputs.dataset.classes.len() == 2;
-    let encoder = Logits::new(classifier);
+    data: &mut Data,
+    classifier: &dyn Classifier,
+) -> Result<(), Error> {
+    let settings = &job.settings.data;
+    let meaning = Meaning::of(classifier, &data.dataset, settings.classifier_output)?;
+    let scored = settings.score_threshold.is_some() && data.dataset.classes.len() == 2;
+    let encoder = classifier.logits();
     let mut gone = BTreeSet::new();
     for split in [Split::Val, Split::Test] {
-        let rows: Vec<usize> = inputs
+        let rows: Vec<usize> = data
             .dataset
             .of_split(split)
             .filter(|(_, e)| e.prediction.is_none() && e.score.is_none())
@@ -36,18 +34,18 @@ pub(super) fn predict(
         if rows.is_empty() {
             continue;
         }
-        let dataset = &inputs.dataset;
+        let dataset = &data.dataset;
         let examples = rows.iter().map(|&row| &dataset.examples[row]);
         let images: Vec<_> = examples.map(|e| (e.id.clone(), dataset.image(e))).collect();
         let place = Place::new(&job.layout.embeddings_dir(), &format!("{split}.classifier"));
         let name = format!("classify {split}");
         let mut stage = Stage::begin(context.reporter, &name, rows.len(), "images");
-        let skips = &mut inputs.skips;
+        let skips = &mut data.skips;
         let said = cache::embed(
             &place,
             &images,
-            inputs.exif,
-            &encoder,
+            data.exif,
+            encoder.as_ref(),
             &mut |at, error| {
                 gone.insert(rows[at]);
                 skips.add(&dataset.examples[rows[at]], error)
@@ -57,27 +55,27 @@ pub(super) fn predict(
         )
         .map_err(of_classifier)?;
         let Some(said) = said else {
-            return Err(Stopped.into());
+            return Err(Error::stopped());
         };
         stage.note(format_args!("{} of {} were new", said.fresh, rows.len()));
         stage.end();
-        let classes = inputs.dataset.classes.len();
+        let classes = data.dataset.classes.len();
         for (&at, logits) in said.rows.iter().zip(said.embeddings.matrix.outer_iter()) {
-            let example = &mut inputs.dataset.examples[rows[at]];
+            let example = &mut data.dataset.examples[rows[at]];
             meaning.put(example, logits, classes, scored);
         }
     }
     // A sigmoid's middle is where a single logit changes sides.
     let default = matches!(meaning, Meaning::Score(_)).then_some(ScoreRule::At(0.5));
-    inputs.threshold = threshold(&mut inputs.dataset, data, default)?;
-    inputs.drop_rows(&gone);
+    data.threshold = threshold(&mut data.dataset, settings, default)?;
+    data.drop_rows(&gone);
     Ok(())
 }
 
 /// The error as a classifier's: what the cache calls an embedding are logits here.
-fn of_classifier(error: CacheError) -> anyhow::Error {
+fn of_classifier(error: CacheError) -> Error {
     match error {
-        CacheError::Embed(EmbedError::NonFinite { id, dim, value }) => InputError(format!(
+        CacheError::Embed(EmbedError::NonFinite { id, dim, value }) => Error::input(format!(
             "the classifier gives {value} as logit {dim} of {id}: is the model damaged, or its input \
              (data.classifier_mean, classifier_std) another than it was trained on?"
         ))

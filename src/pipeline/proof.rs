@@ -16,18 +16,18 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::context::{Context, StopCheck};
+use super::error::Error;
 use super::order::Finished;
-use super::refusal::{InputError, Stopped};
 use super::report::minorities;
 use super::reporter::Stage;
 use crate::caption::grammar::says;
-use crate::classifier::{Cnn, TrainOptions, TrainingSet};
+use crate::classifier::{Cnn, CnnConfig, TrainOptions, TrainingSet};
 use crate::dataset::Split;
 use crate::generate::Arm;
 use crate::io;
 use crate::io::image::{Exif, read_rgb};
-use crate::run::engine::KEPT;
-use crate::run::ledger::Entry;
+use crate::run::decide::{Decision, Status};
+use crate::run::gallery;
 use crate::world::retrain::{ANALYSED, Accuracy, Spread, Truth, difference, retrain, spread};
 
 /// Guidance of the demo's images.
@@ -102,10 +102,10 @@ impl Retraining {
 type Added = Vec<(PathBuf, usize)>;
 
 /// Accuracy on drawn test faces, and on generated ones whose caption names a gender.
-pub(crate) fn judge(done: &Finished, dir: &Path) -> anyhow::Result<Judged> {
+pub(crate) fn judge(done: &Finished, dir: &Path) -> Result<Judged, Error> {
     let judge = Cnn::read(dir, tch::Device::Cpu)?;
     let names = &judge.config().classes;
-    let dataset = &done.inputs.dataset;
+    let dataset = &done.embedded.data.dataset;
     let (paths, wanted): (Vec<PathBuf>, Vec<String>) = dataset
         .of_split(Split::Test)
         .filter_map(|(_, e)| {
@@ -114,7 +114,7 @@ pub(crate) fn judge(done: &Finished, dir: &Path) -> anyhow::Result<Judged> {
             Some((dataset.image_path(e), name))
         })
         .unzip();
-    let right = |paths: &[PathBuf], wanted: &[String]| -> anyhow::Result<f64> {
+    let right = |paths: &[PathBuf], wanted: &[String]| -> Result<f64, Error> {
         let predicted = judge.predict(&read(paths)?)?.classes();
         let right = predicted
             .iter()
@@ -124,20 +124,18 @@ pub(crate) fn judge(done: &Finished, dir: &Path) -> anyhow::Result<Judged> {
         Ok(right as f64 / wanted.len().max(1) as f64)
     };
     let accuracy = right(&paths, &wanted)?;
-    let root = done.folder.path();
+    let layout = done.folder.layout();
     let generated = |kept_only: bool| -> (Vec<PathBuf>, Vec<String>) {
-        let plans = done
-            .generated
-            .iter()
-            .flat_map(|generated| &generated.outcomes);
-        plans
-            .flat_map(|outcome| &outcome.entries)
-            .filter(|entry| !kept_only || entry.status == KEPT)
-            .filter_map(|entry| {
+        let all = done.decided.iter().flat_map(|decided| {
+            let most = decided.policy.keep_rejected;
+            gallery::shown(&layout, &decided.decisions, most)
+        });
+        all.filter(|(decision, _)| !kept_only || decision.status == Status::Kept)
+            .filter_map(|(decision, path)| {
+                let measured = &decision.measured;
                 let mut genders = ["man", "woman"].into_iter();
-                let gender = genders.find(|g| says(&entry.caption, g))?;
-                let wanted = format!("{} {gender}", entry.class);
-                Some((root.join(entry.file.as_deref()?), wanted))
+                let gender = genders.find(|g| says(&measured.recipe.caption, g))?;
+                Some((path, format!("{} {gender}", measured.class)))
             })
             .unzip()
     };
@@ -152,34 +150,27 @@ pub(crate) fn judge(done: &Finished, dir: &Path) -> anyhow::Result<Judged> {
     })
 }
 
-fn read(paths: &[PathBuf]) -> anyhow::Result<Vec<RgbImage>> {
+fn read(paths: &[PathBuf]) -> Result<Vec<RgbImage>, Error> {
     Ok(paths
         .par_iter()
         .map(|path| read_rgb(path, Exif::Ignore))
         .collect::<Result<_, _>>()?)
 }
 
-/// Retrains the classifier with each arm's images, at most `most` a class.
+/// Trains networks like the `classifier` anew with each arm's images, at most `most` a class.
 ///
 /// # Errors
 ///
-/// [`InputError`] where there is nothing to prove, [`Stopped`], and those of images and the disk.
+/// [`Error`] of kind input where there is nothing to prove, of kind stopped, and those of images and
+/// the disk.
 pub(crate) fn retraining(
     context: &mut Context<'_>,
     done: &Finished,
+    classifier: &CnnConfig,
     seeds: u64,
     most: usize,
-) -> anyhow::Result<Retraining> {
-    let classifier = done
-        .inputs
-        .classifier
-        .as_ref()
-        .and_then(|c| c.as_cnn())
-        .map(|cnn| cnn.config().clone());
-    let Some(config) = classifier else {
-        return Err(InputError("the proof needs the classifier".to_owned()).into());
-    };
-    let dataset = &done.inputs.dataset;
+) -> Result<Retraining, Error> {
+    let dataset = &done.embedded.data.dataset;
     let rows = |split| -> (Vec<PathBuf>, Vec<usize>) {
         dataset
             .of_split(split)
@@ -187,10 +178,10 @@ pub(crate) fn retraining(
             .unzip()
     };
     let (paths, labels) = rows(Split::Train);
-    let mut originals = TrainingSet::new(config.image_size);
+    let mut originals = TrainingSet::new(classifier.image_size);
     originals.extend(&read(&paths)?, &labels)?;
     let flags = minorities(dataset)
-        .ok_or_else(|| InputError("the proof needs groups, one of them rare".to_owned()))?;
+        .ok_or_else(|| Error::input("the proof needs groups, one of them rare".to_owned()))?;
     let (paths, _) = rows(Split::Test);
     let test = read(&paths)?;
     let truth: Vec<Truth> = dataset
@@ -228,7 +219,7 @@ pub(crate) fn retraining(
             ..ANALYSED
         };
         retrain(
-            &config,
+            classifier,
             &originals,
             (images, labels),
             (&test, &truth),
@@ -239,13 +230,14 @@ pub(crate) fn retraining(
     let mut count = total - jobs.len();
     side_by_side(&jobs, stop, &train, |&(name, seed), accuracy| {
         results.insert(key(name, seed), accuracy?);
-        io::write_atomic(&place, serde_json::to_string_pretty(&results)?.as_bytes())?;
+        let json = serde_json::to_string_pretty(&results).map_err(Error::other)?;
+        io::write_atomic(&place, json.as_bytes())?;
         count += 1;
         stage.set(count, name);
         Ok(())
     })?;
     if stop() {
-        return Err(Stopped.into());
+        return Err(Error::stopped());
     }
     stage.end();
     Ok(summarise(&results, seeds, per_class, dataset.classes.len()))
@@ -257,8 +249,8 @@ fn side_by_side<J: Sync, R: Send>(
     jobs: &[J],
     stop: StopCheck<'_>,
     work: &(dyn Fn(&J) -> R + Sync),
-    mut done: impl FnMut(&J, R) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
+    mut done: impl FnMut(&J, R) -> Result<(), Error>,
+) -> Result<(), Error> {
     let next = AtomicUsize::new(0);
     let (sender, receiver) = channel();
     let workers = thread::available_parallelism()
@@ -287,35 +279,29 @@ fn side_by_side<J: Sync, R: Send>(
 }
 
 /// The images that each arm adds: as many per class in every arm.
-fn arms(done: &Finished, most: usize) -> anyhow::Result<(usize, Vec<(&'static str, Added)>)> {
-    let generated = done
-        .generated
+fn arms(done: &Finished, most: usize) -> Result<(usize, Vec<(&'static str, Added)>), Error> {
+    let decisions = done
+        .decided
         .as_ref()
-        .filter(|generated| !generated.plans.is_empty())
-        .ok_or_else(|| {
-            InputError("nothing was generated, so there is nothing to prove".to_owned())
-        })?;
-    let root = done.folder.path();
-    let dataset = &done.inputs.dataset;
-    let path = |entry: &Entry| {
-        entry
-            .file
-            .as_ref()
-            .map(|file| (root.join(file), entry.class_index))
+        .map(|decided| &decided.decisions)
+        .filter(|decisions| !decisions.outcomes.is_empty())
+        .ok_or_else(|| Error::input("nothing was generated, so there is nothing to prove"))?;
+    let layout = done.folder.layout();
+    let dataset = &done.embedded.data.dataset;
+    let added = |decision: &Decision| {
+        let measured = &decision.measured;
+        (layout.attempt(measured), measured.mode.class)
     };
     let of_arm = |arm: Arm, kept: bool| -> BTreeMap<usize, Added> {
-        let mut by_class = BTreeMap::new();
-        for (plan, outcome) in generated.of(arm) {
-            let entries: Added = if kept {
-                outcome.kept().filter_map(path).collect()
+        let mut by_class: BTreeMap<usize, Added> = BTreeMap::new();
+        for outcome in decisions.of(arm) {
+            let of_class = by_class.entry(outcome.plan.mode.class).or_default();
+            if kept {
+                of_class.extend(outcome.kept().map(added));
             } else {
                 // Unfiltered: the first attempts, whatever the filters said of them.
-                outcome.entries.iter().map_while(path).collect()
-            };
-            by_class
-                .entry(plan.class)
-                .or_insert_with(Vec::new)
-                .extend(entries);
+                of_class.extend(outcome.decided.iter().map(added));
+            }
         }
         by_class
     };
@@ -335,9 +321,9 @@ fn arms(done: &Finished, most: usize) -> anyhow::Result<(usize, Vec<(&'static st
         ("failure_unfiltered", of_arm(Arm::Hard, false)),
         ("failure", of_arm(Arm::Hard, true)),
     ]);
-    let classes: Vec<usize> = generated
+    let classes: Vec<usize> = decisions
         .of(Arm::Hard)
-        .map(|(plan, _)| plan.class)
+        .map(|outcome| outcome.plan.mode.class)
         .collect();
     let per_class = all
         .values()
@@ -350,7 +336,9 @@ fn arms(done: &Finished, most: usize) -> anyhow::Result<(usize, Vec<(&'static st
         .min()
         .unwrap_or(0);
     if per_class == 0 {
-        return Err(InputError("an arm of the proof has no images of a class".to_owned()).into());
+        return Err(Error::input(
+            "an arm of the proof has no images of a class".to_owned(),
+        ));
     }
     let arms = ARMS
         .iter()

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::context::Job;
+use super::data::Data;
 use super::detect::Detected;
-use super::inputs::Inputs;
+use super::error::Error;
 use super::study::Learned;
 use crate::dataset::{Dataset, Split};
 use crate::direction::doubt::labels::{NEIGHBOURS, VOTES};
@@ -17,16 +18,16 @@ use crate::io;
 const LISTED: usize = 100;
 
 /// Writes `report.json` and `report/*.csv`; what captions came to is a section of the former.
-pub(crate) fn write(
+pub fn write(
     job: &Job<'_>,
-    inputs: &Inputs,
+    data: &Data,
     detected: &Detected,
     captions: Option<&Value>,
-) -> anyhow::Result<()> {
-    let dataset = &inputs.dataset;
+) -> Result<(), Error> {
+    let dataset = &data.dataset;
     let folder = job.layout.report_dir();
     io::create_dir_all(&folder)?;
-    for (name, bytes) in tables(inputs, detected)? {
+    for (name, bytes) in tables(data, detected)? {
         io::write_atomic(&folder.join(name), &bytes)?;
     }
     let root = crate::manifest::root_text(job.layout.root(), &dataset.root)?;
@@ -57,12 +58,12 @@ pub(crate) fn write(
         })
         .collect();
     let mut json = json!({
-        "schema": 1, "version": env!("CARGO_PKG_VERSION"), "space": inputs.space.name(),
+        "schema": 1, "version": env!("CARGO_PKG_VERSION"), "space": data.space.name(),
         "whitened_on": detected.whitened_on.name(), "fitted_on": Split::Val.name(),
         "judged_on": detected.judged_on.name(), "root": root, "exif": job.settings.data.exif,
-        "score_threshold": inputs.threshold,
-        "skipped_images": inputs.skips.found().len(), "classes": classes, "skipped": skipped, "splits": detected.splits,
-        "spaces": spaces(inputs, detected), "label_errors": label_errors(dataset, detected),
+        "score_threshold": data.threshold,
+        "skipped_images": data.skips.found().len(), "classes": classes, "skipped": skipped, "splits": detected.splits,
+        "spaces": spaces(data, detected), "label_errors": label_errors(dataset, detected),
         "duplicates": duplicates(dataset, detected), "warnings": detected.warnings,
     });
     if let Some(captions) = captions {
@@ -73,8 +74,8 @@ pub(crate) fn write(
 }
 
 /// Directions of every space side by side; empty where none is compared.
-fn spaces(inputs: &Inputs, detected: &Detected) -> Vec<Value> {
-    let dataset = &inputs.dataset;
+fn spaces(data: &Data, detected: &Detected) -> Vec<Value> {
+    let dataset = &data.dataset;
     if detected.compared.is_empty() {
         return Vec::new();
     }
@@ -97,7 +98,7 @@ fn spaces(inputs: &Inputs, detected: &Detected) -> Vec<Value> {
             "judged_on": of.judged_on.name(), "classes": classes, "splits": of.splits,
         })
     };
-    let own = shown(inputs.space.name(), &detected.learned());
+    let own = shown(data.space.name(), &detected.learned());
     let others = detected.compared.iter();
     [own]
         .into_iter()
@@ -152,12 +153,12 @@ fn duplicates(dataset: &Dataset, detected: &Detected) -> Value {
 
 /// The files of `report/` by name.
 fn tables(
-    inputs: &Inputs,
+    data: &Data,
     detected: &Detected,
 ) -> Result<Vec<(&'static str, Vec<u8>)>, csv::TableError> {
-    let dataset = &inputs.dataset;
+    let dataset = &data.dataset;
     let names: Vec<String> = detected.compared.iter().map(|(s, _)| s.name()).collect();
-    let own = inputs.space.name();
+    let own = data.space.name();
     let mut views = vec![detected.learned().table(&own, &dataset.classes)];
     views.extend(
         names
@@ -257,7 +258,7 @@ fn warning_table(detected: &Detected) -> Result<Vec<u8>, csv::TableError> {
 }
 
 /// Whether an example's group is rare within its class in train; none without groups.
-pub(crate) fn minorities(dataset: &Dataset) -> Option<Vec<bool>> {
+pub fn minorities(dataset: &Dataset) -> Option<Vec<bool>> {
     let mut counts: BTreeMap<(usize, &str), usize> = BTreeMap::new();
     for (_, e) in dataset.of_split(Split::Train) {
         *counts.entry((e.label, e.group.as_deref()?)).or_default() += 1;

@@ -7,9 +7,10 @@ use ndarray::{Array2, Axis};
 use serde_json::{Value, json};
 
 use super::context::Context;
-use super::inputs::{self, Space};
+use super::data;
+use super::error::Error;
 use super::own::{Own, matrix_file};
-use super::refusal::InputError;
+use super::space::Space;
 use crate::dataset::{Dataset, Example, Split};
 use crate::direction::{Direction, persist};
 use crate::io;
@@ -34,13 +35,13 @@ pub(crate) struct Saved {
 }
 
 /// The layout of a folder that holds a run.
-pub(crate) fn layout(run: &Path) -> Result<Layout, InputError> {
+pub(crate) fn layout(run: &Path) -> Result<Layout, Error> {
     let layout = Layout::new(run);
     if layout.run_json().is_file() {
         return Ok(layout);
     }
     let text = format!("{} is no run folder: it holds no run.json", run.display());
-    Err(InputError(text))
+    Err(Error::input(text))
 }
 
 impl Saved {
@@ -48,17 +49,17 @@ impl Saved {
     ///
     /// The data set is read again, without predictions: images from where the report says they lie,
     /// a table from where the settings say.
-    pub(crate) fn open(context: &mut Context<'_>, run: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn open(context: &mut Context<'_>, run: &Path) -> Result<Self, Error> {
         let layout = layout(run)?;
         if !layout.directions().is_file() || !layout.report().is_file() {
             let text = format!(
                 "{} holds no directions: let `hardlight detect` or `run` finish there first",
                 run.display()
             );
-            return Err(InputError(text).into());
+            return Err(Error::input(text));
         }
         let settings = settings(&layout)?;
-        let mut dataset = inputs::read_data(context, &settings)?;
+        let mut dataset = data::read_data(context, &settings)?;
         for example in &mut dataset.examples {
             (example.prediction, example.confidence) = (None, None);
             (example.probabilities, example.score) = (None, None);
@@ -71,7 +72,7 @@ impl Saved {
                 found.classes,
                 run.display()
             );
-            return Err(InputError(text).into());
+            return Err(Error::input(text));
         }
         let passed_over = skipped::read(&layout.skipped())?.unwrap_or_default();
         let barred = barred(&layout)?;
@@ -95,7 +96,7 @@ impl Saved {
     /// The rows of a split in the data set, and their embeddings, whitened and normalised.
     ///
     /// Embeddings are the run's own; images are not read again.
-    pub(crate) fn embedded(&self, split: Split) -> anyhow::Result<(Vec<usize>, Array2<f64>)> {
+    pub(crate) fn embedded(&self, split: Split) -> Result<(Vec<usize>, Array2<f64>), Error> {
         let rows: Vec<usize> = self.of_split(split).map(|(i, _)| i).collect();
         let matrix = if let Some(path) = &self.own {
             Own::open(path, &self.dataset)?
@@ -108,7 +109,7 @@ impl Saved {
         Ok((rows, self.found.whitening.apply(matrix.view())?))
     }
 
-    fn of_run(&self, split: Split, rows: &[usize]) -> anyhow::Result<Array2<f32>> {
+    fn of_run(&self, split: Split, rows: &[usize]) -> Result<Array2<f32>, Error> {
         let path = Place::new(&self.layout.embeddings_dir(), split.name()).matrix;
         let (matrix, ids) = io::matrix::read_keyed(&path)?;
         let ids = ids.unwrap_or_default();
@@ -131,7 +132,7 @@ impl Saved {
                     ids.len(),
                     rows.len()
                 );
-                Err(InputError(text).into())
+                Err(Error::input(text))
             }
         }
     }
@@ -149,10 +150,10 @@ impl Saved {
 }
 
 /// The classes that the report's warnings bar.
-fn barred(layout: &Layout) -> anyhow::Result<BTreeSet<String>> {
+fn barred(layout: &Layout) -> Result<BTreeSet<String>, Error> {
     let path = layout.report();
     let report: Value = serde_json::from_str(&io::read_to_string(&path)?)
-        .map_err(|source| InputError(format!("{}: {source}", path.display())))?;
+        .map_err(|source| Error::input(format!("{}: {source}", path.display())))?;
     let classes = report["classes"].as_array().map_or(&[][..], Vec::as_slice);
     let barred = classes.iter().filter(|class| {
         let kinds = class["barred"].as_array();
@@ -164,10 +165,10 @@ fn barred(layout: &Layout) -> anyhow::Result<BTreeSet<String>> {
 }
 
 /// The settings of a run, as far as they say what it read.
-fn settings(layout: &Layout) -> anyhow::Result<Settings> {
+fn settings(layout: &Layout) -> Result<Settings, Error> {
     let damaged = |source: serde_json::Error| {
         let path = layout.run_json();
-        anyhow::Error::from(InputError(format!("{}: {source}", path.display())))
+        Error::input(format!("{}: {source}", path.display()))
     };
     let mut written = read_settings(layout)?;
     if let Some(data) = written.get_mut("data").and_then(Value::as_object_mut) {
@@ -191,7 +192,7 @@ fn settings(layout: &Layout) -> anyhow::Result<Settings> {
             "the run's table {} is not there: start this command where the run was started",
             table.display()
         );
-        return Err(InputError(text).into());
+        return Err(Error::input(text));
     }
     Ok(settings)
 }

@@ -3,17 +3,16 @@
 use std::collections::BTreeSet;
 
 use super::context::Job;
-use super::inputs::Inputs;
-use super::refusal::InputError;
-use crate::run::skipped::{self, Skipped};
+use super::error::Error;
+use crate::run::skipped::{self, Skipped, Skips};
 
 /// Writes `skipped.jsonl`.
 ///
 /// A mended image is taken, as a changed one is; but not once images were generated, because they
 /// were judged by directions that were learned without it.
-pub(super) fn write(job: &Job<'_>, inputs: &Inputs) -> anyhow::Result<()> {
+pub(super) fn write(job: &Job<'_>, skips: &Skips) -> Result<(), Error> {
     let path = job.layout.skipped();
-    let found = inputs.skips.found();
+    let found = skips.found();
     if job.layout.ledger().exists() {
         let before = skipped::read(&path)?.unwrap_or_default();
         let ids = |list: &[Skipped]| -> BTreeSet<String> {
@@ -30,7 +29,7 @@ pub(super) fn write(job: &Job<'_>, inputs: &Inputs) -> anyhow::Result<()> {
                 "the image of {first} {what} when this run began to generate: put it back as it was, or \
                  begin anew with --force-new (embeddings stay)"
             );
-            return Err(InputError(text).into());
+            return Err(Error::input(text));
         }
     }
     Ok(skipped::write(&path, found)?)

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::refusal::UsageError;
+use super::error::Error;
 use crate::io;
 use crate::run::settings::Settings;
 
 /// A latent space.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Space {
+pub enum Space {
     Clip,
     Classifier,
     Matrix(PathBuf),
@@ -16,7 +16,7 @@ pub(crate) enum Space {
 
 impl Space {
     /// The space of a run, in which it goes on after detection.
-    pub(crate) fn of(settings: &Settings) -> Self {
+    pub fn of(settings: &Settings) -> Self {
         Self::named(&settings.embed.space, settings)
     }
 
@@ -34,7 +34,7 @@ impl Space {
 
     /// The other spaces that detection is to be compared in, after all of them were checked against the
     /// settings.
-    pub(crate) fn compared(settings: &Settings) -> Result<Vec<Self>, UsageError> {
+    pub fn compared(settings: &Settings) -> Result<Vec<Self>, Error> {
         let own = Self::of(settings);
         own.check(settings)?;
         let mut seen = vec![own];
@@ -43,7 +43,7 @@ impl Space {
             space.check(settings)?;
             if seen.contains(&space) {
                 let text = format!("the space {} is given twice", space.name());
-                return Err(UsageError(text));
+                return Err(Error::usage(text));
             }
             seen.push(space);
         }
@@ -51,7 +51,7 @@ impl Space {
         Ok(seen)
     }
 
-    fn check(&self, settings: &Settings) -> Result<(), UsageError> {
+    fn check(&self, settings: &Settings) -> Result<(), Error> {
         let text = match self {
             Self::Clip if settings.embed.clip.is_none() => {
                 "directions need a space: give --clip DIR, or --space classifier with --classifier \
@@ -62,11 +62,11 @@ impl Space {
             }
             _ => return Ok(()),
         };
-        Err(UsageError(text.to_owned()))
+        Err(Error::usage(text.to_owned()))
     }
 
     /// What files and tables call it.
-    pub(crate) fn name(&self) -> String {
+    pub fn name(&self) -> String {
         match self {
             Self::Clip => "clip".to_owned(),
             Self::Classifier => "classifier".to_owned(),
@@ -91,7 +91,7 @@ pub(super) fn hash(path: &Path) -> Option<String> {
 
 /// `--space` as given, several times or with commas: every space by name. A file whose name has a comma in
 /// it is one.
-pub(crate) fn listed(given: &[String]) -> Vec<String> {
+pub fn listed(given: &[String]) -> Vec<String> {
     given
         .iter()
         .flat_map(|text| {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use ndarray::{Array2, Axis};
 use serde_json::{Value, json};
 
-use super::embed::{Part, with_predictions};
-use super::refusal::InputError;
+use super::embed::{Part, Parts, with_predictions};
+use super::error::Error;
 use super::report::minorities;
 use crate::dataset::{Dataset, ExampleId, Split};
 use crate::direction::doubt::{Kind, Warning};
@@ -23,33 +23,33 @@ const NAMED: usize = 24;
 const BLOCK: usize = 8192;
 
 /// What one space came to.
-pub(crate) struct Studied {
-    pub(crate) whitening: Whitening,
+pub struct Studied {
+    pub whitening: Whitening,
     /// Which split whitening was learned on.
-    pub(crate) whitened_on: Split,
-    pub(crate) fitted: Fitted,
+    pub whitened_on: Split,
+    pub fitted: Fitted,
     /// Val out of fold, test, pool: as far as there are predictions.
-    pub(crate) splits: Vec<SplitReport>,
+    pub splits: Vec<SplitReport>,
     /// Which split the closing table is about.
-    pub(crate) judged_on: Split,
+    pub judged_on: Split,
     /// One a direction, on that split.
-    pub(crate) reports: Vec<ClassReport>,
+    pub reports: Vec<ClassReport>,
     /// One a direction: the images at the head of its ranking on that split.
-    pub(crate) named: Vec<Named>,
+    pub named: Vec<Named>,
     /// The examples with predictions, of val and of test.
     pub(super) known: BTreeMap<Split, Known>,
     /// What makes all of it less than it looks.
-    pub(crate) warnings: Vec<Warning>,
+    pub warnings: Vec<Warning>,
 }
 
 /// What one space came to, as reports show it.
 #[derive(Clone, Copy)]
-pub(crate) struct Learned<'a> {
-    pub(crate) fitted: &'a Fitted,
-    pub(crate) splits: &'a [SplitReport],
-    pub(crate) reports: &'a [ClassReport],
-    pub(crate) whitened_on: Split,
-    pub(crate) judged_on: Split,
+pub struct Learned<'a> {
+    pub fitted: &'a Fitted,
+    pub splits: &'a [SplitReport],
+    pub reports: &'a [ClassReport],
+    pub whitened_on: Split,
+    pub judged_on: Split,
 }
 
 impl<'a> Learned<'a> {
@@ -64,7 +64,7 @@ impl<'a> Learned<'a> {
 }
 
 impl Studied {
-    pub(crate) fn learned(&self) -> Learned<'_> {
+    pub fn learned(&self) -> Learned<'_> {
         Learned {
             fitted: &self.fitted,
             splits: &self.splits,
@@ -76,13 +76,13 @@ impl Studied {
 }
 
 /// The heads of a class's ranking.
-pub(crate) struct Named {
+pub struct Named {
     pub(super) mistakes: Vec<Value>,
     pub(super) right: Vec<Value>,
 }
 
 /// A split's examples with predictions.
-pub(super) struct Known {
+pub struct Known {
     /// Rows of the data set.
     pub(super) rows: Vec<usize>,
     /// Whitened, normalised, `[n, d]`.
@@ -101,7 +101,7 @@ impl Known {
         part: &Part,
         minority: Option<&[bool]>,
         scoring: Scoring<'static>,
-    ) -> anyhow::Result<Self> {
+    ) -> Result<Self, Error> {
         let known = with_predictions(dataset, part);
         let x = whitening.apply(known.view())?;
         let rows = known.rows;
@@ -133,12 +133,12 @@ impl Known {
 /// Learns directions from the embeddings of one space, and judges them.
 pub(super) fn study(
     dataset: &Dataset,
-    parts: &BTreeMap<Split, Part>,
+    parts: &Parts,
     options: &FitOptions,
-) -> anyhow::Result<Studied> {
+) -> Result<Studied, Error> {
     let mut warnings = Vec::new();
     let val = parts.get(&Split::Val).ok_or_else(|| {
-        InputError("the data has no val split: directions are learned there".to_owned())
+        Error::input("the data has no val split: directions are learned there".to_owned())
     })?;
     let (reference, whitened_on) = match parts.get(&Split::Train) {
         Some(train) if train.view().nrows() >= 2 => (train, Split::Train),
@@ -219,7 +219,7 @@ fn pool(
     fitted: &Fitted,
     part: &Part,
     minority: Option<&[bool]>,
-) -> anyhow::Result<Option<SplitReport>> {
+) -> Result<Option<SplitReport>, Error> {
     let example = |at: usize| &dataset.examples[part.rows[at]];
     let kept: Vec<usize> = (0..part.rows.len())
         .filter(|&at| example(at).prediction.is_some())
@@ -266,7 +266,7 @@ fn heads(
     judged: &Known,
     judged_on: Split,
     splits: &[SplitReport],
-) -> anyhow::Result<(Vec<ClassReport>, Vec<Named>)> {
+) -> Result<(Vec<ClassReport>, Vec<Named>), Error> {
     let split = splits.iter().find(|split| split.split == judged_on.name());
     let mut reports = Vec::new();
     let mut named = Vec::new();
@@ -276,7 +276,7 @@ fn heads(
             .and_then(|split| split.class(class, direction.id.mode))
             .ok_or_else(|| {
                 let text = format!("class {class} has no examples to judge its direction on");
-                InputError(text)
+                Error::input(text)
             })?;
         reports.push(report.clone());
         let mut ranked = alignments(judged.view(), direction, judged.scoring);

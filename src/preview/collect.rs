@@ -13,12 +13,12 @@ use super::error::PreviewError;
 use super::page;
 use super::sheet::{Section, Sheet, SheetOptions, write};
 use crate::direction::legible;
+use crate::filter::Reason;
+use crate::generate::Arm;
 use crate::io;
 use crate::io::image::Exif;
 use crate::io::source::{ImageSource, Member};
-use crate::filter::Reason;
-use crate::generate::Arm;
-use crate::run::decide::{Decided, Decisions, Outcome, Status};
+use crate::run::decide::{Decision, Decisions, Outcome, Status};
 use crate::run::folder::Layout;
 use crate::run::gallery;
 use crate::run::pool::{Pick, Picked, Record};
@@ -146,10 +146,10 @@ fn sheet(
     report: &Report,
     mode: &Mode,
     picked: Option<&Picked>,
-    outcome: Option<&Outcome<'_>>,
+    outcome: Option<&Outcome>,
     amounts: Amounts,
 ) -> Sheet {
-    let of = |status: Status| -> Vec<&Decided<'_>> {
+    let of = |status: Status| -> Vec<&Decision> {
         let decided = outcome.iter().flat_map(|outcome| &outcome.decided);
         decided.filter(|d| d.status == status).collect()
     };
@@ -241,17 +241,17 @@ fn from_pool(layout: &Layout, report: &Report, picked: &Picked, most: usize) -> 
 }
 
 /// At most `n` of a list, evenly spread over it, so that every caption has its turn.
-fn spread<'a, 'd>(
-    entries: &'a [&'a Decided<'d>],
-    n: usize,
-) -> impl Iterator<Item = &'a Decided<'d>> {
+fn spread<'a>(entries: &'a [&'a Decision], n: usize) -> impl Iterator<Item = &'a Decision> {
     let shown = n.min(entries.len());
     (0..shown).map(move |i| entries[i * entries.len() / shown.max(1)])
 }
 
-fn reasons(rejected: &[&Decided<'_>]) -> String {
+fn reasons(rejected: &[&Decision]) -> String {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for reason in rejected.iter().filter_map(|decided| decided.reason.as_ref()) {
+    for reason in rejected
+        .iter()
+        .filter_map(|decided| decided.reason.as_ref())
+    {
         *counts.entry(reason.name()).or_default() += 1;
     }
     let parts: Vec<String> = counts
@@ -305,8 +305,8 @@ fn real(layout: &Layout, report: &Report, ranked: &Ranked) -> Cell {
     picture(&image, exif, lines, Mark::Plain)
 }
 
-fn generated(layout: &Layout, decided: &Decided<'_>, mark: Mark) -> Cell {
-    let measured = decided.measured;
+fn generated(layout: &Layout, decided: &Decision, mark: Mark) -> Cell {
+    let measured = &decided.measured;
     let mut lines = vec![measured.recipe.caption.clone()];
     if let Some(alignment) = measured.measures.alignment {
         lines.push(format!("alignment {}", legible(alignment)));

@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use crate::io::IoError;
+use crate::io::{Classified, ErrorKind, IoError};
 use crate::run::state::StateError;
 
 /// Why a sheet could not be written.
@@ -47,7 +47,7 @@ impl Classified for PreviewError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Io(error) => error.kind(),
-            Self::Ledger(error) => error.kind(),
+            Self::State(error) => error.kind(),
             Self::Encode { .. } => ErrorKind::Other,
             _ => ErrorKind::Input,
         }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use image::RgbImage;
-use ndarray::{Array2, Array4, ArrayView2, Axis, s};
+use ndarray::{Array2, Array4, Axis, s};
 use rayon::prelude::*;
 
 use crate::classifier::{ClassifierError, Cnn, Outputs, Script};
@@ -163,18 +163,6 @@ fn pixels(images: &[RgbImage], preprocess: &Preprocess) -> Array4<f32> {
     all
 }
 
-/// Softmax of every row.
-pub fn softmax(logits: ArrayView2<'_, f32>) -> Array2<f32> {
-    let mut all = logits.to_owned();
-    for mut row in all.outer_iter_mut() {
-        let highest = row.fold(f32::NEG_INFINITY, |a, &b| a.max(b));
-        row.mapv_inplace(|logit| (logit - highest).exp());
-        let sum: f32 = row.sum();
-        row.mapv_inplace(|p| p / sum);
-    }
-    all
-}
-
 /// Images at the size a `hardlight-cnn` takes.
 pub fn fitted(images: &[RgbImage], side: u32) -> Vec<RgbImage> {
     images
@@ -245,18 +233,5 @@ fn failed(error: ClassifierError) -> EmbedError {
     EmbedError::Features {
         kind: error.kind(),
         source: Box::new(error),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn softmax_adds_up_and_bears_large_logits() {
-        let p = softmax(ndarray::array![[0.0, 0.0], [1000.0, 0.0], [2.0, 1.0]].view());
-        assert_eq!(p.row(0).to_vec(), [0.5, 0.5]);
-        assert_eq!(p.row(1).to_vec(), [1.0, 0.0]);
-        assert!((p[[2, 0]] - 0.731_058_6).abs() < 1e-6);
     }
 }

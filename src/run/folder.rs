@@ -16,11 +16,12 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde::Deserialize;
+use serde_json::Value;
 
 use super::lock::{self, FolderLock, LockError};
 use super::policy::Policy;
+use super::record::RunRecord;
 use super::settings_diff::{self, Change};
 use crate::io::{Classified, ErrorKind, IoError};
 
@@ -186,23 +187,6 @@ fn list(changes: &[Change]) -> String {
     text
 }
 
-/// What `run.json` holds.
-#[derive(Debug, Serialize, Deserialize)]
-struct Record {
-    schema: u64,
-    hardlight: String,
-    run_id: String,
-    /// What results follow from.
-    identity: Value,
-    /// How many images are wanted, and which are kept.
-    policy: Value,
-    /// As given.
-    settings: Value,
-    /// Facts that results do not follow from.
-    #[serde(default)]
-    facts: Map<String, Value>,
-}
-
 /// What of any version's `run.json` tells whether it can be read.
 #[derive(Deserialize)]
 struct Version {
@@ -215,19 +199,11 @@ struct Version {
 #[derive(Debug)]
 pub struct RunFolder {
     path: PathBuf,
-    record: Record,
+    record: RunRecord,
     lock: FolderLock,
     /// None for a new run.
     changed: Option<Changed>,
     cleaned: usize,
-}
-
-impl Record {
-    /// Whether another says the same, but for the version that wrote it.
-    fn is_as(&self, other: &Self) -> bool {
-        (&self.identity, &self.policy, &self.settings)
-            == (&other.identity, &other.policy, &other.settings)
-    }
 }
 
 impl RunFolder {
@@ -243,11 +219,7 @@ impl RunFolder {
     /// - [`FolderError::OtherRun`], [`FolderError::Damaged`], [`FolderError::Newer`],
     ///   [`FolderError::Older`].
     /// - [`FolderError::Io`].
-    pub fn open_or_create(
-        path: &Path,
-        told: &Told,
-        force_new: bool,
-    ) -> Result<Self, FolderError> {
+    pub fn open_or_create(path: &Path, told: &Told, force_new: bool) -> Result<Self, FolderError> {
         RunFolder::claim(path, force_new)?.open(told)
     }
 
@@ -320,12 +292,8 @@ impl RunFolder {
     /// [`FolderError::Io`].
     pub fn set_policy(layout: &Layout, policy: &Policy) -> Result<(), FolderError> {
         let path = layout.run_json();
-        let damaged = |source| FolderError::Damaged {
-            path: path.clone(),
-            source,
-        };
         let mut record = read_record(&path)?;
-        record.policy = serde_json::to_value(policy).map_err(damaged)?;
+        record.policy = *policy;
         write_record(&path, &record)
     }
 
@@ -387,36 +355,39 @@ impl Claim {
             cleaned,
         } = self;
         let file = path.join("run.json");
-        let damaged = |source| FolderError::Damaged {
-            path: file.clone(),
-            source,
-        };
-        let policy = serde_json::to_value(told.policy).map_err(damaged)?;
-        let (mut record, facts) = if resume {
+        let (mut record, mut identity) = if resume {
             let record = read_record(&file)?;
             // The identity goes through text too, for numbers that text changes in the last digit.
             let text = told.identity.to_string();
             let now = serde_json::from_str(&text).unwrap_or_else(|_| told.identity.clone());
-            let changes = settings_diff::diff(&record.identity, &now);
+            let mut changes = settings_diff::diff(&record.identity, &now);
+            // What one of the two commands does not know goes with anything.
+            let unknown = |value: &Option<Value>| value.as_ref().is_none_or(Value::is_null);
+            changes.retain(|change| !(unknown(&change.old) || unknown(&change.new)));
             if !changes.is_empty() {
                 return Err(FolderError::OtherRun { path, changes });
             }
-            let facts = record.facts.clone();
-            (Some(record), facts)
+            (Some(record), now)
         } else {
-            (None, Map::new())
+            (None, told.identity.clone())
         };
-        let now = Record {
-            schema: u64::from(SCHEMA),
+        if let Some(record) = &record {
+            fill(&mut identity, &record.identity);
+        }
+        let before = record.as_ref();
+        let now = RunRecord {
+            schema: SCHEMA,
             hardlight: env!("CARGO_PKG_VERSION").to_owned(),
-            run_id: run_id(&told.identity),
-            identity: told.identity.clone(),
-            policy,
+            run_id: before.map_or_else(|| run_id(&identity), |record| record.run_id.clone()),
+            identity,
+            policy: told.policy,
             settings: told.settings.clone(),
-            facts,
+            facts: before
+                .map(|record| record.facts.clone())
+                .unwrap_or_default(),
         };
         let changed = record.as_ref().map(|record| Changed {
-            policy: settings_diff::diff(&record.policy, &now.policy),
+            policy: settings_diff::diff(&value(&record.policy), &value(&now.policy)),
         });
         let same = record.take().is_some_and(|record| record.is_as(&now));
         let folder = RunFolder {
@@ -560,12 +531,28 @@ pub fn read_settings(layout: &Layout) -> Result<Value, FolderError> {
 ///
 /// [`FolderError::Io`], [`FolderError::Damaged`], [`FolderError::Newer`], [`FolderError::Older`].
 pub fn read_policy(layout: &Layout) -> Result<Policy, FolderError> {
-    let path = layout.run_json();
-    let record = read_record(&path)?;
-    serde_json::from_value(record.policy).map_err(|source| FolderError::Damaged { path, source })
+    read_record(&layout.run_json()).map(|record| record.policy)
 }
 
-fn write_record(path: &Path, record: &Record) -> Result<(), FolderError> {
+/// Puts what was known before in place of what is not known now.
+fn fill(now: &mut Value, before: &Value) {
+    match (now, before) {
+        (now, before) if now.is_null() => *now = before.clone(),
+        (Value::Object(now), Value::Object(before)) => {
+            for (key, before) in before {
+                fill(now.entry(key.clone()).or_insert(Value::Null), before);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A policy as a tree, to be compared key by key.
+fn value(policy: &Policy) -> Value {
+    serde_json::to_value(policy).unwrap_or_default()
+}
+
+fn write_record(path: &Path, record: &RunRecord) -> Result<(), FolderError> {
     let damaged = |source| FolderError::Damaged {
         path: path.to_owned(),
         source,
@@ -575,7 +562,7 @@ fn write_record(path: &Path, record: &Record) -> Result<(), FolderError> {
     Ok(crate::io::write_atomic(path, &text)?)
 }
 
-fn read_record(path: &Path) -> Result<Record, FolderError> {
+fn read_record(path: &Path) -> Result<RunRecord, FolderError> {
     let damaged = |source| FolderError::Damaged {
         path: path.to_owned(),
         source,

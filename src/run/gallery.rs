@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::decide::{Decided, Decisions, Status};
+use super::decide::{Decision, Decisions, Status};
 use super::folder::Layout;
 use crate::generate::AttemptId;
 use crate::io::{self, IoError};
@@ -16,8 +16,8 @@ use crate::io::{self, IoError};
 pub const FOLDERS: [&str; 3] = ["images", "controls", "rejected"];
 
 /// Where a decided image is shown.
-pub fn path(layout: &Layout, decided: &Decided<'_>) -> PathBuf {
-    let measured = decided.measured;
+pub fn path(layout: &Layout, decided: &Decision) -> PathBuf {
+    let measured = &decided.measured;
     let (class, mode) = (measured.class.as_str(), measured.mode.mode);
     let folder = match decided.status {
         Status::Kept => layout.images_dir(class, mode),
@@ -29,11 +29,11 @@ pub fn path(layout: &Layout, decided: &Decided<'_>) -> PathBuf {
 
 /// The decided images that are shown, and where: of the rejected ones up to `keep_rejected` an arm, in plan
 /// order.
-pub fn shown<'d, 'a>(
+pub fn shown<'a>(
     layout: &Layout,
-    decisions: &'d Decisions<'a>,
+    decisions: &'a Decisions,
     keep_rejected: usize,
-) -> Vec<(&'d Decided<'a>, PathBuf)> {
+) -> Vec<(&'a Decision, PathBuf)> {
     let mut shown = Vec::new();
     for outcome in &decisions.outcomes {
         let mut rejected = 0;
@@ -56,13 +56,13 @@ pub fn shown<'d, 'a>(
 /// [`IoError`], naming the file.
 pub fn lay_out(
     layout: &Layout,
-    decisions: &Decisions<'_>,
+    decisions: &Decisions,
     keep_rejected: usize,
 ) -> Result<(), IoError> {
     let shown = shown(layout, decisions, keep_rejected);
     let wanted: BTreeMap<PathBuf, PathBuf> = shown
         .into_iter()
-        .map(|(decided, path)| (path, layout.attempt(decided.measured)))
+        .map(|(decided, path)| (path, layout.attempt(&decided.measured)))
         .collect();
     for name in FOLDERS {
         clear(&layout.root().join(name), &wanted)?;

@@ -25,8 +25,11 @@ pub mod plan;
 
 pub mod policy;
 pub mod pool;
+mod record;
 pub mod sampling;
 pub mod settings;
 pub mod settings_diff;
 pub mod skipped;
 pub mod state;
+
+pub use self::record::RunRecord;

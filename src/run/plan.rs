@@ -107,7 +107,9 @@ impl Plan {
             .and_then(|plan: Self| {
                 let found = format!("schema {}, expected {SCHEMA}", plan.schema);
                 let known = plan.schema == SCHEMA;
-                known.then_some(plan).ok_or_else(|| serde::de::Error::custom(found))
+                known
+                    .then_some(plan)
+                    .ok_or_else(|| serde::de::Error::custom(found))
             })
             .map_err(|source| PlanError::Parse {
                 path: path.to_owned(),

@@ -1,12 +1,13 @@
 //! How many images a run wants, and which it keeps: what may change without being another run.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::filter;
 
 /// The policy of a run. Everything that follows from it is decided from the ledger, as often as it
 /// changes.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
     /// Images to keep per failure mode.

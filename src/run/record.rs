@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::policy::Policy;
 use crate::io::JsonFile;
 
 /// What `run.json` holds. The file makes a folder a run folder.
@@ -14,19 +15,26 @@ pub struct RunRecord {
     pub schema: u32,
     /// Version of hardlight that began the run.
     pub hardlight: String,
-    /// A short name of the run, which follows from its settings alone: 16 hexadecimal digits.
+    /// A short name of the run, which follows from its identity alone: 16 hexadecimal digits.
     pub run_id: String,
-    /// Settings as resolved, with the fingerprints of data and models.
+    /// What results follow from, by content: hashes of data and models, and the settings that change an
+    /// embedding, a direction, a caption or a pixel.
+    pub identity: Value,
+    /// How many images are wanted, and which are kept; another policy is the same run.
+    pub policy: Policy,
+    /// Settings as given, with paths.
     pub settings: Value,
-    /// What each stage's results follow from, by the stage's name.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
-    pub identity: Map<String, Value>,
-    /// How results are decided from what was measured; another policy is the same run.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
-    pub policy: Map<String, Value>,
     /// Facts that results do not follow from: the device, versions of libraries.
     #[serde(default)]
     pub facts: Map<String, Value>,
+}
+
+impl RunRecord {
+    /// Whether another says the same, but for the version that wrote it.
+    pub(super) fn is_as(&self, other: &Self) -> bool {
+        (&self.identity, &self.policy, &self.settings)
+            == (&other.identity, &other.policy, &other.settings)
+    }
 }
 
 impl JsonFile for RunRecord {

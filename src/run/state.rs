@@ -101,7 +101,7 @@ impl State {
     }
 
     /// Decides on every attempt that counts.
-    pub fn decide(&self, goals: &[Goal]) -> Decisions<'_> {
+    pub fn decide(&self, goals: &[Goal]) -> Decisions {
         let shelf = self.pool.as_ref().map(Record::shelf).unwrap_or_default();
         decide::decide(&self.plan, goals, &self.known, shelf)
     }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tch::{Device, Kind};
@@ -15,7 +14,7 @@ use crate::diffusion::config::{self, UnetConfig, VaeConfig};
 use crate::diffusion::pipeline::Pipeline;
 use crate::embed::preprocess::Preprocess;
 use crate::hub::HubError;
-use crate::io;
+use crate::io::{self, IoError};
 use crate::manifest::verify;
 use crate::nn::clip::config::{ClipConfig, TextConfig};
 use crate::nn::clip::model::Clip;
@@ -23,6 +22,7 @@ use crate::nn::clip::open_clip;
 use crate::nn::clip::tokenizer::Tokenizer;
 use crate::nn::params::{Checkpoint, Params, Scope, weights};
 use crate::nn::siglip::{Siglip, SiglipConfig};
+use crate::pipeline::{Error, WithContext as _};
 use crate::run::folder::Layout;
 
 /// The health of a folder.
@@ -79,20 +79,22 @@ impl Folder {
         format!("{}: {}, {state}", self.given.display(), self.what)
     }
 
-    fn complain(&mut self, error: &anyhow::Error) {
+    fn complain(&mut self, error: &Error) {
         let problem = format!("{error:#}");
         if !self.problems.contains(&problem) {
             self.problems.push(problem);
         }
     }
 
-    fn diagnose(&mut self, dir: &Path, place: Place) -> anyhow::Result<()> {
+    fn diagnose(&mut self, dir: &Path, place: Place) -> Result<(), Error> {
         let has = |name: &str| dir.join(name).is_file();
         if dir.is_file() {
-            bail!("it is a file: give the folder of a model or a run");
+            return Err(Error::input(
+                "it is a file: give the folder of a model or a run",
+            ));
         }
         if !dir.is_dir() {
-            bail!("there is no such folder");
+            return Err(Error::input("there is no such folder"));
         }
         if has("model_index.json") {
             return self.pipeline(dir, place);
@@ -109,11 +111,11 @@ impl Folder {
             return self.open_clip(dir, place);
         }
         if !has("config.json") {
-            bail!(
+            return Err(Error::input(
                 "it holds no model_index.json (a pipeline), config.json (CLIP or a classifier), \
                  open_clip_config.json or run.json; a lone .ckpt is a pickle, which can run code \
-                 when it is read: save the model as a folder with `safe_serialization=True`"
-            );
+                 when it is read: save the model as a folder with `safe_serialization=True`",
+            ));
         }
         let raw: Value = config::read(&dir.join("config.json"))?;
         match raw["model_type"].as_str().unwrap_or("nothing") {
@@ -126,13 +128,13 @@ impl Folder {
             }
             "clip" => self.clip(dir, place),
             "siglip" => self.siglip(dir, place),
-            other => {
-                bail!("config.json: model_type is {other}: expected clip, siglip or hardlight-cnn")
-            }
+            other => Err(Error::input(format!(
+                "config.json: model_type is {other}: expected clip, siglip or hardlight-cnn"
+            ))),
         }
     }
 
-    fn clip(&mut self, dir: &Path, place: Place) -> anyhow::Result<()> {
+    fn clip(&mut self, dir: &Path, place: Place) -> Result<(), Error> {
         "CLIPModel".clone_into(&mut self.what);
         self.part(dir, "weights", "model", place)?;
         let config: ClipConfig = config::read(&dir.join("config.json"))?;
@@ -143,7 +145,7 @@ impl Folder {
         Ok(())
     }
 
-    fn open_clip(&mut self, dir: &Path, place: Place) -> anyhow::Result<()> {
+    fn open_clip(&mut self, dir: &Path, place: Place) -> Result<(), Error> {
         "open_clip".clone_into(&mut self.what);
         self.part(dir, "weights", "open_clip_model", place)?;
         let path = dir.join("open_clip_config.json");
@@ -156,7 +158,7 @@ impl Folder {
         Ok(())
     }
 
-    fn siglip(&mut self, dir: &Path, place: Place) -> anyhow::Result<()> {
+    fn siglip(&mut self, dir: &Path, place: Place) -> Result<(), Error> {
         "SiglipModel".clone_into(&mut self.what);
         self.part(dir, "weights", "model", place)?;
         let config: SiglipConfig = config::read(&dir.join("config.json"))?;
@@ -169,7 +171,7 @@ impl Folder {
         Ok(())
     }
 
-    fn pipeline(&mut self, dir: &Path, place: Place) -> anyhow::Result<()> {
+    fn pipeline(&mut self, dir: &Path, place: Place) -> Result<(), Error> {
         let index: Value = config::read(&dir.join("model_index.json"))?;
         let class = index["_class_name"].as_str().unwrap_or("nothing");
         class.clone_into(&mut self.what);
@@ -208,14 +210,18 @@ impl Folder {
     }
 
     /// Notes what the weights `stem` of a part hold, from their header.
-    fn part(&mut self, dir: &Path, name: &str, stem: &str, place: Place) -> anyhow::Result<()> {
+    fn part(&mut self, dir: &Path, name: &str, stem: &str, place: Place) -> Result<(), Error> {
         let below = dir.join(name);
         let dir = if below.is_dir() { &below } else { dir };
         let found = weights::find(dir, stem, None, place.kind)?;
         let checkpoint = Checkpoint::open(&found.path)?;
         let (mut bytes, mut parameters) = (0, 0);
         for file in weights::files(&found)? {
-            bytes += fs::metadata(file)?.len();
+            let read = |source| IoError::Read {
+                path: file.clone(),
+                source,
+            };
+            bytes += fs::metadata(&file).map_err(read)?.len();
         }
         let mut dtypes: BTreeMap<String, usize> = BTreeMap::new();
         for (_, dtype, shape) in checkpoint.tensors() {
@@ -267,7 +273,7 @@ fn fit<T>(
     stem: &str,
     place: Place,
     build: impl FnOnce(&Scope) -> T,
-) -> anyhow::Result<()> {
+) -> Result<(), Error> {
     let found = weights::find(dir, stem, None, place.kind)?;
     let params = Params::inspect(&found.path)?;
     build(&params.root());

@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use tch::{Kind, Tensor};
 
 use super::plan::Wanted;
-use crate::cli::exit::UsageError;
 use crate::io;
 use crate::nn::params::{self, load_all};
+use crate::pipeline::Error;
 
 const FINAL: &str = "final";
 
@@ -23,13 +22,13 @@ pub(super) struct Latents {
 
 impl Latents {
     /// Refuses a place that could not be written, or that no reader would know.
-    pub(super) fn at(file: &Path) -> anyhow::Result<Self> {
+    pub(super) fn at(file: &Path) -> Result<Self, Error> {
         if file.extension().is_none_or(|e| e != "safetensors") || file.is_dir() {
             let text = format!(
                 "--save-latents {}: expected a file name that ends in .safetensors",
                 file.display()
             );
-            return Err(UsageError(text).into());
+            return Err(Error::usage(text));
         }
         if let Some(dir) = file.parent() {
             io::create_dir_all(dir)?;
@@ -54,19 +53,20 @@ impl Latents {
     }
 
     /// Keeps the last latents of a picture.
-    pub(super) fn keep(&self, one: &Wanted<'_>, last: &Tensor) -> anyhow::Result<()> {
+    pub(super) fn keep(&self, one: &Wanted<'_>, last: &Tensor) -> Result<(), Error> {
         io::create_dir_all(&self.parts)?;
         let named = BTreeMap::from([(FINAL.to_owned(), last.shallow_clone())]);
         Ok(params::save(&self.part(one), &named, Kind::Float)?)
     }
 
     /// Writes the file, with the pictures in order, and removes what was kept for it.
-    pub(super) fn join(&self, wanted: &[Wanted<'_>], initial: &[Tensor]) -> anyhow::Result<()> {
+    pub(super) fn join(&self, wanted: &[Wanted<'_>], initial: &[Tensor]) -> Result<(), Error> {
         let mut last = Vec::new();
         for one in wanted {
             let part = self.part(one);
             let latents = load_all(&part)?.remove(FINAL);
-            last.push(latents.with_context(|| format!("{} holds no latents", part.display()))?);
+            let none = || Error::input(format!("{} holds no latents", part.display()));
+            last.push(latents.ok_or_else(none)?);
         }
         let named = BTreeMap::from([
             ("initial".to_owned(), Tensor::f_stack(initial, 0)?),

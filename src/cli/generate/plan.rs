@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::GenerateCommand;
-use crate::cli::exit::{InputError, UsageError};
 use crate::diffusion::pipeline::{Pipeline, Sampling};
 use crate::image_file::{self, DigitalSource, Marks, Parameters};
 use crate::io;
+use crate::pipeline::Error;
 use crate::pipeline::device::name_of;
 use crate::run::settings_diff;
 
@@ -26,7 +26,7 @@ pub(super) struct Wanted<'a> {
 
 impl Wanted<'_> {
     /// Whether the picture was made before; another one in its place is an error.
-    pub(super) fn is_there(&self) -> anyhow::Result<bool> {
+    pub(super) fn is_there(&self) -> Result<bool, Error> {
         if !self.path.exists() {
             return Ok(false);
         }
@@ -42,13 +42,13 @@ impl Wanted<'_> {
                 |found| differing(&found, &self.marks.hardlight)
             )
         );
-        Err(UsageError(text).into())
+        Err(Error::usage(text))
     }
 }
 
 impl GenerateCommand {
     /// Refuses no pictures, and more than names have digits for.
-    pub(super) fn check_count(&self, embeds: usize) -> Result<(), UsageError> {
+    pub(super) fn check_count(&self, embeds: usize) -> Result<(), Error> {
         let groups = self.prompt.len() as u64 * embeds.max(1) as u64;
         let most = MOST / groups.max(1);
         let last = self.seed.checked_add(self.count.saturating_sub(1));
@@ -57,19 +57,19 @@ impl GenerateCommand {
                 "--seed {} is too large for {} pictures",
                 self.seed, self.count
             );
-            return Err(UsageError(text));
+            return Err(Error::usage(text));
         }
         if (1..=most).contains(&self.count) {
             return Ok(());
         }
-        Err(UsageError(format!(
+        Err(Error::usage(format!(
             "--count is {}: expected 1 to {most}, so that at most {MOST} pictures go into a folder",
             self.count
         )))
     }
 
     /// The image embeddings, a row each.
-    pub(super) fn embeds(&self) -> anyhow::Result<Vec<Vec<f32>>> {
+    pub(super) fn embeds(&self) -> Result<Vec<Vec<f32>>, Error> {
         let Some(path) = &self.image_embeds else {
             return Ok(Vec::new());
         };
@@ -84,14 +84,14 @@ impl GenerateCommand {
         sampling: &Sampling,
         (scheduler, place): (&str, &str),
         embeds: &'a [Vec<f32>],
-    ) -> anyhow::Result<Vec<Wanted<'a>>> {
+    ) -> Result<Vec<Wanted<'a>>, Error> {
         match (pipeline.embedding_width(), embeds.first()) {
             (Some(width), None) => {
                 let text = format!(
                     "{} is conditioned on image embeddings of {width} numbers: give --image-embeds FILE",
                     self.model.display()
                 );
-                return Err(UsageError(text).into());
+                return Err(Error::usage(text));
             }
             (expected, Some(row)) if expected != Some(row.len()) => {
                 let text = format!(
@@ -100,7 +100,7 @@ impl GenerateCommand {
                     self.model.display(),
                     expected.map_or("none".to_owned(), |n| n.to_string())
                 );
-                return Err(InputError(text).into());
+                return Err(Error::input(text));
             }
             _ => {}
         }

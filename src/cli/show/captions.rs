@@ -2,15 +2,15 @@
 
 use crate::caption::{Accuracy, Kind};
 use crate::cli::ui::Ui;
+use crate::dataset::Dataset;
 use crate::direction::legible;
 use crate::pipeline::captions::Captioned;
 use crate::pipeline::detect::Detected;
-use crate::pipeline::inputs::Inputs;
 
 /// The captions on the terminal.
-pub(super) fn say(ui: &mut Ui, inputs: &Inputs, detected: &Detected, captioned: &Captioned) {
+pub(super) fn say(ui: &mut Ui, dataset: &Dataset, detected: &Detected, captioned: &Captioned) {
     for (direction, mode) in detected.fitted.directions.iter().zip(&captioned.modes) {
-        let class = &inputs.dataset.classes[direction.id.class];
+        let class = &dataset.classes[direction.id.class];
         let wrong = |of: Accuracy| format!("{:.0} %", 100.0 * (1.0 - of.accuracy));
         let all = mode.real.val.all();
         ui.say(format_args!(

@@ -8,13 +8,13 @@ use crate::pipeline::outputs::TOP;
 /// The closing table: a line a failure mode.
 pub(in crate::cli) fn table(ui: &mut Ui, done: &Finished) {
     let Finished {
-        inputs,
         detected,
         captioned,
         pooled,
-        generated,
+        decided,
         ..
     } = done;
+    let dataset = done.dataset();
     ui.say(format_args!(
         "{:<16} {:>5} {:>7} {:>6} {:>12} {:>10} {:>5} {:>5} {:>9}",
         "class", "wrong", "cv", "p", "hardest 50", "of class", "pool", "kept", "attempts"
@@ -22,12 +22,10 @@ pub(in crate::cli) fn table(ui: &mut Ui, done: &Finished) {
     for (at, direction) in detected.fitted.directions.iter().enumerate() {
         let report = detected.reports.get(at);
         let head = report.and_then(|r| r.figures.head(TOP));
-        let class = &inputs.dataset.classes[direction.id.class];
-        let plan = generated.as_ref();
-        let plan = plan.and_then(|generated| generated.of_mode(class, direction.id.mode));
-        let picked = pooled
-            .as_ref()
-            .and_then(|pooled| pooled.of(class, direction));
+        let class = &dataset.classes[direction.id.class];
+        let outcome = decided.as_ref();
+        let outcome = outcome.and_then(|decided| decided.of_mode(direction.id));
+        let picked = pooled.as_ref().and_then(|pooled| pooled.of(direction));
         let percent = |share: Option<f64>| {
             share.map_or_else(|| "-".to_owned(), |s| format!("{:.0} % wrong", 100.0 * s))
         };
@@ -41,14 +39,14 @@ pub(in crate::cli) fn table(ui: &mut Ui, done: &Finished) {
             percent(head.map(|head| head.direction)),
             percent(report.map(|r| r.figures.error())),
             count(picked.map(|picked| picked.picks.len())),
-            count(plan.map(|(_, outcome)| outcome.kept().count())),
-            count(plan.map(|(_, outcome)| outcome.entries.len())),
+            count(outcome.map(|outcome| outcome.kept().count())),
+            count(outcome.map(|outcome| outcome.decided.len())),
         ));
     }
     if let Some(captioned) = captioned {
-        captions::say(ui, inputs, detected, captioned);
+        captions::say(ui, dataset, detected, captioned);
     }
-    tables::show(ui, inputs, detected);
+    tables::show(ui, &done.embedded.data, detected);
 }
 
 /// Where everything is.
@@ -56,13 +54,13 @@ pub(in crate::cli) fn paths(ui: &mut Ui, done: &Finished) {
     let layout = done.folder.layout();
     ui.say("");
     for direction in &done.detected.fitted.directions {
-        let class = &done.inputs.dataset.classes[direction.id.class];
+        let class = &done.dataset().classes[direction.id.class];
         ui.say(format_args!(
             "preview   {}",
             layout.preview(class, direction.id.mode).display()
         ));
     }
-    if done.pooled.is_some() || done.generated.is_some() {
+    if done.pooled.is_some() || done.decided.is_some() {
         let manifest = layout.manifest_dir();
         ui.say(format_args!(
             "manifest  {}",

@@ -7,8 +7,8 @@ use crate::dataset::Dataset;
 use crate::direction::report::csv::OVERALL;
 use crate::direction::report::{Figures, KS, SplitReport};
 use crate::direction::{Direction, Fitted};
+use crate::pipeline::data::Data;
 use crate::pipeline::detect::Detected;
-use crate::pipeline::inputs::Inputs;
 use crate::pipeline::study::Learned;
 
 /// Classes that a table shows; `report/*.csv` has all.
@@ -21,19 +21,19 @@ const TOP: usize = 50;
 const NAMED: usize = 5;
 
 /// Everything but the closing table.
-pub(super) fn show(ui: &mut Ui, inputs: &Inputs, detected: &Detected) {
+pub(super) fn show(ui: &mut Ui, data: &Data, detected: &Detected) {
     ui.say("");
     for report in detected.reports.iter().take(MOST) {
         ui.say(&report.sentence);
     }
     more(ui, detected.reports.len());
     for split in &detected.splits {
-        self::split(ui, split, &detected.fitted, &inputs.dataset);
+        self::split(ui, split, &detected.fitted, &data.dataset);
     }
     if !detected.compared.is_empty() {
-        spaces(ui, inputs, detected);
+        spaces(ui, data, detected);
     }
-    label_errors(ui, &inputs.dataset, detected);
+    label_errors(ui, &data.dataset, detected);
 }
 
 fn more(ui: &mut Ui, all: usize) {
@@ -189,7 +189,7 @@ fn minority(ui: &mut Ui, rankings: &[(&str, &Figures)]) {
 }
 
 /// The spaces, class by class.
-fn spaces(ui: &mut Ui, inputs: &Inputs, detected: &Detected) {
+fn spaces(ui: &mut Ui, data: &Data, detected: &Detected) {
     ui.say(format_args!(
         "\nspaces side by side, on {}\n  {:<16} {:<20} {:>6} {:>6} {:>7} {:>5} {:>8} {:>6} {:>9}",
         detected.judged_on,
@@ -203,13 +203,13 @@ fn spaces(ui: &mut Ui, inputs: &Inputs, detected: &Detected) {
         "lift",
         "minority"
     ));
-    let own = (inputs.space.name(), detected.learned());
+    let own = (data.space.name(), detected.learned());
     let others = detected.compared.iter();
     let all: Vec<(String, Learned<'_>)> = [own]
         .into_iter()
         .chain(others.map(|(space, studied)| (space.name(), studied.learned())))
         .collect();
-    for class in inputs.dataset.classes.iter().take(MOST) {
+    for class in data.dataset.classes.iter().take(MOST) {
         for (space, learned) in &all {
             let of = learned.fitted.directions.iter().zip(learned.reports);
             for (d, report) in of.filter(|(_, report)| report.class == *class) {
@@ -228,7 +228,7 @@ fn spaces(ui: &mut Ui, inputs: &Inputs, detected: &Detected) {
             }
         }
     }
-    more(ui, inputs.dataset.classes.len());
+    more(ui, data.dataset.classes.len());
 }
 
 fn label_errors(ui: &mut Ui, dataset: &Dataset, detected: &Detected) {

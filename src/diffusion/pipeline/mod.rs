@@ -31,7 +31,8 @@ use self::image_condition::ImageCondition;
 pub use self::open::OpenOptions;
 use super::config::ConfigError;
 use super::noise;
-use super::schedulers::{self, SchedulerConfig, SchedulerError};
+use super::record::AdapterRecord;
+use super::schedulers::{self, Resolved, SchedulerConfig, SchedulerError, SchedulerRecord};
 use super::unet::Unet;
 use super::vae::Vae;
 use crate::io::{self, Classified, ErrorKind};
@@ -310,6 +311,8 @@ pub struct Pipeline {
     scheduler: SchedulerConfig,
     device: Device,
     kind: Kind,
+    model_fingerprint: String,
+    adapters: Vec<AdapterRecord>,
     fingerprint: String,
     notes: Vec<String>,
 }
@@ -318,6 +321,31 @@ impl Pipeline {
     /// A hash of the configs, weights and adapters.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
+    }
+
+    /// A hash of the configs and weights, without the adapters that were merged into them.
+    pub fn model_fingerprint(&self) -> &str {
+        &self.model_fingerprint
+    }
+
+    /// The adapters that were merged into the weights, in the order in which they were given.
+    pub fn adapters(&self) -> &[AdapterRecord] {
+        &self.adapters
+    }
+
+    /// What the UNet and the text encoders compute in: `fp32`, `fp16` or `bf16`.
+    pub fn kind_name(&self) -> &'static str {
+        kind_name(self.kind)
+    }
+
+    /// What the VAE computes in; `fp32` where `fp16` is too narrow for it.
+    pub fn vae_kind_name(&self) -> &'static str {
+        kind_name(self.vae_kind)
+    }
+
+    /// `cpu` or `cuda`.
+    pub fn device_name(&self) -> &'static str {
+        if self.device.is_cuda() { "cuda" } else { "cpu" }
     }
 
     /// The folder's class, as `model_index.json` names it.
@@ -389,20 +417,22 @@ impl Pipeline {
         if let Some(image) = &self.image {
             image.check(sampling.noise_level)?;
         }
-        Ok(self.scheduler(sampling)?.name().to_owned())
+        Ok(self.scheduler_record(sampling)?.name)
     }
 
-    fn scheduler(
-        &self,
-        sampling: &Sampling,
-    ) -> Result<Box<dyn schedulers::Scheduler>, PipelineError> {
+    /// The scheduler that will serve, with every setting that shows in the image.
+    ///
+    /// # Errors
+    ///
+    /// [`PipelineError::Scheduler`].
+    pub fn scheduler_record(&self, sampling: &Sampling) -> Result<SchedulerRecord, PipelineError> {
+        Ok(self.scheduler(sampling)?.record().clone())
+    }
+
+    fn scheduler(&self, sampling: &Sampling) -> Result<Resolved, PipelineError> {
         let name = sampling.scheduler.as_deref();
-        Ok(schedulers::build(
-            name,
-            &self.scheduler,
-            sampling.steps,
-            sampling.eta,
-        )?)
+        let (steps, eta) = (sampling.steps, sampling.eta);
+        Ok(schedulers::resolve(name, &self.scheduler, steps, eta)?)
     }
 
     /// Encodes a caption, alone, so that its states never depend on other captions.
@@ -446,16 +476,11 @@ impl Pipeline {
         ])
     }
 }
-/// interim
-pub struct InterimRecord { pub name: String, pub settings: std::collections::BTreeMap<String, serde_json::Value> }
-/// interim
-pub struct InterimAdapter { pub name: String, pub sha256: String, pub scale: f64 }
-impl Pipeline {
-    pub fn scheduler_record(&self, sampling: &Sampling) -> Result<InterimRecord, PipelineError> { Ok(InterimRecord { name: self.check(sampling)?, settings: Default::default() }) }
-    pub fn kind_name(&self) -> &'static str { "fp32" }
-    pub fn vae_kind_name(&self) -> &'static str { "fp32" }
-    pub fn model_fingerprint(&self) -> &str { &self.fingerprint }
-    pub fn adapters(&self) -> &[InterimAdapter] { &[] }
-    /// `cpu` or `cuda`.
-    pub fn device_name(&self) -> &'static str { if self.device.is_cuda() { "cuda" } else { "cpu" } }
+
+fn kind_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Half => "fp16",
+        Kind::BFloat16 => "bf16",
+        _ => "fp32",
+    }
 }

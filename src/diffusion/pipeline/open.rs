@@ -1,5 +1,6 @@
 //! A pipeline folder's weights, once its configs are checked ([`super::folder`]).
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -9,6 +10,7 @@ use super::captions::{CaptionEncoder, Two};
 use super::folder::{Configs, Family};
 use super::image_condition::ImageCondition;
 use super::{Pipeline, PipelineError, Sampling};
+use crate::diffusion::record::AdapterRecord;
 use crate::diffusion::unet::Unet;
 use crate::diffusion::vae::Vae;
 use crate::io;
@@ -86,8 +88,7 @@ impl<'a> Parts<'a> {
         }
         self.files.push(format!("{part}/config.json"));
         for file in weights::files(&found)? {
-            let name = file.file_name().unwrap_or_default().to_string_lossy();
-            self.files.push(format!("{part}/{name}"));
+            self.files.push(format!("{part}/{}", file_name(&file)));
         }
         let params = if self.options.inspect {
             Params::inspect(&found.path)?
@@ -109,18 +110,34 @@ impl<'a> Parts<'a> {
             .push(format!("{scheduler}/scheduler_config.json"));
     }
 
-    /// A hash of all the files that it took, and of every adapter with its scale; of none where
-    /// weights are only looked at.
-    fn fingerprint(&self) -> Result<String, io::IoError> {
+    /// A hash of all the files that it took, without adapters; of none where weights are only looked
+    /// at.
+    fn model_fingerprint(&self) -> Result<String, io::IoError> {
         let files: Vec<&str> = self.files.iter().map(String::as_str).collect();
-        let mut text = io::fingerprint(self.dir, if self.options.inspect { &[] } else { &files })?;
+        io::fingerprint(self.dir, if self.options.inspect { &[] } else { &files })
+    }
+
+    /// `model`, and a hash of every adapter with its scale.
+    fn fingerprint(&self, model: &str) -> Result<String, io::IoError> {
+        let mut text = model.to_owned();
         for (path, scale) in &self.options.adapters {
             let dir = path.parent().unwrap_or(Path::new(""));
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let adapter = io::fingerprint(dir, &[&name])?;
+            let adapter = io::fingerprint(dir, &[&file_name(path)])?;
             text = format!("{text} {adapter}:{scale}");
         }
         Ok(text)
+    }
+
+    /// What the adapters' files are, for the record of an image.
+    fn adapter_records(&self) -> Result<Vec<AdapterRecord>, io::IoError> {
+        let record = |(path, scale): &(PathBuf, f64)| {
+            Ok(AdapterRecord {
+                name: file_name(path).into_owned(),
+                sha256: io::sha256_of(path)?,
+                scale: *scale,
+            })
+        };
+        self.options.adapters.iter().map(record).collect()
     }
 
     /// Diffusers' rule: a variant may be absent from some parts, not from all.
@@ -247,6 +264,7 @@ impl Pipeline {
         if image.is_some() {
             parts.config("image_noising_scheduler");
         }
+        let model_fingerprint = parts.model_fingerprint()?;
         Ok(Self {
             class,
             unet,
@@ -257,7 +275,9 @@ impl Pipeline {
             scheduler,
             device: options.device,
             kind,
-            fingerprint: parts.fingerprint()?,
+            fingerprint: parts.fingerprint(&model_fingerprint)?,
+            adapters: parts.adapter_records()?,
+            model_fingerprint,
             notes,
         })
     }
@@ -271,4 +291,8 @@ fn component(part: &str) -> Option<Component> {
         "text_encoder_2" => Some(Component::TextEncoder2),
         _ => None,
     }
+}
+
+fn file_name(path: &Path) -> Cow<'_, str> {
+    path.file_name().unwrap_or_default().to_string_lossy()
 }

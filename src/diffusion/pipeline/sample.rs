@@ -65,7 +65,7 @@ impl Pipeline {
         };
         let told = self.told(&padded, unconditional, sampling)?;
 
-        let mut scheduler = self.scheduler(sampling)?;
+        let mut scheduler = self.scheduler(sampling)?.start()?;
         let timesteps = scheduler.timesteps().to_vec();
         let mut xs = noise_at(noise::START)? * scheduler.init_noise_sigma();
         for (call, &timestep) in timesteps.iter().enumerate() {

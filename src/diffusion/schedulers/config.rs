@@ -1,7 +1,16 @@
 //! `scheduler_config.json` as Diffusers writes it, before any check.
 
-use super::{SchedulerError, class::Class};
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
 use serde_json::{Map, Value};
+
+use super::reader::Reader;
+use super::registry::{self, Entry};
+use super::{SchedulerError, known};
+
+/// The largest `num_train_timesteps` taken: a hostile file must not allocate without bound.
+const MAX_TRAIN_TIMESTEPS: usize = 1_000_000;
 
 /// The settings of a model folder's scheduler, not checked yet.
 ///
@@ -47,10 +56,10 @@ use serde_json::{Map, Value};
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct SchedulerConfig {
-    pub(super) file: String,
+    file: String,
     /// Where the class stands: the file, or the `model_index.json` above it.
     class_file: String,
-    pub(super) values: Map<String, Value>,
+    values: Map<String, Value>,
 }
 
 impl SchedulerConfig {
@@ -104,12 +113,10 @@ impl SchedulerConfig {
             self.values.insert("steps_offset".to_owned(), 1.into());
             changed.push("steps_offset");
         }
-        // Absent, it is on in these two classes and unknown to the others.
-        let by_default = matches!(self.class(), Ok(Class::Ddim | Class::Ddpm));
-        let clips = self
-            .values
-            .get("clip_sample")
-            .map_or(by_default, |v| v == true);
+        let clips = match self.values.get("clip_sample") {
+            None => self.own().is_ok_and(clips_by_default),
+            Some(value) => value == true,
+        };
         if clips {
             self.values.insert("clip_sample".to_owned(), false.into());
             changed.push("clip_sample");
@@ -123,18 +130,42 @@ impl SchedulerConfig {
     ///
     /// [`SchedulerError::BadValue`].
     pub fn train_timesteps(&self) -> Result<usize, SchedulerError> {
-        super::settings::train_timesteps(self)
+        self.count(
+            "num_train_timesteps",
+            1000,
+            "a whole number from 2 to 1000000",
+            2..=MAX_TRAIN_TIMESTEPS,
+        )
     }
 
-    /// The class that the file was written for.
-    pub(super) fn class(&self) -> Result<Class, SchedulerError> {
-        match self.values.get("_class_name") {
-            Some(Value::String(class)) => Class::of_diffusers(class, &self.class_file),
-            _ => Err(SchedulerError::MissingClass {
-                file: self.file.clone(),
-                known: super::NAMES.join(", "),
-            }),
+    /// The settings of a scheduler's record, for errors to name.
+    pub(super) fn recorded(settings: &BTreeMap<String, Value>) -> Self {
+        let file = "the record of the scheduler".to_owned();
+        Self {
+            class_file: file.clone(),
+            file,
+            values: settings.clone().into_iter().collect(),
         }
+    }
+
+    /// The scheduler that the file was written for.
+    pub(super) fn own(&self) -> Result<&'static Entry, SchedulerError> {
+        let Some(Value::String(class)) = self.values.get("_class_name") else {
+            return Err(SchedulerError::MissingClass {
+                file: self.file.clone(),
+                known: known(),
+            });
+        };
+        registry::of_class(class).ok_or_else(|| SchedulerError::UnknownClass {
+            file: self.class_file.clone(),
+            class: class.clone(),
+            known: known(),
+        })
+    }
+
+    /// A value as it stands in the file; `null` is absent, as `None` is in Python.
+    pub(super) fn raw(&self, key: &str) -> Option<&Value> {
+        self.values.get(key).filter(|value| !value.is_null())
     }
 
     /// A switch. `null` is false, as `None` is in Python.
@@ -147,30 +178,21 @@ impl SchedulerConfig {
         }
     }
 
-    /// A number, if there is one.
-    pub(super) fn optional_number(&self, key: &'static str) -> Result<Option<f64>, SchedulerError> {
-        match self.values.get(key) {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::String(text)) if text == MINUS_INFINITY => Ok(Some(f64::NEG_INFINITY)),
-            Some(value) => match value.as_f64() {
-                Some(number) => Ok(Some(number)),
-                None => Err(self.bad(key, "a number")),
-            },
-        }
-    }
-
-    /// A number that `accepts` approves of.
+    /// A number that `accepts` approves of, if there is one.
     pub(super) fn number(
         &self,
         key: &'static str,
-        default: f64,
         expected: &'static str,
         accepts: impl Fn(f64) -> bool,
-    ) -> Result<f64, SchedulerError> {
-        match self.optional_number(key)? {
-            None => Ok(default),
-            Some(number) if accepts(number) => Ok(number),
-            Some(_) => Err(self.bad(key, expected)),
+    ) -> Result<Option<f64>, SchedulerError> {
+        let number = match self.raw(key) {
+            None => return Ok(None),
+            Some(Value::String(text)) if text == MINUS_INFINITY => Some(f64::NEG_INFINITY),
+            Some(value) => value.as_f64(),
+        };
+        match number.filter(|number| accepts(*number)) {
+            Some(number) => Ok(Some(number)),
+            None => Err(self.bad(key, expected)),
         }
     }
 
@@ -180,10 +202,10 @@ impl SchedulerConfig {
         key: &'static str,
         default: usize,
         expected: &'static str,
-        range: std::ops::RangeInclusive<usize>,
+        range: RangeInclusive<usize>,
     ) -> Result<usize, SchedulerError> {
-        match self.values.get(key) {
-            None | Some(Value::Null) => Ok(default),
+        match self.raw(key) {
+            None => Ok(default),
             Some(value) => value
                 .as_u64()
                 .and_then(|count| usize::try_from(count).ok())
@@ -192,26 +214,25 @@ impl SchedulerConfig {
         }
     }
 
-    /// One of several words.
-    pub(super) fn choice<T: Copy>(
+    /// One of several words, if there is one.
+    pub(super) fn word<T: Copy>(
         &self,
         key: &'static str,
-        class: Class,
-        default: T,
+        class: &'static str,
         known: &[(&str, T)],
-    ) -> Result<T, SchedulerError> {
-        let text = match self.values.get(key) {
-            None | Some(Value::Null) => return Ok(default),
+    ) -> Result<Option<T>, SchedulerError> {
+        let text = match self.raw(key) {
+            None => return Ok(None),
             Some(Value::String(text)) => text,
             Some(_) => return Err(self.bad(key, "a word in quotes")),
         };
         match known.iter().find(|(word, _)| word == text) {
-            Some((_, value)) => Ok(*value),
+            Some((_, value)) => Ok(Some(*value)),
             None => Err(SchedulerError::UnknownValue {
                 file: self.file.clone(),
                 key,
                 value: text.clone(),
-                class: class.of(),
+                class,
                 known: known
                     .iter()
                     .map(|(word, _)| *word)
@@ -221,29 +242,17 @@ impl SchedulerConfig {
         }
     }
 
-    /// An error unless the switch is off or absent.
-    pub(super) fn refuse_flag(
-        &self,
-        key: &'static str,
-        class: Class,
-    ) -> Result<(), SchedulerError> {
-        if self.flag(key, false)? {
-            return Err(self.unsupported(key, class, "false"));
-        }
-        Ok(())
-    }
-
     pub(super) fn unsupported(
         &self,
         key: &'static str,
-        class: Class,
+        class: &'static str,
         instead: &'static str,
     ) -> SchedulerError {
         SchedulerError::Unsupported {
             file: self.file.clone(),
             key,
             value: self.shown(key),
-            class: class.of(),
+            class,
             instead,
         }
     }
@@ -269,6 +278,14 @@ impl SchedulerConfig {
             text.chars().take(60).chain("…".chars()).collect()
         }
     }
+}
+
+/// Whether a class clips where its file says nothing.
+fn clips_by_default(entry: &'static Entry) -> bool {
+    let empty = SchedulerConfig::recorded(&BTreeMap::new());
+    let mut reader = Reader::new(&empty, entry, 0.0);
+    let read = (entry.build)(&mut reader).and_then(|_| reader.finish());
+    read.is_ok_and(|settings| settings.get("clip_sample") == Some(&Value::Bool(true)))
 }
 
 const MINUS_INFINITY: &str = "-Infinity";
@@ -308,7 +325,9 @@ mod tests {
     fn bare_minus_infinity_is_read_and_quoted_text_kept() {
         let config = parse(r#"{"lambda_min_clipped": -Infinity, "note": "a \"-Infinity\" b"}"#);
         assert_eq!(
-            config.optional_number("lambda_min_clipped").unwrap(),
+            config
+                .number("lambda_min_clipped", "a number", |_| true)
+                .unwrap(),
             Some(f64::NEG_INFINITY)
         );
         assert_eq!(config.values["note"], "a \"-Infinity\" b");
@@ -318,7 +337,10 @@ mod tests {
     fn null_is_absent_but_switches_a_flag_off() {
         let config = parse(r#"{"clip_sample": null, "beta_start": null}"#);
         assert!(!config.flag("clip_sample", true).unwrap());
-        assert_eq!(config.optional_number("beta_start").unwrap(), None);
+        assert_eq!(
+            config.number("beta_start", "a number", |_| true).unwrap(),
+            None
+        );
     }
 
     #[test]

@@ -1,46 +1,63 @@
-//! Denoising diffusion implicit models where the `diffusers` crate's DDIM differs from today's.
+//! Denoising diffusion implicit models.
 //!
 //! `x_s = √ᾱ_s·x̂₀ + √(1 − ᾱ_s − σ²)·ε̂ + σ·z`,
 //! `σ = η·√((1 − ᾱ_s)/(1 − ᾱ_t))·√(1 − ᾱ_t/ᾱ_s)`, with `s` the timestep after `t`.
 //!
 //! Source: Song, Meng and Ermon 2021, equations 12 and 16 (<https://arxiv.org/abs/2010.02502>).
 
-use super::{
-    Scheduler, SchedulerError,
-    alphas::{self, Alphas, clean_and_noise, clipped, f32, root},
-    settings::{Prediction, Settings},
-};
 use tch::Tensor;
 
-pub(super) struct Ddim {
+use super::alphas::{self, Alphas, f32, root};
+use super::betas::{BetaDefaults, Betas};
+use super::prediction::{Clip, Prediction};
+use super::registry::{Entry, Method};
+use super::timesteps::{Spacing, Timesteps};
+use super::{Reader, Scheduler, SchedulerError};
+
+pub(super) static ENTRY: Entry = Entry::of::<Settings>("ddim", "DDIMScheduler");
+
+#[derive(Debug, Clone)]
+struct Settings {
+    betas: Betas,
+    times: Timesteps,
+    prediction: Prediction,
+    clip: Clip,
+    /// After the last step `ᾱ` is 1, not that of timestep 0.
+    alpha_to_one: bool,
+    eta: f64,
+}
+
+impl Method for Settings {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, SchedulerError> {
+        reader.refuse_flag("thresholding")?;
+        let prediction = Prediction::read(reader)?;
+        Ok(Self {
+            betas: Betas::read(reader, BetaDefaults::DDPM)?.or_rescaled_for(prediction, reader)?,
+            times: Timesteps::read(reader, Spacing::Leading)?,
+            prediction,
+            clip: Clip::read(reader, true)?,
+            alpha_to_one: reader.flag("set_alpha_to_one", true)?,
+            eta: reader.eta()?,
+        })
+    }
+
+    fn start(&self, steps: usize) -> Result<Box<dyn Scheduler>, SchedulerError> {
+        Ok(Box::new(Ddim {
+            timesteps: self.times.whole(steps)?,
+            alphas: Alphas::new(&self.betas),
+            stride: self.times.stride(steps) as f64,
+            settings: self.clone(),
+        }))
+    }
+}
+
+struct Ddim {
+    settings: Settings,
     timesteps: Vec<f64>,
     alphas: Alphas,
     /// Distance to the next timestep; at other spacings than `leading` an approximation that
     /// Diffusers makes too.
     stride: f64,
-    final_alpha: f64,
-    prediction: Prediction,
-    clip: Option<f64>,
-    eta: f64,
-}
-
-impl Ddim {
-    pub(super) fn new(settings: &Settings) -> Result<Self, SchedulerError> {
-        let alphas = Alphas::new(settings);
-        Ok(Self {
-            timesteps: alphas::timesteps(settings, true)?,
-            stride: (settings.train / settings.steps) as f64,
-            final_alpha: if settings.alpha_to_one {
-                1.0
-            } else {
-                alphas.at(0.0)
-            },
-            alphas,
-            prediction: settings.prediction,
-            clip: settings.clip,
-            eta: settings.eta,
-        })
-    }
 }
 
 /// How much noise to add, `σ`, and how much of the predicted noise remains, `√(1 − ᾱ_s − σ²)`.
@@ -57,7 +74,7 @@ fn deviations(alpha: f64, alpha_next: f64, eta: f64) -> (f64, f64) {
 
 impl Scheduler for Ddim {
     fn name(&self) -> &'static str {
-        "ddim"
+        ENTRY.name
     }
 
     fn timesteps(&self) -> &[f64] {
@@ -77,12 +94,15 @@ impl Scheduler for Ddim {
         let alpha_next = if next >= 0.0 {
             self.alphas.at(next)
         } else {
-            self.final_alpha
+            self.alphas.after_last(self.settings.alpha_to_one)
         };
         let (output, sample) = (f32(model_output), f32(sample));
-        let (clean, epsilon) = clean_and_noise(self.prediction, &output, &sample, alpha);
-        let clean = clipped(clean, self.clip);
-        let (deviation, remaining) = deviations(alpha, alpha_next, self.eta);
+        let Settings {
+            prediction, clip, ..
+        } = self.settings;
+        let (clean, epsilon) = prediction.clean_and_noise(&output, &sample, alpha);
+        let clean = clip.apply(clean);
+        let (deviation, remaining) = deviations(alpha, alpha_next, self.settings.eta);
         let next = clean * alpha_next.sqrt() + epsilon * remaining;
         if deviation > 0.0 {
             next + f32(&noise(call)) * deviation

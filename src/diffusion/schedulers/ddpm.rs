@@ -4,36 +4,74 @@
 //!
 //! Source: Ho, Jain and Abbeel 2020, equation 7 (<https://arxiv.org/abs/2006.11239>).
 
-use super::{
-    Scheduler, SchedulerError,
-    alphas::{self, Alphas, clean_and_noise, clipped, f32},
-    settings::{Prediction, Settings, Variance},
-};
 use tch::Tensor;
 
-pub(super) struct Ddpm {
-    timesteps: Vec<f64>,
-    alphas: Alphas,
+use super::alphas::{self, Alphas, f32};
+use super::betas::{BetaDefaults, Betas};
+use super::prediction::{Clip, Prediction};
+use super::registry::{Entry, Method};
+use super::timesteps::{Spacing, Timesteps};
+use super::{Reader, Scheduler, SchedulerError};
+
+pub(super) static ENTRY: Entry = Entry::of::<Settings>("ddpm", "DDPMScheduler");
+
+#[derive(Debug, Clone)]
+struct Settings {
+    betas: Betas,
+    times: Timesteps,
     prediction: Prediction,
-    clip: Option<f64>,
+    clip: Clip,
     variance: Variance,
 }
 
-impl Ddpm {
-    pub(super) fn new(settings: &Settings) -> Result<Self, SchedulerError> {
+/// The variance of the noise of one step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Variance {
+    /// That of the posterior; `fixed_small_log` is the same by way of a logarithm.
+    Small,
+    /// Beta itself.
+    Large,
+}
+
+impl Method for Settings {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, SchedulerError> {
+        reader.refuse_flag("thresholding")?;
+        let prediction = Prediction::read(reader)?;
         Ok(Self {
-            timesteps: alphas::timesteps(settings, true)?,
-            alphas: Alphas::new(settings),
-            prediction: settings.prediction,
-            clip: settings.clip,
-            variance: settings.variance,
+            betas: Betas::read(reader, BetaDefaults::DDPM)?.or_rescaled_for(prediction, reader)?,
+            times: Timesteps::read(reader, Spacing::Leading)?,
+            prediction,
+            clip: Clip::read(reader, true)?,
+            variance: reader.choice(
+                "variance_type",
+                Variance::Small,
+                &[
+                    ("fixed_small", Variance::Small),
+                    ("fixed_small_log", Variance::Small),
+                    ("fixed_large", Variance::Large),
+                ],
+            )?,
         })
     }
+
+    fn start(&self, steps: usize) -> Result<Box<dyn Scheduler>, SchedulerError> {
+        Ok(Box::new(Ddpm {
+            timesteps: self.times.whole(steps)?,
+            alphas: Alphas::new(&self.betas),
+            settings: self.clone(),
+        }))
+    }
+}
+
+struct Ddpm {
+    settings: Settings,
+    timesteps: Vec<f64>,
+    alphas: Alphas,
 }
 
 impl Scheduler for Ddpm {
     fn name(&self) -> &'static str {
-        "ddpm"
+        ENTRY.name
     }
 
     fn timesteps(&self) -> &[f64] {
@@ -55,11 +93,14 @@ impl Scheduler for Ddpm {
             .map_or(1.0, |next| self.alphas.at(*next));
         let beta = 1.0 - alpha / alpha_next;
         let (output, sample) = (f32(model_output), f32(sample));
-        let (clean, _) = clean_and_noise(self.prediction, &output, &sample, alpha);
-        let clean = clipped(clean, self.clip);
+        let Settings {
+            prediction, clip, ..
+        } = self.settings;
+        let (clean, _) = prediction.clean_and_noise(&output, &sample, alpha);
+        let clean = clip.apply(clean);
         let mean = clean * (alpha_next.sqrt() * beta / (1.0 - alpha))
             + sample * ((1.0 - beta).sqrt() * (1.0 - alpha_next) / (1.0 - alpha));
-        let variance = match self.variance {
+        let variance = match self.settings.variance {
             Variance::Small => (1.0 - alpha_next) / (1.0 - alpha) * beta,
             Variance::Large => beta,
         };

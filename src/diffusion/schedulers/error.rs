@@ -157,6 +157,19 @@ pub enum SchedulerError {
         steps: usize,
     },
 
+    /// A record is not of the settings that its scheduler reads.
+    #[error(
+        "the record of scheduler {name} was written by another version: missing [{missing}], unknown [{unknown}]"
+    )]
+    Record {
+        /// The scheduler's name.
+        name: String,
+        /// Keys that the scheduler reads and the record lacks, separated by commas.
+        missing: String,
+        /// Keys of the record that the scheduler does not read, separated by commas.
+        unknown: String,
+    },
+
     /// `eta` is out of range or has no meaning.
     #[error("eta is {eta} for {name}: ddim takes 0 to 1, every other scheduler only 0")]
     Eta {

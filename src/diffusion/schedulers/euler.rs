@@ -1,34 +1,59 @@
-//! Euler's method where the `diffusers` crate's differs from today's.
+//! Euler's method.
 //!
 //! `x_{i+1} = x_i + (σ_{i+1} − σ_i)·(x_i − x̂₀)/σ_i`.
 //!
 //! Source: Karras et al. 2022, algorithm 2 without churn (<https://arxiv.org/abs/2206.00364>).
 
-use super::{
-    Scheduler, SchedulerError,
-    alphas::f32,
-    settings::{Prediction, Settings},
-    sigmas::{SigmaGrid, clean},
-};
 use tch::Tensor;
 
-pub(super) struct Euler {
+use super::alphas::f32;
+use super::betas::{BetaDefaults, Betas};
+use super::prediction::Prediction;
+use super::registry::{Entry, Method};
+use super::respacing::Respacing;
+use super::sigmas::{FinalSigma, SigmaGrid, SigmaSettings};
+use super::timesteps::{Spacing, Timesteps};
+use super::{Reader, Scheduler, SchedulerError};
+
+pub(super) static ENTRY: Entry = Entry::of::<Settings>("euler", "EulerDiscreteScheduler");
+
+#[derive(Debug)]
+struct Settings {
+    sigmas: SigmaSettings,
+    prediction: Prediction,
+}
+
+impl Method for Settings {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, SchedulerError> {
+        reader.expect("interpolation_type", &["linear"])?;
+        reader.expect("timestep_type", &["discrete"])?;
+        Ok(Self {
+            sigmas: SigmaSettings {
+                betas: Betas::read(reader, BetaDefaults::DDPM)?.or_rescaled(reader)?,
+                times: Timesteps::read(reader, Spacing::Linspace)?,
+                respacing: Respacing::read(reader)?,
+                last: FinalSigma::read(reader)?,
+            },
+            prediction: Prediction::read(reader)?,
+        })
+    }
+
+    fn start(&self, steps: usize) -> Result<Box<dyn Scheduler>, SchedulerError> {
+        Ok(Box::new(Euler {
+            grid: SigmaGrid::new(&self.sigmas, steps)?,
+            prediction: self.prediction,
+        }))
+    }
+}
+
+struct Euler {
     grid: SigmaGrid,
     prediction: Prediction,
 }
 
-impl Euler {
-    pub(super) fn new(settings: &Settings) -> Result<Self, SchedulerError> {
-        Ok(Self {
-            grid: SigmaGrid::new(settings)?,
-            prediction: settings.prediction,
-        })
-    }
-}
-
 impl Scheduler for Euler {
     fn name(&self) -> &'static str {
-        "euler"
+        ENTRY.name
     }
 
     fn timesteps(&self) -> &[f64] {
@@ -52,7 +77,7 @@ impl Scheduler for Euler {
     ) -> Tensor {
         let (sigma, next) = (self.grid.sigmas[call], self.grid.sigmas[call + 1]);
         let (output, sample) = (f32(model_output), f32(sample));
-        let clean = clean(self.prediction, &output, &sample, sigma);
+        let clean = self.prediction.clean_at(&output, &sample, sigma);
         let derivative = (&sample - clean) / sigma;
         sample + derivative * (next - sigma)
     }

@@ -5,26 +5,50 @@
 //! Source: `sample_euler_ancestral` of k-diffusion
 //! (<https://github.com/crowsonkb/k-diffusion/blob/481677d114f6ea445aa009cf5bd7a9cdee909e47/k_diffusion/sampling.py#L72>).
 
-use super::{
-    Scheduler, SchedulerError,
-    alphas::{f32, root},
-    settings::{Prediction, Settings},
-    sigmas::{SigmaGrid, clean},
-};
 use tch::Tensor;
 
-pub(super) struct EulerAncestral {
-    grid: SigmaGrid,
+use super::alphas::{f32, root};
+use super::betas::{BetaDefaults, Betas};
+use super::prediction::Prediction;
+use super::registry::{Entry, Method};
+use super::respacing::Respacing;
+use super::sigmas::{FinalSigma, SigmaGrid, SigmaSettings};
+use super::timesteps::{Spacing, Timesteps};
+use super::{Reader, Scheduler, SchedulerError};
+
+pub(super) static ENTRY: Entry =
+    Entry::of::<Settings>("euler-ancestral", "EulerAncestralDiscreteScheduler");
+
+#[derive(Debug)]
+struct Settings {
+    sigmas: SigmaSettings,
     prediction: Prediction,
 }
 
-impl EulerAncestral {
-    pub(super) fn new(settings: &Settings) -> Result<Self, SchedulerError> {
+impl Method for Settings {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, SchedulerError> {
         Ok(Self {
-            grid: SigmaGrid::new(settings)?,
-            prediction: settings.prediction,
+            sigmas: SigmaSettings {
+                betas: Betas::read(reader, BetaDefaults::DDPM)?.or_rescaled(reader)?,
+                times: Timesteps::read(reader, Spacing::Linspace)?,
+                respacing: Respacing::NONE,
+                last: FinalSigma::Zero,
+            },
+            prediction: Prediction::read_without_sample(reader)?,
         })
     }
+
+    fn start(&self, steps: usize) -> Result<Box<dyn Scheduler>, SchedulerError> {
+        Ok(Box::new(EulerAncestral {
+            grid: SigmaGrid::new(&self.sigmas, steps)?,
+            prediction: self.prediction,
+        }))
+    }
+}
+
+struct EulerAncestral {
+    grid: SigmaGrid,
+    prediction: Prediction,
 }
 
 /// `σ_up` and `σ_down`.
@@ -40,7 +64,7 @@ fn deviations(sigma: f64, next: f64) -> (f64, f64) {
 
 impl Scheduler for EulerAncestral {
     fn name(&self) -> &'static str {
-        "euler-ancestral"
+        ENTRY.name
     }
 
     fn timesteps(&self) -> &[f64] {
@@ -65,7 +89,7 @@ impl Scheduler for EulerAncestral {
         let (sigma, next) = (self.grid.sigmas[call], self.grid.sigmas[call + 1]);
         let (up, down) = deviations(sigma, next);
         let (output, sample) = (f32(model_output), f32(sample));
-        let clean = clean(self.prediction, &output, &sample, sigma);
+        let clean = self.prediction.clean_at(&output, &sample, sigma);
         let derivative = (&sample - clean) / sigma;
         let lower = sample + derivative * (down - sigma);
         if up > 0.0 {

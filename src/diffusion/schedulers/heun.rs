@@ -1,38 +1,63 @@
-//! Heun's method where the `diffusers` crate's differs from today's: two model calls a step, and
-//! the step goes along the mean of the slopes at its two ends.
+//! Heun's method: two model calls a step, and the step goes along the mean of the slopes at its two
+//! ends.
 //!
 //! Source: Karras et al. 2022, algorithm 1 (<https://arxiv.org/abs/2206.00364>).
 
-use super::{
-    Scheduler, SchedulerError,
-    alphas::{clipped, f32},
-    settings::{Prediction, Settings},
-    sigmas::{SigmaGrid, clean},
-};
 use tch::Tensor;
 
-pub(super) struct Heun {
+use super::alphas::f32;
+use super::betas::{BetaDefaults, Betas};
+use super::prediction::{Clip, Prediction};
+use super::registry::{Entry, Method};
+use super::respacing::Respacing;
+use super::sigmas::{FinalSigma, SigmaGrid, SigmaSettings};
+use super::timesteps::{Spacing, Timesteps};
+use super::{Reader, Scheduler, SchedulerError};
+
+pub(super) static ENTRY: Entry = Entry::of::<Settings>("heun", "HeunDiscreteScheduler");
+
+#[derive(Debug)]
+struct Settings {
+    sigmas: SigmaSettings,
+    prediction: Prediction,
+    clip: Clip,
+}
+
+impl Method for Settings {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, SchedulerError> {
+        Ok(Self {
+            sigmas: SigmaSettings {
+                betas: Betas::read(reader, BetaDefaults::LINEAR)?,
+                times: Timesteps::read(reader, Spacing::Linspace)?,
+                respacing: Respacing::read(reader)?,
+                last: FinalSigma::Zero,
+            },
+            prediction: Prediction::read(reader)?,
+            clip: Clip::read(reader, false)?,
+        })
+    }
+
+    fn start(&self, steps: usize) -> Result<Box<dyn Scheduler>, SchedulerError> {
+        let grid = SigmaGrid::new(&self.sigmas, steps)?;
+        let calls = 2 * grid.timesteps.len() - 1;
+        Ok(Box::new(Heun {
+            timesteps: (0..calls).map(|call| grid.timesteps[level(call)]).collect(),
+            grid,
+            prediction: self.prediction,
+            clip: self.clip,
+            first: None,
+        }))
+    }
+}
+
+struct Heun {
     grid: SigmaGrid,
     /// The grid's timesteps, all but the first twice; the last step has one call only.
     timesteps: Vec<f64>,
     prediction: Prediction,
-    clip: Option<f64>,
+    clip: Clip,
     /// Sample and slope at the beginning of the step, between its two calls.
     first: Option<(Tensor, Tensor)>,
-}
-
-impl Heun {
-    pub(super) fn new(settings: &Settings) -> Result<Self, SchedulerError> {
-        let grid = SigmaGrid::new(settings)?;
-        let calls = 2 * grid.timesteps.len() - 1;
-        Ok(Self {
-            timesteps: (0..calls).map(|call| grid.timesteps[level(call)]).collect(),
-            grid,
-            prediction: settings.prediction,
-            clip: settings.clip,
-            first: None,
-        })
-    }
 }
 
 /// Which noise level the model sees at a call: 0, 1, 1, 2, 2, …
@@ -42,7 +67,7 @@ fn level(call: usize) -> usize {
 
 impl Scheduler for Heun {
     fn name(&self) -> &'static str {
-        "heun"
+        ENTRY.name
     }
 
     fn timesteps(&self) -> &[f64] {
@@ -67,8 +92,8 @@ impl Scheduler for Heun {
         let sigmas = &self.grid.sigmas;
         let sigma = sigmas[level(call)];
         let (output, sample) = (f32(model_output), f32(sample));
-        let clean = clipped(clean(self.prediction, &output, &sample, sigma), self.clip);
-        let slope = (&sample - clean) / sigma;
+        let clean = self.prediction.clean_at(&output, &sample, sigma);
+        let slope = (&sample - self.clip.apply(clean)) / sigma;
         if let Some((start, first)) = self.first.take() {
             return start + (first + slope) / 2.0 * (sigma - sigmas[level(call) - 1]);
         }

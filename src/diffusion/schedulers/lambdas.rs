@@ -1,13 +1,10 @@
 //! Noise levels in `λ = ln(α/σ)`, half the log signal-to-noise ratio, for the exponential
 //! integrators DPM-Solver++ and UniPC, which solve the diffusion equation at even steps of it.
 
-use super::{
-    SchedulerError,
-    alphas::{Alphas, in_range, leading, linspace, trailing},
-    class::Class,
-    settings::{Betas, FinalSigma, Settings, SigmaSpacing, Spacing},
-    sigmas::{interpolate, respaced, with_final},
-};
+use super::SchedulerError;
+use super::alphas::noise_levels;
+use super::sigmas::{FinalSigma, SigmaSettings, levels_at};
+use super::timesteps::{Spacing, Timesteps, leading, linspace, trailing};
 
 /// Signal, noise and half log signal-to-noise ratio at a noise level.
 #[derive(Debug, Clone, Copy)]
@@ -29,6 +26,17 @@ impl Level {
     }
 }
 
+/// What the two classes do differently with their grids.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct GridRules {
+    /// Timesteps whose `λ` is below this are left out; minus infinity leaves out none.
+    pub(super) lambda_min: f64,
+    /// Timesteps of Karras' levels are rounded, not cut, to whole ones.
+    pub(super) rounds_karras_times: bool,
+    /// A run that ends at the smallest level ends at its own, not at that of the training.
+    pub(super) ends_at_own_smallest: bool,
+}
+
 /// Whole timesteps of a run with their noise levels `σ/α`.
 #[derive(Debug, Clone)]
 pub(super) struct LambdaGrid {
@@ -42,38 +50,39 @@ impl LambdaGrid {
     /// # Errors
     ///
     /// [`SchedulerError::Degenerate`] if two calls have the same noise level.
-    pub(super) fn new(settings: &Settings) -> Result<Self, SchedulerError> {
-        let all = Alphas::new(settings).sigmas();
-        let times = timesteps(settings, &all)?;
-        let (sigmas, mut times) = if settings.sigma_spacing == SigmaSpacing::Timesteps {
-            let sigmas = times.iter().map(|time| interpolate(&all, *time)).collect();
-            (sigmas, times)
+    pub(super) fn new(
+        settings: &SigmaSettings,
+        rules: GridRules,
+        steps: usize,
+    ) -> Result<Self, SchedulerError> {
+        let all = noise_levels(&settings.betas);
+        let times = timesteps(&settings.times, rules.lambda_min, &all, steps)?;
+        let (sigmas, mut times) = if settings.respacing.moves() {
+            // The range is that of the training, whatever timesteps are left out.
+            let range = all.iter().rev().copied().collect();
+            settings.respacing.apply((range, times), &all, steps)
         } else {
-            let decreasing = all.iter().rev().copied().collect();
-            respaced(settings, decreasing, times, &all)
+            (levels_at(&times, &all), times)
         };
-        let rounds = settings.class == Class::UniPc || settings.betas != Betas::SquaredCosine;
-        if settings.sigma_spacing == SigmaSpacing::Karras && rounds {
+        if settings.respacing.is_karras() && rules.rounds_karras_times {
             for time in &mut times {
                 *time = time.round_ties_even();
             }
         }
-        let smallest = sigmas.last().copied();
-        let mut sigmas = with_final(settings, &all, sigmas);
-        // UniPC ends where it is instead of at the smallest known level.
-        if let (Class::UniPc, FinalSigma::Min, Some(smallest), Some(last)) = (
-            settings.class,
-            settings.final_sigma,
-            smallest,
+        let own_smallest = sigmas.last().copied();
+        let mut sigmas = settings.last.after(sigmas, &all);
+        let replaces_last = rules.ends_at_own_smallest && settings.respacing.moves();
+        if let (true, FinalSigma::Min, Some(smallest), Some(last)) = (
+            replaces_last,
+            settings.last,
+            own_smallest,
             sigmas.last_mut(),
-        ) && settings.sigma_spacing != SigmaSpacing::Timesteps
-        {
+        ) {
             *last = f64::from(smallest as f32);
         }
         // The last step may have no length (a final level equal to the smallest); no other may.
         let before_last = &sigmas[..sigmas.len() - 1];
         if before_last.windows(2).any(|pair| pair[0] <= pair[1]) {
-            let steps = settings.steps;
             return Err(SchedulerError::Degenerate { steps });
         }
         Ok(Self {
@@ -88,15 +97,19 @@ impl LambdaGrid {
     }
 }
 
-/// Whole timesteps, decreasing; the range is cut where `lambda_min_clipped` says.
-fn timesteps(settings: &Settings, all: &[f64]) -> Result<Vec<f64>, SchedulerError> {
-    let (train, steps) = (settings.train, settings.steps);
+/// Whole timesteps, decreasing; the range is cut where `lambda_min` says.
+fn timesteps(
+    rule: &Timesteps,
+    lambda_min: f64,
+    all: &[f64],
+    steps: usize,
+) -> Result<Vec<f64>, SchedulerError> {
     // λ = −ln σ decreases with time, so the timesteps left out are the last ones.
-    let end = all.partition_point(|sigma| -sigma.ln() >= settings.dpm.lambda_min);
+    let end = all.partition_point(|sigma| -sigma.ln() >= lambda_min);
     if end < 2 {
         return Err(SchedulerError::Degenerate { steps });
     }
-    let times = match settings.spacing {
+    let times = match rule.spacing {
         Spacing::Linspace => linspace(0.0, (end - 1) as f64, steps + 1)
             .into_iter()
             .skip(1)
@@ -105,9 +118,9 @@ fn timesteps(settings: &Settings, all: &[f64]) -> Result<Vec<f64>, SchedulerErro
             .collect(),
         Spacing::Leading => {
             let ratio = end / (steps + 1);
-            leading(ratio, steps, settings.offset + ratio)
+            leading(ratio, steps, rule.offset + ratio)
         }
-        Spacing::Trailing => trailing(end, train as f64 / steps as f64, steps),
+        Spacing::Trailing => trailing(end, rule.train as f64 / steps as f64, steps),
     };
-    in_range(times, settings)
+    rule.in_range(times, steps)
 }

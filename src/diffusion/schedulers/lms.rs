@@ -1,5 +1,4 @@
-//! Linear multistep (Adams-Bashforth of order four at uneven steps) where the `diffusers` crate's
-//! differs from today's.
+//! Linear multistep: Adams-Bashforth of order four at uneven steps.
 //!
 //! `x_{i+1} = x_i + Σ_j d_{i−j}·∫ ℓ_j(σ) dσ` from `σ_i` to `σ_{i+1}`, with `ℓ_j` the Lagrange
 //! polynomials through the last four noise levels and `d` the slopes there.
@@ -7,32 +6,56 @@
 //! Source: `sample_lms` of k-diffusion
 //! (<https://github.com/crowsonkb/k-diffusion/blob/481677d114f6ea445aa009cf5bd7a9cdee909e47/k_diffusion/sampling.py#L206>).
 
-use super::{
-    Scheduler, SchedulerError,
-    alphas::f32,
-    settings::{Prediction, Settings},
-    sigmas::{SigmaGrid, clean},
-};
 use std::collections::VecDeque;
+
 use tch::Tensor;
+
+use super::alphas::f32;
+use super::betas::{BetaDefaults, Betas};
+use super::prediction::Prediction;
+use super::registry::{Entry, Method};
+use super::respacing::Respacing;
+use super::sigmas::{FinalSigma, SigmaGrid, SigmaSettings};
+use super::timesteps::{Spacing, Timesteps};
+use super::{Reader, Scheduler, SchedulerError};
+
+pub(super) static ENTRY: Entry = Entry::of::<Settings>("lms", "LMSDiscreteScheduler");
 
 const ORDER: usize = 4;
 
-pub(super) struct Lms {
+#[derive(Debug)]
+struct Settings {
+    sigmas: SigmaSettings,
+    prediction: Prediction,
+}
+
+impl Method for Settings {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, SchedulerError> {
+        Ok(Self {
+            sigmas: SigmaSettings {
+                betas: Betas::read(reader, BetaDefaults::DDPM)?,
+                times: Timesteps::read(reader, Spacing::Linspace)?,
+                respacing: Respacing::read_with_free_karras(reader)?,
+                last: FinalSigma::Zero,
+            },
+            prediction: Prediction::read(reader)?,
+        })
+    }
+
+    fn start(&self, steps: usize) -> Result<Box<dyn Scheduler>, SchedulerError> {
+        Ok(Box::new(Lms {
+            grid: SigmaGrid::new(&self.sigmas, steps)?,
+            prediction: self.prediction,
+            slopes: VecDeque::with_capacity(ORDER + 1),
+        }))
+    }
+}
+
+struct Lms {
     grid: SigmaGrid,
     prediction: Prediction,
     /// The last slopes, newest first.
     slopes: VecDeque<Tensor>,
-}
-
-impl Lms {
-    pub(super) fn new(settings: &Settings) -> Result<Self, SchedulerError> {
-        Ok(Self {
-            grid: SigmaGrid::new(settings)?,
-            prediction: settings.prediction,
-            slopes: VecDeque::with_capacity(ORDER + 1),
-        })
-    }
 }
 
 /// `∫ ℓ_j` over the step at `index`, for `ℓ_j` of `order` levels.
@@ -53,7 +76,7 @@ fn weight(sigmas: &[f64], index: usize, order: usize, j: usize) -> f64 {
 
 impl Scheduler for Lms {
     fn name(&self) -> &'static str {
-        "lms"
+        ENTRY.name
     }
 
     fn timesteps(&self) -> &[f64] {
@@ -77,7 +100,7 @@ impl Scheduler for Lms {
     ) -> Tensor {
         let sigma = self.grid.sigmas[call];
         let (output, sample) = (f32(model_output), f32(sample));
-        let clean = clean(self.prediction, &output, &sample, sigma);
+        let clean = self.prediction.clean_at(&output, &sample, sigma);
         self.slopes.push_front((&sample - clean) / sigma);
         self.slopes.truncate(ORDER);
         let order = ORDER.min(call + 1);

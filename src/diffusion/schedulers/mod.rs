@@ -11,39 +11,41 @@
 //! [`Scheduler`]. A name other than the folder's own works as `X.from_config(config)` does in
 //! Python: keys that `X` reads are taken over, the rest are `X`'s defaults.
 //!
-//! # Who computes
+//! [`resolve`] does the same and tells what it found: a [`SchedulerRecord`] of every setting that
+//! shows in the image, given or by default. [`from_record`] makes the same trajectory of it again.
 //!
-//! Where the `diffusers` crate 0.3.1 computes what Diffusers 0.42 does, its code runs behind the
-//! trait; everywhere else ours does. With the settings of Stable Diffusion 1 and 2 and the
-//! deterministic form of a scheduler (a test in `bridge.rs` holds this table):
-//!
-//! | Name | Diffusers class | `leading` | `trailing` | `linspace` |
-//! |---|---|---|---|---|
-//! | `ddim` | `DDIMScheduler` | crate | ours | ours |
-//! | `ddpm` | `DDPMScheduler` | ours | ours | ours |
-//! | `pndm` | `PNDMScheduler` | crate | ours | ours |
-//! | `euler` | `EulerDiscreteScheduler` | ours | ours | crate |
-//! | `euler-ancestral` | `EulerAncestralDiscreteScheduler` | ours | ours | ours |
-//! | `dpm++` | `DPMSolverMultistepScheduler` | ours | ours | ours |
-//! | `heun` | `HeunDiscreteScheduler` | ours | ours | crate |
-//! | `lms` | `LMSDiscreteScheduler` | ours | ours | crate |
-//! | `lcm` | `LCMScheduler` | ours | ours | ours |
-//! | `unipc` | `UniPCMultistepScheduler` | ours | ours | ours |
-//!
-//! Ours also serves a row of the crate's where a setting is beyond it: betas that are neither
-//! `linear` nor `scaled_linear` or are rescaled to zero SNR; any clipping; noise levels other than
-//! those at the timesteps, or not ending in 0; for `ddim` an eta above 0 or `set_alpha_to_one`; for
-//! `pndm` Runge-Kutta start-up or 1 step (which panics there); for the rest the prediction type
-//! `sample`. `ddpm` and `euler-ancestral` draw noise by themselves in the crate; its `dpm++` has
-//! other timesteps and another last step; it has no `lcm` or `unipc`.
+//! | Name | Diffusers class |
+//! |---|---|
+//! | `ddim` | `DDIMScheduler` |
+//! | `ddpm` | `DDPMScheduler` |
+//! | `pndm` | `PNDMScheduler` |
+//! | `euler` | `EulerDiscreteScheduler` |
+//! | `euler-ancestral` | `EulerAncestralDiscreteScheduler` |
+//! | `dpm++` | `DPMSolverMultistepScheduler` |
+//! | `heun` | `HeunDiscreteScheduler` |
+//! | `lms` | `LMSDiscreteScheduler` |
+//! | `lcm` | `LCMScheduler` |
+//! | `unipc` | `UniPCMultistepScheduler` |
 //!
 //! `dpm++` adds noise where the folder's `algorithm_type` is `sde-dpmsolver++`.
 //!
 //! # Noise
 //!
 //! A scheduler that adds noise asks its caller for it, by call number, so the caller can key it by
-//! seed. Results never depend on torch's global generator. (The crate's Euler draws a tensor from
-//! it at every step and multiplies nothing by it.)
+//! seed. Results never depend on torch's global generator.
+//!
+//! # A new scheduler
+//!
+//! One file, with its line in `LIST` (and its `mod`). The file has its `Settings`, read from a
+//! `Reader` by the helpers that it needs of `betas`, `timesteps`, `respacing`, `sigmas`,
+//! `lambdas` and `prediction`; the stepping; and the `ENTRY` with both its names. What it reads is
+//! its record. Names, lookups, help and errors follow from the list.
+//!
+//! # The `diffusers` crate
+//!
+//! Noise levels between whole timesteps are found by its `interp`. Its own schedulers are a second
+//! opinion on ours, where they compute what Diffusers does today (`tests/schedulers`): elsewhere
+//! they have other timesteps, no zero SNR, or torch's own noise.
 //!
 //! # Where we differ from Diffusers 0.42
 //!
@@ -71,8 +73,7 @@
 //! their first steps overshoot.
 
 mod alphas;
-mod bridge;
-mod class;
+mod betas;
 mod config;
 mod ddim;
 mod ddpm;
@@ -85,30 +86,38 @@ mod lambdas;
 mod lcm;
 mod lms;
 mod pndm;
-mod settings;
+mod prediction;
+mod reader;
+mod registry;
+mod resolve;
+mod respacing;
 mod sigmas;
-mod solvers;
+mod timesteps;
 mod unipc;
 
-pub use config::SchedulerConfig;
-pub use error::SchedulerError;
-
-use class::Class;
-use settings::Settings;
 use tch::Tensor;
 
-/// Names that [`build`] accepts, in the order of the table above.
-pub const NAMES: &[&str] = &[
-    "ddim",
-    "ddpm",
-    "pndm",
-    "euler",
-    "euler-ancestral",
-    "dpm++",
-    "heun",
-    "lms",
-    "lcm",
-    "unipc",
+pub use super::record::SchedulerRecord;
+pub use config::SchedulerConfig;
+pub use error::SchedulerError;
+pub use registry::{known, names};
+pub use resolve::{Resolved, build, from_record, resolve};
+
+use reader::Reader;
+use registry::Entry;
+
+/// Every scheduler, a line each.
+const LIST: &[&Entry] = &[
+    &ddim::ENTRY,
+    &ddpm::ENTRY,
+    &pndm::ENTRY,
+    &euler::ENTRY,
+    &euler_ancestral::ENTRY,
+    &dpm_solver_multistep::ENTRY,
+    &heun::ENTRY,
+    &lms::ENTRY,
+    &lcm::ENTRY,
+    &unipc::ENTRY,
 ];
 
 /// One sampling trajectory: its timesteps, and how to move from one to the next.
@@ -125,7 +134,7 @@ pub const NAMES: &[&str] = &[
 ///
 /// Methods panic if `call` is not below `timesteps().len()`.
 pub trait Scheduler: Send {
-    /// Its name, one of [`NAMES`].
+    /// Its name, one of [`names`].
     fn name(&self) -> &'static str;
 
     /// The timestep of every model call, in order.
@@ -162,49 +171,4 @@ pub trait Scheduler: Send {
     /// `original` with as much of `noise` as the sample before `call` has: the start of an
     /// image-to-image trajectory.
     fn add_noise(&self, original: &Tensor, noise: &Tensor, call: usize) -> Tensor;
-}
-
-/// A scheduler by name, or the folder's own, for `steps` steps.
-///
-/// `eta` in `[0, 1]` is the share of DDIM's noise (0: deterministic, 1: as much as DDPM); it must
-/// be 0 for any other scheduler, where it means nothing.
-///
-/// # Errors
-///
-/// - [`SchedulerError::UnknownScheduler`] if `name` is not in [`NAMES`];
-///   [`SchedulerError::MissingClass`] or [`SchedulerError::UnknownClass`] if there is no name and
-///   the folder's class is absent or not one of ours.
-/// - [`SchedulerError::ZeroSteps`], [`SchedulerError::TooManySteps`],
-///   [`SchedulerError::TooManyConsistencySteps`], [`SchedulerError::LinspaceOneStep`],
-///   [`SchedulerError::FewRungeKuttaSteps`], [`SchedulerError::TimestepOutOfRange`],
-///   [`SchedulerError::Degenerate`] if `steps` does not fit the configuration,
-///   [`SchedulerError::Eta`] if `eta` does not fit the scheduler.
-/// - [`SchedulerError::UnknownValue`], [`SchedulerError::BadValue`],
-///   [`SchedulerError::Unsupported`] at the first key that the class reads and we cannot honour.
-pub fn build(
-    name: Option<&str>,
-    config: &SchedulerConfig,
-    steps: usize,
-    eta: f64,
-) -> Result<Box<dyn Scheduler>, SchedulerError> {
-    let class = match name {
-        Some(name) => Class::named(name)?,
-        None => config.class()?,
-    };
-    let settings = Settings::check(class, config, steps, eta)?;
-    if let Some(scheduler) = bridge::build(&settings)? {
-        return Ok(scheduler);
-    }
-    Ok(match class {
-        Class::Ddim => Box::new(ddim::Ddim::new(&settings)?),
-        Class::Ddpm => Box::new(ddpm::Ddpm::new(&settings)?),
-        Class::Pndm => Box::new(pndm::Pndm::new(&settings)?),
-        Class::Euler => Box::new(euler::Euler::new(&settings)?),
-        Class::EulerAncestral => Box::new(euler_ancestral::EulerAncestral::new(&settings)?),
-        Class::DpmSolver => Box::new(dpm_solver_multistep::DpmSolver::new(&settings)?),
-        Class::Heun => Box::new(heun::Heun::new(&settings)?),
-        Class::Lms => Box::new(lms::Lms::new(&settings)?),
-        Class::Lcm => Box::new(lcm::Lcm::new(&settings)?),
-        Class::UniPc => Box::new(unipc::UniPc::new(&settings)?),
-    })
 }

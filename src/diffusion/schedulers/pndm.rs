@@ -1,5 +1,4 @@
-//! Pseudo numerical methods where the `diffusers` crate's PNDM cannot run: Runge-Kutta start-up,
-//! other spacings and betas, a single step.
+//! Pseudo numerical methods for diffusion models.
 //!
 //! Linear multistep over the last four predictions. The first step is taken twice, the second time
 //! with the mean of two predictions (`skip_prk_steps`), or else the first three are made by
@@ -7,17 +6,47 @@
 //!
 //! Source: Liu et al. 2022, equations 9, 12 and 13 (<https://arxiv.org/abs/2202.09778>).
 
-use super::{
-    Scheduler, SchedulerError,
-    alphas::{self, Alphas, f32, root},
-    settings::{Prediction, Settings},
-};
 use tch::Tensor;
+
+use super::alphas::{self, Alphas, f32, root};
+use super::betas::{BetaDefaults, Betas};
+use super::prediction::Prediction;
+use super::registry::{Entry, Method};
+use super::timesteps::{Spacing, Timesteps};
+use super::{Reader, Scheduler, SchedulerError};
+
+pub(super) static ENTRY: Entry = Entry::of::<Settings>("pndm", "PNDMScheduler");
 
 /// Steps whose timesteps Runge-Kutta start-up looks at.
 const START_UP: usize = 4;
 
-pub(super) struct Pndm {
+#[derive(Debug, Clone)]
+struct Settings {
+    betas: Betas,
+    times: Timesteps,
+    prediction: Prediction,
+    /// After the last step `ᾱ` is 1, not that of timestep 0.
+    alpha_to_one: bool,
+    skip_runge_kutta: bool,
+}
+
+impl Method for Settings {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, SchedulerError> {
+        Ok(Self {
+            betas: Betas::read(reader, BetaDefaults::DDPM)?,
+            times: Timesteps::read(reader, Spacing::Leading)?,
+            prediction: Prediction::read_without_sample(reader)?,
+            alpha_to_one: reader.flag("set_alpha_to_one", false)?,
+            skip_runge_kutta: reader.flag("skip_prk_steps", false)?,
+        })
+    }
+
+    fn start(&self, steps: usize) -> Result<Box<dyn Scheduler>, SchedulerError> {
+        Ok(Box::new(Pndm::new(self, steps)?))
+    }
+}
+
+struct Pndm {
     timesteps: Vec<f64>,
     /// How many of the calls belong to Runge-Kutta start-up.
     start_up_calls: usize,
@@ -37,15 +66,14 @@ pub(super) struct Pndm {
 }
 
 impl Pndm {
-    pub(super) fn new(settings: &Settings) -> Result<Self, SchedulerError> {
-        let alphas = Alphas::new(settings);
-        let stride = settings.train / settings.steps;
+    fn new(settings: &Settings, steps: usize) -> Result<Self, SchedulerError> {
+        let alphas = Alphas::new(&settings.betas);
+        let stride = settings.times.stride(steps);
         let half_stride = (stride / 2) as f64;
-        let times = alphas::timesteps(settings, true)?;
+        let times = settings.times.whole(steps)?;
         let (start_up, multistep) = if settings.skip_runge_kutta {
             (Vec::new(), with_second_repeated(&times))
         } else if times.len() < START_UP {
-            let steps = settings.steps;
             return Err(SchedulerError::FewRungeKuttaSteps { steps });
         } else {
             let start_up = runge_kutta_times(&times, half_stride);
@@ -54,11 +82,7 @@ impl Pndm {
         Ok(Self {
             start_up_calls: start_up.len(),
             timesteps: [start_up, multistep].concat(),
-            final_alpha: if settings.alpha_to_one {
-                1.0
-            } else {
-                alphas.at(0.0)
-            },
+            final_alpha: alphas.after_last(settings.alpha_to_one),
             alphas,
             stride: stride as f64,
             half_stride,
@@ -169,7 +193,7 @@ fn runge_kutta_times(times: &[f64], half_stride: f64) -> Vec<f64> {
 
 impl Scheduler for Pndm {
     fn name(&self) -> &'static str {
-        "pndm"
+        ENTRY.name
     }
 
     fn timesteps(&self) -> &[f64] {

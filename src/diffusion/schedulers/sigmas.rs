@@ -1,11 +1,52 @@
 //! Noise levels `σ = √((1 − ᾱ)/ᾱ)` for the solvers that work on `x/√ᾱ` (Karras et al. 2022).
 
-use super::{
-    SchedulerError,
-    alphas::{Alphas, f32, linspace, timesteps},
-    settings::{FinalSigma, Prediction, Settings, SigmaSpacing, Spacing},
-};
-use tch::Tensor;
+use diffusers::schedulers::interp;
+use tch::{Kind, Tensor};
+
+use super::alphas::{f32, noise_levels};
+use super::betas::Betas;
+use super::respacing::Respacing;
+use super::timesteps::{Spacing, Timesteps};
+use super::{Reader, SchedulerError};
+
+/// The noise level after the last step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FinalSigma {
+    Zero,
+    Min,
+}
+
+impl FinalSigma {
+    /// `final_sigmas_type`.
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Self, SchedulerError> {
+        reader.choice(
+            "final_sigmas_type",
+            Self::Zero,
+            &[("zero", Self::Zero), ("sigma_min", Self::Min)],
+        )
+    }
+
+    /// The levels of a run rounded to `f32` as in Diffusers, with the one after the last step.
+    pub(super) fn after(self, mut sigmas: Vec<f64>, all: &[f64]) -> Vec<f64> {
+        sigmas.push(match self {
+            Self::Zero => 0.0,
+            Self::Min => all[0],
+        });
+        sigmas
+            .into_iter()
+            .map(|sigma| f64::from(sigma as f32))
+            .collect()
+    }
+}
+
+/// What a grid of noise levels is made of.
+#[derive(Debug, Clone)]
+pub(super) struct SigmaSettings {
+    pub(super) betas: Betas,
+    pub(super) times: Timesteps,
+    pub(super) respacing: Respacing,
+    pub(super) last: FinalSigma,
+}
 
 /// Timesteps of a run with their noise levels.
 #[derive(Debug, Clone)]
@@ -19,17 +60,16 @@ pub(super) struct SigmaGrid {
 }
 
 impl SigmaGrid {
-    /// The grid of Euler, Heun and LMS.
-    pub(super) fn new(settings: &Settings) -> Result<Self, SchedulerError> {
-        let all = Alphas::new(settings).sigmas();
-        let times = timesteps(settings, false)?;
-        let at_times: Vec<f64> = times.iter().map(|time| interpolate(&all, *time)).collect();
-        let (sigmas, times) = respaced(settings, at_times, times, &all);
-        let sigmas = with_final(settings, &all, sigmas);
+    pub(super) fn new(settings: &SigmaSettings, steps: usize) -> Result<Self, SchedulerError> {
+        let all = noise_levels(&settings.betas);
+        let times = settings.times.fractional(steps)?;
+        let grid = (levels_at(&times, &all), times);
+        let (sigmas, times) = settings.respacing.apply(grid, &all, steps);
+        let sigmas = settings.last.after(sigmas, &all);
         let largest = sigmas[0];
         Ok(Self {
             timesteps: times.iter().map(|time| f64::from(*time as f32)).collect(),
-            init_noise_sigma: match settings.spacing {
+            init_noise_sigma: match settings.times.spacing {
                 Spacing::Leading => largest.hypot(1.0),
                 Spacing::Linspace | Spacing::Trailing => largest,
             },
@@ -48,120 +88,13 @@ impl SigmaGrid {
     }
 }
 
-/// Linear interpolation at a timestep between the levels of whole ones.
-pub(super) fn interpolate(all: &[f64], time: f64) -> f64 {
-    let below = (time.floor() as usize).min(all.len() - 1);
-    let above = (below + 1).min(all.len() - 1);
-    all[below] + (all[above] - all[below]) * (time - below as f64)
-}
-
-/// Noise levels moved to Karras', exponential or beta spacing, and the timesteps where they occur.
-///
-/// `range` gives the largest (first) and smallest (last) level.
-pub(super) fn respaced(
-    settings: &Settings,
-    range: Vec<f64>,
-    times: Vec<f64>,
-    all: &[f64],
-) -> (Vec<f64>, Vec<f64>) {
-    const RHO: f64 = 7.0; // Karras et al. 2022, section 3.2
-    let max = settings.sigma_max.unwrap_or(range[0]);
-    let min = settings.sigma_min.unwrap_or(range[range.len() - 1]);
-    let count = settings.steps;
-    let sigmas: Vec<f64> = match settings.sigma_spacing {
-        SigmaSpacing::Timesteps => return (range, times),
-        SigmaSpacing::Karras => linspace(0.0, 1.0, count)
-            .into_iter()
-            .map(|ramp| {
-                let (low, high) = (min.powf(1.0 / RHO), max.powf(1.0 / RHO));
-                (high + ramp * (low - high)).powf(RHO)
-            })
-            .collect(),
-        SigmaSpacing::Exponential => linspace(max.ln(), min.ln(), count)
-            .into_iter()
-            .map(f64::exp)
-            .collect(),
-        SigmaSpacing::Beta => linspace(0.0, 1.0, count)
-            .into_iter()
-            .map(|ramp| min + beta_quantile(1.0 - ramp) * (max - min))
-            .collect(),
-    };
-    let times = sigmas.iter().map(|sigma| time_of(*sigma, all)).collect();
-    (sigmas, times)
-}
-
-/// The timestep at which a noise level occurs, by interpolation of its logarithm.
-fn time_of(sigma: f64, all: &[f64]) -> f64 {
-    // Logarithms of known levels are `f32` in Diffusers; DPM-Solver++ truncates the result, so the
-    // last bit decides.
-    let log = |index: usize| f64::from((all[index] as f32).ln());
-    let sigma = sigma.max(1e-10).ln();
-    let below = all
-        .partition_point(|known| f64::from((*known as f32).ln()) <= sigma)
-        .clamp(1, all.len() - 1)
-        - 1;
-    let (low, high) = (log(below), log(below + 1));
-    let weight = ((low - sigma) / (low - high)).clamp(0.0, 1.0);
-    below as f64 + weight
-}
-
-/// Quantile of the beta distribution with both parameters 0.6: Lee et al. 2024
-/// (<https://arxiv.org/abs/2407.12173>).
-fn beta_quantile(share: f64) -> f64 {
-    if share > 0.5 {
-        return 1.0 - beta_quantile(1.0 - share); // symmetric about one half
-    }
-    let total = 2.0 * beta_mass(0.5);
-    let (mut low, mut high) = (0.0, 0.5);
-    // Halving 60 times leaves less than `f64` can tell apart.
-    for _ in 0..60 {
-        let middle = 0.5 * (low + high);
-        if beta_mass(middle) < share * total {
-            low = middle;
-        } else {
-            high = middle;
-        }
-    }
-    low
-}
-
-/// `∫ u^{a−1}·(1 − u)^{a−1} du` from 0 to `x ≤ 0.5` with `a` = 0.6, by the binomial series.
-fn beta_mass(x: f64) -> f64 {
-    const A: f64 = 0.6;
-    let mut coefficient = 1.0;
-    let mut sum = 0.0;
-    for n in 0..60 {
-        let n = f64::from(n);
-        sum += coefficient / (A + n);
-        coefficient *= (n + 1.0 - A) / (n + 1.0) * x;
-    }
-    sum * x.powf(A)
-}
-
-/// The levels of a run rounded to `f32` as in Diffusers, with the one after the last step.
-pub(super) fn with_final(settings: &Settings, all: &[f64], mut sigmas: Vec<f64>) -> Vec<f64> {
-    sigmas.push(match settings.final_sigma {
-        FinalSigma::Zero => 0.0,
-        FinalSigma::Min => all[0],
-    });
-    sigmas
-        .into_iter()
-        .map(|sigma| f64::from(sigma as f32))
-        .collect()
-}
-
-/// The clean sample that a model's output means at noise level `sigma`.
-pub(super) fn clean(
-    prediction: Prediction,
-    output: &Tensor,
-    sample: &Tensor,
-    sigma: f64,
-) -> Tensor {
-    match prediction {
-        Prediction::Epsilon => sample - output * sigma,
-        Prediction::V => output * (-sigma / sigma.hypot(1.0)) + sample / (sigma.powi(2) + 1.0),
-        Prediction::Sample => output.shallow_clone(),
-    }
+/// The noise level at each timestep: between whole ones, on the line through theirs.
+pub(super) fn levels_at(times: &[f64], all: &[f64]) -> Vec<f64> {
+    let whole = Tensor::arange(all.len() as i64, (Kind::Double, tch::Device::Cpu));
+    let levels = interp(&Tensor::from_slice(times), whole, Tensor::from_slice(all));
+    let mut out = vec![0.0; times.len()];
+    levels.copy_data(&mut out, times.len());
+    out
 }
 
 #[cfg(test)]
@@ -169,19 +102,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn beta_quantiles_are_scipys() {
-        // scipy.stats.beta.ppf(p, 0.6, 0.6)
-        for (share, expected) in [
-            (0.0, 0.0),
-            (0.01, 0.000_861_238_821_542_905_9),
-            (0.3, 0.234_017_003_875_235_72),
-            (0.5, 0.5),
-            (0.75, 0.824_319_621_347_305),
-            (0.999, 0.999_981_441_261_482_6),
-            (1.0, 1.0),
-        ] {
-            let got = beta_quantile(share);
-            assert!((got - expected).abs() < 1e-12, "{share}: {got}");
+    fn levels_between_whole_timesteps_lie_on_the_line() {
+        let all = [0.5, 1.0, 3.0];
+        let levels = levels_at(&[2.0, 1.25, 1.0, 0.5, 0.0], &all);
+        for (level, expected) in levels.iter().zip([3.0, 1.5, 1.0, 0.75, 0.5]) {
+            assert!((level - expected).abs() < 1e-12, "{levels:?}");
         }
     }
 }

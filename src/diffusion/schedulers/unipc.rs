@@ -15,20 +15,126 @@
 //! (<https://arxiv.org/abs/2302.04867>); `src/diffusers/schedulers/scheduling_unipc_multistep.py` of
 //! Diffusers 0.42.
 
-use super::{
-    Scheduler, SchedulerError,
-    alphas::{clean_and_noise, f32},
-    lambdas::LambdaGrid,
-    settings::{Prediction, Settings},
-    solvers::{StepSize, UniPc as Options, UniPcForm},
-};
 use std::collections::VecDeque;
+
 use tch::Tensor;
 
-pub(super) struct UniPc {
-    grid: LambdaGrid,
+use super::alphas::f32;
+use super::betas::{BetaDefaults, Betas};
+use super::lambdas::{GridRules, LambdaGrid};
+use super::prediction::Prediction;
+use super::registry::{Entry, Method};
+use super::respacing::Respacing;
+use super::sigmas::{FinalSigma, SigmaSettings};
+use super::timesteps::{Spacing, Timesteps};
+use super::{Reader, Scheduler, SchedulerError};
+
+pub(super) static ENTRY: Entry = Entry::of::<Settings>("unipc", "UniPCMultistepScheduler");
+
+#[derive(Debug, Clone)]
+struct Settings {
+    sigmas: SigmaSettings,
     prediction: Prediction,
-    options: Options,
+    order: usize,
+    form: Form,
+    step_size: StepSize,
+    lower_order_final: bool,
+    /// Calls whose step is not corrected once its end has been predicted.
+    uncorrected: Vec<u64>,
+}
+
+/// What the polynomial goes through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// Predicted clean samples.
+    Clean,
+    /// Predicted noise (`predict_x0` false).
+    Noise,
+}
+
+/// `B(h)`, any function with the right first order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum StepSize {
+    /// `h` (`bh1`).
+    Linear,
+    /// `e^h − 1` (`bh2`).
+    Exponential,
+}
+
+const RULES: GridRules = GridRules {
+    lambda_min: f64::NEG_INFINITY,
+    rounds_karras_times: true,
+    ends_at_own_smallest: true,
+};
+
+impl Method for Settings {
+    fn read(reader: &mut Reader<'_>) -> Result<Self, SchedulerError> {
+        for key in ["thresholding", "use_flow_sigmas", "use_dynamic_shifting"] {
+            reader.refuse_flag(key)?;
+        }
+        for key in ["solver_p", "shift_terminal"] {
+            reader.refuse(key)?;
+        }
+        let settings = Self {
+            sigmas: SigmaSettings {
+                betas: Betas::read(reader, BetaDefaults::DDPM)?.or_rescaled(reader)?,
+                times: Timesteps::read(reader, Spacing::Linspace)?,
+                respacing: Respacing::read(reader)?,
+                last: FinalSigma::read(reader)?,
+            },
+            prediction: Prediction::read(reader)?,
+            order: reader.count("solver_order", 2, "1, 2 or 3", 1..=3)?,
+            form: if reader.flag("predict_x0", true)? {
+                Form::Clean
+            } else {
+                Form::Noise
+            },
+            step_size: reader.choice(
+                "solver_type",
+                StepSize::Exponential,
+                &[
+                    ("bh2", StepSize::Exponential),
+                    ("bh1", StepSize::Linear),
+                    // What Diffusers makes of the files of DPM-Solver++ and DEIS.
+                    ("midpoint", StepSize::Exponential),
+                    ("heun", StepSize::Exponential),
+                    ("logrho", StepSize::Exponential),
+                ],
+            )?,
+            lower_order_final: reader.flag("lower_order_final", true)?,
+            uncorrected: reader
+                .list(
+                    "disable_corrector",
+                    "a list of step numbers from 0",
+                    serde_json::Value::as_u64,
+                    |_| true,
+                )?
+                .unwrap_or_default(),
+        };
+        // A last step to noise level 0 is infinitely long in λ: above order 1 Diffusers gives NaN.
+        let ends_at_zero = settings.sigmas.last == FinalSigma::Zero;
+        if settings.order > 1 && !settings.lower_order_final && ends_at_zero {
+            return Err(reader.unsupported(
+                "lower_order_final",
+                "true unless `final_sigmas_type` is sigma_min",
+            ));
+        }
+        Ok(settings)
+    }
+
+    fn start(&self, steps: usize) -> Result<Box<dyn Scheduler>, SchedulerError> {
+        Ok(Box::new(UniPc {
+            grid: LambdaGrid::new(&self.sigmas, RULES, steps)?,
+            outputs: VecDeque::with_capacity(self.order + 1),
+            last: None,
+            settings: self.clone(),
+        }))
+    }
+}
+
+struct UniPc {
+    settings: Settings,
+    grid: LambdaGrid,
     /// Clean samples or noise, newest first.
     outputs: VecDeque<Tensor>,
     /// The sample at the beginning of the last step, and that step's order.
@@ -36,31 +142,22 @@ pub(super) struct UniPc {
 }
 
 impl UniPc {
-    pub(super) fn new(settings: &Settings) -> Result<Self, SchedulerError> {
-        Ok(Self {
-            grid: LambdaGrid::new(settings)?,
-            prediction: settings.prediction,
-            options: settings.unipc.clone(),
-            outputs: VecDeque::with_capacity(settings.unipc.order + 1),
-            last: None,
-        })
-    }
-
     /// What the polynomial goes through, from a model's output.
     fn converted(&self, output: &Tensor, sample: &Tensor, call: usize) -> Tensor {
         let alpha_bar = self.grid.level(call).alpha.powi(2);
-        let (clean, noise) = clean_and_noise(self.prediction, output, sample, alpha_bar);
-        match self.options.form {
-            UniPcForm::Clean => clean,
-            UniPcForm::Noise => noise,
+        let prediction = self.settings.prediction;
+        let (clean, noise) = prediction.clean_and_noise(output, sample, alpha_bar);
+        match self.settings.form {
+            Form::Clean => clean,
+            Form::Noise => noise,
         }
     }
 
     /// The order of the step at `call`, given how many predictions there are.
     fn order(&self, call: usize) -> usize {
         let left = self.grid.timesteps.len() - call;
-        let order = self.options.order.min(self.outputs.len());
-        if self.options.lower_order_final {
+        let order = self.settings.order.min(self.outputs.len());
+        if self.settings.lower_order_final {
             order.min(left)
         } else {
             order
@@ -76,13 +173,13 @@ impl UniPc {
             return sample.shallow_clone();
         }
         let newest = &self.outputs[0];
-        let (first, step, unit) = match self.options.form {
-            UniPcForm::Clean => {
+        let (first, step, unit) = match self.settings.form {
+            Form::Clean => {
                 let first =
                     sample * (next.sigma / here.sigma) - newest * (next.alpha * (-h).exp_m1());
                 (first, -h, next.alpha)
             }
-            UniPcForm::Noise => {
+            Form::Noise => {
                 // σ'·(e^h − 1), written so that it has a value where σ' is 0.
                 let gain = next.alpha * self.grid.sigmas[call] - next.sigma;
                 let first = sample * (next.alpha / here.alpha) - newest * gain;
@@ -103,7 +200,7 @@ impl UniPc {
         if differences.is_empty() {
             return first;
         }
-        let size = match self.options.step_size {
+        let size = match self.settings.step_size {
             StepSize::Linear => step,
             StepSize::Exponential => step.exp_m1(),
         };
@@ -153,7 +250,7 @@ fn weights(nodes: &[f64], step: f64, size: f64) -> Vec<f64> {
 
 impl Scheduler for UniPc {
     fn name(&self) -> &'static str {
-        "unipc"
+        ENTRY.name
     }
 
     fn timesteps(&self) -> &[f64] {
@@ -170,13 +267,13 @@ impl Scheduler for UniPc {
         let (output, sample) = (f32(model_output), f32(sample));
         let converted = self.converted(&output, &sample, call);
         let sample = match self.last.take() {
-            Some((last, order)) if !self.options.uncorrected.contains(&(call - 1)) => {
+            Some((last, order)) if !self.settings.uncorrected.contains(&(call as u64 - 1)) => {
                 self.advance(&last, call - 1, order, Some(&converted))
             }
             _ => sample,
         };
         self.outputs.push_front(converted);
-        self.outputs.truncate(self.options.order);
+        self.outputs.truncate(self.settings.order);
         let order = self.order(call);
         let next = self.advance(&sample, call, order, None);
         self.last = Some((sample, order));

@@ -41,7 +41,9 @@ impl Descriptor {
             .sum::<f64>()
             .sqrt()
             .max(f64::MIN_POSITIVE);
-        let unit = embedding.iter().map(|&v| f16::from_f64(f64::from(v) / norm));
+        let unit = embedding
+            .iter()
+            .map(|&v| f16::from_f64(f64::from(v) / norm));
         let thumbnail = thumbnail.values().iter().map(|&v| f16::from_f32(v));
         Self {
             unit: unit.collect(),
@@ -143,7 +145,10 @@ mod tests {
             let level = if x.abs_diff(bar) < 4 { 220 } else { 30 };
             Rgb([level, level, (y * 3) as u8])
         });
-        Descriptor::new(array![embedding[0], embedding[1]].view(), &Thumbnail::of(&picture))
+        Descriptor::new(
+            array![embedding[0], embedding[1]].view(),
+            &Thumbnail::of(&picture),
+        )
     }
 
     #[test]
@@ -151,9 +156,15 @@ mod tests {
         let own = descriptor(5, [3.0, 4.0]);
         let text = serde_json::to_string(&own).unwrap();
         assert_eq!(serde_json::from_str::<Descriptor>(&text).unwrap(), own);
-        for (from, to) in [("\"embedding\":\"", "\"embedding\":\"A"), ("\"thumbnail\":\"", "\"thumbnail\":\"AAAA")] {
+        for (from, to) in [
+            ("\"embedding\":\"", "\"embedding\":\"A"),
+            ("\"thumbnail\":\"", "\"thumbnail\":\"AAAA"),
+        ] {
             let broken = text.replacen(from, to, 1);
-            assert!(serde_json::from_str::<Descriptor>(&broken).is_err(), "{broken}");
+            assert!(
+                serde_json::from_str::<Descriptor>(&broken).is_err(),
+                "{broken}"
+            );
         }
     }
 
@@ -165,10 +176,21 @@ mod tests {
         shelf.add("second", &descriptor(5, [3.0, 4.0]));
         shelf.add("other", &descriptor(20, [3.0, 4.0]));
         let twin = shelf.twin(&descriptor(5, [6.0, 8.1]), 0.9).unwrap();
-        assert_eq!((twin.id.as_str(), twin.against), ("first", Against::Kept), "of equals the first");
-        assert!(twin.similarity > 0.999 && twin.correlation > 0.999, "{twin:?}");
+        assert_eq!(
+            (twin.id.as_str(), twin.against),
+            ("first", Against::Kept),
+            "of equals the first"
+        );
+        assert!(
+            twin.similarity > 0.999 && twin.correlation > 0.999,
+            "{twin:?}"
+        );
         let twin = shelf.twin(&descriptor(20, [6.0, 8.1]), 0.9).unwrap();
         assert_eq!(twin.id, "other");
-        assert_eq!(shelf.twin(&descriptor(5, [4.0, -3.0]), 0.9), None, "another kind of thing");
+        assert_eq!(
+            shelf.twin(&descriptor(5, [4.0, -3.0]), 0.9),
+            None,
+            "another kind of thing"
+        );
     }
 }

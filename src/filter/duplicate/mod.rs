@@ -31,6 +31,7 @@ use std::sync::{Mutex, PoisonError};
 
 use ndarray::{ArrayView1, ArrayView2, Axis};
 use rayon::prelude::*;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::descriptor::{Descriptor, Shelf};
@@ -57,7 +58,7 @@ pub enum Against {
 }
 
 /// What counts as a near-duplicate, and of what.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 #[allow(
     clippy::struct_excessive_bools,

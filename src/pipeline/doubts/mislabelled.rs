@@ -11,32 +11,28 @@ use crate::direction::doubt::labels::{
 use crate::direction::doubt::{Kind, Warning};
 use crate::direction::report::alignments;
 use crate::direction::{Direction, Fitted};
-use crate::pipeline::embed::Part;
+use crate::pipeline::embed::Parts;
 use crate::pipeline::study::{Known, Studied};
 
 /// Likely label errors and how they were looked for.
-pub(crate) struct LabelCheck {
-    pub(crate) suspects: Vec<Suspect>,
+pub struct LabelCheck {
+    pub suspects: Vec<Suspect>,
     /// The splits among which neighbours were looked for: all examples, and those used.
-    pub(crate) references: Vec<(Split, (usize, usize))>,
+    pub references: Vec<(Split, (usize, usize))>,
     /// Mistakes that nothing could be said of.
-    pub(crate) unchecked: usize,
+    pub unchecked: usize,
 }
 
 /// A likely label error.
-pub(crate) struct Suspect {
-    pub(crate) split: Split,
-    pub(crate) error: LabelError,
+pub struct Suspect {
+    pub split: Split,
+    pub error: LabelError,
     /// Its alignment, out of fold on val; none if its class has no direction.
-    pub(crate) alignment: Option<f64>,
+    pub alignment: Option<f64>,
 }
 
 /// Likely label errors among the mistakes of val and test.
-pub(super) fn find(
-    dataset: &Dataset,
-    parts: &BTreeMap<Split, Part>,
-    studied: &Studied,
-) -> LabelCheck {
+pub(super) fn find(dataset: &Dataset, parts: &Parts, studied: &Studied) -> LabelCheck {
     let label = |&i: &usize| dataset.examples[i].label;
     let ids: Vec<ExampleId> = dataset.ids().collect();
     let references: Vec<(Split, Reference)> = [Split::Train, Split::Val]

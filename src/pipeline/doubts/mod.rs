@@ -4,42 +4,35 @@ mod mislabelled;
 mod mix;
 mod repeated;
 
-use std::collections::BTreeMap;
-
 use self::mislabelled::LabelCheck;
-use super::embed::Part;
-use super::inputs::Inputs;
+use super::embed::Embedded;
 use super::study::Studied;
-use crate::dataset::{Dataset, Split};
+use crate::dataset::Dataset;
 use crate::direction::Fitted;
 use crate::direction::doubt::duplicates::Pair;
 use crate::direction::doubt::{Kind, Warning, weak};
 
 /// What was found besides the directions.
-pub(crate) struct Doubts {
+pub struct Doubts {
     pub(super) warnings: Vec<Warning>,
-    pub(crate) duplicates: Vec<Pair>,
-    pub(crate) labels: LabelCheck,
+    pub duplicates: Vec<Pair>,
+    pub labels: LabelCheck,
 }
 
 /// Looks for all of it.
-pub(super) fn find(
-    force: bool,
-    inputs: &Inputs,
-    parts: &BTreeMap<Split, Part>,
-    studied: &Studied,
-) -> Doubts {
+pub(super) fn find(force: bool, embedded: &Embedded, studied: &Studied) -> Doubts {
     let then = if force {
         "used all the same, as --force says"
     } else {
         "nothing is generated from it unless forced"
     };
-    let dataset = &inputs.dataset;
+    let Embedded { data, parts } = embedded;
+    let dataset = &data.dataset;
     let fitted = &studied.fitted;
     let mut warnings = unlearnable(dataset, fitted, then);
     warnings.extend(mix::groups(dataset, then));
     warnings.extend(mix::classes(dataset, then));
-    let duplicates = repeated::find(inputs, parts);
+    let duplicates = repeated::find(embedded);
     warnings.extend(repeated::warnings(dataset, &duplicates, then));
     let labels = mislabelled::find(dataset, parts, studied);
     warnings.extend(mislabelled::warnings(dataset, studied, &labels, then));

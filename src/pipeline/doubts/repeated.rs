@@ -5,17 +5,17 @@ use std::collections::BTreeMap;
 use crate::dataset::{Dataset, ExampleId, Split};
 use crate::direction::doubt::duplicates::{self, Identity, Pair, of_row};
 use crate::direction::doubt::{Kind, Warning};
-use crate::pipeline::embed::Part;
-use crate::pipeline::inputs::Inputs;
+use crate::pipeline::embed::Embedded;
 
 /// Duplicates that a warning names.
 const SHOWN: usize = 3;
 
 /// Examples of val that are in train, and of test that are in train or val.
-pub(super) fn find(inputs: &Inputs, parts: &BTreeMap<Split, Part>) -> Vec<Pair> {
+pub(super) fn find(embedded: &Embedded) -> Vec<Pair> {
+    let Embedded { data, parts } = embedded;
     // Every example is in one split, so its row of the data set says which of the parts it is in.
     let splits = [Split::Train, Split::Val, Split::Test];
-    let ids: Vec<ExampleId> = inputs.dataset.ids().collect();
+    let ids: Vec<ExampleId> = data.dataset.ids().collect();
     let ids: Vec<Vec<ExampleId>> = splits
         .iter()
         .filter_map(|split| parts.get(split))
@@ -24,13 +24,13 @@ pub(super) fn find(inputs: &Inputs, parts: &BTreeMap<Split, Part>) -> Vec<Pair> 
     let ids: Vec<&[ExampleId]> = ids.iter().map(Vec::as_slice).collect();
     let identity = |id: ExampleId| {
         let example = id.index();
-        let split = inputs.dataset.examples[example].split;
+        let split = data.dataset.examples[example].split;
         let embedding = parts.get(&split).and_then(|part| {
             let at = part.rows.binary_search(&example).ok()?;
             Some(of_row(part.view().row(at)))
         });
         Identity {
-            file: inputs.sha256[example].as_deref().and_then(from_hex),
+            file: data.sha256[example].as_deref().and_then(from_hex),
             embedding,
         }
     };

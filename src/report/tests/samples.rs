@@ -362,8 +362,14 @@ pub(in crate::report) fn run(full: bool) -> RunRecord {
         hardlight: version(),
         run_id: "0123456789abcdef".to_owned(),
         settings: json!({"z": 1, "a": {"b": [0.1, null, true]}}),
-        identity: tree.clone(),
-        policy: tree.clone(),
+        identity: json!({"data": {"fingerprint": "0123", "share": THIRD}}),
+        policy: crate::run::policy::Policy {
+            quota: 50,
+            budget: 0,
+            controls: 0,
+            keep_rejected: 12,
+            filter: crate::filter::tests::policy(),
+        },
         facts: tree,
     }
 }

@@ -13,6 +13,7 @@ mod row;
 mod table;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +28,7 @@ use crate::filter::{Reason, first_reason};
 use crate::generate::{Arm, AttemptId, ModePlan};
 
 /// What was measured, by attempt.
-pub type Known = BTreeMap<AttemptId, Measured>;
+pub type Known = BTreeMap<AttemptId, Arc<Measured>>;
 
 /// What became of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -54,9 +55,9 @@ impl Status {
 
 /// What was decided of an attempt.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Decided<'a> {
+pub struct Decision {
     /// What was measured.
-    pub measured: &'a Measured,
+    pub measured: Arc<Measured>,
     /// What became of it.
     pub status: Status,
     /// Why it was rejected.
@@ -67,20 +68,20 @@ pub struct Decided<'a> {
 
 /// What an arm came to.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Outcome<'a> {
+pub struct Outcome {
     /// What was wanted.
     pub plan: ModePlan,
     /// The attempts that count, in plan order.
-    pub decided: Vec<Decided<'a>>,
+    pub decided: Vec<Decision>,
     /// Whether the quota was met.
     pub met: bool,
     /// Whether it ended at an attempt that nobody has made yet.
     pub unfinished: bool,
 }
 
-impl<'a> Outcome<'a> {
+impl Outcome {
     /// Attempts whose images count towards the quota, in plan order.
-    pub fn kept(&self) -> impl Iterator<Item = &Decided<'a>> {
+    pub fn kept(&self) -> impl Iterator<Item = &Decision> {
         self.decided.iter().filter(|d| d.status != Status::Rejected)
     }
 
@@ -96,32 +97,32 @@ impl<'a> Outcome<'a> {
 
 /// What a run came to, arm by arm, in plan order.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Decisions<'a> {
+pub struct Decisions {
     /// The arms.
-    pub outcomes: Vec<Outcome<'a>>,
+    pub outcomes: Vec<Outcome>,
 }
 
-impl<'a> Decisions<'a> {
+impl Decisions {
     /// The outcomes of an arm.
-    pub fn of(&self, arm: Arm) -> impl Iterator<Item = &Outcome<'a>> {
+    pub fn of(&self, arm: Arm) -> impl Iterator<Item = &Outcome> {
         self.outcomes
             .iter()
             .filter(move |outcome| outcome.plan.arm == arm)
     }
 
     /// The failure arm of a mode.
-    pub fn of_mode(&self, mode: ModeId) -> Option<&Outcome<'a>> {
+    pub fn of_mode(&self, mode: ModeId) -> Option<&Outcome> {
         self.of(Arm::Hard).find(|outcome| outcome.plan.mode == mode)
     }
 
     /// Every attempt that counts, in plan order.
-    pub fn all(&self) -> impl Iterator<Item = &Decided<'a>> {
+    pub fn all(&self) -> impl Iterator<Item = &Decision> {
         self.outcomes.iter().flat_map(|outcome| &outcome.decided)
     }
 }
 
 /// Decides on every attempt that counts; `pool` are the real images that were taken before.
-pub fn decide<'a>(plan: &Plan, goals: &[Goal], known: &'a Known, pool: Shelf) -> Decisions<'a> {
+pub fn decide(plan: &Plan, goals: &[Goal], known: &Known, pool: Shelf) -> Decisions {
     let mut fold = Fold::new(pool);
     let outcomes = goals.iter().map(|goal| {
         let mut decided = Vec::new();
@@ -136,8 +137,8 @@ pub fn decide<'a>(plan: &Plan, goals: &[Goal], known: &'a Known, pool: Shelf) ->
                 break;
             };
             let (status, reason) = fold.step(goal, measured);
-            decided.push(Decided {
-                measured,
+            decided.push(Decision {
+                measured: Arc::clone(measured),
                 status,
                 reason,
                 threshold: goal.threshold,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Decided, Status};
+use super::{Decision, Status};
 use crate::generate::Arm;
 use crate::run::folder::Layout;
 
@@ -65,8 +65,8 @@ pub struct Row {
 
 impl Row {
     /// The row of an attempt; `file` is where its image is shown.
-    pub fn new(decided: &Decided<'_>, layout: &Layout, file: &Path) -> Self {
-        let Decided {
+    pub fn new(decided: &Decision, layout: &Layout, file: &Path) -> Self {
+        let Decision {
             measured,
             status,
             reason,

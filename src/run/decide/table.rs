@@ -57,7 +57,11 @@ fn encode(rows: &[Row]) -> Result<Vec<u8>, ParquetError> {
         Arc::new(rows.iter().map(of).collect::<StringArray>())
     };
     let whole = |of: &dyn Fn(&Row) -> u64| -> ArrayRef {
-        Arc::new(rows.iter().map(|row| Some(of(row))).collect::<UInt64Array>())
+        Arc::new(
+            rows.iter()
+                .map(|row| Some(of(row)))
+                .collect::<UInt64Array>(),
+        )
     };
     let real = |of: &dyn Fn(&Row) -> Option<f64>| -> ArrayRef {
         Arc::new(rows.iter().map(of).collect::<Float64Array>())

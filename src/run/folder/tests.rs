@@ -87,7 +87,10 @@ fn another_policy_or_place_is_the_same_run_and_is_noted() {
         .iter()
         .map(ToString::to_string)
         .collect();
-    assert_eq!(changes, ["filter.class_margin: 0.0 → 0.25", "quota: 50 → 80"]);
+    assert_eq!(
+        changes,
+        ["filter.class_margin: 0.0 → 0.25", "quota: 50 → 80"]
+    );
     let layout = run.layout();
     assert_eq!(read_policy(&layout).unwrap(), other.policy);
     assert_eq!(read_settings(&layout).unwrap(), other.settings);
@@ -100,11 +103,12 @@ fn another_identity_is_refused_key_by_key_and_change_nothing() {
     let parent = tempfile::tempdir().unwrap();
     drop(RunFolder::open_or_create(parent.path(), &settings(), false).unwrap());
     let before = tree(parent.path());
-    let other = told(json!({"seed": 2, "generate": {"guidance": 7.3}, "clip": "ab12"}));
+    let other =
+        told(json!({"seed": 2, "generate": {"guidance": 8.0, "steps": 20}, "clip": "ab12"}));
     let error = RunFolder::open_or_create(parent.path(), &other, false).unwrap_err();
     let message = error.to_string();
     assert!(
-        message.ends_with("\n  generate.steps: 20 → (absent)\n  seed: 1 → 2"),
+        message.ends_with("\n  generate.guidance: 7.3 → 8.0\n  seed: 1 → 2"),
         "{message}"
     );
     assert_eq!(error.kind(), ErrorKind::Input);
@@ -242,13 +246,52 @@ fn damaged_and_newer_records_are_told_apart() {
     let open = || RunFolder::open_or_create(folder.path(), &settings(), false).unwrap_err();
     fs::write(&path, "{\"schema\":").unwrap();
     assert!(matches!(open(), FolderError::Damaged { .. }));
-    fs::write(&path, r#"{"schema": 2, "hardlight": "9.1.0", "other": 1}"#).unwrap();
+    fs::write(&path, r#"{"schema": 3, "hardlight": "9.1.0", "other": 1}"#).unwrap();
     let error = open();
     assert!(
         matches!(error, FolderError::Newer { found: 3, .. }),
         "{error:?}"
     );
     assert!(error.to_string().contains("hardlight 9.1.0"));
+}
+
+#[test]
+fn what_one_command_does_not_know_goes_with_anything_and_is_filled_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = |clip: Value, recipe: Value| {
+        let told = told(json!({"seed": 1, "clip": clip, "images": {"recipe": recipe}}));
+        RunFolder::open_or_create(folder.path(), &told, false)
+    };
+    let id = open(json!("ab12"), Value::Null)
+        .unwrap()
+        .run_id()
+        .to_owned();
+    let run = open(Value::Null, json!({"steps": 20})).unwrap();
+    assert_eq!(run.run_id(), id, "the first command named the run");
+    let record = read_record(&run.layout().run_json()).unwrap();
+    let whole = json!({"seed": 1, "clip": "ab12", "images": {"recipe": {"steps": 20}}});
+    assert_eq!(record.identity, whole);
+    drop(run);
+    let error = open(json!("ab12"), json!({"steps": 21})).unwrap_err();
+    assert!(
+        error.to_string().ends_with("images.recipe.steps: 20 → 21"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_record_of_an_earlier_format_is_refused_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.json");
+    fs::write(
+        &path,
+        r#"{"schema": 1, "hardlight": "0.1.0", "settings": {}}"#,
+    )
+    .unwrap();
+    let error = RunFolder::open_or_create(folder.path(), &settings(), false).unwrap_err();
+    assert!(matches!(error, FolderError::Older { .. }), "{error:?}");
+    assert!(error.to_string().contains("--force-new"), "{error}");
+    RunFolder::open_or_create(folder.path(), &settings(), true).unwrap();
 }
 
 #[test]

@@ -34,7 +34,9 @@ pub struct Measured {
 impl Measured {
     /// The first number that has no JSON form, by its field's name.
     pub fn non_finite(&self) -> Option<(&'static str, f64)> {
-        self.measures.non_finite().or_else(|| self.recipe.non_finite())
+        self.measures
+            .non_finite()
+            .or_else(|| self.recipe.non_finite())
     }
 
     /// The name of the image's file.

@@ -39,8 +39,10 @@ pub(crate) fn entry(attempt: u64) -> Measured {
 
 /// A recipe of a seed, with a caption that tries to look like a seal.
 fn recipe(seed: u64) -> Recipe {
-    crate::generate::recipe::tests::recipe(seed)
-        .draw("a cat\nin \u{2028} snow, \"checksum\":\"", (1 << 48) - 1 - seed)
+    crate::generate::recipe::tests::recipe(seed).draw(
+        "a cat\nin \u{2028} snow, \"checksum\":\"",
+        (1 << 48) - 1 - seed,
+    )
 }
 
 /// A ledger of so many entries, closed again.
@@ -96,7 +98,8 @@ fn a_ledger_cut_anywhere_keeps_its_whole_lines_and_can_go_on() {
     let whole = fs::read(&path).unwrap();
     let ends: Vec<usize> = (0..whole.len()).filter(|&at| whole[at] == b'\n').collect();
     // Around every end of a line, and here and there between.
-    let near = |length: &usize| ends.iter().any(|end| end.abs_diff(*length) < 22) || length % 97 == 0;
+    let near =
+        |length: &usize| ends.iter().any(|end| end.abs_diff(*length) < 22) || length % 97 == 0;
     for length in (0..=whole.len()).filter(near) {
         fs::write(&path, &whole[..length]).unwrap();
         let lines = whole[..length].iter().filter(|&&b| b == b'\n').count();
@@ -173,7 +176,11 @@ fn a_line_of_another_version_is_refused_even_at_the_end() {
     let text = fs::read_to_string(&path).unwrap();
     let lines: Vec<_> = text.lines().collect();
     for other in [1, 3] {
-        let line = forge(lines[1], "\"schema\":2", &format!("\"schema\":{other},\"new\":[]"));
+        let line = forge(
+            lines[1],
+            "\"schema\":2",
+            &format!("\"schema\":{other},\"new\":[]"),
+        );
         fs::write(&path, format!("{}\n{line}\n", lines[0])).unwrap();
         let error = Ledger::open(&path).unwrap_err();
         assert!(
@@ -190,12 +197,18 @@ fn a_whole_line_that_is_no_attempt_is_refused() {
     let wrong = forge(text.trim_end(), "\"steps\":20", "\"steps\":-1");
     fs::write(&path, wrong + "\n").unwrap();
     let error = Ledger::open(&path).unwrap_err();
-    assert!(matches!(error, LedgerError::Line { line: 1, .. }), "{error:?}");
+    assert!(
+        matches!(error, LedgerError::Line { line: 1, .. }),
+        "{error:?}"
+    );
     // Another recipe under the same name.
     let wrong = forge(text.trim_end(), "\"steps\":20", "\"steps\":21");
     fs::write(&path, wrong + "\n").unwrap();
     let error = Ledger::open(&path).unwrap_err();
-    assert!(matches!(error, LedgerError::Recipe { line: 1, .. }), "{error:?}");
+    assert!(
+        matches!(error, LedgerError::Recipe { line: 1, .. }),
+        "{error:?}"
+    );
 }
 
 #[test]
@@ -205,14 +218,28 @@ fn an_attempt_that_comes_twice_is_an_error() {
     fs::write(&path, format!("{text}{text}")).unwrap();
     let error = Ledger::open(&path).unwrap_err();
     assert!(
-        matches!(error, LedgerError::Duplicate { line: 3, first: 1, .. }),
+        matches!(
+            error,
+            LedgerError::Duplicate {
+                line: 3,
+                first: 1,
+                ..
+            }
+        ),
         "{error:?}"
     );
     fs::write(&path, &text).unwrap();
     let (mut ledger, _) = Ledger::open(&path).unwrap();
     let error = ledger.append(&[entry(7), entries[1].clone()]).unwrap_err();
     assert!(
-        matches!(error, LedgerError::Duplicate { line: 4, first: 2, .. }),
+        matches!(
+            error,
+            LedgerError::Duplicate {
+                line: 4,
+                first: 2,
+                ..
+            }
+        ),
         "{error:?}"
     );
     // A refused append leaves nothing behind, and the ledger stays open.

@@ -93,7 +93,10 @@ impl Set {
         let duplicates = Duplicates::new(policy().duplicate.similarity, vec![known]);
         let zero_shot = references.map(|references| ZeroShot::new(references.view()));
         let whitening = whitening();
-        let directions: Vec<_> = modes.iter().map(|id| direction(id.class, id.mode)).collect();
+        let directions: Vec<_> = modes
+            .iter()
+            .map(|id| direction(id.class, id.mode))
+            .collect();
         let wanted: Vec<Wanted<'_>> = modes
             .iter()
             .zip(&directions)

@@ -34,7 +34,7 @@ pub(super) fn finished(mut picture: Picture, output: Output) -> Result<Finished,
         picture.image = resize(&picture.image, width, height, Filter::Bicubic, Kernel::Pil);
     }
     let jpeg = if format == FileFormat::Jpeg {
-        let bytes = image_file::encode_jpeg(&picture.image, None)?;
+        let bytes = image_file::encode(&picture.image, FileFormat::Jpeg, None)?;
         picture.image = decode_rgb(&bytes, Exif::Ignore)?;
         Some(bytes)
     } else {

@@ -1,6 +1,7 @@
 //! Where sampling stands: which attempts come next, and what becomes of their pictures.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
 use image::RgbImage;
@@ -155,7 +156,10 @@ impl Queue for Frontier<'_, '_> {
             self.block = (self.start..end)
                 .map(|j| self.work.plan.attempt(&goal.plan, j))
                 .collect();
-            let missing = self.block.iter().filter(|a| !self.known.contains_key(&a.id));
+            let missing = self
+                .block
+                .iter()
+                .filter(|a| !self.known.contains_key(&a.id));
             let recipes: Vec<Recipe> = missing.map(|a| a.recipe.clone()).collect();
             if !recipes.is_empty() {
                 return Ok(Some(recipes));
@@ -170,13 +174,19 @@ impl Queue for Frontier<'_, '_> {
         let Some(goal) = goals.get(self.goal) else {
             return Ok(());
         };
-        let missing = self.block.iter().filter(|a| !self.known.contains_key(&a.id));
+        let missing = self
+            .block
+            .iter()
+            .filter(|a| !self.known.contains_key(&a.id));
         let attempts: Vec<Attempt> = missing.cloned().collect();
         debug_assert_eq!(attempts.len(), recipes.len());
         for job in self.measure(attempts, pictures)? {
-            self.known.insert(job.measured.id.clone(), job.measured.clone());
+            let measured = Arc::new(job.measured.clone());
+            self.known.insert(measured.id.clone(), measured);
             self.fresh += 1;
-            self.sender.send(job).map_err(|_closed| SamplingError::Writer)?;
+            self.sender
+                .send(job)
+                .map_err(|_closed| SamplingError::Writer)?;
         }
         self.fold_block(goal);
         Ok(())

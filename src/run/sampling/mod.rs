@@ -17,6 +17,7 @@ mod finish;
 mod frontier;
 mod write;
 
+use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
@@ -133,7 +134,8 @@ fn open(layout: &Layout) -> Result<(Ledger, Known), SamplingError> {
 
 /// Lines by attempt.
 pub fn by_id(lines: Vec<Measured>) -> Known {
-    lines.into_iter().map(|line| (line.id.clone(), line)).collect()
+    let each = lines.into_iter();
+    each.map(|line| (line.id.clone(), Arc::new(line))).collect()
 }
 
 /// Puts the lines of the ledger into plan order; those that no goal asks for come last, by id.
@@ -142,7 +144,7 @@ fn sort(layout: &Layout, plan: &Plan, goals: &[Goal]) -> Result<(), SamplingErro
     let (lines, _) = ledger::read(&path)?;
     let before: Vec<_> = lines.iter().map(|line| line.id.clone()).collect();
     let mut known = by_id(lines);
-    let mut sorted: Vec<Measured> = Vec::with_capacity(known.len());
+    let mut sorted: Vec<Arc<Measured>> = Vec::with_capacity(known.len());
     for goal in goals {
         let attempts = (0..goal.plan.budget).map(|j| plan.attempt(&goal.plan, j).id);
         sorted.extend(attempts.map_while(|id| known.remove(&id)));
@@ -151,7 +153,8 @@ fn sort(layout: &Layout, plan: &Plan, goals: &[Goal]) -> Result<(), SamplingErro
     if sorted.iter().map(|line| &line.id).eq(&before) {
         return Ok(());
     }
-    Ok(ledger::write(&path, &sorted.iter().collect::<Vec<_>>())?)
+    let sorted: Vec<&Measured> = sorted.iter().map(Arc::as_ref).collect();
+    Ok(ledger::write(&path, &sorted)?)
 }
 
 #[cfg(test)]

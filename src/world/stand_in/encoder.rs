@@ -95,6 +95,9 @@ mod tests {
         let captions = ["a red thing", "a green thing", "a blue thing"].map(str::to_owned);
         let texts = ColourEncoder.encode_texts(&captions).unwrap();
         let products = texts.dot(&image.row(0));
-        assert!(products[0] > products[1] && products[0] > products[2], "{products}");
+        assert!(
+            products[0] > products[1] && products[0] > products[2],
+            "{products}"
+        );
     }
 }

@@ -23,8 +23,9 @@ const COLOURS: [(&str, [u8; 3]); 6] = [
 
 /// The colours that a text names, in its order.
 fn named(text: &str) -> impl Iterator<Item = [u8; 3]> {
-    text.split(|c: char| !c.is_alphanumeric()).filter_map(|word| {
-        let known = COLOURS.iter().find(|(name, _)| *name == word);
-        known.map(|(_, colour)| *colour)
-    })
+    text.split(|c: char| !c.is_alphanumeric())
+        .filter_map(|word| {
+            let known = COLOURS.iter().find(|(name, _)| *name == word);
+            known.map(|(_, colour)| *colour)
+        })
 }

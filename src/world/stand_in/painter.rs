@@ -57,13 +57,6 @@ impl Painter {
         }
     }
 
-    /// Pictures leave at this size, as such a file.
-    #[must_use]
-    pub fn with_output(mut self, output: Output) -> Self {
-        self.template.output = output;
-        self
-    }
-
     /// Pictures painted so far, whatever became of them.
     pub fn painted(&self) -> usize {
         self.painted
@@ -105,7 +98,8 @@ impl ImageGenerator for Painter {
         recipes: &[Recipe],
         stop: &dyn Fn() -> bool,
     ) -> Result<Option<Vec<Picture>>, GenerateError> {
-        if let Some((field, wanted, found)) = recipes.iter().find_map(|r| r.differs(&self.template)) {
+        if let Some((field, wanted, found)) = recipes.iter().find_map(|r| r.differs(&self.template))
+        {
             return Err(GenerateError::OtherRecipe {
                 field,
                 wanted,
@@ -135,7 +129,10 @@ mod tests {
     #[test]
     fn it_keeps_the_promises_of_a_generator() {
         let captions = ["a red square", "a blue square"];
-        assert_eq!(conformance::check(&mut Painter::new(24, 4), captions), Ok(()));
+        assert_eq!(
+            conformance::check(&mut Painter::new(24, 4), captions),
+            Ok(())
+        );
     }
 
     #[test]

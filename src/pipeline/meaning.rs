@@ -1,45 +1,11 @@
-//! The user's classifier as a run takes it, and what its numbers mean for the data's classes.
+//! What a classifier's numbers mean for the data's classes.
 
-use std::path::Path;
+use ndarray::ArrayView1;
 
-use ndarray::{ArrayView1, Axis};
-use tch::Device;
-
-use super::refusal::{InputError, UsageError};
-use crate::classifier::{ClassifierError, Cnn, Script};
+use super::error::Error;
+use super::models::Classifier;
 use crate::dataset::{self, Best, Dataset, Example, Layout, ScoreRule, Threshold};
-use crate::run::features::{Analysed, softmax};
 use crate::run::settings::Data;
-
-/// Opens the classifier, where there is one, and holds it against the data; `featured` asks for features.
-pub(super) fn open(
-    data: &Data,
-    dataset: &Dataset,
-    featured: bool,
-    device: Device,
-) -> anyhow::Result<Option<Analysed>> {
-    let Some(path) = &data.classifier else {
-        return Ok(None);
-    };
-    let classifier = analysed(path, data, device)?;
-    Meaning::of(&classifier, dataset, data.classifier_output)?;
-    if featured && !classifier.has_features() {
-        let text = "directions would live in the classifier's features (--space classifier, or no \
-                    --clip), and it returns logits alone: give --clip DIR, or let its forward return \
-                    (logits, features), features [n, d] being what its last layer takes";
-        return Err(InputError(text.to_owned()).into());
-    }
-    Ok(Some(classifier))
-}
-
-/// A `hardlight-cnn` folder, or a TorchScript file.
-fn analysed(path: &Path, data: &Data, device: Device) -> Result<Analysed, ClassifierError> {
-    if path.is_dir() {
-        return Analysed::cnn(Cnn::read(path, device)?, path);
-    }
-    let script = Script::open(path, device)?;
-    Analysed::script(script, data.preprocess(), data.classifier_batch)
-}
 
 /// What the logits of an image mean.
 pub(super) enum Meaning {
@@ -52,31 +18,31 @@ pub(super) enum Meaning {
 impl Meaning {
     /// Holds the classifier's outputs against the data's classes.
     pub(super) fn of(
-        classifier: &Analysed,
+        classifier: &dyn Classifier,
         dataset: &Dataset,
         output: Option<usize>,
-    ) -> Result<Self, InputError> {
+    ) -> Result<Self, Error> {
         let (outputs, classes) = (classifier.outputs(), dataset.classes.len());
-        if let Some(cnn) = classifier.as_cnn() {
+        if let Some(names) = classifier.classes() {
             let index = |name: &String| {
                 dataset.class_index(name).ok_or_else(|| {
-                    InputError(format!(
+                    Error::input(format!(
                         "the classifier knows class {name:?}, the data does not: its classes are \
                          {:?}",
                         dataset.classes
                     ))
                 })
             };
-            let classes = cnn.config().classes.iter().map(index);
+            let classes = names.iter().map(index);
             return Ok(Self::Classes(classes.collect::<Result<_, _>>()?));
         }
         match output {
-            Some(_) if classes != 2 => Err(InputError(format!(
+            Some(_) if classes != 2 => Err(Error::input(format!(
                 "data.classifier_output chooses the score of class 1 of two, the data has {classes} \
                  classes"
             ))),
             Some(output) if output < outputs => Ok(Self::Score(output)),
-            Some(output) => Err(InputError(format!(
+            Some(output) => Err(Error::input(format!(
                 "data.classifier_output is {output}, the classifier gives {outputs} logits, counted \
                  from 0"
             ))),
@@ -93,7 +59,7 @@ impl Meaning {
                         ", or data.classifier_output for the logit that is the score of class 1",
                     );
                 }
-                Err(InputError(text))
+                Err(Error::input(text))
             }
         }
     }
@@ -112,14 +78,13 @@ impl Meaning {
                 example.score = Some((1.0 / (1.0 + (-logit).exp())) as f32);
             }
             Self::Classes(order) => {
-                let p = softmax(logits.insert_axis(Axis(0)));
-                let p = p.row(0);
+                let p = softmax(logits);
                 let best = (1..p.len()).fold(0, |best, i| if p[i] > p[best] { i } else { best });
                 example.prediction = Some(order[best]);
                 example.confidence = Some(p[best].clamp(0.0, 1.0));
                 if order.len() == classes {
                     let mut all = vec![0.0; classes];
-                    for (&class, &p) in order.iter().zip(p) {
+                    for (&class, p) in order.iter().zip(p) {
                         all[class] = p;
                     }
                     if score {
@@ -131,13 +96,22 @@ impl Meaning {
         }
     }
 }
+
+/// Probabilities of logits.
+fn softmax(logits: ArrayView1<'_, f32>) -> Vec<f32> {
+    let highest = logits.fold(f32::NEG_INFINITY, |a, &b| a.max(b));
+    let powers: Vec<f32> = logits.iter().map(|logit| (logit - highest).exp()).collect();
+    let sum: f32 = powers.iter().sum();
+    powers.into_iter().map(|p| p / sum).collect()
+}
+
 /// Gives scored examples their predictions, by the rule of the settings or the data's own; none where
 /// there are no scores and no rule.
 pub(super) fn threshold(
     dataset: &mut Dataset,
     data: &Data,
     default: Option<ScoreRule>,
-) -> anyhow::Result<Option<Threshold>> {
+) -> Result<Option<Threshold>, Error> {
     let scored = dataset
         .examples
         .iter()
@@ -155,7 +129,20 @@ pub(super) fn threshold(
                 "{scored} examples have a score in place of a prediction: say --score-threshold f1 \
                  (the highest F1 on val), or a number"
             );
-            Err(UsageError(text).into())
+            Err(Error::usage(text))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::softmax;
+
+    #[test]
+    fn softmax_adds_up_and_bears_large_logits() {
+        let p = |logits: [f32; 2]| softmax(ndarray::arr1(&logits).view());
+        assert_eq!(p([0.0, 0.0]), [0.5, 0.5]);
+        assert_eq!(p([1000.0, 0.0]), [1.0, 0.0]);
+        assert!((p([2.0, 1.0])[0] - 0.731_058_6).abs() < 1e-6);
     }
 }

@@ -2,12 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use tch::Kind;
-
-use super::context::{Context, StopCheck};
-use super::refusal::UsageError;
-use super::reporter::{BYTES, Reporter, StageInfo};
 use crate::hub::{self, Env, HubError, Progress, Want, Watch};
+use crate::pipeline::context::{Context, StopCheck};
+use crate::pipeline::error::Error;
+use crate::pipeline::reporter::{BYTES, Reporter, StageInfo};
 
 /// The folder (of a LoRA: the file) that a setting or flag means; a hub id is fetched unless the
 /// cache has it.
@@ -30,11 +28,11 @@ pub(crate) fn locate(
 ///
 /// # Errors
 ///
-/// [`UsageError`] for what is no scale, [`HubError`].
+/// [`Error`] of kind usage for what is no scale, [`HubError`].
 pub(crate) fn adapters(
     context: &mut Context<'_>,
     given: &[String],
-) -> anyhow::Result<Vec<(PathBuf, f64)>> {
+) -> Result<Vec<(PathBuf, f64)>, Error> {
     // All are read before any is fetched.
     let all: Vec<(&str, f64)> = given.iter().map(|g| scaled(g)).collect::<Result<_, _>>()?;
     all.into_iter()
@@ -43,24 +41,16 @@ pub(crate) fn adapters(
 }
 
 /// A name and the number after its last colon; an id may have another colon, before a file.
-fn scaled(text: &str) -> Result<(&str, f64), UsageError> {
+fn scaled(text: &str) -> Result<(&str, f64), Error> {
     let Some((name, scale)) = text.rsplit_once(':').filter(|_| !Path::new(text).exists()) else {
         return Ok((text, 1.0));
     };
     match scale.parse::<f64>() {
         Ok(number) if number.is_finite() => Ok((name, number)),
         _ if scale.ends_with(".safetensors") => Ok((text, 1.0)),
-        _ => Err(UsageError(format!(
+        _ => Err(Error::usage(format!(
             "adapter {text}: {scale:?} is no scale: expected FILE[:SCALE], as in style.safetensors:0.8"
         ))),
-    }
-}
-
-/// A pipeline for this element type, with its safety checker or without.
-pub(crate) fn pipeline(kind: Kind, safety: bool) -> Want {
-    Want::Pipeline {
-        half: kind != Kind::Float,
-        safety,
     }
 }
 

@@ -1,0 +1,30 @@
+//! What a pipeline says of itself, for the record of an image. Builds without libtorch.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A scheduler with every setting that shows in the image, but for the number of steps.
+///
+/// Equal records give the same samples from the same model outputs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SchedulerRecord {
+    /// Its name, such as `dpm++`.
+    pub name: String,
+    /// Settings by their key in Diffusers' `scheduler_config.json`, and `eta` for DDIM.
+    pub settings: BTreeMap<String, Value>,
+}
+
+/// A low-rank adapter that was merged into a model's weights.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AdapterRecord {
+    /// Name of its file.
+    pub name: String,
+    /// SHA-256 of the file, in hexadecimal.
+    pub sha256: String,
+    /// How many times its change counts.
+    pub scale: f64,
+}

@@ -1,0 +1,219 @@
+//! What a run reads: examples with labels, splits and predictions, and embeddings that were made
+//! before.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use super::context::Context;
+use super::error::Error;
+use super::meaning::threshold;
+use super::own::{Own, matrix_file};
+use super::space::Space;
+use crate::dataset::{self, Dataset, LayoutOptions, Split, TableOptions, Threshold};
+use crate::io::image::Exif;
+use crate::run::settings::Settings;
+use crate::run::skipped::Skips;
+
+/// What a run reads, opened and checked.
+pub struct Data {
+    /// Examples with labels and, as far as they are known, predictions.
+    pub dataset: Dataset,
+    /// Where directions live.
+    pub space: Space,
+    /// Spaces that detection is compared in besides.
+    pub compared: Vec<Space>,
+    /// Whether images are turned as their EXIF says.
+    pub exif: Exif,
+    /// SHA-256 of the images' files by row of the data set, as far as they were read.
+    pub sha256: Vec<Option<String>>,
+    /// Examples that are gone because their images cannot be used.
+    pub skips: Skips,
+    /// Where predictions follow from scores: how.
+    pub threshold: Option<Threshold>,
+    /// Embeddings that were made before in the run's own space.
+    pub(super) own: Option<Own>,
+    /// Those of the spaces that are compared, by file.
+    pub(super) matrices: BTreeMap<PathBuf, Own>,
+    fingerprint: String,
+}
+
+/// Opens and checks the data.
+///
+/// # Errors
+///
+/// Of kind usage for settings that make no sense together, of kind input for data that is not sound, and
+/// for data that has no predictions where no classifier is given.
+pub fn open(context: &mut Context<'_>, settings: &Settings) -> Result<Data, Error> {
+    let (space, compared) = (Space::of(settings), Space::compared(settings)?);
+    let mut dataset = read_data(context, settings)?;
+    if let Some(path) = &settings.data.predictions {
+        join(context, &mut dataset, path)?;
+    }
+    let own = match matrix_file(&space, settings)? {
+        Some(path) => Some(Own::open(path, &dataset)?),
+        None => None,
+    };
+    let mut matrices = BTreeMap::new();
+    for space in &compared {
+        if let Space::Matrix(path) = space {
+            matrices.insert(path.clone(), Own::open(path, &dataset)?);
+        }
+    }
+    let predicted_later = settings.data.classifier.is_some();
+    let scores = dataset.examples.iter().any(|e| e.score.is_some());
+    let threshold = if scores || !predicted_later {
+        threshold(&mut dataset, &settings.data, None)?
+    } else {
+        None
+    };
+    let mut examples = dataset.examples.iter();
+    if !predicted_later && !examples.any(|e| e.split == Split::Val && e.prediction.is_some()) {
+        return Err(Error::input(
+            "no predictions for val: give --predictions FILE, a prediction column in the table, or \
+             --classifier FILE",
+        ));
+    }
+    let data = &settings.data;
+    Ok(Data {
+        fingerprint: fingerprint(&dataset),
+        exif: if data.exif { Exif::Apply } else { Exif::Ignore },
+        sha256: vec![None; dataset.examples.len()],
+        skips: Skips::new(data.on_bad_image, data.max_bad, dataset.examples.len()),
+        dataset,
+        space,
+        compared,
+        threshold,
+        own,
+        matrices,
+    })
+}
+
+/// Joins predictions, and warns of examples without.
+fn join(context: &mut Context<'_>, dataset: &mut Dataset, path: &Path) -> Result<(), Error> {
+    let joined = dataset::join_predictions(dataset, path)?;
+    for (split, without) in &joined.without {
+        if *split == Split::Val || *split == Split::Test {
+            context.warn(format_args!(
+                "{without} examples of {split} have no prediction"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// The examples as their folder or table has them; what is passed over there is said.
+///
+/// # Errors
+///
+/// Of kind usage where the settings name no data or two, of kind input for data that is not sound.
+pub fn read_data(context: &mut Context<'_>, settings: &Settings) -> Result<Dataset, Error> {
+    let data = &settings.data;
+    let usage = |text: &str| Err(Error::usage(text.to_owned()));
+    if data.dataset.is_none() && (data.label.is_some() || data.group.is_some()) {
+        return usage("--label and --group choose from a published data set: give --dataset NAME");
+    }
+    let mut passed = Vec::new();
+    let (dataset, root) = match (data.dataset, &data.table, &data.root) {
+        (Some(_), Some(_), _) => return usage("give --dataset or --table, not both"),
+        (Some(layout), None, Some(root)) => {
+            let options = LayoutOptions {
+                label: data.label.clone(),
+                group: data.group.clone(),
+                classes: data.classes.clone(),
+            };
+            let dataset = dataset::read_layout(layout, root, &options, &mut passed)?;
+            (dataset, root)
+        }
+        (None, Some(table), root) => {
+            let options = TableOptions {
+                root: root.clone(),
+                classes: data.classes.clone(),
+            };
+            return Ok(dataset::read_table(table, &options)?);
+        }
+        (None, None, Some(root)) => (dataset::read_folder(root, &mut passed)?, root),
+        (Some(_), None, None) => return usage("--dataset needs its folder: give --data DIR"),
+        (None, None, None) => {
+            return usage("no data: give --data DIR (an ImageFolder) or --table FILE");
+        }
+    };
+    for passed in &passed {
+        context.note(format_args!("passed over {passed}"));
+    }
+    if !passed.is_empty() {
+        context.warn(format_args!(
+            "{} entries of {} are not images and were passed over, the first: {}",
+            passed.len(),
+            root.display(),
+            passed[0]
+        ));
+    }
+    Ok(dataset)
+}
+
+/// A hash of the table: classes, paths, labels, splits, predictions.
+fn fingerprint(dataset: &Dataset) -> String {
+    let mut hasher = blake3::Hasher::new();
+    let mut add = |part: &str| {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part.as_bytes());
+    };
+    for class in &dataset.classes {
+        add(class);
+    }
+    for e in &dataset.examples {
+        add(&e.id);
+        add(&e.path);
+        if let Some(member) = &e.member {
+            add(&format!("{member:?}"));
+        }
+        add(e.split.name());
+        add(&format!(
+            "{} {:?} {:?} {:?}",
+            e.label, e.prediction, e.confidence, e.group
+        ));
+    }
+    hasher.finalize().to_hex()[..16].to_owned()
+}
+
+impl Data {
+    /// A hash of the table: classes, paths, labels, splits, predictions as they were opened.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    /// Whether embeddings were made before, so that images need not be there.
+    pub fn is_embedded_before(&self) -> bool {
+        self.own.is_some()
+    }
+
+    /// Width of the embeddings that were made before.
+    pub fn given_width(&self) -> Option<usize> {
+        self.own.as_ref().map(Own::width)
+    }
+
+    /// Whether a direction lives in the classifier's features.
+    pub fn needs_features(&self) -> bool {
+        self.space == Space::Classifier || self.compared.contains(&Space::Classifier)
+    }
+
+    /// Takes rows out of the data set and of what stands beside it; gives the new place of every row.
+    pub(super) fn drop_rows(&mut self, gone: &BTreeSet<usize>) -> Vec<Option<usize>> {
+        let n = self.dataset.examples.len();
+        let kept: Vec<usize> = (0..n).filter(|row| !gone.contains(row)).collect();
+        let mut places = vec![None; n];
+        for (place, &row) in kept.iter().enumerate() {
+            places[row] = Some(place);
+        }
+        if !gone.is_empty() {
+            let mut row = 0..n;
+            let examples = &mut self.dataset.examples;
+            examples.retain(|_| row.next().is_some_and(|row| places[row].is_some()));
+            self.sha256 = kept.iter().map(|&row| self.sha256[row].take()).collect();
+            for own in self.own.iter_mut().chain(self.matrices.values_mut()) {
+                own.keep(&kept);
+            }
+        }
+        places
+    }
+}

@@ -1,0 +1,66 @@
+//! Who measures images, as the settings and what was detected make them.
+
+use super::context::{Context, Job};
+use super::detect::Detected;
+use super::embed::Embedded;
+use crate::dataset::Split;
+use crate::direction::Direction;
+use crate::filter::Meter;
+use crate::filter::class::ZeroShot;
+use crate::filter::duplicate::{Against, Duplicates, Known};
+
+/// Who measures the images of a direction's mode.
+pub(super) fn meter<'a>(
+    detected: &'a Detected,
+    direction: &'a Direction,
+    zero_shot: Option<&'a ZeroShot>,
+    duplicates: &'a Duplicates<'a>,
+) -> Meter<'a> {
+    Meter {
+        whitening: &detected.whitening,
+        direction,
+        zero_shot,
+        duplicates,
+    }
+}
+
+/// The data's images, to compare with.
+///
+/// Embeddings may come without their images; then there is nothing to compare pixels with, which is said.
+pub(super) fn duplicates<'a>(
+    context: &mut Context<'_>,
+    job: &Job<'_>,
+    embedded: &'a Embedded,
+) -> Duplicates<'a> {
+    let Embedded { data, parts } = embedded;
+    let dataset = &data.dataset;
+    let options = job.settings.filter.duplicate;
+    let mut known = Vec::new();
+    for (split, against) in [
+        (Split::Train, Against::Train),
+        (Split::Val, Against::Val),
+        (Split::Test, Against::Test),
+    ] {
+        let Some(part) = parts.get(&split) else {
+            continue;
+        };
+        let examples = part.rows.iter().map(|&row| &dataset.examples[row]);
+        let images: Vec<_> = examples
+            .map(|example| {
+                let image = dataset.image(example);
+                let there = !data.is_embedded_before() || image.file().is_file();
+                (example.id.as_str(), there.then_some(image))
+            })
+            .collect();
+        let gone = images.iter().filter(|(_, image)| image.is_none()).count();
+        if gone > 0 && options.refuses(against) {
+            context.warn(format_args!(
+                "{gone} of {} images of {split} are not there: no near-duplicate of them is found, for \
+                 embeddings alone do not tell",
+                images.len()
+            ));
+        }
+        known.push(Known::new(against, part.view(), images, data.exif));
+    }
+    Duplicates::new(options.similarity, known)
+}

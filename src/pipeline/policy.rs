@@ -1,0 +1,22 @@
+//! The policy of a run, as the settings have it.
+
+use crate::filter;
+use crate::run::policy::Policy;
+use crate::run::settings::Settings;
+
+/// How many images are wanted, and which are kept.
+pub fn policy(settings: &Settings) -> Policy {
+    let (generate, filter) = (&settings.generate, &settings.filter);
+    Policy {
+        quota: generate.quota,
+        budget: generate.budget,
+        controls: generate.controls,
+        keep_rejected: filter.keep_rejected,
+        filter: filter::Policy {
+            min_alignment: filter.min_alignment,
+            class_margin: filter.class_margin,
+            min_deviation: filter.min_deviation,
+            duplicate: filter.duplicate,
+        },
+    }
+}

@@ -1,0 +1,203 @@
+//! Images from the top failure captions, and from neutral and easy ones where controls are asked for:
+//! made and measured, not yet decided on.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use super::captions::{Captioned, ModeCaptions};
+use super::context::{Context, Job};
+use super::data::Data;
+use super::detect::Detected;
+use super::embed::Embedded;
+use super::error::Error;
+use super::measure::{duplicates, meter};
+use super::models::Generator;
+use super::policy::policy;
+use super::pool::Pooled;
+use super::reporter::Stage;
+use crate::caption::Kind;
+use crate::dataset::Split;
+use crate::direction::ModeId;
+use crate::embed::ImageEncoder;
+use crate::filter::Meter;
+use crate::filter::class::ZeroShot;
+use crate::filter::duplicate::Shelf;
+use crate::generate::Arm;
+use crate::generate::recipe::Output;
+use crate::generate::sampling::Ended;
+use crate::run::look::look;
+use crate::run::plan::{Goal, Plan, PlannedArm};
+use crate::run::sampling::{Progress, Sampler};
+
+/// What sampling came to: everything that was asked for is measured.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sampled {
+    /// What attempts follow from, as `plan.json` has it.
+    pub plan: Plan,
+    /// Attempts made by this call.
+    pub fresh: u64,
+}
+
+/// Makes and measures what lacks of the quotas after the pool gave its part; writes `plan.json`,
+/// `attempts/` and `ledger.jsonl`.
+///
+/// # Errors
+///
+/// Those of the generator and the disk; of kind stopped if asked to stop.
+pub fn sample(
+    context: &mut Context<'_>,
+    job: &Job<'_>,
+    embedded: &Embedded,
+    (detected, captioned, pooled): (&Detected, &Captioned, Option<&Pooled>),
+    generator: &mut Generator,
+    encoder: &dyn ImageEncoder,
+) -> Result<Sampled, Error> {
+    let begun = Instant::now();
+    let plan = plan(
+        context,
+        job,
+        &embedded.data,
+        (detected, captioned),
+        generator,
+    )?;
+    plan.write(&job.layout.plan())?;
+    let found = pooled.map(|pooled| pooled.record.found());
+    let goals = plan.goals(&policy(job.settings), &found.unwrap_or_default());
+    if goals.is_empty() && !plan.arms.is_empty() && pooled.is_some() {
+        context.info("the pool meets every quota: no image is generated");
+    }
+    let duplicates = duplicates(context, job, embedded);
+    let zero_shot = ZeroShot::new(captioned.references.view());
+    let meters = goals
+        .iter()
+        .map(|goal| {
+            let direction = detected.fitted.get(goal.plan.mode).ok_or_else(|| {
+                Error::input(format!("class {} has no direction", goal.plan.class))
+            })?;
+            Ok(meter(detected, direction, Some(&zero_shot), &duplicates))
+        })
+        .collect::<Result<Vec<Meter<'_>>, Error>>()?;
+    let sampler = Sampler {
+        layout: &job.layout,
+        plan: &plan,
+        goals: &goals,
+        meters: &meters,
+        encoder,
+        pool: pooled.map_or_else(Shelf::default, |pooled| pooled.record.shelf()),
+    };
+    let fresh = run(context, sampler, &goals, generator)?;
+    for caption in generator.images.truncated() {
+        context.warn(format_args!(
+            "longer than the model reads, and cut: {caption:?}"
+        ));
+    }
+    context.took("generate", begun);
+    Ok(Sampled { plan, fresh })
+}
+
+/// Works the goals off, and tells how far it is; gives the attempts made.
+fn run(
+    context: &mut Context<'_>,
+    sampler: Sampler<'_>,
+    goals: &[Goal],
+    generator: &mut Generator,
+) -> Result<u64, Error> {
+    let images = generator.images.as_mut();
+    context.note(format_args!("batches of {}", images.made_on().batch));
+    let total: usize = goals.iter().map(|goal| goal.plan.quota).sum();
+    let mut stage = Stage::begin(context.reporter, "images", total, "kept");
+    let mut kept: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut made = 0;
+    let ended = sampler.run(images, context.stop, &mut |progress: Progress<'_>| {
+        let Progress {
+            plan,
+            goal,
+            attempted,
+            fresh,
+            ..
+        } = progress;
+        kept.insert(goal, progress.kept);
+        made = fresh;
+        let done = kept.values().sum();
+        if fresh == 0 {
+            stage.resumed_from(done);
+        }
+        stage.set(
+            done,
+            &format!("({} {}, {attempted} attempts)", plan.class, plan.arm),
+        );
+    })?;
+    if ended == Ended::Stopped {
+        return Err(Error::stopped());
+    }
+    stage.end();
+    Ok(made)
+}
+
+/// The failure arm of every direction worth it, each followed by its controls.
+fn plan(
+    context: &mut Context<'_>,
+    job: &Job<'_>,
+    data: &Data,
+    (detected, captioned): (&Detected, &Captioned),
+    generator: &Generator,
+) -> Result<Plan, Error> {
+    let mut arms = Vec::new();
+    for (direction, captions) in detected.fitted.directions.iter().zip(&captioned.modes) {
+        if !(detected.is_usable(direction) || job.settings.generate.force) {
+            continue;
+        }
+        let ModeId { class, .. } = direction.id;
+        let ModeCaptions { reference, .. } = captions;
+        for (arm, captions) in [
+            (Arm::Hard, captions.of(Kind::Hard)),
+            (Arm::Neutral, vec![reference.clone()]),
+            (Arm::Easy, captions.of(Kind::Easy)),
+        ] {
+            arms.push(PlannedArm {
+                mode: direction.id,
+                class: data.dataset.classes[class].clone(),
+                arm,
+                captions,
+                threshold: direction.threshold,
+            });
+        }
+    }
+    let mut template = generator.images.template().clone();
+    if let Some(output) = output(context, job, data)? {
+        template.output = output;
+    }
+    Ok(Plan::new(job.settings.seed, template, arms))
+}
+
+/// How images leave where they are to leave as the data set's own.
+fn output(context: &mut Context<'_>, job: &Job<'_>, data: &Data) -> Result<Option<Output>, Error> {
+    if !job.settings.filter.match_dataset {
+        return Ok(None);
+    }
+    let dataset = &data.dataset;
+    let images: Vec<_> = dataset
+        .of_split(Split::Train)
+        .map(|(_, e)| dataset.image(e))
+        .collect();
+    let Some(look) = look(&images)? else {
+        return Ok(None);
+    };
+    let ((width, height), format) = (look.size, look.format);
+    context.info(format_args!(
+        "images are written as the training set's: {width} x {height} px, {}",
+        format.extension()
+    ));
+    if look.same_size < look.seen {
+        context.warn(format_args!(
+            "{} of {} training images looked at have another size than {width} x {height} px",
+            look.seen - look.same_size,
+            look.seen
+        ));
+    }
+    Ok(Some(Output {
+        width,
+        height,
+        format,
+    }))
+}
