@@ -1,11 +1,11 @@
 //! CLIP on faces and captions: symmetric cross-entropy, equal captions sharing their target.
 
 use hardlight::io;
-use hardlight::nn::clip::bpe;
 use hardlight::nn::clip::config::{Activation, ClipConfig, TextConfig, VisionConfig};
 use hardlight::nn::clip::model::Clip;
-use hardlight::nn::clip::tokenizer::Tokenizer;
 use hardlight::nn::params::{self, Params};
+use hardlight::nn::tokenizer::Tokenizer;
+use hardlight::nn::train::bpe;
 use hardlight::nn::train::{AdamW, one_cycle};
 use hardlight::world::caption::{caption, caption_corpus, sample_mention};
 use tch::{Device, Kind, Tensor};

@@ -16,7 +16,7 @@ use crate::embed::{EmbedError, ImageEncoder as _, TextEncoder as _};
 use crate::hub::Want;
 use crate::io;
 use crate::io::IoError;
-use crate::io::image::picture::{Picture, Pixels};
+use crate::io::image::decoded::{DecodedImage, Pixels};
 use crate::io::image::{self, Exif};
 use crate::io::matrix::write_safetensors;
 use crate::pipeline::device as device_of;
@@ -257,7 +257,7 @@ impl Work {
 fn embed_images(
     encoder: &ClipEncoder,
     paths: &[String],
-    read: &(dyn Fn(&str) -> Result<Picture, IoError> + Sync),
+    read: &(dyn Fn(&str) -> Result<DecodedImage, IoError> + Sync),
     on_bad_image: OnBadImage,
     context: &mut Context<'_>,
 ) -> Result<Option<Rows>, Error> {
@@ -270,7 +270,7 @@ fn embed_images(
         if (context.stop)() {
             return Ok(None);
         }
-        let pictures: Vec<Result<Picture, IoError>> =
+        let pictures: Vec<Result<DecodedImage, IoError>> =
             chunk.par_iter().map(|path| read(path)).collect();
         let (mut ids, mut readable) = (Vec::new(), Vec::new());
         for (path, picture) in chunk.iter().zip(pictures) {
@@ -286,7 +286,7 @@ fn embed_images(
                 Err(error) => return Err(error.into()),
             }
         }
-        rows.add(ids, &encoder.encode_pictures(&readable)?)?;
+        rows.add(ids, &encoder.encode_decoded(&readable)?)?;
         stage.set(start + chunk.len(), "");
     }
     stage.end();

@@ -156,11 +156,11 @@ pub enum EmbedError {
     /// A safety checker was refused or failed.
     #[cfg(feature = "torch")]
     #[error(transparent)]
-    Safety(#[from] crate::nn::clip::safety::SafetyError),
+    Safety(#[from] crate::nn::safety_checker::SafetyError),
 
     /// The tokenizer was refused.
     #[error(transparent)]
-    Tokenizer(#[from] crate::nn::clip::tokenizer::TokenizerError),
+    Tokenizer(#[from] crate::nn::tokenizer::TokenizerError),
 
     /// libtorch failed.
     #[cfg(feature = "torch")]

@@ -9,8 +9,8 @@ use tch::{Device, Kind, Tensor};
 use super::EmbedError;
 use super::preprocess::Preprocess;
 use crate::io;
-use crate::nn::clip::safety::SafetyChecker;
 use crate::nn::params::weights;
+use crate::nn::safety_checker::SafetyChecker;
 
 /// Says which pictures the model's authors would not show.
 #[derive(Debug)]

@@ -87,7 +87,8 @@ impl ImageSource {
             None => read_at_most(&self.file, MAX_FILE_BYTES),
             Some(Member::File { offset, length, .. }) => self.part(*offset, *length),
             Some(Member::Record { offset, side, .. }) => {
-                self.part(*offset, 3 * u64::from(*side) * u64::from(*side))
+                let plane = u64::from(*side) * u64::from(*side);
+                self.part(*offset, plane.saturating_mul(3))
             }
             Some(Member::Row { row, column }) => rows::image(&self.file, *column, *row),
         }
@@ -160,7 +161,7 @@ impl fmt::Display for ImageSource {
 /// An image of three planes, one after the other.
 fn planes(bytes: &[u8], side: u32) -> Result<RgbImage, DecodeError> {
     let plane = side as usize * side as usize;
-    if bytes.len() != 3 * plane {
+    if bytes.len() != plane.saturating_mul(3) {
         return Err(DecodeError::Truncated {
             format: "record",
             bytes: bytes.len(),

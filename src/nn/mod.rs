@@ -6,8 +6,10 @@
 //! - [`attention`]: the attention every tower and UNet here shares, through
 //!   `scaled_dot_product_attention`.
 //! - [`lora`]: low-rank adapters, merged into a checkpoint's weights while they are loaded.
-//! - [`clip`]: CLIP's tokenizer, text tower and image tower.
-//! - [`siglip`]: the towers of `SigLIP`.
+//! - [`tokenizer`]: captions to token ids.
+//! - [`clip`], [`siglip`]: text and image towers.
+//! - [`safety_checker`]: the network that Stable Diffusion folders carry.
+//! - [`train`]: what training a small network needs.
 //!
 //! May import: `io`.
 
@@ -21,8 +23,10 @@ pub mod lora;
 #[cfg(feature = "torch")]
 pub mod params;
 #[cfg(feature = "torch")]
+pub mod safety_checker;
+#[cfg(feature = "torch")]
 pub mod siglip;
+pub mod tokenizer;
 #[cfg(feature = "torch")]
 mod torch_error;
-#[cfg(feature = "torch")]
 pub mod train;

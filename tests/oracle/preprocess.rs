@@ -5,7 +5,7 @@ use std::path::Path;
 
 use hardlight::embed::preprocess::Preprocess;
 use hardlight::embed::resize::Kernel;
-use hardlight::io::image::picture::Picture;
+use hardlight::io::image::decoded::DecodedImage;
 use hardlight::io::image::{Exif, decode, decode_rgb};
 use hardlight::nn::clip::config::VisionConfig;
 use hardlight::nn::clip::model::VisionModelWithProjection;
@@ -53,7 +53,7 @@ fn pictures(dir: &Path, name: &str) {
             RgbImage::from_raw(picture.width, picture.height, bytes).unwrap()
         })
         .collect();
-    let raw: Vec<Picture> = pictures
+    let raw: Vec<DecodedImage> = pictures
         .iter()
         .map(|picture| {
             let bytes = std::fs::read(dir.join(&picture.file)).unwrap();
@@ -113,7 +113,7 @@ fn pictures(dir: &Path, name: &str) {
     let preprocess = Preprocess::from_dir(dir).unwrap();
     let rows: Vec<Tensor> = raw
         .iter()
-        .map(|raw| Tensor::try_from(preprocess.apply_picture(raw)).unwrap())
+        .map(|raw| Tensor::try_from(preprocess.apply_decoded(raw)).unwrap())
         .collect();
     let got = Tensor::stack(&rows, 0);
     modes(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use hardlight::nn::clip::tokenizer::Tokenizer;
+use hardlight::nn::tokenizer::Tokenizer;
 use tch::Tensor;
 
 use crate::rows::{Row, case};

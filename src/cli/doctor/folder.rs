@@ -19,9 +19,9 @@ use crate::manifest::verify;
 use crate::nn::clip::config::{ClipConfig, TextConfig};
 use crate::nn::clip::model::Clip;
 use crate::nn::clip::open_clip;
-use crate::nn::clip::tokenizer::Tokenizer;
 use crate::nn::params::{Checkpoint, Params, Scope, weights};
 use crate::nn::siglip::{Siglip, SiglipConfig};
+use crate::nn::tokenizer::Tokenizer;
 use crate::pipeline::{Error, WithContext as _};
 use crate::run::folder::Layout;
 

@@ -7,8 +7,8 @@ use tch::{Device, Tensor};
 use super::{EncodedCaption, PipelineError};
 use crate::nn::clip::config::TextConfig;
 use crate::nn::clip::model::TextModelWithProjection;
-use crate::nn::clip::tokenizer::Tokenizer;
 use crate::nn::clip::towers::{TextStates, TextTower};
+use crate::nn::tokenizer::Tokenizer;
 
 /// A tokenizer with the context of its text encoder.
 pub(super) fn tokenizer(

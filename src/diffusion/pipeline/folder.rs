@@ -11,7 +11,7 @@ use crate::diffusion::config::{
 use crate::diffusion::schedulers::SchedulerConfig;
 use crate::io;
 use crate::nn::clip::config::TextConfig;
-use crate::nn::clip::tokenizer::Tokenizer;
+use crate::nn::tokenizer::Tokenizer;
 
 /// What kind of pipeline a folder holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -36,9 +36,9 @@ use super::schedulers::{self, Resolved, SchedulerConfig, SchedulerError, Schedul
 use super::unet::Unet;
 use super::vae::Vae;
 use crate::io::{self, Classified, ErrorKind};
-use crate::nn::clip::tokenizer::TokenizerError;
 use crate::nn::lora::LoraError;
 use crate::nn::params::ParamsError;
+use crate::nn::tokenizer::TokenizerError;
 
 /// Why a pipeline folder could not be opened or sampled from.
 #[derive(Debug, thiserror::Error)]

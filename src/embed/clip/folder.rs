@@ -20,7 +20,7 @@ use crate::nn::clip::form::Form;
 use crate::nn::clip::model::Clip;
 use crate::nn::clip::open_clip;
 use crate::nn::params::Params;
-use crate::nn::params::weights::{self, Found};
+use crate::nn::params::weights::{self, WeightsFile};
 use crate::nn::siglip::{Siglip, SiglipConfig};
 
 const CONFIG: &str = "config.json";
@@ -73,7 +73,7 @@ pub(super) struct Folder {
     config: Config,
     /// The config's file.
     pub(super) path: PathBuf,
-    weights: Found,
+    weights: WeightsFile,
 }
 
 /// What its network takes and gives.

@@ -87,34 +87,8 @@ fn transformers(file: &File) -> Result<Preprocess, PreprocessError> {
     if file.get("do_pad") == Some(&Value::Bool(true)) {
         return Err(file.wrong("do_pad", "false"));
     }
-    let target = if file.flag("do_resize", true)? {
-        Some(match file.get("size") {
-            None => defaults.target,
-            Some(Value::Number(_)) => Target::Shortest(file.side("size")?),
-            Some(Value::Object(size)) if size.contains_key("shortest_edge") => {
-                if size.contains_key("longest_edge") {
-                    return Err(file.wrong("size", "shortest_edge alone, or height and width"));
-                }
-                Target::Shortest(file.side("size.shortest_edge")?)
-            }
-            Some(_) => exact(file.height_and_width("size")?),
-        })
-    } else {
-        None
-    };
-    let crop = if file.flag("do_center_crop", defaults.crops)? {
-        match file.get("crop_size") {
-            None => (SIDE, SIDE),
-            Some(_) => file.height_and_width("crop_size")?,
-        }
-    } else if let Some(Target::Exact { height, width }) = target {
-        (height, width)
-    } else {
-        return Err(file.wrong(
-            "do_center_crop",
-            "true, unless size gives height and width, since a tower takes images of one size",
-        ));
-    };
+    let target = target(file, defaults.target)?;
+    let crop = crop(file, defaults.crops, target)?;
     let factor = if file.flag("do_rescale", true)? {
         file.number("rescale_factor", 1.0 / 255.0)?
     } else {
@@ -144,6 +118,46 @@ fn transformers(file: &File) -> Result<Preprocess, PreprocessError> {
         },
         // Scaled in `f64`, stored and normalised in `f32`.
         values: values(normal, |byte| (f64::from(byte) * factor) as f32),
+    })
+}
+
+/// What Transformers resizes to; none leaves the image as it is.
+fn target(file: &File, default: Target) -> Result<Option<Target>, PreprocessError> {
+    Ok(if file.flag("do_resize", true)? {
+        Some(match file.get("size") {
+            None => default,
+            Some(Value::Number(_)) => Target::Shortest(file.side("size")?),
+            Some(Value::Object(size)) if size.contains_key("shortest_edge") => {
+                if size.contains_key("longest_edge") {
+                    return Err(file.wrong("size", "shortest_edge alone, or height and width"));
+                }
+                Target::Shortest(file.side("size.shortest_edge")?)
+            }
+            Some(_) => exact(file.height_and_width("size")?),
+        })
+    } else {
+        None
+    })
+}
+
+/// Height and width that Transformers cuts out.
+fn crop(
+    file: &File,
+    default: bool,
+    target: Option<Target>,
+) -> Result<(usize, usize), PreprocessError> {
+    Ok(if file.flag("do_center_crop", default)? {
+        match file.get("crop_size") {
+            None => (SIDE, SIDE),
+            Some(_) => file.height_and_width("crop_size")?,
+        }
+    } else if let Some(Target::Exact { height, width }) = target {
+        (height, width)
+    } else {
+        return Err(file.wrong(
+            "do_center_crop",
+            "true, unless size gives height and width, since a tower takes images of one size",
+        ));
     })
 }
 

@@ -304,14 +304,14 @@ fn pictures_that_are_not_rgb_are_resized_in_their_own_mode_for_open_clip() {
         let name = format!("{} {}", case["mode"], case["format"]);
         let picture = image::decode(&unhex(&case["file"]), Exif::Ignore).unwrap();
         let theirs = unhex(&case["pixels"]);
-        let ours = bytes(preprocess.apply_picture(&picture));
+        let ours = bytes(preprocess.apply_decoded(&picture));
         assert_eq!(ours, theirs, "{name}");
         // Where the conversion stands shows; torchvision's kernel takes tensors, which are RGB.
         let rgb = picture.clone().into_rgb();
         differ += usize::from(bytes(preprocess.apply(&rgb)) != theirs);
         let torchvision = preprocess.clone().with_kernel(Kernel::Torchvision);
         assert_eq!(
-            torchvision.apply_picture(&picture),
+            torchvision.apply_decoded(&picture),
             torchvision.apply(&rgb),
             "{name}"
         );
@@ -327,13 +327,13 @@ fn transformers_lays_what_is_transparent_on_white_unless_its_config_converts_not
         1,
         vec![200, 100, 0, 0, 200, 100, 0, 90, 17, 231, 128, 254],
     );
-    let picture = Picture::from(picture::Pixels::Rgba(image.unwrap()));
+    let picture = DecodedImage::from(decoded::Pixels::Rgba(image.unwrap()));
     let bytes = |convert: bool| -> Vec<u8> {
         let config = json!({
             "do_resize": false, "crop_size": {"height": 1, "width": 3}, "do_normalize": false,
             "do_convert_rgb": convert,
         });
-        let pixels = transformers(&config).unwrap().apply_picture(&picture);
+        let pixels = transformers(&config).unwrap().apply_decoded(&picture);
         let pixels = pixels.permuted_axes([1, 2, 0]);
         pixels.iter().map(|v| (v * 255.0).round() as u8).collect()
     };

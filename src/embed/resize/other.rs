@@ -4,8 +4,9 @@
 //! over `RGBa` and `La` for alpha; `ImagingScaleAffine` of `Geometry.c`, `rgba2rgbA` and `rgbA2rgba`
 //! of `Convert.c`, `ImagingResampleHorizontal_16bpc` of `Resample.c`.
 
-use super::{Pixels, Taps, Window, taps};
-use crate::io::image::picture::scaled;
+use super::axis::{Taps, taps};
+use super::{Pixels, Window};
+use crate::io::image::decoded::scaled;
 
 impl Window {
     /// The nearest pixels.

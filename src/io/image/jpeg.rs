@@ -13,11 +13,14 @@ use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::errors::DecodeErrors;
 
-use super::picture::{Picture, Pixels};
+use super::decoded::{DecodedImage, Pixels};
 use super::{DecodeError, MAX_SIDE, check_size};
 
 /// The decoded image, and the orientation its EXIF data asks for.
-pub(super) fn decode(bytes: &[u8], max_pixels: u64) -> Result<(Picture, Orientation), DecodeError> {
+pub(super) fn decode(
+    bytes: &[u8],
+    max_pixels: u64,
+) -> Result<(DecodedImage, Orientation), DecodeError> {
     if !is_complete(bytes) {
         return Err(truncated(bytes));
     }

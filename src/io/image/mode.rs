@@ -12,7 +12,7 @@ use ::image::{
 };
 
 use super::DecodeError;
-use super::picture::{Gray16Image, Picture, Pixels, triple};
+use super::decoded::{DecodedImage, Gray16Image, Pixels, triple};
 
 /// How the file holds its pixels, where that matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,11 +54,11 @@ impl Stored {
     }
 
     /// The picture in Pillow's mode.
-    pub(super) fn picture(
+    pub(super) fn decoded(
         self,
         image: DynamicImage,
         format: &'static str,
-    ) -> Result<Picture, DecodeError> {
+    ) -> Result<DecodedImage, DecodeError> {
         let alpha = (self != Self::AsDecoded && image.color().has_alpha())
             .then(|| GrayImage::from_vec(image.width(), image.height(), alpha_of(&image)))
             .flatten();
@@ -74,14 +74,14 @@ impl Stored {
             format,
             what: "with floating-point samples".to_owned(),
         })?;
-        let rgb = |pixels: Pixels| Picture::from(pixels).into_rgb();
+        let rgb = |pixels: Pixels| DecodedImage::from(pixels).into_rgb();
         let pixels = match self {
             Self::Indexed => Pixels::Palette(rgb(pixels)),
             Self::Opaque => Pixels::Rgb(rgb(pixels)),
             Self::Gray16 | Self::AsDecoded => pixels,
         };
         Ok(match alpha {
-            Some(alpha) => Picture::with_alpha(pixels, alpha),
+            Some(alpha) => DecodedImage::with_alpha(pixels, alpha),
             None => pixels.into(),
         })
     }

@@ -8,10 +8,10 @@ use ::tiff::tags::Tag;
 use ::tiff::{ColorType, TiffError};
 
 use super::DecodeError;
-use super::picture::{Picture, Pixels};
+use super::decoded::{DecodedImage, Pixels};
 
 /// The inks of a CMYK file; of 16 bits the high byte, as Pillow takes it.
-pub(super) fn cmyk(bytes: &[u8], max_pixels: u64) -> Result<Picture, DecodeError> {
+pub(super) fn cmyk(bytes: &[u8], max_pixels: u64) -> Result<DecodedImage, DecodeError> {
     let error = |source| typed(source, bytes.len());
     let mut limits = Limits::default();
     limits.decoding_buffer_size = max_pixels.saturating_mul(8) as usize;

@@ -6,7 +6,7 @@ use std::path::Path;
 use memmap2::Mmap;
 use ndarray::{Array2, ArrayView2, Axis, CowArray, Ix2, s};
 
-use super::{Described, Kind, Layout, MatrixError, describe, finite, matrix, size};
+use super::{Described, FloatType, Layout, MatrixError, describe, finite, matrix, size};
 use crate::io::{IoError, map::map};
 
 /// A `[n, d]` matrix, one example per row, every value finite.
@@ -70,7 +70,7 @@ impl Matrix {
         match &self.storage {
             Storage::Held(matrix) => matrix.view(),
             Storage::Mapped { map, data, shape } => {
-                let layout = Layout::little_endian(Kind::F32);
+                let layout = Layout::little_endian(FloatType::F32);
                 let values = floats(&map[data.clone()], layout).unwrap_or_default();
                 // The size was checked when it was opened.
                 ArrayView2::from_shape(*shape, values)
@@ -108,7 +108,7 @@ impl Matrix {
 
 /// The values of bytes that are 32-bit floats of this machine in row order; none if they are not.
 fn floats(bytes: &[u8], layout: Layout) -> Option<&[f32]> {
-    let plain = matches!(layout.kind, Kind::F32) && !layout.column_major;
+    let plain = matches!(layout.kind, FloatType::F32) && !layout.column_major;
     if !plain || layout.big_endian != cfg!(target_endian = "big") {
         return None;
     }

@@ -5,7 +5,7 @@
 //!
 //! Source: <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>.
 
-use super::{Described, Kind, Layout, MatrixError};
+use super::{Described, FloatType, Layout, MatrixError};
 
 /// The first bytes of every `.npy` file.
 pub(super) const MAGIC: &[u8] = b"\x93NUMPY";
@@ -33,9 +33,9 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Described, MatrixError> {
     };
     let (order, code) = descr.split_at_checked(1).ok_or_else(wrong_type)?;
     let kind = match code {
-        "f2" => Kind::F16,
-        "f4" => Kind::F32,
-        "f8" => Kind::F64,
+        "f2" => FloatType::F16,
+        "f4" => FloatType::F32,
+        "f8" => FloatType::F64,
         _ => return Err(wrong_type()),
     };
     let big_endian = match order {

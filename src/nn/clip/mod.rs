@@ -1,16 +1,15 @@
-//! CLIP (Radford et al. 2021, <https://arxiv.org/abs/2103.00020>): tokenizer, text and image tower.
+//! CLIP (Radford et al. 2021, <https://arxiv.org/abs/2103.00020>): text and image tower.
 //!
-//! - [`tokenizer`]: captions to token ids; [`bpe`] trains a small vocabulary.
 //! - [`config`]: `config.json` as Transformers writes it; [`open_clip`]: as `open_clip` does.
 //! - [`form`]: which of the two libraries a folder is read by.
 //! - [`towers`]: the two towers; [`model`]: both with their projections, or one alone.
-//! - [`safety`]: the checker that Stable Diffusion folders carry.
+//!
+//! Not here: the tokenizer ([`super::tokenizer`]).
 //!
 //! May import: `io`.
 
 #[cfg(feature = "torch")]
 pub(in crate::nn) mod block;
-pub mod bpe;
 #[cfg(feature = "torch")]
 pub mod config;
 pub mod form;
@@ -18,8 +17,5 @@ pub mod form;
 pub mod model;
 #[cfg(feature = "torch")]
 pub mod open_clip;
-#[cfg(feature = "torch")]
-pub mod safety;
-pub mod tokenizer;
 #[cfg(feature = "torch")]
 pub mod towers;

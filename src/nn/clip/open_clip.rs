@@ -177,7 +177,24 @@ pub fn parse(text: &str) -> Result<ClipConfig, OpenClipError> {
     } else {
         Activation::Gelu
     };
-    // Defaults are those of the two dataclasses.
+    let vision_config = vision_config(&vision, projection_dim, hidden_act)?;
+    let text_config = text_config(&text, projection_dim, hidden_act)?;
+    if vision_config.patch_size > vision_config.image_size {
+        return Err(vision.wrong("patch_size", "at most image_size"));
+    }
+    Ok(ClipConfig {
+        projection_dim,
+        text_config,
+        vision_config,
+    })
+}
+
+/// Defaults are those of `CLIPVisionCfg`.
+fn vision_config(
+    vision: &Section<'_>,
+    projection_dim: i64,
+    hidden_act: Activation,
+) -> Result<VisionConfig, OpenClipError> {
     let (width, head) = (
         vision.size("width", Some(768))?,
         vision.size("head_width", Some(64))?,
@@ -185,7 +202,7 @@ pub fn parse(text: &str) -> Result<ClipConfig, OpenClipError> {
     if width % head != 0 {
         return Err(vision.wrong("head_width", &format!("a divisor of the width ({width})")));
     }
-    let vision_config = VisionConfig {
+    Ok(VisionConfig {
         hidden_size: width,
         intermediate_size: vision.inner(width)?,
         num_hidden_layers: vision.size("layers", Some(12))?,
@@ -196,12 +213,20 @@ pub fn parse(text: &str) -> Result<ClipConfig, OpenClipError> {
         hidden_act,
         layer_norm_eps: 1e-5,
         projection_dim,
-    };
+    })
+}
+
+/// Defaults are those of `CLIPTextCfg`.
+fn text_config(
+    text: &Section<'_>,
+    projection_dim: i64,
+    hidden_act: Activation,
+) -> Result<TextConfig, OpenClipError> {
     let (width, heads) = (text.size("width", Some(512))?, text.size("heads", Some(8))?);
     if width % heads != 0 {
         return Err(text.wrong("heads", &format!("a divisor of the width ({width})")));
     }
-    let text_config = TextConfig {
+    Ok(TextConfig {
         vocab_size: text.size("vocab_size", Some(49408))?,
         hidden_size: width,
         intermediate_size: text.inner(width)?,
@@ -213,14 +238,6 @@ pub fn parse(text: &str) -> Result<ClipConfig, OpenClipError> {
         // "The largest id", as Transformers' old configs say it.
         eos_token_id: 2,
         projection_dim,
-    };
-    if vision_config.patch_size > vision_config.image_size {
-        return Err(vision.wrong("patch_size", "at most image_size"));
-    }
-    Ok(ClipConfig {
-        projection_dim,
-        text_config,
-        vision_config,
     })
 }
 

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use tch::{Device, Kind};
 
 use super::config::{self, Config};
-use super::keys::{self, Part};
+use super::keys::{self, Role};
 use super::{Component, LoraError, names};
 use crate::nn::params::{Checkpoint, ParamsError};
 
@@ -39,7 +39,7 @@ pub struct Adapter {
 
 /// The keys of one layer.
 #[derive(Default)]
-struct Parts {
+struct LayerKeys {
     down: Option<String>,
     up: Option<String>,
     alpha: Option<String>,
@@ -115,9 +115,9 @@ fn components(layers: &[Layer]) -> BTreeSet<Component> {
 }
 
 /// All keys, by what they begin with.
-fn parts(file: &Checkpoint) -> Result<BTreeMap<String, Parts>, LoraError> {
+fn parts(file: &Checkpoint) -> Result<BTreeMap<String, LayerKeys>, LoraError> {
     let path = || file.path().to_path_buf();
-    let mut parts: BTreeMap<String, Parts> = BTreeMap::new();
+    let mut parts: BTreeMap<String, LayerKeys> = BTreeMap::new();
     let mut unknown = Vec::new();
     for (key, _, _) in file.tensors() {
         if let Some(kind) = keys::foreign(key) {
@@ -133,9 +133,9 @@ fn parts(file: &Checkpoint) -> Result<BTreeMap<String, Parts>, LoraError> {
         };
         let own = parts.entry(stem.to_owned()).or_default();
         let place = match part {
-            Part::Down => &mut own.down,
-            Part::Up => &mut own.up,
-            Part::Alpha => &mut own.alpha,
+            Role::Down => &mut own.down,
+            Role::Up => &mut own.up,
+            Role::Alpha => &mut own.alpha,
         };
         if let Some(first) = place.replace(key.to_owned()) {
             return Err(LoraError::Twice {
@@ -155,7 +155,7 @@ fn parts(file: &Checkpoint) -> Result<BTreeMap<String, Parts>, LoraError> {
     Ok(parts)
 }
 
-fn layer(file: &Checkpoint, stem: String, parts: Parts) -> Result<Layer, LoraError> {
+fn layer(file: &Checkpoint, stem: String, parts: LayerKeys) -> Result<Layer, LoraError> {
     let path = || file.path().to_path_buf();
     let lone = |key: String, missing| LoraError::Partner {
         path: path(),

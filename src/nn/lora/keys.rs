@@ -4,7 +4,7 @@ use super::Component;
 
 /// What a tensor of an adapter is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part {
+pub(super) enum Role {
     /// `A`, `[rank, in]`.
     Down,
     /// `B`, `[out, rank]`.
@@ -13,23 +13,23 @@ pub(super) enum Part {
     Alpha,
 }
 
-const ENDINGS: [(&str, Part); 11] = [
-    (".lora_A.weight", Part::Down),
-    (".lora_B.weight", Part::Up),
-    (".lora_down.weight", Part::Down),
-    (".lora_up.weight", Part::Up),
-    (".lora.down.weight", Part::Down),
-    (".lora.up.weight", Part::Up),
-    (".lora_linear_layer.down.weight", Part::Down),
-    (".lora_linear_layer.up.weight", Part::Up),
+const ENDINGS: [(&str, Role); 11] = [
+    (".lora_A.weight", Role::Down),
+    (".lora_B.weight", Role::Up),
+    (".lora_down.weight", Role::Down),
+    (".lora_up.weight", Role::Up),
+    (".lora.down.weight", Role::Down),
+    (".lora.up.weight", Role::Up),
+    (".lora_linear_layer.down.weight", Role::Down),
+    (".lora_linear_layer.up.weight", Role::Up),
     // Attention processors: `….processor.to_q_lora.down.weight`.
-    ("_lora.down.weight", Part::Down),
-    ("_lora.up.weight", Part::Up),
-    (".alpha", Part::Alpha),
+    ("_lora.down.weight", Role::Down),
+    ("_lora.up.weight", Role::Up),
+    (".alpha", Role::Alpha),
 ];
 
 /// The key without the part's name, and the part; `None` for what a LoRA has not.
-pub(super) fn split(key: &str) -> Option<(&str, Part)> {
+pub(super) fn split(key: &str) -> Option<(&str, Role)> {
     ENDINGS
         .iter()
         .find_map(|&(ending, part)| Some((key.strip_suffix(ending)?, part)))
@@ -102,7 +102,7 @@ pub(super) fn foreign(key: &str) -> Option<&'static str> {
 mod tests {
     use super::*;
 
-    fn read(key: &str) -> (Component, String, Part) {
+    fn read(key: &str) -> (Component, String, Role) {
         let (stem, part) = split(key).unwrap();
         let (component, layer) = place(stem);
         (component, layer, part)
@@ -113,17 +113,17 @@ mod tests {
         let q = "down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q";
         let unet = "down_blocks.0.attentions.0.transformer_blocks.0.attn1";
         for (key, part) in [
-            (format!("unet.{unet}.to_q.lora_A.weight"), Part::Down),
-            (format!("{unet}.to_q.lora_B.weight"), Part::Up),
-            (format!("unet.{unet}.to_q.lora.up.weight"), Part::Up),
-            (format!("unet.{unet}.to_q.alpha"), Part::Alpha),
+            (format!("unet.{unet}.to_q.lora_A.weight"), Role::Down),
+            (format!("{unet}.to_q.lora_B.weight"), Role::Up),
+            (format!("unet.{unet}.to_q.lora.up.weight"), Role::Up),
+            (format!("unet.{unet}.to_q.alpha"), Role::Alpha),
             (
                 format!("unet.{unet}.processor.to_q_lora.down.weight"),
-                Part::Down,
+                Role::Down,
             ),
-            (format!("{unet}.processor.to_q_lora.up.weight"), Part::Up),
-            (format!("lora_unet_{q}.lora_down.weight"), Part::Down),
-            (format!("lora_unet_{q}.alpha"), Part::Alpha),
+            (format!("{unet}.processor.to_q_lora.up.weight"), Role::Up),
+            (format!("lora_unet_{q}.lora_down.weight"), Role::Down),
+            (format!("lora_unet_{q}.alpha"), Role::Alpha),
         ] {
             assert_eq!(read(&key), (Component::Unet, q.to_owned(), part), "{key}");
         }
@@ -150,7 +150,7 @@ mod tests {
                 Component::TextEncoder2,
             ),
         ] {
-            assert_eq!(read(key), (component, text.clone(), Part::Up), "{key}");
+            assert_eq!(read(key), (component, text.clone(), Role::Up), "{key}");
         }
     }
 

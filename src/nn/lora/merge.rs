@@ -131,21 +131,11 @@ impl Merged {
                     }),
                 });
             }
-            let ratio = match (adapter.configs.get(&component), layer.alpha) {
-                (Some(config), _) => config
-                    .factor(weight.strip_suffix(".weight").unwrap_or(weight), layer.rank)
-                    .map_err(|reason| LoraError::Metadata {
-                        path: path(),
-                        reason,
-                    })?,
-                (None, Some(alpha)) => alpha / layer.rank as f64,
-                (None, None) => 1.0,
-            };
             let change = Change {
                 file: Rc::clone(&adapter.file),
                 down: layer.down.clone(),
                 up: layer.up.clone(),
-                factor: adapter.scale * ratio,
+                factor: adapter.scale * ratio(adapter, layer, weight)?,
             };
             self.changes
                 .entry(weight.to_owned())
@@ -161,6 +151,20 @@ impl Merged {
             });
         }
         Ok(())
+    }
+}
+
+/// What a layer's product is multiplied with, before the adapter's scale.
+fn ratio(adapter: &Adapter, layer: &Layer, weight: &str) -> Result<f64, LoraError> {
+    match (adapter.configs.get(&layer.component), layer.alpha) {
+        (Some(config), _) => config
+            .factor(weight.strip_suffix(".weight").unwrap_or(weight), layer.rank)
+            .map_err(|reason| LoraError::Metadata {
+                path: adapter.path().to_path_buf(),
+                reason,
+            }),
+        (None, Some(alpha)) => Ok(alpha / layer.rank as f64),
+        (None, None) => Ok(1.0),
     }
 }
 

@@ -13,9 +13,9 @@ use tch::Kind;
 
 use super::ParamsError;
 
-/// Weights that were found.
+/// A checkpoint that was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct WeightsFile {
     /// The `.safetensors`, or the `.json` index of its shards.
     pub path: PathBuf,
     /// The variant (`fp16`), none for the plain file.
@@ -35,7 +35,7 @@ pub fn find(
     stem: &str,
     variant: Option<&str>,
     kind: Kind,
-) -> Result<Found, ParamsError> {
+) -> Result<WeightsFile, ParamsError> {
     let preferred = match (variant, kind) {
         (Some(variant), _) => [Some(variant), None],
         (None, Kind::Half | Kind::BFloat16) => [Some("fp16"), None],
@@ -55,7 +55,7 @@ pub fn find(
         for name in names {
             let path = dir.join(name);
             if path.is_file() {
-                return Ok(Found {
+                return Ok(WeightsFile {
                     path,
                     variant: variant.map(str::to_owned),
                 });
@@ -101,7 +101,7 @@ pub fn variants(dir: &Path, stem: &str) -> Vec<String> {
 /// # Errors
 ///
 /// As [`super::Checkpoint::open`] for an index.
-pub fn files(found: &Found) -> Result<Vec<PathBuf>, ParamsError> {
+pub fn files(found: &WeightsFile) -> Result<Vec<PathBuf>, ParamsError> {
     let mut files = vec![found.path.clone()];
     if found.path.extension().is_some_and(|e| e == "json") {
         files.extend(super::checkpoint::indexed(&found.path)?);

@@ -5,9 +5,9 @@ use std::path::Path;
 use hardlight::nn::clip::config::{ClipConfig, TextConfig, VisionConfig};
 use hardlight::nn::clip::model::{Clip, TextModelWithProjection, VisionModelWithProjection};
 use hardlight::nn::clip::open_clip;
-use hardlight::nn::clip::safety::SafetyChecker;
 use hardlight::nn::clip::towers::TextTower;
 use hardlight::nn::params::{Params, load_all, save};
+use hardlight::nn::safety_checker::SafetyChecker;
 use hardlight::nn::siglip::{Siglip, SiglipConfig};
 use tch::{Device, Kind, Tensor};
 
@@ -233,10 +233,10 @@ fn the_safety_checker_scores_and_flags_as_diffusers() {
         let flags: Vec<bool> = Vec::try_from(want["flags"].gt(0.5)).unwrap();
         assert_eq!(checker.flags(&want["pixels"]).unwrap(), flags);
         let scores: Vec<f32> = checker
-            .verdicts(&want["pixels"])
+            .scores(&want["pixels"])
             .unwrap()
             .into_iter()
-            .flat_map(|verdict| [verdict.special, verdict.concepts].concat())
+            .flat_map(|scores| [scores.special, scores.concepts].concat())
             .collect();
         let scores = Tensor::from_slice(&scores).view_as(&want["scores"]);
         // Rounding to thousandths may fall to the other side.

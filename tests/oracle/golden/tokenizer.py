@@ -1,9 +1,9 @@
-"""Golden token ids for src/nn/clip/tokenizer.rs: CLIP's by transformers.CLIPTokenizer, open_clip's by
+"""Golden token ids for src/nn/tokenizer/: CLIP's by transformers.CLIPTokenizer, open_clip's by
 open_clip.SimpleTokenizer, SigLIP's by transformers.SiglipTokenizer.
 
     .venv-oracle/bin/python tests/oracle/golden/tokenizer.py
 
-The vocabulary in tests/golden/tokenizer/ is made by src/nn/clip/bpe.rs (its test
+The vocabulary in tests/golden/tokenizer/ is made by src/nn/train/bpe.rs (its test
 `training_gives_the_committed_vocabulary`, with HARDLIGHT_BLESS=1). Each variant below is that
 vocabulary with other files beside it. The folders under tests/golden/tokenizers are made here, and
 the captions for all of them, of which CLIP's tokenizer gets the first.

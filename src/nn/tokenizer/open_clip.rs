@@ -17,9 +17,9 @@ use regex::Regex;
 use serde_json::Value;
 
 use super::clean::Clean;
-use super::files::{self, Built, context, key_error};
-use super::words::Words;
-use super::{DEFAULT_CONTEXT, Model, Tokenizer, TokenizerError};
+use super::clip::{self, Built, DEFAULT_CONTEXT, Words};
+use super::config::{context, json, key_error};
+use super::{Model, Tokenizer, TokenizerError};
 
 /// What a caption may say to mean the begin and the end token.
 const SPECIAL: [&str; 2] = ["<start_of_text>", "<end_of_text>"];
@@ -58,8 +58,7 @@ impl OpenClip {
 /// Reads a folder with `open_clip_config.json` and CLIP's vocabulary.
 pub(super) fn read(dir: &Path) -> Result<Tokenizer, TokenizerError> {
     let path = dir.join("open_clip_config.json");
-    let config = files::json(&path)?;
-    let key = |name: &str| format!("model_cfg.text_cfg.{name}");
+    let config = json(&path)?;
     let text = &config["model_cfg"]["text_cfg"];
     if !text.is_object() {
         return Err(key_error(
@@ -76,39 +75,14 @@ pub(super) fn read(dir: &Path) -> Result<Tokenizer, TokenizerError> {
             "absent: of open_clip's tokenizers only its own is read (for SigLIP take the Transformers folder)",
         ));
     }
-    let mut clean = Clean::Lower;
-    if let Some(settings) = text["tokenizer_kwargs"].as_object() {
-        for (name, value) in settings {
-            clean = match (name.as_str(), value.as_str()) {
-                ("clean", Some("lower")) => Clean::Lower,
-                ("clean", Some("whitespace")) => Clean::WhiteSpace,
-                ("clean", Some("canonicalize")) => Clean::Canonical,
-                ("clean", _) => {
-                    return Err(key_error(
-                        &path,
-                        key("tokenizer_kwargs.clean"),
-                        "\"lower\", \"whitespace\" or \"canonicalize\"",
-                    ));
-                }
-                // Neither draws at random nor adds tokens.
-                ("reduction_mask", Some("")) => clean,
-                _ => {
-                    return Err(key_error(
-                        &path,
-                        key(&format!("tokenizer_kwargs.{name}")),
-                        "absent: of these settings only clean is known",
-                    ));
-                }
-            }
-        }
-    }
+    let clean = cleaning(&path, text)?;
     let Built {
         words,
         bos,
         eos,
         vocab_size,
         ..
-    } = files::parts(dir)?.built()?;
+    } = clip::parts(dir)?.built()?;
     Ok(Tokenizer {
         model: Model::OpenClip(OpenClip {
             words,
@@ -121,4 +95,40 @@ pub(super) fn read(dir: &Path) -> Result<Tokenizer, TokenizerError> {
         vocab_size,
         context: context(text, "context_length", DEFAULT_CONTEXT),
     })
+}
+
+/// The key of a setting, for errors.
+fn key(name: &str) -> String {
+    format!("model_cfg.text_cfg.{name}")
+}
+
+/// How captions are cleaned, by `tokenizer_kwargs`.
+fn cleaning(path: &Path, text: &Value) -> Result<Clean, TokenizerError> {
+    let mut clean = Clean::Lower;
+    if let Some(settings) = text["tokenizer_kwargs"].as_object() {
+        for (name, value) in settings {
+            clean = match (name.as_str(), value.as_str()) {
+                ("clean", Some("lower")) => Clean::Lower,
+                ("clean", Some("whitespace")) => Clean::WhiteSpace,
+                ("clean", Some("canonicalize")) => Clean::Canonical,
+                ("clean", _) => {
+                    return Err(key_error(
+                        path,
+                        key("tokenizer_kwargs.clean"),
+                        "\"lower\", \"whitespace\" or \"canonicalize\"",
+                    ));
+                }
+                // Neither draws at random nor adds tokens.
+                ("reduction_mask", Some("")) => clean,
+                _ => {
+                    return Err(key_error(
+                        path,
+                        key(&format!("tokenizer_kwargs.{name}")),
+                        "absent: of these settings only clean is known",
+                    ));
+                }
+            }
+        }
+    }
+    Ok(clean)
 }

@@ -9,13 +9,13 @@ pub type Gray16Image = ImageBuffer<Luma<u16>, Vec<u16>>;
 /// An image as Pillow's `Image.open` holds it, as far as it matters for what is done to it before it
 /// is RGB.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Picture {
+pub struct DecodedImage {
     pixels: Pixels,
     /// Alpha beside the pixels, 255 opaque: of a color that the file calls transparent.
     beside: Option<GrayImage>,
 }
 
-/// The pixels of a [`Picture`]; each variant names the modes of Pillow that it stands for.
+/// The pixels of a [`DecodedImage`]; each variant names the modes of Pillow that it stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Pixels {
@@ -31,7 +31,7 @@ pub enum Pixels {
     Cmyk(RgbaImage),
 }
 
-impl From<Pixels> for Picture {
+impl From<Pixels> for DecodedImage {
     fn from(pixels: Pixels) -> Self {
         Self {
             pixels,
@@ -40,7 +40,7 @@ impl From<Pixels> for Picture {
     }
 }
 
-impl Picture {
+impl DecodedImage {
     /// Pixels whose alpha is no part of them.
     pub(super) fn with_alpha(pixels: Pixels, alpha: GrayImage) -> Self {
         let beside = Some(alpha).filter(|alpha| alpha.iter().any(|&a| a < 255));

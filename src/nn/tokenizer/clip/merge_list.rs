@@ -5,15 +5,15 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::TokenizerError;
-use super::files::key_error;
 use super::merging::Merges;
+use crate::nn::tokenizer::TokenizerError;
+use crate::nn::tokenizer::config::key_error;
 
 /// Two symbols and where they stand.
-pub(super) struct Merge {
-    pub(super) left: String,
-    pub(super) right: String,
-    pub(super) place: String,
+pub(in crate::nn::tokenizer) struct Merge {
+    pub(in crate::nn::tokenizer) left: String,
+    pub(in crate::nn::tokenizer) right: String,
+    pub(in crate::nn::tokenizer) place: String,
 }
 
 /// Rank and result of every merge, by the ids of its symbols.

@@ -1,5 +1,4 @@
-//! What training a small network needs: `AdamW` whose state can be saved, a learning-rate schedule,
-//! an exponential moving average.
+//! `AdamW` whose state can be saved.
 //!
 //! `tch`'s optimisers keep their state to themselves, and a run that resumes without it does not
 //! repeat an uninterrupted one; hence our own.
@@ -9,7 +8,8 @@ use std::path::Path;
 
 use tch::{Kind, Tensor};
 
-use super::params::{self, Params, ParamsError};
+use super::Average;
+use crate::nn::params::{self, Params, ParamsError};
 
 /// Decoupled weight decay (Loshchilov and Hutter 2019, <https://arxiv.org/abs/1711.05101>,
 /// algorithm 2), with the global gradient norm clipped.
@@ -152,51 +152,4 @@ impl AdamW {
         self.steps = all.get("steps").map_or(0, |t| t.double_value(&[]) as i32);
         Ok(self.steps)
     }
-}
-
-/// An exponential moving average of weights, for sampling.
-#[derive(Debug)]
-pub struct Average {
-    weights: BTreeMap<String, Tensor>,
-    decay: f64,
-}
-
-impl Average {
-    /// Starts at the present weights.
-    pub fn new(params: &Params, decay: f64) -> Self {
-        let copy = |t: &Tensor| t.detach().copy();
-        let weights = params
-            .named()
-            .iter()
-            .map(|(k, w)| (k.clone(), copy(w)))
-            .collect();
-        Self { weights, decay }
-    }
-
-    /// Moves towards the present weights, faster in the beginning.
-    pub fn update(&mut self, params: &Params, step: usize) {
-        let decay = self.decay.min((1.0 + step as f64) / (10.0 + step as f64));
-        tch::no_grad(|| {
-            for (name, weight) in params.named() {
-                if let Some(average) = self.weights.get_mut(&name) {
-                    let _ = average.lerp_(&weight.detach(), 1.0 - decay);
-                }
-            }
-        });
-    }
-
-    /// The averaged tensors by name.
-    pub fn named(&self) -> &BTreeMap<String, Tensor> {
-        &self.weights
-    }
-}
-
-/// Rises linearly over the first tenth, then falls as a cosine to a hundredth of the peak.
-pub fn one_cycle(step: usize, steps: usize, peak: f64) -> f64 {
-    let at = (step as f64 + 0.5) / steps.max(1) as f64;
-    if at < 0.1 {
-        return peak * at / 0.1;
-    }
-    let fall = 0.5 * (1.0 + (std::f64::consts::PI * (at - 0.1) / 0.9).cos());
-    peak * (0.01 + 0.99 * fall)
 }

@@ -271,10 +271,10 @@ fn parse_safetensors(bytes: &[u8]) -> Result<Described, MatrixError> {
     };
     let tensor = file.tensor(name).map_err(error)?;
     let kind = match tensor.dtype() {
-        Dtype::F16 => Kind::F16,
-        Dtype::BF16 => Kind::Bf16,
-        Dtype::F32 => Kind::F32,
-        Dtype::F64 => Kind::F64,
+        Dtype::F16 => FloatType::F16,
+        Dtype::BF16 => FloatType::Bf16,
+        Dtype::F32 => FloatType::F32,
+        Dtype::F64 => FloatType::F64,
         other => {
             return Err(MatrixError::ValueType {
                 found: format!("{other:?}"),
@@ -335,7 +335,7 @@ fn check_id_count(ids: &[String], rows: usize) -> Result<(), MatrixError> {
 
 /// A floating-point type in a file.
 #[derive(Debug, Clone, Copy)]
-enum Kind {
+enum FloatType {
     F16,
     Bf16,
     F32,
@@ -345,13 +345,13 @@ enum Kind {
 /// How the values of a file are laid out.
 #[derive(Debug, Clone, Copy)]
 struct Layout {
-    kind: Kind,
+    kind: FloatType,
     big_endian: bool,
     column_major: bool,
 }
 
 impl Layout {
-    fn little_endian(kind: Kind) -> Self {
+    fn little_endian(kind: FloatType) -> Self {
         Self {
             kind,
             big_endian: false,
@@ -363,10 +363,10 @@ impl Layout {
 /// Makes the matrix of raw data, after checking shape and length and each value.
 fn matrix(data: &[u8], shape: &[usize], layout: Layout) -> Result<Array2<f32>, MatrixError> {
     match layout.kind {
-        Kind::F16 => fill(data, shape, layout, |b| f16::from_le_bytes(b).to_f32()),
-        Kind::Bf16 => fill(data, shape, layout, |b| bf16::from_le_bytes(b).to_f32()),
-        Kind::F32 => fill(data, shape, layout, f32::from_le_bytes),
-        Kind::F64 => fill(data, shape, layout, |b| f64::from_le_bytes(b) as f32),
+        FloatType::F16 => fill(data, shape, layout, |b| f16::from_le_bytes(b).to_f32()),
+        FloatType::Bf16 => fill(data, shape, layout, |b| bf16::from_le_bytes(b).to_f32()),
+        FloatType::F32 => fill(data, shape, layout, f32::from_le_bytes),
+        FloatType::F64 => fill(data, shape, layout, |b| f64::from_le_bytes(b) as f32),
     }
 }
 

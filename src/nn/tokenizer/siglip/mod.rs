@@ -9,13 +9,18 @@
 //!
 //! Source: `tokenization_siglip.py`, `tokenization_python.py` of Transformers 5.23.
 
+mod pieces;
+mod proto;
+mod rules;
+
 use std::path::Path;
 
 use serde_json::Value;
 
+use self::pieces::Pieces;
+use super::added::added_decoder;
 use super::clean::{collapse, is_space};
-use super::files::{self, context, key_error};
-use super::pieces::Pieces;
+use super::config::{context, key_error, optional_json};
 use super::{Model, Tokenizer, TokenizerError};
 
 /// `SentencePiece`'s sign for a space.
@@ -98,12 +103,12 @@ impl Siglip {
 
 /// Whether a folder's configs name `SigLIP`.
 pub(super) fn is_kind_of(dir: &Path) -> Result<bool, TokenizerError> {
-    let tokenizer = files::optional_json(&dir.join("tokenizer_config.json"))?;
+    let tokenizer = optional_json(&dir.join("tokenizer_config.json"))?;
     if let Some(class) = tokenizer["tokenizer_class"].as_str() {
         // Transformers 4 had no fast one, some folders say so all the same.
         return Ok(matches!(class, "SiglipTokenizer" | "SiglipTokenizerFast"));
     }
-    let model = files::optional_json(&dir.join("config.json"))?;
+    let model = optional_json(&dir.join("config.json"))?;
     Ok(model["model_type"] == "siglip")
 }
 
@@ -115,7 +120,7 @@ pub(super) fn read(dir: &Path) -> Result<Tokenizer, TokenizerError> {
         });
     }
     let config_path = dir.join("tokenizer_config.json");
-    let config = files::optional_json(&config_path)?;
+    let config = optional_json(&config_path)?;
     if config["sp_model_kwargs"]
         .as_object()
         .is_some_and(|settings| !settings.is_empty())
@@ -135,40 +140,12 @@ pub(super) fn read(dir: &Path) -> Result<Tokenizer, TokenizerError> {
     // Without `legacy` the model adds no space of its own, whatever it says.
     let pieces = Pieces::read(&path, flag("legacy", true)?)?;
 
-    let mut added = Vec::new();
-    let listed = if config.get("added_tokens_decoder").is_some() {
-        added = listed_tokens(&config_path, &config)?;
-        Value::Null
-    } else {
-        files::optional_json(&dir.join("special_tokens_map.json"))?
-    };
-    let mut id_of = |name: &'static str, default: &str| -> Result<(String, u32), TokenizerError> {
-        let token = [&listed, &config]
-            .into_iter()
-            .find_map(|file| {
-                let value = file.get(name)?;
-                value.as_str().or_else(|| value.get("content")?.as_str())
-            })
-            .unwrap_or(default)
-            .to_owned();
-        if let Some(known) = added.iter().find(|added: &&Added| added.content == token) {
-            return Ok((token, known.id));
-        }
-        let id = pieces.id(&token).ok_or_else(|| TokenizerError::Special {
-            path: path.clone(),
-            name,
-            token: token.clone(),
-        })?;
-        added.push(Added {
-            content: token.clone(),
-            id,
-            strips: (true, true),
-        });
-        Ok((token, id))
-    };
-    let (_, eos) = id_of("eos_token", "</s>")?;
-    let (unknown, _) = id_of("unk_token", "<unk>")?;
-    let (_, pad) = id_of("pad_token", "</s>")?;
+    let Special {
+        mut added,
+        eos,
+        unknown,
+        pad,
+    } = Special::read(dir, &config_path, &config, &path, &pieces)?;
     // An empty token would be found everywhere.
     added.retain(|added| !added.content.is_empty());
     let largest = added.iter().map(|added| added.id as usize + 1).max();
@@ -188,9 +165,70 @@ pub(super) fn read(dir: &Path) -> Result<Tokenizer, TokenizerError> {
     })
 }
 
+/// The tokens that are found in a caption as they stand, and those with a purpose.
+struct Special {
+    added: Vec<Added>,
+    eos: u32,
+    /// As it is written.
+    unknown: String,
+    pad: u32,
+}
+
+impl Special {
+    fn read(
+        dir: &Path,
+        config_path: &Path,
+        config: &Value,
+        model_path: &Path,
+        pieces: &Pieces,
+    ) -> Result<Self, TokenizerError> {
+        let mut added = Vec::new();
+        let listed = if config.get("added_tokens_decoder").is_some() {
+            added = listed_tokens(config_path, config)?;
+            Value::Null
+        } else {
+            optional_json(&dir.join("special_tokens_map.json"))?
+        };
+        let mut id_of =
+            |name: &'static str, default: &str| -> Result<(String, u32), TokenizerError> {
+                let token = [&listed, config]
+                    .into_iter()
+                    .find_map(|file| {
+                        let value = file.get(name)?;
+                        value.as_str().or_else(|| value.get("content")?.as_str())
+                    })
+                    .unwrap_or(default)
+                    .to_owned();
+                if let Some(known) = added.iter().find(|added: &&Added| added.content == token) {
+                    return Ok((token, known.id));
+                }
+                let id = pieces.id(&token).ok_or_else(|| TokenizerError::Special {
+                    path: model_path.to_path_buf(),
+                    name,
+                    token: token.clone(),
+                })?;
+                added.push(Added {
+                    content: token.clone(),
+                    id,
+                    strips: (true, true),
+                });
+                Ok((token, id))
+            };
+        let (_, eos) = id_of("eos_token", "</s>")?;
+        let (unknown, _) = id_of("unk_token", "<unk>")?;
+        let (_, pad) = id_of("pad_token", "</s>")?;
+        Ok(Self {
+            added,
+            eos,
+            unknown,
+            pad,
+        })
+    }
+}
+
 /// `added_tokens_decoder`, with what each strips.
 fn listed_tokens(path: &Path, config: &Value) -> Result<Vec<Added>, TokenizerError> {
-    let tokens = files::added_decoder(path, config)?;
+    let tokens = added_decoder(path, config)?;
     tokens
         .into_iter()
         .map(|token| {

@@ -1,5 +1,5 @@
 //! From image bytes to RGB pixels, as Pillow's `Image.open(…).convert("RGB")` gives them, or to a
-//! [`Picture`] as `Image.open(…)` alone does.
+//! [`DecodedImage`] as `Image.open(…)` alone does.
 //!
 //! The format is told from the content, never from the name. Dimensions are checked in the header,
 //! before pixels are allocated. A truncated or corrupt file is an error, never a half-gray image.
@@ -17,10 +17,12 @@
 //! (another inverse DCT and chroma filter). A GIF whose first frame does not cover
 //! its screen is black around it, where Pillow takes a palette color. Not supported: palette,
 //! float and gray-and-alpha TIFF.
+//!
+//! Not here: writing images, and what they say of themselves ([`crate::image_file`]).
 
+pub mod decoded;
 mod jpeg;
 mod mode;
-pub mod picture;
 mod tiff;
 
 use std::io::Cursor;
@@ -30,8 +32,8 @@ use ::image::metadata::Orientation;
 use ::image::{ColorType, DynamicImage, ExtendedColorType, ImageDecoder, ImageFormat};
 use ::image::{ImageReader, RgbImage};
 
+use self::decoded::DecodedImage;
 use self::mode::Stored;
-use self::picture::Picture;
 use super::{Classified, ErrorKind, IoError};
 
 /// The most pixels an image may have unless the caller says otherwise: 64 million.
@@ -169,11 +171,11 @@ pub fn decode_rgb_within(
 /// # Errors
 ///
 /// Those of [`decode_rgb`].
-pub fn decode(bytes: &[u8], exif: Exif) -> Result<Picture, DecodeError> {
+pub fn decode(bytes: &[u8], exif: Exif) -> Result<DecodedImage, DecodeError> {
     decode_within(bytes, exif, MAX_PIXELS)
 }
 
-fn decode_within(bytes: &[u8], exif: Exif, max_pixels: u64) -> Result<Picture, DecodeError> {
+fn decode_within(bytes: &[u8], exif: Exif, max_pixels: u64) -> Result<DecodedImage, DecodeError> {
     let (format, name) = sniff(bytes)?;
     let (picture, orientation) = match format {
         ImageFormat::Jpeg => jpeg::decode(bytes, max_pixels)?,
@@ -200,7 +202,7 @@ pub fn read_rgb(path: &Path, exif: Exif) -> Result<RgbImage, IoError> {
 /// # Errors
 ///
 /// Those of [`read_rgb`].
-pub fn read(path: &Path, exif: Exif) -> Result<Picture, IoError> {
+pub fn read(path: &Path, exif: Exif) -> Result<DecodedImage, IoError> {
     let bytes = super::read_at_most(path, MAX_FILE_BYTES)?;
     decode(&bytes, exif).map_err(|source| IoError::Image {
         path: path.to_owned(),
@@ -297,7 +299,7 @@ fn decode_other(
     format: ImageFormat,
     name: &'static str,
     max_pixels: u64,
-) -> Result<(Picture, Orientation), DecodeError> {
+) -> Result<(DecodedImage, Orientation), DecodeError> {
     if format == ImageFormat::WebP {
         check_riff_length(bytes)?;
     }
@@ -330,7 +332,7 @@ fn decode_other(
         return Ok((tiff::cmyk(bytes, max_pixels)?, orientation));
     }
     let image = DynamicImage::from_decoder(decoder).map_err(error)?;
-    let picture = Stored::of(bytes, format, original).picture(image, name)?;
+    let picture = Stored::of(bytes, format, original).decoded(image, name)?;
     Ok((picture, orientation))
 }
 

@@ -16,8 +16,8 @@ use self::folder::{Folder, Network};
 use super::preprocess::Preprocess;
 use super::resize::Kernel;
 use super::{EmbedError, ImageEncoder, TextEncoder};
-use crate::io::image::picture::Picture;
-use crate::nn::clip::tokenizer::Tokenizer;
+use crate::io::image::decoded::DecodedImage;
+use crate::nn::tokenizer::Tokenizer;
 
 /// Images and captions are embedded in batches of this shape; short ones are padded, so that a row
 /// never depends on how many others there are.
@@ -120,13 +120,13 @@ impl ClipEncoder {
     }
 
     /// Embeds pictures as the model's library does with what Pillow's `Image.open` gives
-    /// ([`Preprocess::apply_picture`]); the result is that of [`ImageEncoder::encode_images`].
+    /// ([`Preprocess::apply_decoded`]); the result is that of [`ImageEncoder::encode_images`].
     ///
     /// # Errors
     ///
     /// [`EmbedError`].
-    pub fn encode_pictures(&self, pictures: &[Picture]) -> Result<Array2<f32>, EmbedError> {
-        self.encode(pictures, Preprocess::apply_picture)
+    pub fn encode_decoded(&self, pictures: &[DecodedImage]) -> Result<Array2<f32>, EmbedError> {
+        self.encode(pictures, Preprocess::apply_decoded)
     }
 
     fn encode<T: Sync>(

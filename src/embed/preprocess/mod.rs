@@ -10,7 +10,7 @@
 //! error: a silently different preprocessing moves every embedding.
 //!
 //! [`Preprocess::apply`] takes RGB, as torchvision's `ImageFolder` gives it to any transform.
-//! [`Preprocess::apply_picture`] takes what Pillow's `Image.open` gives, and makes it RGB as the
+//! [`Preprocess::apply_decoded`] takes what Pillow's `Image.open` gives, and makes it RGB as the
 //! reference does: `CLIPImageProcessor` and `SiglipImageProcessor` at once, what is transparent laid on
 //! white; `open_clip`'s transform after it resized the picture in its own mode, a palette by the
 //! nearest pixel and colors weighted by their alpha. The two differ for pictures with alpha and, with
@@ -29,7 +29,7 @@ use image::RgbImage;
 use ndarray::Array3;
 
 use super::resize::{Filter, Kernel, Pixels, Window};
-use crate::io::image::picture::{self, Picture, rgb_of_inks};
+use crate::io::image::decoded::{self, DecodedImage, rgb_of_inks};
 use crate::io::{Classified, ErrorKind, IoError};
 
 pub use self::torchvision::Resize;
@@ -242,7 +242,7 @@ impl Preprocess {
     /// # Shapes and units
     ///
     /// Those of [`Preprocess::apply`].
-    pub fn apply_picture(&self, picture: &Picture) -> Array3<f32> {
+    pub fn apply_decoded(&self, picture: &DecodedImage) -> Array3<f32> {
         let place = self.place(picture.dimensions());
         let last = self.conversion == Conversion::Last && self.kernel != Kernel::Torchvision;
         if !last || !place.resizes {
@@ -254,29 +254,29 @@ impl Preprocess {
         }
         let window = &place.window;
         let bytes: Vec<u8> = match picture.pixels() {
-            picture::Pixels::Palette(image) => window.nearest(Pixels::of(image)),
-            picture::Pixels::Rgba(image) => {
+            decoded::Pixels::Palette(image) => window.nearest(Pixels::of(image)),
+            decoded::Pixels::Rgba(image) => {
                 let bytes = window.weighted_by_alpha(Pixels::of(image));
                 let (pixels, _) = bytes.as_chunks();
                 pixels.iter().flat_map(|&[r, g, b, _]| [r, g, b]).collect()
             }
-            picture::Pixels::Gray16(image) => {
+            decoded::Pixels::Gray16(image) => {
                 let values = window.gray16(Pixels::of(image));
                 let bytes = values.iter().map(|&value| value.min(255) as u8);
                 bytes.flat_map(|byte| [byte; 3]).collect()
             }
-            picture::Pixels::Cmyk(image) => {
+            decoded::Pixels::Cmyk(image) => {
                 let bytes = window.bytes::<4>(Pixels::of(image));
                 let (pixels, _) = bytes.as_chunks();
                 pixels.iter().flat_map(|&inks| rgb_of_inks(inks)).collect()
             }
-            picture::Pixels::Rgb(image) => return self.apply(image),
+            decoded::Pixels::Rgb(image) => return self.apply(image),
         };
         self.normalised(&place, &bytes)
     }
 
     /// Where an image of this width and height ends up.
-    fn place(&self, (width, height): (u32, u32)) -> Place {
+    fn place(&self, (width, height): (u32, u32)) -> Placement {
         let (width, height) = (width as usize, height as usize);
         let size = match self.target {
             Some(target) if width > 0 && height > 0 => target.size(width, height),
@@ -284,7 +284,7 @@ impl Preprocess {
         };
         let (columns, left) = self.centre.place(size.0, self.crop.1);
         let (rows, top) = self.centre.place(size.1, self.crop.0);
-        Place {
+        Placement {
             resizes: size != (width, height),
             window: Window {
                 size,
@@ -299,7 +299,7 @@ impl Preprocess {
     }
 
     /// The bytes of the part of the image that shows, normalised.
-    fn normalised(&self, Place { columns, rows, .. }: &Place, bytes: &[u8]) -> Array3<f32> {
+    fn normalised(&self, Placement { columns, rows, .. }: &Placement, bytes: &[u8]) -> Array3<f32> {
         Array3::from_shape_fn((3, self.crop.0, self.crop.1), |(channel, row, column)| {
             let inside = rows.contains(&row) && columns.contains(&column);
             let byte = if inside {
@@ -313,7 +313,7 @@ impl Preprocess {
 }
 
 /// What of an image shows, and where.
-struct Place {
+struct Placement {
     /// Whether the image changes its size.
     resizes: bool,
     /// The part of the resized image that shows.

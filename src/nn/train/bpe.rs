@@ -8,8 +8,8 @@ use std::path::Path;
 
 use serde_json::{Map, json};
 
-use super::tokenizer::{BOS, END_OF_WORD, EOS, byte_symbols, normalised, split};
 use crate::io::{self, IoError};
+use crate::nn::tokenizer::clip::{BOS, END_OF_WORD, EOS, byte_symbols, normalised, split};
 
 /// The files that [`Bpe::write_dir`] writes.
 #[cfg(test)]
@@ -154,7 +154,7 @@ impl Bpe {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::nn::clip::tokenizer::Tokenizer;
+    use crate::nn::tokenizer::Tokenizer;
 
     const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/tokenizer");
 

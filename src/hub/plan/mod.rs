@@ -38,8 +38,8 @@ pub(super) struct Plan {
     pub(super) without_variant: Vec<String>,
 }
 
-/// How a part of a pipeline is stored.
-enum Part {
+/// How a component of a pipeline is stored.
+enum ComponentKind {
     Network(&'static str),
     Tokenizer,
     Scheduler,
@@ -167,13 +167,17 @@ impl Planner<'_> {
         let sees = parts.iter().any(|part| *part == "image_encoder");
         for part in parts {
             let stored = match part.as_str() {
-                "unet" | "vae" | "image_normalizer" => Part::Network("diffusion_pytorch_model"),
-                "text_encoder" | "text_encoder_2" | "image_encoder" => Part::Network("model"),
-                "tokenizer" | "tokenizer_2" => Part::Tokenizer,
-                "scheduler" | "image_noising_scheduler" => Part::Scheduler,
-                "safety_checker" if safety => Part::Network("model"),
+                "unet" | "vae" | "image_normalizer" => {
+                    ComponentKind::Network("diffusion_pytorch_model")
+                }
+                "text_encoder" | "text_encoder_2" | "image_encoder" => {
+                    ComponentKind::Network("model")
+                }
+                "tokenizer" | "tokenizer_2" => ComponentKind::Tokenizer,
+                "scheduler" | "image_noising_scheduler" => ComponentKind::Scheduler,
+                "safety_checker" if safety => ComponentKind::Network("model"),
                 // It says how images are resized for either of them.
-                "feature_extractor" if safety || sees => Part::Processor,
+                "feature_extractor" if safety || sees => ComponentKind::Processor,
                 "safety_checker" | "feature_extractor" => continue,
                 other => {
                     let found = format!("a pipeline with the part {other}");
@@ -182,16 +186,16 @@ impl Planner<'_> {
             };
             let folder = format!("{part}/");
             match stored {
-                Part::Network(stem) => {
+                ComponentKind::Network(stem) => {
                     self.need(format!("{folder}config.json"), "the part's shape")?;
                     self.weights(&folder, stem, half)?;
                 }
-                Part::Tokenizer => self.tokenizer(&folder)?,
-                Part::Scheduler => self.need(
+                ComponentKind::Tokenizer => self.tokenizer(&folder)?,
+                ComponentKind::Scheduler => self.need(
                     format!("{folder}scheduler_config.json"),
                     "the scheduler's settings",
                 )?,
-                Part::Processor => self.need(
+                ComponentKind::Processor => self.need(
                     format!("{folder}preprocessor_config.json"),
                     "how images are resized",
                 )?,

@@ -1,8 +1,4 @@
-//! Reads a tokenizer's folder.
-//!
-//! The special tokens follow Transformers: where `tokenizer_config.json` lists its added tokens,
-//! it has the last word; in older folders `special_tokens_map.json` has. Stable Diffusion 2 pads
-//! with `!` by the latter file alone.
+//! A vocabulary in files: tokens, merges, special tokens.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -10,16 +6,16 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::merge_list::{self, Merge};
-use super::words::{Added, Words, byte_symbols};
-use super::{BOS, DEFAULT_CONTEXT, END_OF_WORD, EOS, Model, Tokenizer, TokenizerError};
+use super::words::{Words, byte_symbols};
+use super::{BOS, DEFAULT_CONTEXT, END_OF_WORD, EOS};
 use crate::io;
-
-/// Transformers writes 1e30 for "not said"; no text tower is longer than this.
-const MAX_CONTEXT: u64 = 100_000;
+use crate::nn::tokenizer::added::{Added, added_list};
+use crate::nn::tokenizer::config::{json, key_error, token_id};
+use crate::nn::tokenizer::{Model, Tokenizer, TokenizerError};
 
 /// Tokens, merges and the added tokens of `tokenizer.json`, or else of `vocab.json` with
 /// `merges.txt`.
-pub(super) fn parts(dir: &Path) -> Result<Parts, TokenizerError> {
+pub(in crate::nn::tokenizer) fn parts(dir: &Path) -> Result<Vocabulary, TokenizerError> {
     let whole = dir.join("tokenizer.json");
     let (vocab_path, merges_path) = (dir.join("vocab.json"), dir.join("merges.txt"));
     if whole.is_file() {
@@ -28,13 +24,13 @@ pub(super) fn parts(dir: &Path) -> Result<Parts, TokenizerError> {
         let added = added_list(&whole, &value)?;
         let vocab = vocabulary(&whole, &model["vocab"], "model.vocab")?;
         let merges = merge_list::from_json(&whole, &model["merges"])?;
-        let mut parts = Parts::new(whole, vocab, merges);
+        let mut parts = Vocabulary::new(whole, vocab, merges);
         parts.added = added;
         Ok(parts)
     } else if vocab_path.is_file() && merges_path.is_file() {
         let vocab = vocabulary(&vocab_path, &json(&vocab_path)?, "the file")?;
         let merges = merge_list::from_text(&merges_path, &io::read_to_string(&merges_path)?)?;
-        let mut parts = Parts::new(vocab_path, vocab, merges);
+        let mut parts = Vocabulary::new(vocab_path, vocab, merges);
         parts.merges_path = merges_path;
         Ok(parts)
     } else {
@@ -44,86 +40,39 @@ pub(super) fn parts(dir: &Path) -> Result<Parts, TokenizerError> {
     }
 }
 
-pub(super) fn read(dir: &Path) -> Result<Tokenizer, TokenizerError> {
-    let mut parts = parts(dir)?;
-    let config_path = dir.join("tokenizer_config.json");
-    let config = optional_json(&config_path)?;
-    let map = if config.get("added_tokens_decoder").is_some() {
-        parts.added = added_decoder(&config_path, &config)?;
-        Value::Null
-    } else {
-        let path = dir.join("added_tokens.json");
-        if path.is_file() {
-            let tokens = vocabulary(&path, &json(&path)?, "the file")?;
-            let mut tokens: Vec<Added> = tokens
-                .into_iter()
-                .map(|(content, id)| Added {
-                    content,
-                    id,
-                    normalized: true,
-                })
-                .collect();
-            tokens.sort_by_key(|added| added.id);
-            parts.added.extend(tokens);
-        }
-        optional_json(&dir.join("special_tokens_map.json"))?
-    };
-    for special in &mut parts.special {
-        let found = [&map, &config].into_iter().find_map(|file| {
-            // A string, or an object with the string under `content`.
-            let value = file.get(special.name)?;
-            let content = value.as_str().or_else(|| value.get("content")?.as_str())?;
-            let normalized = value.get("normalized").and_then(Value::as_bool);
-            Some((content.to_owned(), normalized.unwrap_or(false)))
-        });
-        if let Some((token, normalized)) = found {
-            special.token = Some(token);
-            special.normalized = normalized;
-        }
-    }
-    Ok(parts
-        .build()?
-        .with_context(context(&config, "model_max_length", DEFAULT_CONTEXT)))
-}
-
-/// The context that a config names, or else the default.
-pub(super) fn context(config: &Value, key: &str, default: usize) -> usize {
-    config
-        .get(key)
-        .and_then(Value::as_u64)
-        .filter(|n| (2..=MAX_CONTEXT).contains(n))
-        .map_or(default, |n| n as usize)
-}
-
 /// What a tokenizer is built from.
-pub(super) struct Parts {
+pub(in crate::nn::tokenizer) struct Vocabulary {
     /// The file with the vocabulary, for errors.
     path: PathBuf,
     merges_path: PathBuf,
     vocab: HashMap<String, u32>,
     merges: Vec<Merge>,
-    added: Vec<Added>,
-    special: [Special; 4],
+    pub(super) added: Vec<Added>,
+    pub(super) special: [Special; 4],
 }
 
 /// A vocabulary with the ids of its special tokens.
-pub(super) struct Built {
-    pub(super) words: Words,
-    pub(super) bos: u32,
-    pub(super) eos: u32,
-    pub(super) pad: u32,
-    pub(super) vocab_size: usize,
+pub(in crate::nn::tokenizer) struct Built {
+    pub(in crate::nn::tokenizer) words: Words,
+    pub(in crate::nn::tokenizer) bos: u32,
+    pub(in crate::nn::tokenizer) eos: u32,
+    pub(in crate::nn::tokenizer) pad: u32,
+    pub(in crate::nn::tokenizer) vocab_size: usize,
 }
 
 /// A token with a purpose. Those not named are the end token.
-struct Special {
-    name: &'static str,
-    token: Option<String>,
-    normalized: bool,
+pub(super) struct Special {
+    pub(super) name: &'static str,
+    pub(super) token: Option<String>,
+    pub(super) normalized: bool,
 }
 
-impl Parts {
-    pub(super) fn new(path: PathBuf, vocab: HashMap<String, u32>, merges: Vec<Merge>) -> Self {
+impl Vocabulary {
+    pub(in crate::nn::tokenizer) fn new(
+        path: PathBuf,
+        vocab: HashMap<String, u32>,
+        merges: Vec<Merge>,
+    ) -> Self {
         let special = |name, token: Option<&str>| Special {
             name,
             token: token.map(str::to_owned),
@@ -145,7 +94,7 @@ impl Parts {
     }
 
     /// `transformers.CLIPTokenizer`.
-    pub(super) fn build(self) -> Result<Tokenizer, TokenizerError> {
+    pub(in crate::nn::tokenizer) fn build(self) -> Result<Tokenizer, TokenizerError> {
         let Built {
             words,
             bos,
@@ -163,7 +112,7 @@ impl Parts {
         })
     }
 
-    pub(super) fn built(mut self) -> Result<Built, TokenizerError> {
+    pub(in crate::nn::tokenizer) fn built(mut self) -> Result<Built, TokenizerError> {
         for added in &self.added {
             self.vocab.entry(added.content.clone()).or_insert(added.id);
         }
@@ -227,21 +176,6 @@ fn byte_ids(vocab: &HashMap<String, u32>, unknown: u32) -> Box<[[u32; 2]; 256]> 
     }))
 }
 
-pub(super) fn json(path: &Path) -> Result<Value, TokenizerError> {
-    serde_json::from_str(&io::read_to_string(path)?).map_err(|source| TokenizerError::Json {
-        path: path.to_path_buf(),
-        source,
-    })
-}
-
-pub(super) fn optional_json(path: &Path) -> Result<Value, TokenizerError> {
-    if path.is_file() {
-        json(path)
-    } else {
-        Ok(Value::Null)
-    }
-}
-
 /// The `model` of a `tokenizer.json`, if it is a byte-level BPE of CLIP's kind.
 fn model<'a>(path: &Path, value: &'a Value) -> Result<&'a Value, TokenizerError> {
     let wrong = |key: &str, expected| TokenizerError::Key {
@@ -263,62 +197,7 @@ fn model<'a>(path: &Path, value: &'a Value) -> Result<&'a Value, TokenizerError>
     Ok(model)
 }
 
-/// `added_tokens` of a `tokenizer.json`.
-fn added_list(path: &Path, value: &Value) -> Result<Vec<Added>, TokenizerError> {
-    let wrong = |key: String| key_error(path, key, "a token with content and id");
-    let none = Vec::new();
-    let list = match &value["added_tokens"] {
-        Value::Null => &none,
-        Value::Array(list) => list,
-        _ => return Err(wrong("added_tokens".to_owned())),
-    };
-    list.iter()
-        .enumerate()
-        .map(|(i, token)| {
-            added(token, token_id(&token["id"])).ok_or_else(|| wrong(format!("added_tokens[{i}]")))
-        })
-        .collect()
-}
-
-/// `added_tokens_decoder` of a `tokenizer_config.json`, by id.
-pub(super) fn added_decoder(path: &Path, config: &Value) -> Result<Vec<Added>, TokenizerError> {
-    let key = "added_tokens_decoder";
-    let wrong = |key: String| key_error(path, key, "an object of ids and tokens with content");
-    let object = config[key]
-        .as_object()
-        .ok_or_else(|| wrong(key.to_owned()))?;
-    let mut tokens = object
-        .iter()
-        .map(|(id, token)| {
-            added(token, id.parse().ok()).ok_or_else(|| wrong(format!("{key}.{id}")))
-        })
-        .collect::<Result<Vec<_>, _>>()?;
-    tokens.sort_by_key(|added| added.id);
-    Ok(tokens)
-}
-
-fn added(token: &Value, id: Option<u32>) -> Option<Added> {
-    let special = token["special"].as_bool().unwrap_or(false);
-    Some(Added {
-        content: token["content"].as_str()?.to_owned(),
-        id: id?,
-        normalized: token["normalized"].as_bool().unwrap_or(!special),
-    })
-}
-
-fn token_id(value: &Value) -> Option<u32> {
-    value.as_u64().and_then(|id| u32::try_from(id).ok())
-}
-
-pub(super) fn key_error(path: &Path, key: String, expected: &'static str) -> TokenizerError {
-    TokenizerError::Key {
-        path: path.to_path_buf(),
-        key,
-        expected,
-    }
-}
-
-fn vocabulary(
+pub(super) fn vocabulary(
     path: &Path,
     value: &Value,
     key: &str,

@@ -1,11 +1,4 @@
-//! CLIP's tokenizer as `transformers.CLIPTokenizer` has it: byte-level BPE over lower-cased words.
-//!
-//! ```text
-//! caption ─▶ special tokens cut out ─▶ NFC, lower case ─▶ words ─▶ byte symbols ─▶ merges ─▶ ids
-//! ```
-//!
-//! Source: `tokenization_clip.py` of Transformers 5.23 and the tokenizers library under it; the
-//! split expression is that of <https://github.com/openai/CLIP> `clip/simple_tokenizer.py`.
+//! Captions cut into words, and words into tokens.
 
 use std::sync::LazyLock;
 
@@ -13,24 +6,16 @@ use regex::Regex;
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::merging::{self, Merges};
+use crate::nn::tokenizer::added::Added;
 
 /// A vocabulary of words.
 #[derive(Debug, Clone)]
-pub(super) struct Words {
+pub(in crate::nn::tokenizer) struct Words {
     /// Id of every byte, within a word and at its end; bytes without a token have the unknown id.
     pub(super) bytes: Box<[[u32; 2]; 256]>,
     pub(super) merges: Merges,
     /// Tokens that are found in a caption before it is split into words.
     pub(super) added: Vec<Added>,
-}
-
-/// A token that is found as it stands, such as `<|endoftext|>`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Added {
-    pub(super) content: String,
-    pub(super) id: u32,
-    /// Whether it is looked for after lower-casing rather than before.
-    pub(super) normalized: bool,
 }
 
 enum Piece<'a> {
@@ -40,7 +25,7 @@ enum Piece<'a> {
 
 impl Words {
     /// Appends the ids of a caption.
-    pub(super) fn encode(&self, text: &str, ids: &mut Vec<u32>) {
+    pub(in crate::nn::tokenizer) fn encode(&self, text: &str, ids: &mut Vec<u32>) {
         for raw in self.cut(text, false) {
             match raw {
                 Piece::Added(id) => ids.push(id),
@@ -64,7 +49,7 @@ impl Words {
     }
 
     /// The ids of one word.
-    pub(super) fn word(&self, word: &str) -> Vec<u32> {
+    pub(in crate::nn::tokenizer) fn word(&self, word: &str) -> Vec<u32> {
         let last = word.len().saturating_sub(1);
         let symbols = word
             .bytes()
@@ -95,14 +80,14 @@ impl Words {
 }
 
 /// NFC and lower case. White space needs no care: words never hold any.
-pub(in super::super) fn normalised(text: &str) -> String {
+pub(in crate::nn) fn normalised(text: &str) -> String {
     // Character by character, as the reference does: `str::to_lowercase` would turn the sigma at
     // the end of a word into another letter.
     text.nfc().flat_map(char::to_lowercase).collect()
 }
 
 /// The words of a normalised text.
-pub(in super::super) fn split(text: &str) -> Vec<&str> {
+pub(in crate::nn) fn split(text: &str) -> Vec<&str> {
     static PATTERN: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(concat!(
             r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d",
@@ -126,7 +111,7 @@ pub(in super::super) fn split(text: &str) -> Vec<&str> {
 }
 
 /// The printable character that stands for each byte (GPT-2's `bytes_to_unicode`).
-pub(in super::super) fn byte_symbols() -> [char; 256] {
+pub(in crate::nn) fn byte_symbols() -> [char; 256] {
     let mut table = ['\0'; 256];
     let mut next = 256_u32;
     for byte in 0..=255_u8 {

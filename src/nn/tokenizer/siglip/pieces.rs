@@ -14,10 +14,10 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::TokenizerError;
 use super::proto::{Field, fields};
 use super::rules::Rules;
 use crate::io;
+use crate::nn::tokenizer::TokenizerError;
 
 /// `ModelProto.SentencePiece.Type`.
 const NORMAL: u64 = 1;

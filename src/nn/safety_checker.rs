@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf};
 
 use tch::{Device, Kind, Tensor};
 
-use super::config::ClipConfig;
-use super::towers::VisionTower;
+use super::clip::config::ClipConfig;
+use super::clip::towers::VisionTower;
+use super::layers::Linear;
+use super::params::{Init, Params, ParamsError, Scope, weights};
 use crate::io::{self, Classified, ErrorKind, IoError};
-use crate::nn::layers::Linear;
-use crate::nn::params::{Init, Params, ParamsError, Scope, weights};
 
 /// Concepts that flag an image.
 const CONCEPTS: usize = 17;
@@ -77,14 +77,14 @@ pub struct SafetyChecker {
 /// What the checker says of one image: by how much its cosine is above each threshold, rounded to
 /// thousandths as the reference does.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Verdict {
+pub struct ConceptScores {
     /// Of the concepts of special care.
     pub special: Vec<f32>,
     /// Of the others.
     pub concepts: Vec<f32>,
 }
 
-impl Verdict {
+impl ConceptScores {
     /// Whether any concept is too near.
     pub fn flagged(&self) -> bool {
         self.concepts.iter().any(|&score| score > 0.0)
@@ -93,7 +93,7 @@ impl Verdict {
     /// From cosines and thresholds.
     fn new(special: [&[f32]; 2], concepts: [&[f32]; 2]) -> Self {
         let mut adjustment = 0.0;
-        let mut verdict = Self {
+        let mut scores = Self {
             special: Vec::new(),
             concepts: Vec::new(),
         };
@@ -102,13 +102,13 @@ impl Verdict {
             if score > 0.0 {
                 adjustment = STRICTER;
             }
-            verdict.special.push(score);
+            scores.special.push(score);
         }
         for (cosine, threshold) in concepts[0].iter().zip(concepts[1]) {
             let score = thousandths(cosine - threshold + adjustment);
-            verdict.concepts.push(score);
+            scores.concepts.push(score);
         }
-        verdict
+        scores
     }
 }
 
@@ -189,7 +189,7 @@ impl SafetyChecker {
         Ok(checker)
     }
 
-    /// Side of the square images that [`Self::verdicts`] takes, in pixels.
+    /// Side of the square images that [`Self::scores`] takes, in pixels.
     pub fn side(&self) -> i64 {
         self.side
     }
@@ -204,33 +204,33 @@ impl SafetyChecker {
     /// # Errors
     ///
     /// [`SafetyError::Torch`].
-    pub fn verdicts(&self, pixels: &Tensor) -> Result<Vec<Verdict>, SafetyError> {
+    pub fn scores(&self, pixels: &Tensor) -> Result<Vec<ConceptScores>, SafetyError> {
         let _guard = tch::no_grad_guard();
         let pixels = pixels.f_to_device(self.device)?.f_to_kind(self.kind)?;
         let images = unit(&self.projection.forward(&self.vision.forward(&pixels)));
         let special = self.special.cosines(&images)?;
         let concepts = self.concepts.cosines(&images)?;
-        let verdicts =
+        let scores =
             special
                 .chunks(SPECIAL)
                 .zip(concepts.chunks(CONCEPTS))
                 .map(|(special, concepts)| {
-                    Verdict::new(
+                    ConceptScores::new(
                         [special, &self.special.thresholds],
                         [concepts, &self.concepts.thresholds],
                     )
                 });
-        Ok(verdicts.collect())
+        Ok(scores.collect())
     }
 
-    /// Which images are flagged; see [`Self::verdicts`].
+    /// Which images are flagged; see [`Self::scores`].
     ///
     /// # Errors
     ///
     /// [`SafetyError::Torch`].
     pub fn flags(&self, pixels: &Tensor) -> Result<Vec<bool>, SafetyError> {
-        let verdicts = self.verdicts(pixels)?;
-        Ok(verdicts.iter().map(Verdict::flagged).collect())
+        let scores = self.scores(pixels)?;
+        Ok(scores.iter().map(ConceptScores::flagged).collect())
     }
 }
 
@@ -242,7 +242,7 @@ mod tests {
     fn special_care_makes_what_is_looked_at_later_stricter() {
         let thresholds = [0.2, 0.2, 0.2];
         let of = |special: [f32; 3]| {
-            Verdict::new([&special, &thresholds], [&[0.195, 0.1], &thresholds[..2]])
+            ConceptScores::new([&special, &thresholds], [&[0.195, 0.1], &thresholds[..2]])
         };
         let mild = of([0.1, 0.195, 0.2]);
         assert_eq!(mild.special, [-0.1, -0.005, 0.0]);
@@ -256,8 +256,8 @@ mod tests {
 
     #[test]
     fn less_than_half_a_thousandth_above_the_threshold_is_not_above() {
-        let verdict = |cosine| Verdict::new([&[], &[]], [&[cosine], &[0.25]]);
-        assert!(!verdict(0.2504).flagged());
-        assert!(verdict(0.2506).flagged());
+        let scores = |cosine| ConceptScores::new([&[], &[]], [&[cosine], &[0.25]]);
+        assert!(!scores(0.2504).flagged());
+        assert!(scores(0.2506).flagged());
     }
 }

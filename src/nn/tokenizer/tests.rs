@@ -1,5 +1,6 @@
 use serde_json::Value;
 
+use super::clip::{BOS, EOS, byte_symbols};
 use super::*;
 
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
@@ -285,6 +286,7 @@ fn a_folder_without_configs_has_the_defaults() {
 }
 
 #[test]
+// One file and one fault after the other.
 fn bad_files_are_refused_by_name_and_place() {
     let both = ["vocab.json", "merges.txt"];
     let error = |kept: &[&str], files: &[(&str, &str)]| {

@@ -1,10 +1,9 @@
-//! The tokenizers of the CLIP family: captions to token ids, as the library that trained or ships
-//! the model does it.
+//! Captions to token ids, as the library that trained or ships a model does it.
 //!
 //! | folder, told by | reference | in |
 //! | --- | --- | --- |
-//! | any other (Transformers' and Diffusers' CLIP) | `transformers.CLIPTokenizer` | `words` |
-//! | `open_clip`'s files, see [`super::form`] | `open_clip.get_tokenizer("local-dir:…")` | `open_clip` |
+//! | any other (Transformers' and Diffusers' CLIP) | `transformers.CLIPTokenizer` | `clip` |
+//! | `open_clip`'s files, see [`Form`] | `open_clip.get_tokenizer("local-dir:…")` | `open_clip` |
 //! | `tokenizer_class` or `model_type` of `SigLIP` | `transformers.SiglipTokenizer` | `siglip` |
 //!
 //! ```text
@@ -13,130 +12,27 @@
 //!
 //! A cut caption keeps its end token, because the model reads the embedding there.
 //!
+//! They share how a folder's JSON is read (`config`, `added`) and how text is cleaned (`clean`,
+//! `references`). Training a vocabulary: [`super::train::bpe`].
+//!
 //! May import: `io`.
 
+mod added;
 mod clean;
-mod files;
-mod merge_list;
-mod merging;
+pub(in crate::nn) mod clip;
+mod config;
+mod error;
 mod open_clip;
-mod pieces;
-mod proto;
 mod references;
-mod rules;
 mod siglip;
-mod words;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+pub use self::error::TokenizerError;
 use self::open_clip::OpenClip;
 use self::siglip::Siglip;
-use self::words::Words;
-pub(super) use self::words::{byte_symbols, normalised, split};
-use super::form::Form;
-use crate::io::{Classified, ErrorKind, IoError};
-
-/// The token that begins a caption.
-pub(super) const BOS: &str = "<|startoftext|>";
-/// The token that ends a caption.
-pub(super) const EOS: &str = "<|endoftext|>";
-/// The mark on a symbol that ends a word.
-pub(super) const END_OF_WORD: &str = "</w>";
-/// Context of every released CLIP, where a folder does not say.
-const DEFAULT_CONTEXT: usize = 77;
-
-/// Why a tokenizer's files were refused.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TokenizerError {
-    /// A file cannot be read.
-    #[error(transparent)]
-    Io(#[from] IoError),
-
-    /// Neither form of vocabulary is there.
-    #[error(
-        "{} holds neither tokenizer.json nor vocab.json with merges.txt: is it a tokenizer's folder?",
-        dir.display()
-    )]
-    NoVocabulary {
-        /// The folder.
-        dir: PathBuf,
-    },
-
-    /// A file is not JSON.
-    #[error("{} is not valid JSON", path.display())]
-    Json {
-        /// The file.
-        path: PathBuf,
-        /// What the JSON reader said.
-        #[source]
-        source: serde_json::Error,
-    },
-
-    /// `SigLIP`'s vocabulary is not there.
-    #[error(
-        "{} holds no spiece.model, which SigLIP's tokenizer is read from: copy it from the model's repository",
-        dir.display()
-    )]
-    NoPieces {
-        /// The folder.
-        dir: PathBuf,
-    },
-
-    /// A `spiece.model` is damaged, or a kind of model other than `SigLIP`'s.
-    #[error("{}: {what}", path.display())]
-    Pieces {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        what: String,
-    },
-
-    /// A key is missing, of the wrong type, or of a kind of tokenizer that is not read.
-    #[error("{}: {key} must be {expected}", path.display())]
-    Key {
-        /// The file.
-        path: PathBuf,
-        /// The key, with dots between its levels.
-        key: String,
-        /// What it must hold.
-        expected: &'static str,
-    },
-
-    /// A merge is not two symbols that, alone and joined, are tokens.
-    #[error("{}, {place}: {found:?} is not {expected}", path.display())]
-    Merge {
-        /// The file.
-        path: PathBuf,
-        /// The line, or the position in a JSON list.
-        place: String,
-        /// What stands there.
-        found: String,
-        /// What should stand there.
-        expected: &'static str,
-    },
-
-    /// A special token is not in the vocabulary.
-    #[error("{}: the {name} {token:?} is not in the vocabulary", path.display())]
-    Special {
-        /// The file with the vocabulary.
-        path: PathBuf,
-        /// What the token is for, such as `eos_token`.
-        name: &'static str,
-        /// The token.
-        token: String,
-    },
-}
-
-impl Classified for TokenizerError {
-    fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Io(error) => error.kind(),
-            _ => ErrorKind::Input,
-        }
-    }
-}
+use super::clip::form::Form;
 
 /// Token ids of one caption.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -163,7 +59,7 @@ pub struct Tokenizer {
 /// How a caption is cut into tokens.
 #[derive(Debug, Clone)]
 enum Model {
-    Clip(Words),
+    Clip(clip::Words),
     OpenClip(OpenClip),
     Siglip(Siglip),
 }
@@ -185,7 +81,7 @@ impl Tokenizer {
         } else if siglip::is_kind_of(dir)? {
             siglip::read(dir)
         } else {
-            files::read(dir)
+            clip::read(dir)
         }
     }
 
@@ -204,12 +100,12 @@ impl Tokenizer {
         let merges = merges
             .into_iter()
             .enumerate()
-            .map(|(i, (left, right))| merge_list::Merge {
+            .map(|(i, (left, right))| clip::Merge {
                 left,
                 right,
                 place: format!("merge {i}"),
             });
-        files::Parts::new(PathBuf::from("vocabulary"), vocab, merges.collect())
+        clip::Vocabulary::new(PathBuf::from("vocabulary"), vocab, merges.collect())
             .build()
             .map(|tokenizer| tokenizer.with_context(context))
     }
