@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{Read, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
 use sha1::Sha1;
@@ -242,16 +242,26 @@ impl<'a> Arrived<'a> {
                 });
             }
         }
-        let mut body = response.into_body().into_reader();
+        self.take(response.into_body().into_reader(), watch, tell)
+    }
+
+    /// Takes what is missing from a body, and no byte more.
+    fn take(
+        &mut self,
+        mut body: impl Read,
+        watch: &mut dyn Watch,
+        tell: &dyn Fn(&mut dyn Watch, u64),
+    ) -> Result<(), Failed> {
+        let &Blob { url, size, .. } = self.blob;
+        let broken = |error| Failed::Now {
+            error,
+            further: false,
+        };
         let mut buffer = vec![0; CHUNK];
         while self.have < size {
             if watch.stopped() {
                 return Err(HubError::Stopped.into());
             }
-            let broken = |error| Failed::Now {
-                error,
-                further: false,
-            };
             let count = body
                 .read(&mut buffer)
                 .map_err(|source| broken(network(url, source)))?;
