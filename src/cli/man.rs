@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context as _;
 use clap_mangen::Man;
 
 use super::exit::ExitStatus;
 use super::ui::Ui;
 use crate::io;
+use crate::pipeline::Error;
 
 /// Write the manual: one page for `hardlight`, one for each command.
 ///
@@ -26,9 +26,9 @@ struct Page {
 }
 
 impl ManCommand {
-    pub(super) fn run(self, ui: &mut Ui) -> anyhow::Result<ExitStatus> {
+    pub(super) fn run(self, ui: &mut Ui) -> Result<ExitStatus, Error> {
         let Self { out } = self;
-        let pages = pages().context("could not write the manual")?;
+        let pages = pages();
         let Some(folder) = out else {
             let first = String::from_utf8_lossy(&pages[0].roff);
             // A closed pipe is the reader's way of saying enough.
@@ -46,7 +46,7 @@ impl ManCommand {
 }
 
 /// The page of `hardlight` itself, then those of its commands.
-fn pages() -> std::io::Result<Vec<Page>> {
+fn pages() -> Vec<Page> {
     let mut whole = super::command().disable_help_subcommand(true);
     // Global options and names such as `hardlight-run` reach the commands by this.
     whole.build();
@@ -54,12 +54,13 @@ fn pages() -> std::io::Result<Vec<Page>> {
     std::iter::once(whole).chain(commands).map(page).collect()
 }
 
-fn page(command: clap::Command) -> std::io::Result<Page> {
+fn page(command: clap::Command) -> Page {
     let man = Man::new(command);
     let mut roff = Vec::new();
-    man.render(&mut roff)?;
+    // A `Vec` takes whatever is written to it.
+    let _ = man.render(&mut roff);
     let file = man.get_filename();
-    Ok(Page { file, roff })
+    Page { file, roff }
 }
 
 #[cfg(test)]
@@ -68,7 +69,7 @@ mod tests {
 
     #[test]
     fn every_command_has_a_page_and_is_named_on_the_first() {
-        let pages = pages().unwrap();
+        let pages = pages();
         let first = String::from_utf8(pages[0].roff.clone()).unwrap();
         assert_eq!(pages[0].file, "hardlight.1");
         for command in crate::cli::command().get_subcommands() {
