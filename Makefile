@@ -1,4 +1,5 @@
-# `make demo` runs the main job on the embedded world, `make test` the tests, `make check` the lints.
+# `make demo` runs the main job on the embedded world, `make test` the tests, `make check` the lints,
+# `make deny` the checks of the dependencies.
 #
 # libtorch comes from LIBTORCH, or from any python3 with torch 2.11 when LIBTORCH_USE_PYTORCH is set;
 # else from `torch==2.11.0`, which is installed into .venv once.
@@ -17,7 +18,7 @@ else
   export PATH := $(CURDIR)/.venv/bin:$(PATH)
 endif
 
-.PHONY: demo build test check clean golden oracle
+.PHONY: demo build test check deny msrv clean golden oracle
 
 demo: build
 	target/release/hardlight demo --out $(OUT)
@@ -35,6 +36,24 @@ check: $(libtorch)
 	cargo clippy --release --locked --all-targets -- -D warnings
 	cargo clippy --release --locked --no-default-features --lib --tests -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --no-deps
+
+# Licences, sources and bans of the dependencies (deny.toml), and known vulnerabilities where the
+# database of RustSec can be fetched.
+deny:
+	cargo deny --version >/dev/null 2>&1 || cargo install --locked cargo-deny
+	cargo deny --locked check licenses bans sources
+	if cargo deny --locked fetch db; then \
+		cargo deny --locked check --disable-fetch advisories; \
+	else \
+		echo "advisories were NOT checked: their database cannot be fetched from here" >&2; \
+	fi
+
+# Whether the oldest Rust that Cargo.toml promises still compiles it.
+msrv: rust = $(shell sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+msrv: $(libtorch)
+	rustup toolchain install $(rust) --profile minimal
+	cargo +$(rust) check --locked --lib --bins
+	cargo +$(rust) check --locked --no-default-features --lib
 
 # Regenerates tests/golden with the Python libraries; needs nothing but tests/oracle and pip.
 golden:

@@ -6,6 +6,7 @@
 //! May import every room; only `main.rs` imports this one.
 
 mod captions;
+mod completions;
 mod demo;
 mod doctor;
 mod embed;
@@ -14,6 +15,7 @@ mod exit;
 mod fetch;
 mod generate;
 mod init;
+mod man;
 mod manifest;
 mod options;
 mod preview;
@@ -61,6 +63,8 @@ enum Command {
     Preview(preview::PreviewCommand),
     Verify(verify::VerifyCommand),
     Doctor(doctor::DoctorCommand),
+    Completions(completions::CompletionsCommand),
+    Man(man::ManCommand),
 }
 
 impl Command {
@@ -73,6 +77,8 @@ impl Command {
                 | Self::Manifest(_)
                 | Self::Preview(_)
                 | Self::Verify(_)
+                | Self::Completions(_)
+                | Self::Man(_)
         )
     }
 }
@@ -107,6 +113,8 @@ pub fn main() -> ExitCode {
         Command::Preview(command) => command.run(&mut ui),
         Command::Verify(command) => command.run(&mut ui),
         Command::Doctor(command) => command.run(&mut ui, &stop),
+        Command::Completions(command) => Ok(command.run()),
+        Command::Man(command) => command.run(&mut ui),
     };
     match result {
         Ok(ExitStatus::Stopped) => stop.status().into(),

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::layout::{absent_present, first_of};
+use super::published::{absent_present, first_of};
 use super::records::Place;
 use super::{Dataset, DatasetError, Example, Layout, LayoutOptions, Split, checks};
 use crate::io;

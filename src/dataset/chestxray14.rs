@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::folder::folders;
-use super::layout::{absent_present, first_of};
+use super::published::{absent_present, first_of};
 use super::records::{self, Place, Row};
 use super::{
     Dataset, DatasetError, Example, Layout, LayoutOptions, Passed, Split, checks, images_below,

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use super::layout::first_of;
+use super::published::first_of;
 use super::records::Place;
 use super::{Dataset, DatasetError, Example, Layout, LayoutOptions, Split, checks};
 use crate::io;

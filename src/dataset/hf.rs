@@ -22,9 +22,9 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::folder::folders;
-use super::layout::split_of;
 use super::outputs::Distinct;
 use super::parquet::Table;
+use super::published::split_of;
 use super::table::in_order;
 use super::{Dataset, DatasetError, Example, Layout, LayoutOptions, Passed, Split, checks};
 use crate::io::source::Member;

@@ -11,14 +11,12 @@
 //! | `webdataset` | `cls`, or a key of `json` | a key of `json` |
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Dataset, DatasetError, Passed, Split, celeba, chestxray14, cifar, hf, imagenet, webdataset,
-};
+use super::{Dataset, DatasetError, Passed, celeba, chestxray14, cifar, hf, imagenet, webdataset};
 use crate::io::{Classified, ErrorKind};
 
 /// A layout by name.
@@ -201,32 +199,4 @@ fn choice(
         name: name.to_owned(),
         known: known.to_vec(),
     })
-}
-
-/// What images without and with an attribute are called: words, as captions say them.
-pub(super) fn absent_present(attribute: &str) -> [String; 2] {
-    let words = attribute.replace('_', " ");
-    [format!("no {words}"), words]
-}
-
-/// The split that a path names: the first of its words that is one's name.
-pub(super) fn split_of(path: &str) -> Option<Split> {
-    let mut words = path.split(['/', '-', '_', '.']);
-    words.find_map(|word| word.parse().ok())
-}
-
-/// The first of some files or folders that is there.
-pub(super) fn first_of(
-    root: &Path,
-    layout: Layout,
-    names: &[&str],
-) -> Result<PathBuf, DatasetError> {
-    let mut places = names.iter().map(|name| root.join(name));
-    places
-        .find(|place| place.exists())
-        .ok_or_else(|| DatasetError::MissingFile {
-            root: root.to_owned(),
-            layout,
-            names: names.iter().map(|&name| name.to_owned()).collect(),
-        })
 }

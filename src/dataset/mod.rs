@@ -36,6 +36,7 @@ mod members;
 mod outputs;
 mod parquet;
 pub mod predictions;
+mod published;
 mod records;
 pub mod score;
 mod split;

@@ -17,8 +17,8 @@ use serde_json::{Map, Value};
 use tar::{Archive, Entry};
 
 use super::folder::{EXTENSIONS, folders};
-use super::layout::split_of;
 use super::outputs::Classes;
+use super::published::split_of;
 use super::records::Place;
 use super::table::in_order;
 use super::{Dataset, DatasetError, Example, LayoutOptions, Split, checks};

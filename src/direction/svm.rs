@@ -43,7 +43,6 @@ pub fn gram(x: ArrayView2<'_, f64>) -> Array2<f64> {
 ///
 /// `gram` `[n, n]`; `rows` indexes it; `targets` has an entry for each of `rows`, both signs among
 /// them.
-#[allow(clippy::too_many_lines, reason = "one algorithm, read in one go")]
 pub fn solve(gram: &Array2<f64>, rows: &[usize], targets: &[f64], c: f64) -> Solution {
     let n = rows.len();
     let positive = targets.iter().filter(|&&t| t > 0.0).count();
@@ -54,9 +53,19 @@ pub fn solve(gram: &Array2<f64>, rows: &[usize], targets: &[f64], c: f64) -> Sol
             c * n as f64 / (2.0 * same as f64)
         })
         .collect();
-    let q = |i: usize, j: usize| targets[i] * targets[j] * gram[[rows[i], rows[j]]];
+    all_bounded(gram, rows, targets, &bound)
+        .unwrap_or_else(|| pairwise(gram, rows, targets, &bound))
+}
 
-    // Everything at its bound: scores without intercept are f.
+/// The solution with every example at its bound, where that is optimal.
+fn all_bounded(
+    gram: &Array2<f64>,
+    rows: &[usize],
+    targets: &[f64],
+    bound: &[f64],
+) -> Option<Solution> {
+    let n = rows.len();
+    // Scores without intercept.
     let f: Vec<f64> = (0..n)
         .map(|i| {
             (0..n)
@@ -72,20 +81,25 @@ pub fn solve(gram: &Array2<f64>, rows: &[usize], targets: &[f64], c: f64) -> Sol
             low = low.max(-1.0 - f);
         }
     }
-    if low <= high {
-        let quadratic: f64 = (0..n).map(|i| bound[i] * targets[i] * f[i]).sum();
-        let objective = 0.5 * quadratic - bound.iter().sum::<f64>();
-        let (b, unique_b) = (0.5 * (low + high), high - low < TOLERANCE);
-        return Solution {
-            alpha: bound,
-            b,
-            unique_b,
-            bounded: true,
-            objective,
-            violation: 0.0,
-        };
+    if low > high {
+        return None;
     }
+    let quadratic: f64 = (0..n).map(|i| bound[i] * targets[i] * f[i]).sum();
+    Some(Solution {
+        alpha: bound.to_vec(),
+        b: 0.5 * (low + high),
+        unique_b: high - low < TOLERANCE,
+        bounded: true,
+        objective: 0.5 * quadratic - bound.iter().sum::<f64>(),
+        violation: 0.0,
+    })
+}
 
+/// Moves two examples at a time, the pair that promises most, until no pair is worth it.
+#[allow(clippy::too_many_lines, reason = "one algorithm, read in one go")]
+fn pairwise(gram: &Array2<f64>, rows: &[usize], targets: &[f64], bound: &[f64]) -> Solution {
+    let n = rows.len();
+    let q = |i: usize, j: usize| targets[i] * targets[j] * gram[[rows[i], rows[j]]];
     let mut alpha = vec![0.0; n];
     let mut gradient = vec![-1.0; n];
     let diagonal: Vec<f64> = (0..n).map(|i| q(i, i)).collect();
@@ -152,7 +166,7 @@ pub fn solve(gram: &Array2<f64>, rows: &[usize], targets: &[f64], c: f64) -> Sol
             *g += q(k, i) * di + q(k, j) * dj;
         }
     }
-    finish(alpha, &gradient, targets, &bound, violation.max(0.0))
+    finish(alpha, &gradient, targets, bound, violation.max(0.0))
 }
 
 /// Puts a value that is a rounding error away from a bound onto it, so that it counts as bounded.

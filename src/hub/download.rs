@@ -253,15 +253,15 @@ impl<'a> Arrived<'a> {
         tell: &dyn Fn(&mut dyn Watch, u64),
     ) -> Result<(), Failed> {
         let &Blob { url, size, .. } = self.blob;
+        let broken = |error| Failed::Now {
+            error,
+            further: false,
+        };
         let mut buffer = vec![0; CHUNK];
         while self.have < size {
             if watch.stopped() {
                 return Err(HubError::Stopped.into());
             }
-            let broken = |error| Failed::Now {
-                error,
-                further: false,
-            };
             let count = body
                 .read(&mut buffer)
                 .map_err(|source| broken(network(url, source)))?;

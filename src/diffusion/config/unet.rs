@@ -205,38 +205,7 @@ impl UnetConfig {
 
     fn check(&self, path: &Path) -> Result<(), ConfigError> {
         let levels = check_channels(path, &self.block_out_channels)?;
-        check_sizes(
-            path,
-            &[
-                ("sample_size", self.sample_size, MAX_WIDTH),
-                ("in_channels", self.in_channels, MAX_WIDTH),
-                ("out_channels", self.out_channels, MAX_WIDTH),
-                ("cross_attention_dim", self.cross_attention_dim, MAX_WIDTH),
-                ("layers_per_block", self.layers_per_block, MAX_LAYERS),
-            ],
-        )?;
-        for (key, numbers, most) in [
-            (
-                "attention_head_dim",
-                Some(&self.attention_head_dim),
-                MAX_WIDTH,
-            ),
-            (
-                "num_attention_heads",
-                self.num_attention_heads.as_ref(),
-                MAX_WIDTH,
-            ),
-            (
-                "transformer_layers_per_block",
-                Some(&self.transformer_layers_per_block),
-                MAX_LAYERS,
-            ),
-        ] {
-            for level in 0..levels {
-                let number = numbers.map_or(1, |numbers| numbers.at(level));
-                check_sizes(path, &[(key, number, most)])?;
-            }
-        }
+        self.check_ranges(path, levels)?;
         let unsupported = |key: &str, found: String, expected: String| ConfigError::Unsupported {
             path: path.to_path_buf(),
             key: key.to_owned(),
@@ -252,6 +221,54 @@ impl UnetConfig {
                 "0 or 1".to_owned(),
             ));
         }
+        self.check_lengths(levels, &unsupported)?;
+        self.check_conditions(&unsupported)?;
+        self.check_groups(&unsupported)
+    }
+
+    /// Whether every number is one that a tensor can be made of.
+    fn check_ranges(&self, path: &Path, levels: usize) -> Result<(), ConfigError> {
+        check_sizes(
+            path,
+            &[
+                ("sample_size", self.sample_size, MAX_WIDTH),
+                ("in_channels", self.in_channels, MAX_WIDTH),
+                ("out_channels", self.out_channels, MAX_WIDTH),
+                ("cross_attention_dim", self.cross_attention_dim, MAX_WIDTH),
+                ("layers_per_block", self.layers_per_block, MAX_LAYERS),
+            ],
+        )?;
+        for (key, numbers) in self.per_level() {
+            let most = if key == "transformer_layers_per_block" {
+                MAX_LAYERS
+            } else {
+                MAX_WIDTH
+            };
+            for level in 0..levels {
+                check_sizes(path, &[(key, numbers.at(level), most)])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The settings that are one number, or one a level.
+    fn per_level(&self) -> impl Iterator<Item = (&'static str, &PerLevel)> {
+        let layers = &self.transformer_layers_per_block;
+        let all = [
+            ("attention_head_dim", Some(&self.attention_head_dim)),
+            ("num_attention_heads", self.num_attention_heads.as_ref()),
+            ("transformer_layers_per_block", Some(layers)),
+        ];
+        let present = |(key, numbers): (_, Option<_>)| numbers.map(|numbers| (key, numbers));
+        all.into_iter().filter_map(present)
+    }
+
+    /// Whether every list has an entry for each level.
+    fn check_lengths(
+        &self,
+        levels: usize,
+        unsupported: &dyn Fn(&str, String, String) -> ConfigError,
+    ) -> Result<(), ConfigError> {
         let counts = [
             ("down_block_types", self.down_block_types.len()),
             ("up_block_types", self.up_block_types.len()),
@@ -262,20 +279,22 @@ impl UnetConfig {
                 return Err(unsupported(key, format!("{count} long"), expected));
             }
         }
-        let layers = &self.transformer_layers_per_block;
-        for (key, numbers) in [
-            ("attention_head_dim", Some(&self.attention_head_dim)),
-            ("num_attention_heads", self.num_attention_heads.as_ref()),
-            ("transformer_layers_per_block", Some(layers)),
-        ] {
-            if let Some(PerLevel::Each(each)) = numbers
+        for (key, numbers) in self.per_level() {
+            if let PerLevel::Each(each) = numbers
                 && each.len() != levels
             {
                 let expected = format!("a number, or {levels} numbers");
                 return Err(unsupported(key, format!("{each:?}"), expected));
             }
         }
-        self.check_conditions(&unsupported)?;
+        Ok(())
+    }
+
+    /// Whether the channels of every level divide into groups and heads.
+    fn check_groups(
+        &self,
+        unsupported: &dyn Fn(&str, String, String) -> ConfigError,
+    ) -> Result<(), ConfigError> {
         for (level, &channels) in self.block_out_channels.iter().enumerate() {
             let (groups, heads) = (self.norm_num_groups, self.heads(level));
             if groups < 1 || channels % groups != 0 || channels % heads != 0 {
