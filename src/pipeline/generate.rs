@@ -12,6 +12,7 @@ use super::judge::{duplicates, judge};
 use super::models::Generator;
 use super::pool::{Pooled, shortfall};
 use super::reporter::Stage;
+use super::settings::CheckedSettings;
 use crate::caption::Kind;
 use crate::dataset::Split;
 use crate::direction::{Direction, ModeId};
@@ -19,11 +20,10 @@ use crate::embed::ImageEncoder;
 use crate::filter::Judge;
 use crate::generate::plan::lay_out;
 use crate::generate::{Arm, ModePlan};
+use crate::image_file::FileFormat;
 use crate::run::engine::{Ended, Engine, Finish, ModeOutcome, Progress, Recipe};
 use crate::run::ledger::table;
 use crate::run::look::look;
-use crate::image_file::FileFormat;
-use crate::run::settings::Settings;
 
 /// What generation came to, plan by plan.
 pub struct Generated {
@@ -142,7 +142,7 @@ pub fn generate(
 
 /// The failure arm of every direction worth it, each followed by its controls.
 fn plans(
-    settings: &Settings,
+    settings: &CheckedSettings,
     detected: &Detected,
     captioned: &Captioned,
     pooled: Option<&Pooled>,
@@ -189,7 +189,7 @@ fn plans(
 }
 
 fn judges(
-    settings: &Settings,
+    settings: &CheckedSettings,
     plans: &[ModePlan],
     detected: &Detected,
     captioned: &Captioned,

@@ -5,11 +5,11 @@ use serde_json::{Value, json};
 use super::data::Data;
 use super::models::{Classifier, Models};
 use super::own::matrix_file;
+use super::settings::CheckedSettings;
 use super::space::{self, Space};
-use crate::run::settings::Settings;
 
 /// Everything that the results of a run follow from.
-pub(super) fn identity(settings: &Settings, data: &Data, models: &Models) -> Value {
+pub(super) fn identity(settings: &CheckedSettings, data: &Data, models: &Models) -> Value {
     let mut value = serde_json::to_value(settings).unwrap_or(Value::Null);
     // Where the work is done is a fact, what it is done in is part of the result.
     let on = if models.place.cuda { "cuda" } else { "cpu" };

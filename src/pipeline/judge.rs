@@ -5,17 +5,17 @@ use ndarray::ArrayView2;
 use super::context::{Context, Job};
 use super::detect::Detected;
 use super::embed::Embedded;
+use super::settings::CheckedSettings;
 use crate::dataset::Split;
 use crate::direction::Direction;
 use crate::filter::Judge;
 use crate::filter::alignment::AlignmentTest;
 use crate::filter::class::ClassTest;
 use crate::filter::duplicate::{Against, Duplicates, Known};
-use crate::run::settings::Settings;
 
 /// The judge of a direction's images; `references` are the classes' captions, where there are any.
 pub(super) fn judge(
-    settings: &Settings,
+    settings: &CheckedSettings,
     detected: &Detected,
     direction: &Direction,
     references: Option<ArrayView2<'_, f32>>,

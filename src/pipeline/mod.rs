@@ -40,6 +40,7 @@ pub(crate) mod proof;
 mod report;
 pub mod reporter;
 pub(crate) mod saved;
+pub mod settings;
 mod skipped;
 pub mod space;
 pub mod study;

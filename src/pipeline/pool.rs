@@ -8,6 +8,7 @@ use super::detect::Detected;
 use super::embed::Embedded;
 use super::error::Error;
 use super::judge::{duplicates, judge};
+use super::settings::CheckedSettings;
 use crate::dataset::Split;
 use crate::direction::Direction;
 use crate::embed::TextEncoder;
@@ -15,7 +16,6 @@ use crate::filter::Judge;
 use crate::filter::duplicate::Kept;
 use crate::io;
 use crate::run::pool::{Picked, Pool, Record, pick};
-use crate::run::settings::Settings;
 
 /// What the pool gave.
 pub struct Pooled {
@@ -39,7 +39,7 @@ impl Pooled {
 
 /// What lacks of a direction's quota.
 pub fn shortfall(
-    settings: &Settings,
+    settings: &CheckedSettings,
     pooled: Option<&Pooled>,
     class: &str,
     direction: &Direction,

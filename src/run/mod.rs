@@ -4,7 +4,7 @@
 //! - [`ledger`]: every attempt, crash-safe.
 //! - [`engine`]: the loop that fills quotas from plans; [`pool`]: real images before any are generated.
 //! - [`cache`]: embeddings that are not made twice.
-//! - [`settings`]: what a run is told, in one TOML file; [`skipped`]: images that cannot be used.
+//! - [`skipped`]: images that cannot be used.
 //!
 //! May import every room above: `io`, `image_file`, `dataset`, `embed`, `direction`, `caption`, `generate`,
 //! `filter`.
@@ -19,7 +19,6 @@ pub mod lock;
 pub mod look;
 pub mod pool;
 mod record;
-pub mod settings;
 pub mod settings_diff;
 pub mod skipped;
 
