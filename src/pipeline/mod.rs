@@ -25,6 +25,7 @@ pub(crate) mod device;
 mod doubts;
 pub mod embed;
 mod error;
+mod evaluate;
 mod identity;
 pub mod manifest;
 mod meaning;
@@ -44,10 +45,11 @@ pub mod sample;
 pub(crate) mod saved;
 mod skipped;
 pub mod space;
-pub mod study;
+mod study;
 
 pub use self::context::{Context, Job, StopCheck};
 #[cfg(feature = "torch")]
 pub use self::device::device;
 pub use self::error::{Error, WithContext};
+pub use self::evaluate::evaluate;
 pub use self::reporter::{JsonLines, Recorder, Reporter, Silent, Stage};

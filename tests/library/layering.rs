@@ -74,6 +74,7 @@ const ALLOWED: [(&str, &[&str]); 20] = [
             "generate",
             "filter",
             "run",
+            "report",
             "manifest",
             "preview",
             "world",
