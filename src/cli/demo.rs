@@ -12,6 +12,7 @@ use crate::io::ErrorKind;
 use crate::pipeline::order::{self, Target, Until};
 use crate::pipeline::settings::Settings;
 use crate::pipeline::{Context, Error, outputs, proof};
+use crate::report::JsonFile as _;
 use crate::run::folder::RunFolder;
 use crate::world::face::WorldConfig;
 use crate::world::retrain::{RHO, WORLD_SEED, demo_sizes};
@@ -154,9 +155,9 @@ impl DemoCommand {
             .seconds
             .insert("total", started.elapsed().as_secs_f64());
         let mut summary = outputs::summary(&finished);
-        summary["judge"] = serde_json::to_value(judged).map_err(Error::other)?;
-        summary["retraining"] = retraining.json();
-        outputs::write_summary(&finished.folder.layout().summary(), &summary)?;
+        summary.judge = Some(judged);
+        summary.retraining = Some(retraining);
+        summary.write(&finished.folder.layout().summary())?;
         show::paths(ui, &finished);
         Ok(ExitStatus::of_run(finished.complete))
     }

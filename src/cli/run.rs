@@ -10,6 +10,7 @@ use super::ui::Ui;
 use crate::io::ErrorKind;
 use crate::pipeline::order::{self, Target, Until};
 use crate::pipeline::{Context, Error, outputs};
+use crate::report::JsonFile as _;
 
 /// Everything: directions, captions, images, filters, manifest, previews.
 ///
@@ -48,8 +49,7 @@ pub(super) fn go(
     match order::run(&mut context, &settings, target, until) {
         Ok(finished) => {
             show::table(ui, &finished);
-            let summary = finished.folder.layout().summary();
-            outputs::write_summary(&summary, &outputs::summary(&finished))?;
+            outputs::summary(&finished).write(&finished.folder.layout().summary())?;
             show::paths(ui, &finished);
             Ok(ExitStatus::of_run(finished.complete))
         }

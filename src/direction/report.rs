@@ -9,10 +9,8 @@
 //! scored by the folds' model that did not see it ([`Direction::out_of_fold`]). The penalty `C` was chosen
 //! on the same folds, so those figures are still a little kinder than those of a fresh split.
 //!
-//! - [`figures`](mod@figures): the numbers of a ranking; [`sentence`](mod@sentence): the same in words;
-//!   [`csv`]: tables for spreadsheets.
+//! - [`figures`](mod@figures): the numbers of a ranking; [`sentence`](mod@sentence): the same in words.
 
-pub mod csv;
 pub mod figures;
 pub mod sentence;
 
@@ -26,6 +24,7 @@ pub use self::figures::{AtK, Figures, KS, Ranked};
 pub use self::sentence::{Count, sentence, wilson};
 
 use super::{Direction, Fitted, ModeId};
+use crate::dataset::Split;
 
 /// What is known of a split's examples.
 #[derive(Debug, Clone, Copy)]
@@ -59,6 +58,11 @@ pub struct ClassReport {
 }
 
 impl ClassReport {
+    /// The failure mode's key.
+    pub fn id(&self) -> ModeId {
+        ModeId::new(self.class_index, self.mode)
+    }
+
     /// The sentence with the failing examples named by `phrase`.
     pub fn say(&self, phrase: Option<&str>) -> String {
         let failing = Count {
@@ -76,8 +80,8 @@ impl ClassReport {
 /// A split, judged class by class and as a whole.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct SplitReport {
-    /// Its name.
-    pub split: String,
+    /// Which split it is.
+    pub split: Split,
     /// Whether every example was scored by a model of a fold it is not in.
     pub out_of_fold: bool,
     /// Examples with predictions.
@@ -95,10 +99,9 @@ pub struct SplitReport {
 }
 
 impl SplitReport {
-    /// The class and mode of a direction, if it has examples here.
-    pub fn class(&self, class: &str, mode: u32) -> Option<&ClassReport> {
-        let mut all = self.classes.iter();
-        all.find(|report| report.class == class && report.mode == mode)
+    /// A failure mode, if its class has examples here.
+    pub fn mode(&self, id: ModeId) -> Option<&ClassReport> {
+        self.classes.iter().find(|report| report.id() == id)
     }
 }
 
@@ -218,7 +221,7 @@ pub fn class_report(
 /// The slices of `split` are `[n]`. With [`Scoring::OutOfFold`] they are those that [`super::fit`] was
 /// given; with that and [`Scoring::Given`] `x` is not looked at.
 pub fn split_report(
-    name: &str,
+    of: Split,
     split: SplitView<'_>,
     fitted: &Fitted,
     classes: &[String],
@@ -251,7 +254,7 @@ pub fn split_report(
     let count = fitted.directions.len();
     let scores = fitted.directions.iter().map(|d| d.cv_score);
     SplitReport {
-        split: name.to_owned(),
+        split: of,
         out_of_fold: scoring == Scoring::OutOfFold,
         examples: n,
         model_accuracy,

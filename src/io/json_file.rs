@@ -77,8 +77,8 @@ pub enum JsonFileError {
 impl Classified for JsonFileError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::Io(error) if error.is_disk() => ErrorKind::Disk,
-            Self::Io(_) | Self::Malformed { .. } | Self::Schema { .. } => ErrorKind::Input,
+            Self::Io(error) => error.kind(),
+            Self::Malformed { .. } | Self::Schema { .. } => ErrorKind::Input,
             Self::Unwritable { .. } => ErrorKind::Other,
         }
     }

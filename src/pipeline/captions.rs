@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use ndarray::{Array2, Axis};
-use serde_json::{Value, json};
 
 use super::candidates::{Candidates, Texts};
 use super::context::{Context, Job};
@@ -13,17 +12,18 @@ use super::data::Data;
 use super::detect::Detected;
 use super::embed::{Embedded, Part, with_predictions};
 use super::error::Error;
-use super::report;
 use super::reporter::Stage;
 use super::settings::{Captions, CheckedSettings};
 use super::space::Space;
 use crate::caption::check::{Images, Real};
 use crate::caption::score::{self, CaptionScore};
 use crate::caption::table::ModeTable;
-use crate::caption::{self, Checked, Kind, References, Verdict, table};
+use crate::caption::{self, Kind, References, Verdict, table};
 use crate::dataset::Split;
 use crate::embed::TextEncoder;
 use crate::io;
+use crate::report::captions::{Caption, NEAREST};
+use crate::report::{self, CaptionsReport, DetectionReport, JsonFile as _};
 
 /// What captions came to.
 pub struct Captioned {
@@ -31,6 +31,8 @@ pub struct Captioned {
     pub modes: Vec<ModeCaptions>,
     /// Embeddings of every class's reference caption, `[classes, d]`, before normalisation.
     pub references: Array2<f32>,
+    /// The captions of `report.json`.
+    pub report: CaptionsReport,
 }
 
 /// The captions of one direction.
@@ -45,16 +47,6 @@ pub struct ModeCaptions {
 impl ModeCaptions {
     pub fn of(&self, kind: Kind) -> Vec<String> {
         score::of_kind(&self.scores, kind)
-    }
-
-    /// The hardest, the neutral or the easiest caption with what real images say of it.
-    pub fn top(&self, kind: Kind) -> Option<(&CaptionScore, &Checked)> {
-        let mut of_kind = self.scores.iter().filter(|s| s.kind == kind);
-        let one = match kind {
-            Kind::Easy => of_kind.next_back(),
-            _ => of_kind.next(),
-        };
-        one.and_then(|score| Some((score, score.checked.as_ref()?)))
     }
 
     /// One sentence on the class, by the hardest caption that is confirmed, on the judged split.
@@ -186,11 +178,13 @@ pub fn describe(
     }
     stage.end();
     texts.warn(context);
+    let report = section(job, data, detected, &modes);
+    write(job, data, detected, &modes, &report)?;
     let captioned = Captioned {
         modes,
         references: references.raw().to_owned(),
+        report,
     };
-    write(job, data, detected, &captioned)?;
     context.took("captions", begun);
     Ok(Some(captioned))
 }
@@ -242,17 +236,16 @@ fn write(
     job: &Job<'_>,
     data: &Data,
     detected: &Detected,
-    captioned: &Captioned,
+    modes: &[ModeCaptions],
+    captions: &CaptionsReport,
 ) -> Result<(), Error> {
     let classes = &data.dataset.classes;
-    let all: Vec<CaptionScore> = captioned
-        .modes
+    let all: Vec<CaptionScore> = modes
         .iter()
         .flat_map(|m| m.scores.iter().cloned())
         .collect();
     table::write(&job.layout.captions(), &all, classes)?;
-    let tables: Vec<ModeTable<'_>> = captioned
-        .modes
+    let tables: Vec<ModeTable<'_>> = modes
         .iter()
         .map(|mode| ModeTable {
             scores: &mode.scores,
@@ -264,42 +257,48 @@ fn write(
         io::create_dir_all(folder)?;
     }
     table::write_csv(&path, &tables, classes, detected.judged_on.name())?;
-    let section = section(job, data, detected, captioned);
-    report::write(job, data, detected, Some(&section))
+    let report = DetectionReport {
+        captions: Some(captions.clone()),
+        ..detected.report.clone()
+    };
+    Ok(report.write(&job.layout.report())?)
 }
 
 /// The captions of `report.json`.
-fn section(job: &Job<'_>, data: &Data, detected: &Detected, captioned: &Captioned) -> Value {
-    let one = |score: &CaptionScore| {
-        json!({
-            "caption": score.caption, "alignment": score.alignment, "cosine": score.cosine,
-            "verdict": score.checked.map(|checked| checked.verdict.name()),
-            "val": score.checked.map(|checked| checked.val),
-            "judged": score.checked.map(|checked| checked.judged),
-        })
-    };
-    let modes = detected.fitted.directions.iter().zip(&captioned.modes);
-    let modes: Vec<Value> = modes
-        .map(|(direction, mode)| {
-            let class = &data.dataset.classes[direction.id.class];
-            let of = |kind| -> Vec<Value> {
-                let scores = mode.scores.iter().filter(|s| s.kind == kind);
-                scores.map(one).collect()
-            };
-            let mut easy = of(Kind::Easy);
-            easy.reverse();
-            let dropped = mode.scores.iter().filter(|s| s.dropped.is_some()).count();
-            json!({
-                "class": class, "mode": direction.id.mode, "candidates": mode.scores.len(),
-                "dropped": dropped, "val": mode.real.val.all(), "judged": mode.real.judged.all(),
-                "hard": of(Kind::Hard), "neutral": of(Kind::Neutral), "easy": easy,
-                "sentence": mode.sentence(class),
-            })
-        })
-        .collect();
-    json!({
-        "grammar": job.settings.captions.grammar,
-        "nearest": "a twentieth of the class's images, at least 10, by cosine of CLIP embeddings",
-        "verdict_on": "val", "judged_on": detected.judged_on.name(), "modes": modes,
-    })
+fn section(
+    job: &Job<'_>,
+    data: &Data,
+    detected: &Detected,
+    modes: &[ModeCaptions],
+) -> CaptionsReport {
+    let modes = detected.fitted.directions.iter().zip(modes);
+    let modes = modes.map(|(direction, mode)| {
+        let class = &data.dataset.classes[direction.id.class];
+        let of = |kind| -> Vec<Caption> {
+            let scores = mode.scores.iter().filter(|s| s.kind == kind);
+            scores.map(Caption::from).collect()
+        };
+        let mut easy = of(Kind::Easy);
+        easy.reverse();
+        report::captions::ModeCaptions {
+            class: class.clone(),
+            class_index: direction.id.class,
+            mode: direction.id.mode,
+            candidates: mode.scores.len(),
+            dropped: mode.scores.iter().filter(|s| s.dropped.is_some()).count(),
+            val: mode.real.val.all(),
+            judged: mode.real.judged.all(),
+            hard: of(Kind::Hard),
+            neutral: of(Kind::Neutral),
+            easy,
+            sentence: mode.sentence(class),
+        }
+    });
+    CaptionsReport {
+        grammar: job.settings.captions.grammar.clone(),
+        nearest: NEAREST.to_owned(),
+        verdict_on: Split::Val,
+        judged_on: detected.judged_on,
+        modes: modes.collect(),
+    }
 }

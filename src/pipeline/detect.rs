@@ -5,57 +5,34 @@ use std::time::Instant;
 
 use super::context::{Context, Job};
 use super::data::Data;
-use super::doubts::{self, Doubts};
+use super::doubts;
 use super::embed::{Embedded, embed_in};
 use super::error::Error;
 use super::models::Models;
 use super::report;
 use super::space::Space;
-use super::study::{Learned, Named, Studied, study};
+use super::study::{Studied, study};
 use crate::dataset::Split;
 use crate::direction::doubt::{Kind, Warning, barred};
-use crate::direction::report::{ClassReport, SplitReport};
 use crate::direction::{Direction, FitOptions, Fitted, Whitening, persist};
+use crate::report::DetectionReport;
 
 /// What detection found.
 pub struct Detected {
     pub whitening: Whitening,
     pub fitted: Fitted,
-    /// One a direction, on test (on val, out of fold, where there is no test).
-    pub reports: Vec<ClassReport>,
-    /// One a direction: the images at the head of its ranking.
-    pub named: Vec<Named>,
-    /// Every split with predictions.
-    pub splits: Vec<SplitReport>,
-    /// Which split whitening was learned on.
-    pub whitened_on: Split,
-    /// Which split the reports are on.
+    /// Which split the report's figures are on.
     pub judged_on: Split,
-    /// What makes the result less than it looks.
-    pub warnings: Vec<Warning>,
     /// Why nothing is generated from these classes unless forced.
     pub barred: BTreeMap<usize, Vec<Kind>>,
-    /// Duplicates and likely label errors.
-    pub doubts: Doubts,
-    /// The same in other spaces.
-    pub compared: Vec<(Space, Studied)>,
+    /// All of it as `report.json` has it, but for the captions; one entry a direction, in their order.
+    pub report: DetectionReport,
 }
 
 impl Detected {
     /// Whether a direction may be generated from without being forced.
     pub fn is_usable(&self, direction: &Direction) -> bool {
         direction.is_finding() && !self.barred.contains_key(&direction.id.class)
-    }
-
-    /// What the run's own space came to.
-    pub fn learned(&self) -> Learned<'_> {
-        Learned {
-            fitted: &self.fitted,
-            splits: &self.splits,
-            reports: &self.reports,
-            whitened_on: self.whitened_on,
-            judged_on: self.judged_on,
-        }
     }
 }
 
@@ -77,51 +54,43 @@ pub fn detect(
     let mut options = job.settings.direction;
     options.seed ^= job.settings.seed;
     context.info("learning directions");
-    let studied = study(dataset, parts, &options)?;
+    let mut studied = study(dataset, parts, &options)?;
     let doubts = doubts::find(job.settings.generate.force, embedded, &studied);
     let compared = compare(context, job, data, models, &options)?;
-    let Studied {
-        whitening,
-        whitened_on,
-        fitted,
-        splits,
-        judged_on,
-        reports,
-        named,
-        mut warnings,
-        ..
-    } = studied;
     let passed = data.skips.warning();
-    warnings.extend(passed.map(|text| Warning::general(Kind::SkippedImages, text)));
+    let passed = passed.map(|text| Warning::general(Kind::SkippedImages, text));
+    let mut warnings = std::mem::take(&mut studied.warnings);
+    warnings.extend(passed);
     warnings.extend(doubts.warnings.iter().cloned());
     for warning in &warnings {
         context.warn(&warning.text);
     }
     persist::write(
         job.layout.root(),
-        &whitening,
-        whitened_on.name(),
-        &fitted,
-        &data.dataset,
+        &studied.whitening,
+        studied.whitened_on.name(),
+        &studied.fitted,
+        dataset,
     )?;
     let barred = barred(&warnings)
         .into_iter()
         .filter_map(|(name, kinds)| Some((dataset.class_index(&name)?, kinds)))
         .collect();
-    let detected = Detected {
-        whitening,
-        fitted,
-        reports,
-        named,
-        splits,
-        whitened_on,
-        judged_on,
+    let evidence = report::Evidence {
+        studied: &studied,
+        compared: &compared,
+        doubts: &doubts,
+        barred: &barred,
         warnings,
-        barred,
-        doubts,
-        compared,
     };
-    report::write(job, data, &detected, None)?;
+    let report = report::write(job, data, evidence)?;
+    let detected = Detected {
+        whitening: studied.whitening,
+        fitted: studied.fitted,
+        judged_on: studied.judged_on,
+        barred,
+        report,
+    };
     context.took("directions", begun);
     Ok(detected)
 }

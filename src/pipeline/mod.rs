@@ -25,6 +25,7 @@ pub(crate) mod device;
 mod doubts;
 pub mod embed;
 mod error;
+mod evaluate;
 mod identity;
 pub mod manifest;
 mod meaning;
@@ -45,10 +46,11 @@ pub(crate) mod saved;
 pub mod settings;
 mod skipped;
 pub mod space;
-pub mod study;
+mod study;
 
 pub use self::context::{Context, Job, StopCheck};
 #[cfg(feature = "torch")]
 pub use self::device::device;
 pub use self::error::{Error, WithContext};
+pub use self::evaluate::evaluate;
 pub use self::reporter::{JsonLines, Recorder, Reporter, Silent, Stage};

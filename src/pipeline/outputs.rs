@@ -1,26 +1,19 @@
 //! What a run leaves behind besides the manifest: previews, `summary.json`, the closing table.
 
-use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::Instant;
 
-use serde_json::{Map, Value, json};
-
-use super::captions::Captioned;
 use super::context::{Context, Job};
 use super::decide::Decided;
 use super::detect::Detected;
 use super::error::Error;
 use super::order::Finished;
 use super::pool::Pooled;
-use crate::caption::Kind;
-use crate::io::{self, IoError};
 use crate::preview::{SheetOptions, collect};
+use crate::report::detection::ModeReport;
+use crate::report::summary::{ModeSummary, PoolCounts, Summary, TopCaption};
+use crate::report::{JsonFile as _, version};
 use crate::run::decide::Outcome;
 use crate::run::pool::Picked;
-
-/// Version of `summary.json`.
-const SCHEMA: u32 = 1;
 
 /// The `K` of the minority's share in `summary.json`.
 pub const TOP: usize = 50;
@@ -63,87 +56,67 @@ pub fn complete(
 }
 
 /// `summary.json`, without what only the demo knows.
-pub fn summary(done: &Finished) -> Value {
-    let Finished {
-        embedded,
-        detected,
-        captioned,
-        pooled,
-        decided,
-        seconds,
-        ..
-    } = done;
-    let data = &embedded.data;
-    let mut classes = Vec::new();
-    for (at, direction) in detected.fitted.directions.iter().enumerate() {
-        let report = detected.reports.get(at);
-        let class = &data.dataset.classes[direction.id.class];
-        let outcome = decided.as_ref();
-        let outcome = outcome.and_then(|decided| decided.of_mode(direction.id));
-        let picked = pooled.as_ref().and_then(|pooled| pooled.of(direction));
-        let enough = |picked: &Picked| picked.picks.len() >= done.quota;
-        let rejected: BTreeMap<String, usize> = outcome.map(Outcome::rejected).unwrap_or_default();
-        classes.push(json!({
-            "class": class,
-            "mode": direction.id.mode,
-            "cv_score": direction.cv_score,
-            "p_value": direction.p_value,
-            "finding": direction.is_finding(),
-            "barred": detected.barred.get(&direction.id.class).map_or(&[][..], Vec::as_slice),
-            "c": direction.c,
-            "threshold": direction.threshold,
-            "top_captions": top_captions(captioned.as_ref(), at),
-            "attempted": outcome.map_or(0, |outcome| outcome.decided.len()),
-            "kept": outcome.map_or(0, |outcome| outcome.kept().count()),
-            "quota_met": outcome.map(|outcome| outcome.met).or(picked.map(enough)),
-            "pool": picked.map(|picked| json!({
-                "of_class": picked.of_class, "kept": picked.picks.len(),
-                "rejected": picked.rejected, "left": picked.left,
-            })),
-            "rejected": rejected,
-            "minority_share_top50": report.and_then(|r| r.figures.head(TOP)?.minority),
-            "minority_share_base": report.and_then(|r| r.figures.minority_base),
-            "sentence": captioned
-                .as_ref()
-                .and_then(|captioned| captioned.modes.get(at))
-                .and_then(|mode| mode.sentence(&data.dataset.classes[direction.id.class]))
-                .or_else(|| report.map(|r| r.sentence.clone())),
-        }));
+pub fn summary(done: &Finished) -> Summary {
+    let report = &done.detected.report;
+    let classes = report.classes.iter().enumerate();
+    let seconds = done.seconds.iter();
+    Summary {
+        schema: Summary::SCHEMA,
+        version: version(),
+        classes: classes.map(|(at, entry)| mode(done, at, entry)).collect(),
+        score_threshold: report.score_threshold.clone(),
+        skipped: report.skipped_images,
+        warnings: report.warnings.iter().map(|w| w.text.clone()).collect(),
+        seconds: seconds
+            .map(|(&stage, &s)| (stage.to_owned(), round(s)))
+            .collect(),
+        judge: None,
+        retraining: None,
     }
-    let seconds: Map<String, Value> = seconds
-        .iter()
-        .map(|(&stage, &s)| (stage.to_owned(), json!(round(s))))
-        .collect();
-    json!({
-        "schema": SCHEMA,
-        "version": env!("CARGO_PKG_VERSION"),
-        "classes": classes,
-        "score_threshold": data.threshold,
-        "skipped": data.skips.found().len(),
-        "warnings": detected.warnings.iter().map(|w| w.text.as_str()).collect::<Vec<_>>(),
-        "seconds": seconds,
-    })
+}
+
+/// What the run came to for the failure mode at a place of the report.
+fn mode(done: &Finished, at: usize, entry: &ModeReport) -> ModeSummary {
+    let id = entry.mode.id();
+    let outcome = done.decided.as_ref();
+    let outcome = outcome.and_then(|decided| decided.of_mode(id));
+    let pooled = done.pooled.as_ref();
+    let picked = pooled.and_then(|pooled| pooled.record.of(id));
+    let enough = |picked: &Picked| picked.picks.len() >= done.quota;
+    let captions = done.captioned.as_ref();
+    let captions = captions.and_then(|captioned| captioned.report.modes.get(at));
+    let top_captions = captions.iter().flat_map(|mode| &mode.hard);
+    let figures = &entry.judged.figures;
+    ModeSummary {
+        mode: entry.mode.clone(),
+        barred: entry.barred.clone(),
+        c: entry.c,
+        threshold: entry.threshold,
+        top_captions: top_captions
+            .map(|caption| TopCaption {
+                caption: caption.caption.clone(),
+                score: caption.alignment,
+                verdict: caption.verdict,
+            })
+            .collect(),
+        attempted: outcome.map_or(0, |outcome| outcome.decided.len()),
+        kept: outcome.map_or(0, |outcome| outcome.kept().count()),
+        quota_met: outcome.map(|outcome| outcome.met).or(picked.map(enough)),
+        pool: picked.map(|picked| PoolCounts {
+            of_class: picked.of_class,
+            kept: picked.picks.len(),
+            rejected: picked.rejected.clone(),
+            left: picked.left,
+        }),
+        rejected: outcome.map(Outcome::rejected).unwrap_or_default(),
+        minority_share_top50: figures.head(TOP).and_then(|head| head.minority),
+        minority_share_base: figures.minority_base,
+        sentence: captions
+            .and_then(|mode| mode.sentence.clone())
+            .or_else(|| Some(entry.judged.sentence.clone())),
+    }
 }
 
 fn round(seconds: f64) -> f64 {
     (seconds * 100.0).round() / 100.0
-}
-
-fn top_captions(captioned: Option<&Captioned>, at: usize) -> Vec<Value> {
-    captioned
-        .and_then(|captioned| captioned.modes.get(at))
-        .map(|mode| {
-            let hard = mode.scores.iter().filter(|s| s.kind == Kind::Hard);
-            hard.map(|s| {
-                let verdict = s.checked.map(|checked| checked.verdict.name());
-                json!({"caption": s.caption, "score": s.alignment, "verdict": verdict})
-            })
-            .collect()
-        })
-        .unwrap_or_default()
-}
-
-/// Writes `summary.json`.
-pub fn write_summary(path: &Path, summary: &Value) -> Result<(), IoError> {
-    io::write_atomic(path, format!("{summary:#}\n").as_bytes())
 }

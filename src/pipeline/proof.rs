@@ -12,8 +12,6 @@ use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
-use serde::Serialize;
-use serde_json::{Map, Value, json};
 
 use super::context::{Context, StopCheck};
 use super::error::Error;
@@ -26,6 +24,7 @@ use crate::dataset::Split;
 use crate::generate::Arm;
 use crate::io;
 use crate::io::image::{Exif, read_rgb};
+use crate::report::retraining::{self, Judge, Measures, Paired, Retraining};
 use crate::run::decide::{Decision, Status};
 use crate::run::gallery;
 use crate::world::retrain::{ANALYSED, Accuracy, Spread, Truth, difference, retrain, spread};
@@ -47,62 +46,11 @@ const ARMS: [&str; 6] = [
     "failure",
 ];
 
-/// What the judge says of faces, as shares.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub(crate) struct Judged {
-    /// Right on drawn test faces.
-    pub(crate) accuracy: f64,
-    /// Generated faces in which it finds age and gender of the caption.
-    pub(crate) generated_right: f64,
-    /// Generated faces whose caption names a gender.
-    pub(crate) generated: usize,
-    /// As `generated_right`, of those kept.
-    pub(crate) kept_right: f64,
-    /// As `generated`, of those kept.
-    pub(crate) kept: usize,
-}
-
-/// Accuracy of the retrained classifiers.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Retraining {
-    /// Trainings an arm.
-    pub(crate) seeds: u64,
-    /// Images that every arm but `none` adds.
-    pub(crate) added: usize,
-    /// Every arm with a spread a measure of [`MEASURES`], in the order of the table.
-    pub(crate) arms: Vec<(&'static str, [Spread; 4])>,
-    /// The same of differences, seed by seed.
-    pub(crate) paired: Vec<(&'static str, [Spread; 4])>,
-}
-
-impl Retraining {
-    /// As `summary.json` has it.
-    pub(crate) fn json(&self) -> Value {
-        let shown = |spreads: &[Spread; 4]| -> Value {
-            let each = MEASURES.iter().zip(spreads);
-            each.map(|((name, _), s)| {
-                let spread = json!({"mean": s.mean, "sd": s.sd});
-                ((*name).to_owned(), spread)
-            })
-            .collect::<Map<String, Value>>()
-            .into()
-        };
-        let mut json = json!({"seeds": self.seeds, "added": self.added});
-        for (arm, spreads) in &self.arms {
-            json[arm] = shown(spreads);
-        }
-        for (key, spreads) in &self.paired {
-            json["paired"][key] = shown(spreads);
-        }
-        json
-    }
-}
-
 /// An image that an arm adds, with its class.
 type Added = Vec<(PathBuf, usize)>;
 
 /// Accuracy on drawn test faces, and on generated ones whose caption names a gender.
-pub(crate) fn judge(done: &Finished, dir: &Path) -> Result<Judged, Error> {
+pub(crate) fn judge(done: &Finished, dir: &Path) -> Result<Judge, Error> {
     let judge = Cnn::read(dir, tch::Device::Cpu)?;
     let names = &judge.config().classes;
     let dataset = &done.embedded.data.dataset;
@@ -141,7 +89,7 @@ pub(crate) fn judge(done: &Finished, dir: &Path) -> Result<Judged, Error> {
     };
     let (paths, wanted) = generated(false);
     let (kept_paths, kept_wanted) = generated(true);
-    Ok(Judged {
+    Ok(Judge {
         accuracy,
         generated_right: right(&paths, &wanted)?,
         generated: wanted.len(),
@@ -206,8 +154,7 @@ pub(crate) fn retraining(
         pictures.insert(*name, (read(&paths)?, labels));
         jobs.extend((0..seeds).map(|seed| (*name, seed)));
     }
-    let key = |name: &str, seed: u64| format!("{name}/{seed}/{per_class}");
-    jobs.retain(|&(name, seed)| !results.contains_key(&key(name, seed)));
+    jobs.retain(|&(name, seed)| !results.contains_key(&key(name, seed, per_class)));
     let total = ARMS.len() * seeds as usize;
     let stop = context.stop;
     let mut stage = Stage::begin(context.reporter, "retraining", total, "trainings");
@@ -229,7 +176,7 @@ pub(crate) fn retraining(
     };
     let mut count = total - jobs.len();
     side_by_side(&jobs, stop, &train, |&(name, seed), accuracy| {
-        results.insert(key(name, seed), accuracy?);
+        results.insert(key(name, seed, per_class), accuracy?);
         let json = serde_json::to_string_pretty(&results).map_err(Error::other)?;
         io::write_atomic(&place, json.as_bytes())?;
         count += 1;
@@ -353,42 +300,59 @@ fn arms(done: &Finished, most: usize) -> Result<(usize, Vec<(&'static str, Added
     Ok((per_class, arms))
 }
 
-pub(crate) type Measure = fn(&Accuracy) -> f64;
-
-/// What is measured of a retrained classifier.
-pub(crate) const MEASURES: [(&str, Measure); 4] = [
-    ("overall", |a| a.overall),
-    ("majority", |a| a.majority),
-    ("minority", |a| a.minority),
-    ("worst_group", |a| a.worst_group),
-];
-
 fn summarise(
     results: &BTreeMap<String, Accuracy>,
     seeds: u64,
     per_class: usize,
     classes: usize,
 ) -> Retraining {
-    let of = |arm: &str, measure: Measure| -> Vec<f64> {
-        (0..seeds)
-            .filter_map(|seed| results.get(&format!("{arm}/{seed}/{per_class}")))
-            .map(measure)
-            .collect()
+    let trained = |arm: &str| -> Vec<Accuracy> {
+        let keys = (0..seeds).map(|seed| key(arm, seed, per_class));
+        keys.filter_map(|key| results.get(&key).copied()).collect()
     };
-    let arms = ARMS.map(|arm| (arm, MEASURES.map(|(_, measure)| spread(&of(arm, measure)))));
-    let paired = [
-        ("failure_less_none", "none"),
-        ("failure_less_neutral", "neutral"),
-    ]
-    .map(|(key, base)| {
-        let spreads =
-            MEASURES.map(|(_, measure)| difference(&of("failure", measure), &of(base, measure)));
-        (key, spreads)
-    });
+    let arm = |name| {
+        let trained = trained(name);
+        measures(|measure| spread(&trained.iter().map(measure).collect::<Vec<f64>>()))
+    };
+    let failure = trained("failure");
+    let less = |base| {
+        let base = trained(base);
+        measures(|measure| {
+            let of = |all: &[Accuracy]| all.iter().map(measure).collect::<Vec<f64>>();
+            difference(&of(&failure), &of(&base))
+        })
+    };
     Retraining {
         seeds,
         added: per_class * classes,
-        arms: arms.to_vec(),
-        paired: paired.to_vec(),
+        none: arm("none"),
+        real: arm("real"),
+        neutral: arm("neutral"),
+        easy: arm("easy"),
+        failure_unfiltered: arm("failure_unfiltered"),
+        failure: arm("failure"),
+        paired: Paired {
+            failure_less_none: less("none"),
+            failure_less_neutral: less("neutral"),
+        },
+    }
+}
+
+/// The name of a training among the results.
+fn key(arm: &str, seed: u64, per_class: usize) -> String {
+    format!("{arm}/{seed}/{per_class}")
+}
+
+/// Every measure over the trainings of an arm.
+fn measures(of: impl Fn(fn(&Accuracy) -> f64) -> Spread) -> Measures {
+    let shown = |measure| {
+        let Spread { mean, sd } = of(measure);
+        retraining::Spread::new(mean, sd)
+    };
+    Measures {
+        overall: shown(|a| a.overall),
+        majority: shown(|a| a.majority),
+        minority: shown(|a| a.minority),
+        worst_group: shown(|a| a.worst_group),
     }
 }

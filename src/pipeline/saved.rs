@@ -15,6 +15,7 @@ use super::space::Space;
 use crate::dataset::{Dataset, Example, Split};
 use crate::direction::{Direction, persist};
 use crate::io::{self, ErrorKind};
+use crate::report::{DetectionReport, JsonFile as _};
 use crate::run::cache::Place;
 use crate::run::folder::{Layout, read_settings};
 use crate::run::skipped;
@@ -26,8 +27,8 @@ pub(crate) struct Saved {
     pub(crate) found: persist::Saved,
     /// Whether the run used directions that are no better than chance too.
     pub(crate) force: bool,
-    /// Names of the classes that warnings bar.
-    barred: BTreeSet<String>,
+    /// The classes that warnings bar.
+    barred: BTreeSet<usize>,
     /// Embeddings that were made before the run.
     own: Option<PathBuf>,
     /// Ids of the examples that the run passed over.
@@ -58,7 +59,8 @@ impl Saved {
             );
             return Err(Error::input(text));
         }
-        let settings = settings(&layout)?;
+        let report = DetectionReport::read(&layout.report())?;
+        let settings = settings(&layout, &report)?;
         let mut dataset = data::read_data(context, &settings)?;
         for example in &mut dataset.examples {
             (example.prediction, example.confidence) = (None, None);
@@ -75,7 +77,11 @@ impl Saved {
             return Err(Error::input(text));
         }
         let passed_over = skipped::read(&layout.skipped())?.unwrap_or_default();
-        let barred = barred(&layout)?;
+        let barred = report
+            .classes
+            .iter()
+            .filter(|entry| !entry.barred.is_empty());
+        let barred = barred.map(|entry| entry.mode.class_index).collect();
         Ok(Self {
             skipped: passed_over.into_iter().map(|row| row.id).collect(),
             layout,
@@ -142,30 +148,14 @@ impl Saved {
     pub(crate) fn usable(&self) -> impl Iterator<Item = &Direction> {
         let all = self.found.directions.iter();
         all.filter(|direction| {
-            let class = self.found.classes.get(direction.id.class);
-            let barred = class.is_some_and(|class| self.barred.contains(class));
+            let barred = self.barred.contains(&direction.id.class);
             self.force || direction.is_finding() && !barred
         })
     }
 }
 
-/// The classes that the report's warnings bar.
-fn barred(layout: &Layout) -> Result<BTreeSet<String>, Error> {
-    let path = layout.report();
-    let report: Value = serde_json::from_str(&io::read_to_string(&path)?)
-        .map_err(|source| Error::input(format!("{}: {source}", path.display())))?;
-    let classes = report["classes"].as_array().map_or(&[][..], Vec::as_slice);
-    let barred = classes.iter().filter(|class| {
-        let kinds = class["barred"].as_array();
-        kinds.is_some_and(|kinds| !kinds.is_empty())
-    });
-    Ok(barred
-        .filter_map(|class| class["class"].as_str().map(str::to_owned))
-        .collect())
-}
-
 /// The settings of a run, as far as they say what it read.
-fn settings(layout: &Layout) -> Result<CheckedSettings, Error> {
+fn settings(layout: &Layout, report: &DetectionReport) -> Result<CheckedSettings, Error> {
     let damaged = |source: serde_json::Error| {
         let path = layout.run_json();
         Error::input(format!("{}: {source}", path.display()))
@@ -181,12 +171,8 @@ fn settings(layout: &Layout) -> Result<CheckedSettings, Error> {
         "generate": {"force": force},
     }))
     .map_err(damaged)?;
-    let report: Value =
-        serde_json::from_str(&io::read_to_string(&layout.report())?).map_err(damaged)?;
     // The report's root starts from the run folder, so both may have been moved together.
-    if let Some(root) = report["root"].as_str() {
-        settings.data.root = Some(layout.root().join(root));
-    }
+    settings.data.root = Some(layout.root().join(&report.root));
     if let Some(table) = settings.data.table.as_ref().filter(|table| !table.exists()) {
         let text = format!(
             "the run's table {} is not there: start this command where the run was started",

@@ -3,18 +3,18 @@
 use std::collections::BTreeMap;
 
 use ndarray::{Array2, Axis};
-use serde_json::{Value, json};
 
 use super::embed::{Part, Parts, with_predictions};
 use super::error::Error;
 use super::report::minorities;
 use crate::dataset::{Dataset, ExampleId, Split};
 use crate::direction::doubt::{Kind, Warning};
-use crate::direction::report::csv::SpaceView;
 use crate::direction::report::{
     ClassReport, Scoring, SplitReport, SplitView, alignments, split_report,
 };
 use crate::direction::{self, FitOptions, Fitted, ModeId, ValExamples, Whitening};
+use crate::report::Mode;
+use crate::report::detection::{RankedExample, SpaceMode};
 
 /// Hard test images that the report names, per failure mode: what previews show.
 const NAMED: usize = 24;
@@ -23,66 +23,45 @@ const NAMED: usize = 24;
 const BLOCK: usize = 8192;
 
 /// What one space came to.
-pub struct Studied {
-    pub whitening: Whitening,
+pub(super) struct Studied {
+    pub(super) whitening: Whitening,
     /// Which split whitening was learned on.
-    pub whitened_on: Split,
-    pub fitted: Fitted,
+    pub(super) whitened_on: Split,
+    pub(super) fitted: Fitted,
     /// Val out of fold, test, pool: as far as there are predictions.
-    pub splits: Vec<SplitReport>,
+    pub(super) splits: Vec<SplitReport>,
     /// Which split the closing table is about.
-    pub judged_on: Split,
+    pub(super) judged_on: Split,
     /// One a direction, on that split.
-    pub reports: Vec<ClassReport>,
+    pub(super) reports: Vec<ClassReport>,
     /// One a direction: the images at the head of its ranking on that split.
-    pub named: Vec<Named>,
+    pub(super) named: Vec<Named>,
     /// The examples with predictions, of val and of test.
     pub(super) known: BTreeMap<Split, Known>,
     /// What makes all of it less than it looks.
-    pub warnings: Vec<Warning>,
-}
-
-/// What one space came to, as reports show it.
-#[derive(Clone, Copy)]
-pub struct Learned<'a> {
-    pub fitted: &'a Fitted,
-    pub splits: &'a [SplitReport],
-    pub reports: &'a [ClassReport],
-    pub whitened_on: Split,
-    pub judged_on: Split,
-}
-
-impl<'a> Learned<'a> {
-    pub(super) fn table(self, space: &'a str, classes: &'a [String]) -> SpaceView<'a> {
-        SpaceView {
-            space,
-            fitted: self.fitted,
-            classes,
-            splits: self.splits,
-        }
-    }
+    pub(super) warnings: Vec<Warning>,
 }
 
 impl Studied {
-    pub fn learned(&self) -> Learned<'_> {
-        Learned {
-            fitted: &self.fitted,
-            splits: &self.splits,
-            reports: &self.reports,
-            whitened_on: self.whitened_on,
-            judged_on: self.judged_on,
-        }
+    /// The failure modes with their figures, as reports have them.
+    pub(super) fn modes(&self, classes: &[String]) -> Vec<SpaceMode> {
+        let all = self.fitted.directions.iter().zip(&self.reports);
+        all.map(|(direction, judged)| SpaceMode {
+            mode: Mode::of(direction, classes),
+            judged: judged.clone(),
+        })
+        .collect()
     }
 }
 
 /// The heads of a class's ranking.
-pub struct Named {
-    pub(super) mistakes: Vec<Value>,
-    pub(super) right: Vec<Value>,
+pub(super) struct Named {
+    pub(super) mistakes: Vec<RankedExample>,
+    pub(super) right: Vec<RankedExample>,
 }
 
 /// A split's examples with predictions.
-pub struct Known {
+pub(super) struct Known {
     /// Rows of the data set.
     pub(super) rows: Vec<usize>,
     /// Whitened, normalised, `[n, d]`.
@@ -184,15 +163,7 @@ pub(super) fn study(
     };
     let mut splits: Vec<SplitReport> = known
         .iter()
-        .map(|(split, of)| {
-            split_report(
-                split.name(),
-                of.view(),
-                &fitted,
-                &dataset.classes,
-                of.scoring,
-            )
-        })
+        .map(|(split, of)| split_report(*split, of.view(), &fitted, &dataset.classes, of.scoring))
         .collect();
     if let Some(part) = parts.get(&Split::Pool) {
         splits.extend(pool(dataset, &whitening, &fitted, part, flags.as_deref())?);
@@ -248,10 +219,9 @@ fn pool(
         minority: minority.map(|flags| kept.iter().map(|&at| flags[part.rows[at]]).collect()),
         scoring: Scoring::Direct,
     };
-    let name = Split::Pool.name();
     let scoring = Scoring::Given(&scores);
     Ok(Some(split_report(
-        name,
+        Split::Pool,
         known.view(),
         fitted,
         &dataset.classes,
@@ -267,13 +237,13 @@ fn heads(
     judged_on: Split,
     splits: &[SplitReport],
 ) -> Result<(Vec<ClassReport>, Vec<Named>), Error> {
-    let split = splits.iter().find(|split| split.split == judged_on.name());
+    let split = splits.iter().find(|split| split.split == judged_on);
     let mut reports = Vec::new();
     let mut named = Vec::new();
     for direction in &fitted.directions {
         let class = &dataset.classes[direction.id.class];
         let report = split
-            .and_then(|split| split.class(class, direction.id.mode))
+            .and_then(|split| split.mode(direction.id))
             .ok_or_else(|| {
                 let text = format!("class {class} has no examples to judge its direction on");
                 Error::input(text)
@@ -288,11 +258,15 @@ fn heads(
             of.take(NAMED)
                 .map(|&(at, alignment)| {
                     let e = &dataset.examples[judged.rows[at]];
-                    json!({
-                        "id": e.id, "path": e.path, "member": e.member, "alignment": alignment,
-                        "prediction": e.prediction.map(|p| dataset.classes[p].as_str()),
-                        "confidence": e.confidence, "group": e.group,
-                    })
+                    RankedExample {
+                        id: e.id.clone(),
+                        path: e.path.clone(),
+                        member: e.member.clone(),
+                        alignment,
+                        prediction: e.prediction.map(|p| dataset.classes[p].clone()),
+                        confidence: e.confidence,
+                        group: e.group.clone(),
+                    }
                 })
                 .collect()
         };

@@ -6,7 +6,6 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use image::RgbImage;
-use serde::Deserialize;
 
 use super::cell::{Cell, Mark};
 use super::error::PreviewError;
@@ -18,10 +17,12 @@ use crate::generate::Arm;
 use crate::io;
 use crate::io::image::Exif;
 use crate::io::source::{ImageSource, Member};
+use crate::report::JsonFile as _;
+use crate::report::detection::{DetectionReport, ModeReport, RankedExample};
 use crate::run::decide::{Decision, Decisions, Outcome, Status};
 use crate::run::folder::Layout;
 use crate::run::gallery;
-use crate::run::pool::{Pick, Picked, Record};
+use crate::run::pool::{Pick, Picked};
 use crate::run::state::{State, read_pool};
 
 /// How many pictures a section shows at most.
@@ -45,46 +46,6 @@ impl Default for Amounts {
     }
 }
 
-/// What of `report.json` a sheet shows.
-#[derive(Debug, Deserialize)]
-struct Report {
-    root: String,
-    judged_on: String,
-    #[serde(default)]
-    exif: bool,
-    classes: Vec<Mode>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Mode {
-    class: String,
-    #[serde(rename = "mode")]
-    number: u32,
-    finding: bool,
-    cv_score: f64,
-    p_value: f64,
-    judged: Judged,
-    q_value: f64,
-    most_aligned_mistakes: Vec<Ranked>,
-    most_aligned_right: Vec<Ranked>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Judged {
-    sentence: String,
-}
-
-#[derive(Debug, Deserialize)]
-struct Ranked {
-    id: String,
-    path: String,
-    #[serde(default)]
-    member: Option<Member>,
-    alignment: f64,
-    prediction: Option<String>,
-    confidence: Option<f64>,
-}
-
 /// Writes `previews/CLASS-MODE.png` for every failure mode and `previews/index.html`; gives their
 /// paths, the page last.
 ///
@@ -98,10 +59,7 @@ pub fn run(
     amounts: Amounts,
     options: &SheetOptions,
 ) -> Result<Vec<PathBuf>, PreviewError> {
-    let path = layout.report();
-    let text = io::read_to_string(&path)?;
-    let report: Report =
-        serde_json::from_str(&text).map_err(|source| PreviewError::Report { path, source })?;
+    let report = DetectionReport::read(&layout.report())?;
     let state = State::read(layout)?;
     let goals = state.as_ref().map(|state| state.goals(&state.policy));
     let decisions = match (&state, &goals) {
@@ -111,15 +69,13 @@ pub fn run(
     let pool = read_pool(layout)?;
     let mut paths = Vec::new();
     let mut listed = Vec::new();
-    for mode in &report.classes {
-        let picked = pool.as_ref().and_then(|pool| of_mode(pool, mode));
+    for entry in &report.classes {
+        let mode = &entry.mode;
+        let picked = pool.as_ref().and_then(|pool| pool.of(mode.id()));
         let mut hard = decisions.of(Arm::Hard);
-        let outcome = hard.find(|outcome| {
-            let plan = &outcome.plan;
-            plan.class == mode.class && plan.mode.mode == mode.number
-        });
-        let sheet = sheet(layout, &report, mode, picked, outcome, amounts);
-        let path = layout.preview(&mode.class, mode.number);
+        let outcome = hard.find(|outcome| outcome.plan.mode == mode.id());
+        let sheet = sheet(layout, &report, entry, picked, outcome, amounts);
+        let path = layout.preview(&mode.class, mode.mode);
         write(&sheet, options, &path)?;
         let name = path
             .file_name()
@@ -135,20 +91,15 @@ pub fn run(
     Ok(paths)
 }
 
-/// What the pool gave for a mode of the report.
-fn of_mode<'a>(pool: &'a Record, mode: &Mode) -> Option<&'a Picked> {
-    let mut modes = pool.modes.iter();
-    modes.find(|picked| picked.class == mode.class && picked.mode == mode.number)
-}
-
 fn sheet(
     layout: &Layout,
-    report: &Report,
-    mode: &Mode,
+    report: &DetectionReport,
+    entry: &ModeReport,
     picked: Option<&Picked>,
     outcome: Option<&Outcome>,
     amounts: Amounts,
 ) -> Sheet {
+    let mode = &entry.mode;
     let of = |status: Status| -> Vec<&Decision> {
         let decided = outcome.iter().flat_map(|outcome| &outcome.decided);
         decided.filter(|d| d.status == status).collect()
@@ -161,9 +112,9 @@ fn sheet(
     };
     let sentence = format!(
         "{}. CV score {:.2}, p {:.3}, after correction for all classes {:.3}{finding}.",
-        mode.judged.sentence, mode.cv_score, mode.p_value, mode.q_value
+        entry.judged.sentence, mode.cv_score, mode.p_value, mode.q_value
     );
-    let real_section = |title: &str, ranked: &[Ranked], most: usize| Section {
+    let real_section = |title: &str, ranked: &[RankedExample], most: usize| Section {
         title: format!("{title} {}", report.judged_on),
         note: String::new(),
         cells: ranked
@@ -175,12 +126,12 @@ fn sheet(
     let mut sections = vec![
         real_section(
             "Most aligned mistakes,",
-            &mode.most_aligned_mistakes,
+            &entry.most_aligned_mistakes,
             amounts.real,
         ),
         real_section(
             "Most aligned that the classifier gets right,",
-            &mode.most_aligned_right,
+            &entry.most_aligned_right,
             amounts.real / 2,
         ),
     ];
@@ -209,7 +160,7 @@ fn sheet(
                 .collect(),
         });
     }
-    let title = format!("{}, failure mode {}", mode.class, mode.number);
+    let title = format!("{}, failure mode {}", mode.class, mode.mode);
     Sheet {
         title,
         sentence,
@@ -218,7 +169,7 @@ fn sheet(
 }
 
 /// What the pool gave for a mode, hardest first.
-fn from_pool(layout: &Layout, report: &Report, picked: &Picked, most: usize) -> Section {
+fn from_pool(layout: &Layout, report: &DetectionReport, picked: &Picked, most: usize) -> Section {
     let Picked {
         of_class,
         picks,
@@ -268,7 +219,7 @@ fn reasons(rejected: &[&Decision]) -> String {
 /// An image of the data set, and how it is turned.
 fn of_data(
     layout: &Layout,
-    report: &Report,
+    report: &DetectionReport,
     path: &str,
     member: Option<&Member>,
 ) -> (ImageSource, Exif) {
@@ -281,7 +232,7 @@ fn of_data(
     (ImageSource::new(path, member.cloned()), exif)
 }
 
-fn pooled(layout: &Layout, report: &Report, pick: &Pick) -> Cell {
+fn pooled(layout: &Layout, report: &DetectionReport, pick: &Pick) -> Cell {
     let (image, exif) = of_data(layout, report, &pick.path, pick.member.as_ref());
     let lines = vec![
         pick.id.clone(),
@@ -290,7 +241,7 @@ fn pooled(layout: &Layout, report: &Report, pick: &Pick) -> Cell {
     picture(&image, exif, lines, Mark::Kept)
 }
 
-fn real(layout: &Layout, report: &Report, ranked: &Ranked) -> Cell {
+fn real(layout: &Layout, report: &DetectionReport, ranked: &RankedExample) -> Cell {
     let (image, exif) = of_data(layout, report, &ranked.path, ranked.member.as_ref());
     let mut lines = vec![
         ranked.id.clone(),

@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use crate::io::{Classified, ErrorKind, IoError};
+use crate::io::{Classified, ErrorKind, IoError, JsonFileError};
 use crate::run::state::StateError;
 
 /// Why a sheet could not be written.
@@ -11,18 +11,9 @@ pub enum PreviewError {
     #[error(transparent)]
     Io(#[from] IoError),
 
-    /// `report.json` is not one.
-    #[error(
-        "{} is not a detection report of this version: run `hardlight detect` or `run` on the \
-         folder first", path.display()
-    )]
-    Report {
-        /// The file.
-        path: PathBuf,
-        /// What the JSON reader said.
-        #[source]
-        source: serde_json::Error,
-    },
+    /// `report.json` cannot be read.
+    #[error(transparent)]
+    Report(#[from] JsonFileError),
 
     /// What the run holds of its attempts is damaged.
     #[error(transparent)]
@@ -48,8 +39,8 @@ impl Classified for PreviewError {
         match self {
             Self::Io(error) => error.kind(),
             Self::State(error) => error.kind(),
+            Self::Report(error) => error.kind(),
             Self::Encode { .. } => ErrorKind::Other,
-            _ => ErrorKind::Input,
         }
     }
 }

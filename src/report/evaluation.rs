@@ -42,3 +42,10 @@ impl JsonFile for EvaluationReport {
     const WHAT: &'static str = "comparison of two models";
     const REMEDY: &'static str = "run `hardlight evaluate` again";
 }
+
+impl EvaluationReport {
+    /// Whether there is a failure mode to judge by.
+    pub fn has_modes(&self) -> bool {
+        self.classes.iter().any(|entry| entry.mode.is_some())
+    }
+}

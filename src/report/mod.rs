@@ -12,12 +12,14 @@
 //! the number of the mode within the class ([`Mode`]). Figures that may not exist are `null`, never NaN.
 //!
 //! - [`detection`], [`summary`], [`evaluation`]: a file each; `run.json` is the run folder's own.
+//! - [`csv`]: the detection report as tables for spreadsheets.
 //! - [`mode`], [`captions`], [`doubts`], [`retraining`]: what they are put together from.
 //!
 //! Not here: how figures are computed ([`crate::direction::report`], [`crate::direction::evaluate`],
 //! [`crate::caption`]), and what the terminal shows of them.
 
 pub mod captions;
+pub mod csv;
 pub mod detection;
 pub mod doubts;
 pub mod evaluation;

@@ -77,6 +77,58 @@ fn a_spread_of_nothing_is_none() {
     assert_eq!((spread.mean, spread.sd), (None, Some(0.0)));
 }
 
+#[test]
+fn tables_hold_every_space_split_and_mode() {
+    let mut report = samples::detection(true);
+    for entry in &mut report.classes {
+        entry.mode.p_value = 0.25;
+    }
+    let tables = csv::tables(&report, &report.duplicates.first).unwrap();
+    let lines = |name: &str| -> Vec<String> {
+        let (_, bytes) = tables.iter().find(|(table, _)| *table == name).unwrap();
+        let text = String::from_utf8(bytes.clone()).unwrap();
+        text.lines().map(str::to_owned).collect()
+    };
+    let [f, third] = [1.0 - 2.0 / 12.0, 1.0 / 3.0];
+    let classes = lines("classes.csv");
+    assert_eq!(
+        classes[1..3],
+        [
+            format!("clip,val,(overall),,true,12,2,{f},0.75,,,,{third},0.5,1,2,3,4,0.25,3"),
+            format!(
+                "clip,val,dog,2,true,12,2,{f},{},0.25,{third},true,{third},0.5,1,2,3,4,0.25,",
+                0.1 + 0.2
+            ),
+        ]
+    );
+    assert_eq!(classes.len(), 5, "the other space is there once");
+    assert!(
+        classes[3].starts_with("other,val,(overall)"),
+        "{}",
+        classes[3]
+    );
+    let heads = lines("heads.csv");
+    assert_eq!(
+        heads[1],
+        format!(
+            "clip,val,(overall),,10,false,0.7,{},{third},,0.1,0.3,",
+            0.7 / 0.1
+        )
+    );
+    assert_eq!(lines("deciles.csv").len(), 1 + 4 * 3);
+    assert_eq!(
+        lines("duplicates.csv")[1],
+        "a,test,dog,b,train,cat,embedding"
+    );
+    assert_eq!(lines("warnings.csv")[2], "no_train,,false,no train");
+    let error = &lines("label_errors.csv")[1];
+    assert!(
+        error.starts_with("a,b.png,val,dog,cat,0.50999")
+            && error.ends_with(",12 15,0.3333333333333333"),
+        "{error}"
+    );
+}
+
 /// The schema as it is committed: draft 2020-12, what is written rather than what is read.
 fn schema<T: JsonSchema>() -> String {
     let settings = SchemaSettings::draft2020_12().for_serialize();

@@ -16,19 +16,15 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::lock::{self, FolderLock, LockError};
 use super::policy::Policy;
 use super::record::RunRecord;
 use super::settings_diff::{self, Change};
-use crate::io::{Classified, ErrorKind, IoError};
+use crate::io::{Classified, ErrorKind, IoError, JsonFile as _, JsonFileError};
 
 pub use layout::{Layout, slug};
-
-/// Version of `run.json`.
-pub const SCHEMA: u32 = 2;
 
 /// Names of what a run writes, which a new run with other settings moves out of the way. The
 /// embeddings stay: they are keyed by their content.
@@ -107,41 +103,9 @@ pub enum FolderError {
         found: String,
     },
 
-    /// `run.json` cannot be understood.
-    #[error("{} is damaged: restore it, or choose another folder", .path.display())]
-    Damaged {
-        /// The `run.json`.
-        path: PathBuf,
-        /// What the parser said.
-        #[source]
-        source: serde_json::Error,
-    },
-
-    /// A later version made the folder.
-    #[error(
-        "{} has schema {found}, this version reads up to {SCHEMA}: use hardlight {version}, which \
-         wrote it", .path.display()
-    )]
-    Newer {
-        /// The `run.json`.
-        path: PathBuf,
-        /// Its schema.
-        found: u64,
-        /// The version of hardlight it names.
-        version: String,
-    },
-
-    /// An earlier version made the folder.
-    #[error(
-        "{} was made by hardlight {version} in an earlier format: use that version, or start anew with \
-         --force-new (embeddings stay)", .path.display()
-    )]
-    Older {
-        /// The `run.json`.
-        path: PathBuf,
-        /// The version of hardlight it names.
-        version: String,
-    },
+    /// `run.json` cannot be understood, or another version wrote it.
+    #[error(transparent)]
+    Record(JsonFileError),
 
     /// The folder holds another run.
     #[error(
@@ -160,7 +124,17 @@ impl Classified for FolderError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Io(error) | Self::Lock(LockError::Io(error)) => error.kind(),
+            Self::Record(error) => error.kind(),
             _ => ErrorKind::Input,
+        }
+    }
+}
+
+impl From<JsonFileError> for FolderError {
+    fn from(error: JsonFileError) -> Self {
+        match error {
+            JsonFileError::Io(error) => Self::Io(error),
+            other => Self::Record(other),
         }
     }
 }
@@ -187,14 +161,6 @@ fn list(changes: &[Change]) -> String {
     text
 }
 
-/// What of any version's `run.json` tells whether it can be read.
-#[derive(Deserialize)]
-struct Version {
-    schema: u64,
-    #[serde(default)]
-    hardlight: String,
-}
-
 /// A folder that one run has to itself, until this is dropped.
 #[derive(Debug)]
 pub struct RunFolder {
@@ -216,8 +182,7 @@ impl RunFolder {
     ///
     /// - [`FolderError::NotAFolder`], [`FolderError::Foreign`]: nothing was touched.
     /// - [`FolderError::Lock`] if another command works there.
-    /// - [`FolderError::OtherRun`], [`FolderError::Damaged`], [`FolderError::Newer`],
-    ///   [`FolderError::Older`].
+    /// - [`FolderError::OtherRun`], [`FolderError::Record`].
     /// - [`FolderError::Io`].
     pub fn open_or_create(path: &Path, told: &Told, force_new: bool) -> Result<Self, FolderError> {
         RunFolder::claim(path, force_new)?.open(told)
@@ -262,7 +227,7 @@ impl RunFolder {
     }
 
     fn write_record(&self) -> Result<(), FolderError> {
-        write_record(&self.path.join("run.json"), &self.record)
+        Ok(self.record.write(&self.path.join("run.json"))?)
     }
 
     /// The folder.
@@ -292,9 +257,9 @@ impl RunFolder {
     /// [`FolderError::Io`].
     pub fn set_policy(layout: &Layout, policy: &Policy) -> Result<(), FolderError> {
         let path = layout.run_json();
-        let mut record = read_record(&path)?;
+        let mut record = RunRecord::read(&path)?;
         record.policy = *policy;
-        write_record(&path, &record)
+        Ok(record.write(&path)?)
     }
 
     /// How many temporary files of killed commands were removed on opening.
@@ -344,8 +309,7 @@ impl Claim {
     ///
     /// # Errors
     ///
-    /// - [`FolderError::OtherRun`], [`FolderError::Damaged`], [`FolderError::Newer`],
-    ///   [`FolderError::Older`].
+    /// - [`FolderError::OtherRun`], [`FolderError::Record`].
     /// - [`FolderError::Io`].
     pub fn open(self, told: &Told) -> Result<RunFolder, FolderError> {
         let Self {
@@ -356,7 +320,7 @@ impl Claim {
         } = self;
         let file = path.join("run.json");
         let (mut record, mut identity) = if resume {
-            let record = read_record(&file)?;
+            let record = RunRecord::read(&file)?;
             // The identity goes through text too, for numbers that text changes in the last digit.
             let text = told.identity.to_string();
             let now = serde_json::from_str(&text).unwrap_or_else(|_| told.identity.clone());
@@ -376,7 +340,7 @@ impl Claim {
         }
         let before = record.as_ref();
         let now = RunRecord {
-            schema: SCHEMA,
+            schema: RunRecord::SCHEMA,
             hardlight: env!("CARGO_PKG_VERSION").to_owned(),
             run_id: before.map_or_else(|| run_id(&identity), |record| record.run_id.clone()),
             identity,
@@ -520,18 +484,18 @@ fn set_aside(root: &Path) -> Result<(), IoError> {
 ///
 /// # Errors
 ///
-/// [`FolderError::Io`], [`FolderError::Damaged`], [`FolderError::Newer`].
+/// [`FolderError::Io`], [`FolderError::Record`].
 pub fn read_settings(layout: &Layout) -> Result<Value, FolderError> {
-    read_record(&layout.run_json()).map(|record| record.settings)
+    Ok(RunRecord::read(&layout.run_json())?.settings)
 }
 
 /// The policy of a folder's run.
 ///
 /// # Errors
 ///
-/// [`FolderError::Io`], [`FolderError::Damaged`], [`FolderError::Newer`], [`FolderError::Older`].
+/// [`FolderError::Io`], [`FolderError::Record`].
 pub fn read_policy(layout: &Layout) -> Result<Policy, FolderError> {
-    read_record(&layout.run_json()).map(|record| record.policy)
+    Ok(RunRecord::read(&layout.run_json())?.policy)
 }
 
 /// Puts what was known before in place of what is not known now.
@@ -550,39 +514,6 @@ fn fill(now: &mut Value, before: &Value) {
 /// A policy as a tree, to be compared key by key.
 fn value(policy: &Policy) -> Value {
     serde_json::to_value(policy).unwrap_or_default()
-}
-
-fn write_record(path: &Path, record: &RunRecord) -> Result<(), FolderError> {
-    let damaged = |source| FolderError::Damaged {
-        path: path.to_owned(),
-        source,
-    };
-    let mut text = serde_json::to_vec_pretty(record).map_err(damaged)?;
-    text.push(b'\n');
-    Ok(crate::io::write_atomic(path, &text)?)
-}
-
-fn read_record(path: &Path) -> Result<RunRecord, FolderError> {
-    let damaged = |source| FolderError::Damaged {
-        path: path.to_owned(),
-        source,
-    };
-    let text = crate::io::read(path)?;
-    let version: Version = serde_json::from_slice(&text).map_err(damaged)?;
-    if version.schema > u64::from(SCHEMA) {
-        let path = path.to_owned();
-        let (found, version) = (version.schema, version.hardlight);
-        return Err(FolderError::Newer {
-            path,
-            found,
-            version,
-        });
-    }
-    if version.schema < u64::from(SCHEMA) {
-        let (path, version) = (path.to_owned(), version.hardlight);
-        return Err(FolderError::Older { path, version });
-    }
-    serde_json::from_slice(&text).map_err(damaged)
 }
 
 /// A hash of the identity that the order of their keys does not change.

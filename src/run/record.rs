@@ -40,5 +40,6 @@ impl RunRecord {
 impl JsonFile for RunRecord {
     const SCHEMA: u32 = 2;
     const WHAT: &'static str = "record of a run";
-    const REMEDY: &'static str = "start anew with --force-new, or choose another folder";
+    const REMEDY: &'static str =
+        "start anew with --force-new (embeddings stay), choose another folder";
 }

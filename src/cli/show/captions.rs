@@ -1,68 +1,77 @@
 //! The captions of a run in the terminal.
 
-use crate::caption::{Accuracy, Kind};
+use crate::caption::Accuracy;
 use crate::cli::ui::Ui;
-use crate::dataset::Dataset;
 use crate::direction::legible;
-use crate::pipeline::captions::Captioned;
-use crate::pipeline::detect::Detected;
+use crate::report::captions::{Caption, CaptionsReport, ModeCaptions};
 
 /// The captions on the terminal.
-pub(super) fn say(ui: &mut Ui, dataset: &Dataset, detected: &Detected, captioned: &Captioned) {
-    for (direction, mode) in detected.fitted.directions.iter().zip(&captioned.modes) {
-        let class = &dataset.classes[direction.id.class];
-        let wrong = |of: Accuracy| format!("{:.0} %", 100.0 * (1.0 - of.accuracy));
-        let all = mode.real.val.all();
+pub(super) fn say(ui: &mut Ui, captions: &CaptionsReport) {
+    for mode in &captions.modes {
         ui.say(format_args!(
-            "\nhardest captions of {class}, and how many of the val images nearest to each are wrong (of \
+            "\nhardest captions of {}, and how many of the val images nearest to each are wrong (of \
              all {}: {})",
-            all.images,
-            wrong(all)
+            mode.class,
+            mode.val.images,
+            wrong(mode.val)
         ));
-        if !mode.scores.iter().any(|s| s.kind == Kind::Hard) {
+        if mode.hard.is_empty() {
             ui.say("  none: captions.parquet has the reason for each");
         }
-        for score in mode.scores.iter().filter(|s| s.kind == Kind::Hard) {
-            let (alignment, caption) = (legible(score.alignment), &score.caption);
-            let checked = score.checked.as_ref().map_or_else(String::new, |checked| {
-                let (low, high) = checked.val.interval;
-                format!(
-                    ": {} of {} ({:.0} to {:.0} %), {}",
-                    wrong(checked.val),
-                    checked.val.images,
-                    100.0 * (1.0 - high),
-                    100.0 * (1.0 - low),
-                    checked.verdict.name()
-                )
-            });
-            ui.say(format_args!("  {alignment:>8}  {caption}{checked}"));
+        for caption in &mode.hard {
+            ui.say(line(caption));
         }
-        let level = |name: &str, kind| {
-            mode.top(kind).map(|(_, checked)| {
-                let Accuracy {
-                    images, accuracy, ..
-                } = checked.judged;
-                format!("{name} caption {accuracy:.2} ({images} images)")
-            })
-        };
-        let levels: Vec<String> = [
-            level("hardest", Kind::Hard),
-            level("neutral", Kind::Neutral),
-            level("easiest", Kind::Easy),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
+        let levels = levels(mode);
         if !levels.is_empty() {
             ui.say(format_args!(
                 "  accuracy on the {} images nearest to the {}; on all {:.2}",
-                detected.judged_on,
+                captions.judged_on,
                 levels.join(", "),
-                mode.real.judged.all().accuracy
+                mode.judged.accuracy
             ));
         }
-        if let Some(sentence) = mode.sentence(class) {
+        if let Some(sentence) = &mode.sentence {
             ui.say(format_args!("  {sentence}"));
         }
     }
+}
+
+fn wrong(of: Accuracy) -> String {
+    format!("{:.0} %", 100.0 * (1.0 - of.accuracy))
+}
+
+fn line(caption: &Caption) -> String {
+    let (alignment, text) = (legible(caption.alignment), &caption.caption);
+    let checked = match (caption.val, caption.verdict) {
+        (Some(val), Some(verdict)) => {
+            let (low, high) = val.interval;
+            format!(
+                ": {} of {} ({:.0} to {:.0} %), {}",
+                wrong(val),
+                val.images,
+                100.0 * (1.0 - high),
+                100.0 * (1.0 - low),
+                verdict.name()
+            )
+        }
+        _ => String::new(),
+    };
+    format!("  {alignment:>8}  {text}{checked}")
+}
+
+/// The classifier on the images nearest to the hardest, the neutral and the easiest caption.
+fn levels(mode: &ModeCaptions) -> Vec<String> {
+    let level = |name: &str, captions: &[Caption]| {
+        let nearest = captions.first()?.judged?;
+        let Accuracy {
+            images, accuracy, ..
+        } = nearest;
+        Some(format!("{name} caption {accuracy:.2} ({images} images)"))
+    };
+    let levels = [
+        level("hardest", &mode.hard),
+        level("neutral", &mode.neutral),
+        level("easiest", &mode.easy),
+    ];
+    levels.into_iter().flatten().collect()
 }

@@ -1,15 +1,14 @@
 //! The detection report in the terminal.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use crate::cli::ui::Ui;
-use crate::dataset::Dataset;
-use crate::direction::report::csv::OVERALL;
 use crate::direction::report::{Figures, KS, SplitReport};
-use crate::direction::{Direction, Fitted};
-use crate::pipeline::data::Data;
-use crate::pipeline::detect::Detected;
-use crate::pipeline::study::Learned;
+use crate::report::csv::OVERALL;
+use crate::report::detection::{DetectionReport, SpaceMode, SpaceReport};
+use crate::report::doubts::LabelErrors;
+use crate::report::mode::Mode;
 
 /// Classes that a table shows; `report/*.csv` has all.
 const MOST: usize = 20;
@@ -21,19 +20,20 @@ const TOP: usize = 50;
 const NAMED: usize = 5;
 
 /// Everything but the closing table.
-pub(super) fn show(ui: &mut Ui, data: &Data, detected: &Detected) {
+pub(super) fn show(ui: &mut Ui, report: &DetectionReport) {
     ui.say("");
-    for report in detected.reports.iter().take(MOST) {
-        ui.say(&report.sentence);
+    for entry in report.classes.iter().take(MOST) {
+        ui.say(&entry.judged.sentence);
     }
-    more(ui, detected.reports.len());
-    for split in &detected.splits {
-        self::split(ui, split, &detected.fitted, &data.dataset);
+    more(ui, report.classes.len());
+    let modes: Vec<&Mode> = report.classes.iter().map(|entry| &entry.mode).collect();
+    for split in &report.splits {
+        self::split(ui, split, &modes);
     }
-    if !detected.compared.is_empty() {
-        spaces(ui, data, detected);
+    if !report.spaces.is_empty() {
+        spaces(ui, report);
     }
-    label_errors(ui, &data.dataset, detected);
+    label_errors(ui, &report.label_errors);
 }
 
 fn more(ui: &mut Ui, all: usize) {
@@ -45,17 +45,30 @@ fn more(ui: &mut Ui, all: usize) {
     }
 }
 
-/// A line a ranking: its name and figures, all classes together first.
-fn rankings(split: &SplitReport) -> Vec<(&str, &Figures)> {
-    let overall = split.overall.iter().map(|figures| (OVERALL, figures));
-    let classes = split.classes.iter().take(MOST);
-    overall
-        .chain(classes.map(|report| (report.class.as_str(), &report.figures)))
-        .collect()
+/// A ranking with its name; the mode that it is of, but for that of all classes.
+struct Ranking<'a> {
+    name: &'a str,
+    mode: Option<&'a Mode>,
+    figures: &'a Figures,
+}
+
+/// A line a ranking, all classes together first.
+fn rankings<'a>(split: &'a SplitReport, modes: &[&'a Mode]) -> Vec<Ranking<'a>> {
+    let overall = split.overall.iter().map(|figures| Ranking {
+        name: OVERALL,
+        mode: None,
+        figures,
+    });
+    let classes = split.classes.iter().take(MOST).map(|report| Ranking {
+        name: &report.class,
+        mode: modes.iter().copied().find(|mode| mode.id() == report.id()),
+        figures: &report.figures,
+    });
+    overall.chain(classes).collect()
 }
 
 /// The tables of one split.
-fn split(ui: &mut Ui, split: &SplitReport, fitted: &Fitted, dataset: &Dataset) {
+fn split(ui: &mut Ui, split: &SplitReport, modes: &[&Mode]) {
     let how = if split.out_of_fold {
         ", out of fold: each scored by a model that did not see it"
     } else {
@@ -73,7 +86,7 @@ fn split(ui: &mut Ui, split: &SplitReport, fitted: &Fitted, dataset: &Dataset) {
             split.unranked
         ));
     }
-    let rankings = rankings(split);
+    let rankings = rankings(split, modes);
     ui.say(format_args!(
         "  {:<16} {:>7} {:>7} {:>6} {:>6} {:>8} {:>9}  {:>20}  {:>19}",
         "class",
@@ -86,31 +99,28 @@ fn split(ui: &mut Ui, split: &SplitReport, fitted: &Fitted, dataset: &Dataset) {
         "flagged: wrong right",
         "passed: wrong right"
     ));
-    for (name, figures) in &rankings {
-        let direction = direction(fitted, dataset, name);
-        let cv = direction.map(|d| d.cv_score).or(split.cv_score);
+    for ranking in &rankings {
+        let Ranking {
+            name,
+            mode,
+            figures,
+        } = ranking;
+        let cv = mode.map(|mode| mode.cv_score).or(split.cv_score);
         let [hit, missed, alarm, passed] = figures.confusion;
         ui.say(format_args!(
             "  {name:<16} {:>7} {:>7} {:>6} {:>6} {:>8.3} {:>9.3}  {hit:>14} {alarm:>5}  {missed:>13} {passed:>5}",
             figures.examples,
             figures.mistakes,
             number(cv, 3),
-            number(direction.map(|d| d.p_value), 3),
+            number(mode.map(|mode| mode.p_value), 3),
             figures.svm_accuracy,
             figures.svm_balanced_accuracy,
         ));
     }
     heads(ui, &rankings);
-    let minorities: Vec<_> = rankings
-        .iter()
-        .filter(|(_, figures)| figures.minority_base.is_some())
-        .copied()
-        .collect();
-    if !minorities.is_empty() {
-        minority(ui, &minorities);
-    }
+    minority(ui, &rankings);
     ui.say("  accuracy per tenth, the most aligned first");
-    for (name, figures) in &rankings {
+    for Ranking { name, figures, .. } in &rankings {
         let mut line = format!("  {name:<16}");
         for accuracy in &figures.decile_accuracy {
             let _ = write!(line, " {accuracy:>5.2}");
@@ -120,20 +130,14 @@ fn split(ui: &mut Ui, split: &SplitReport, fitted: &Fitted, dataset: &Dataset) {
     more(ui, split.classes.len());
 }
 
-/// The direction of a class's row; none of the row of all classes.
-fn direction<'a>(fitted: &'a Fitted, dataset: &Dataset, name: &str) -> Option<&'a Direction> {
-    let mut all = fitted.directions.iter();
-    all.find(|d| dataset.classes[d.id.class] == name)
-}
-
 fn number(value: Option<f64>, decimals: usize) -> String {
     value.map_or_else(|| "-".to_owned(), |v| format!("{v:.decimals$}"))
 }
 
 /// Precision and lift at `K`, with the least confident beside it.
-fn heads(ui: &mut Ui, rankings: &[(&str, &Figures)]) {
-    let given = |(_, figures): &(&str, &Figures)| {
-        let mut heads = figures.at.iter();
+fn heads(ui: &mut Ui, rankings: &[Ranking<'_>]) {
+    let given = |ranking: &Ranking<'_>| {
+        let mut heads = ranking.figures.at.iter();
         heads.any(|head| head.least_confidence.is_some())
     };
     let beside = if rankings.iter().any(given) {
@@ -150,7 +154,7 @@ fn heads(ui: &mut Ui, rankings: &[(&str, &Figures)]) {
         let _ = write!(line, "  {:<19}", format!("K = {k}"));
     }
     ui.say(line.trim_end());
-    for (name, figures) in rankings {
+    for Ranking { name, figures, .. } in rankings {
         let mut line = format!("  {name:<16} {:>6.2}", figures.error());
         for k in KS {
             let cell = figures.head(k).map_or_else(
@@ -167,15 +171,19 @@ fn heads(ui: &mut Ui, rankings: &[(&str, &Figures)]) {
     }
 }
 
-/// The minority among the hardest.
-fn minority(ui: &mut Ui, rankings: &[(&str, &Figures)]) {
+/// The minority among the hardest, where groups are known.
+fn minority(ui: &mut Ui, rankings: &[Ranking<'_>]) {
+    let known = |ranking: &&Ranking<'_>| ranking.figures.minority_base.is_some();
+    if !rankings.iter().any(|ranking| known(&ranking)) {
+        return;
+    }
     ui.say("  share of the minority among the K most aligned | of the least confident");
     let mut line = format!("  {:<16} {:>6}", "class", "all");
     for k in KS {
         let _ = write!(line, "  {:<13}", format!("K = {k}"));
     }
     ui.say(format_args!("{line}  K = the minority"));
-    for (name, figures) in rankings {
+    for Ranking { name, figures, .. } in rankings.iter().filter(known) {
         let mut line = format!("  {name:<16} {:>6}", number(figures.minority_base, 2));
         let heads = KS.iter().map(|&k| figures.head(k));
         for head in heads.chain([figures.at_minority.as_ref()]) {
@@ -189,64 +197,54 @@ fn minority(ui: &mut Ui, rankings: &[(&str, &Figures)]) {
 }
 
 /// The spaces, class by class.
-fn spaces(ui: &mut Ui, data: &Data, detected: &Detected) {
+fn spaces(ui: &mut Ui, report: &DetectionReport) {
     ui.say(format_args!(
         "\nspaces side by side, on {}\n  {:<16} {:<20} {:>6} {:>6} {:>7} {:>5} {:>8} {:>6} {:>9}",
-        detected.judged_on,
-        "class",
-        "space",
-        "cv",
-        "p",
-        "finding",
-        "K",
-        "wrong",
-        "lift",
-        "minority"
+        report.judged_on, "class", "space", "cv", "p", "finding", "K", "wrong", "lift", "minority"
     ));
-    let own = (data.space.name(), detected.learned());
-    let others = detected.compared.iter();
-    let all: Vec<(String, Learned<'_>)> = [own]
-        .into_iter()
-        .chain(others.map(|(space, studied)| (space.name(), studied.learned())))
-        .collect();
-    for class in data.dataset.classes.iter().take(MOST) {
-        for (space, learned) in &all {
-            let of = learned.fitted.directions.iter().zip(learned.reports);
-            for (d, report) in of.filter(|(_, report)| report.class == *class) {
-                let mut heads = report.figures.at.iter().rev();
-                let head = heads.find(|head| head.k <= TOP);
-                ui.say(format_args!(
-                    "  {class:<16} {space:<20} {:>6.3} {:>6.3} {:>7} {:>5} {:>8} {:>6} {:>9}",
-                    d.cv_score,
-                    d.p_value,
-                    if d.is_finding() { "yes" } else { "no" },
-                    head.map_or_else(|| "-".to_owned(), |head| head.k.to_string()),
-                    number(head.map(|head| head.direction), 2),
-                    number(head.and_then(|head| head.lift), 2),
-                    number(head.and_then(|head| head.minority), 2),
-                ));
+    let modes = report.spaces.iter().flat_map(|space| &space.classes);
+    let classes: BTreeSet<usize> = modes.map(|entry| entry.mode.class_index).collect();
+    for &class in classes.iter().take(MOST) {
+        for space in &report.spaces {
+            let own = space.classes.iter();
+            for entry in own.filter(|entry| entry.mode.class_index == class) {
+                space_line(ui, space, entry);
             }
         }
     }
-    more(ui, data.dataset.classes.len());
+    more(ui, classes.len());
 }
 
-fn label_errors(ui: &mut Ui, dataset: &Dataset, detected: &Detected) {
-    let suspects = &detected.doubts.labels.suspects;
-    if suspects.is_empty() {
+fn space_line(ui: &mut Ui, space: &SpaceReport, entry: &SpaceMode) {
+    let mode = &entry.mode;
+    let mut heads = entry.judged.figures.at.iter().rev();
+    let head = heads.find(|head| head.k <= TOP);
+    ui.say(format_args!(
+        "  {:<16} {:<20} {:>6.3} {:>6.3} {:>7} {:>5} {:>8} {:>6} {:>9}",
+        mode.class,
+        space.space,
+        mode.cv_score,
+        mode.p_value,
+        if mode.finding { "yes" } else { "no" },
+        head.map_or_else(|| "-".to_owned(), |head| head.k.to_string()),
+        number(head.map(|head| head.direction), 2),
+        number(head.and_then(|head| head.lift), 2),
+        number(head.and_then(|head| head.minority), 2),
+    ));
+}
+
+fn label_errors(ui: &mut Ui, found: &LabelErrors) {
+    if found.examples.is_empty() {
         return;
     }
     ui.say(format_args!(
         "\n{} mistakes are likely label errors, not failures of the classifier (report/label_errors.csv):",
-        suspects.len()
+        found.examples.len()
     ));
-    for suspect in suspects.iter().take(NAMED) {
-        let mistake = suspect.error.mistake;
+    for example in found.examples.iter().take(NAMED) {
         ui.say(format_args!(
             "  {}: labelled {}, its neighbours and the classifier say {}",
-            dataset.example(mistake.example).id,
-            dataset.classes[mistake.label],
-            dataset.classes[mistake.prediction]
+            example.id, example.label, example.likely
         ));
     }
 }

@@ -90,11 +90,11 @@ fn heads_count_mistakes_and_groups_of_the_own_class_only() {
     // Class 1 has no direction: its ten examples are in no ranking.
     let classes = ["cat".to_owned(), "dog".to_owned()];
     let fitted = fitted(vec![direction(0, -1.0)]);
-    let split = split_report("test", view, &fitted, &classes, Scoring::Direct);
+    let split = split_report(Split::Test, view, &fitted, &classes, Scoring::Direct);
     assert_eq!((split.examples, split.unranked), (30, 10));
     assert!((split.model_accuracy - 10.0 / 30.0).abs() < 1e-12);
     assert_eq!(split.overall.as_ref(), Some(figures));
-    assert_eq!(split.class("cat", 0), Some(&report));
+    assert_eq!(split.mode(ModeId::new(0, 0)), Some(&report));
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn rankings_across_classes_are_by_distance() {
     };
     let fitted = fitted(vec![direction(0, -1.0), direction(1, -10.0)]);
     let classes = ["cat".to_owned(), "dog".to_owned()];
-    let overall = split_report("test", view, &fitted, &classes, Scoring::Direct)
+    let overall = split_report(Split::Test, view, &fitted, &classes, Scoring::Direct)
         .overall
         .unwrap();
     // All of class 0 are wrong; by alignment class 1 would come first.
@@ -300,11 +300,11 @@ fn val_is_scored_by_the_fold_that_did_not_see_it() {
         minority: None,
     };
     let classes = ["cat".to_owned()];
-    let split = split_report("val", view, &fitted, &classes, Scoring::OutOfFold);
+    let split = split_report(Split::Val, view, &fitted, &classes, Scoring::OutOfFold);
     assert!(split.out_of_fold);
     let flagged = direction.out_of_fold.iter().filter(|&&a| a > 0.0).count();
     assert_eq!(split.classes[0].figures.flagged(), flagged);
-    let fresh = split_report("val", view, &fitted, &classes, Scoring::Direct);
+    let fresh = split_report(Split::Val, view, &fitted, &classes, Scoring::Direct);
     assert!(
         fresh.classes[0].figures.svm_accuracy > split.classes[0].figures.svm_accuracy,
         "in-sample figures flatter"
@@ -325,48 +325,4 @@ fn intervals_are_wilsons() {
         let miss = (p - hits / n) * (p - hits / n) - z * z * p * (1.0 - p) / n;
         assert!(miss.abs() < 1e-12, "{miss}");
     }
-}
-
-#[test]
-fn tables_hold_every_space_split_and_class() {
-    let x = Array2::from_shape_fn((12, 1), |(i, _)| i as f64 - 6.0);
-    let (labels, predictions) = (vec![0; 12], vec![0; 12]);
-    let view = SplitView {
-        x: x.view(),
-        labels: &labels,
-        predictions: &predictions,
-        confidence: None,
-        minority: None,
-    };
-    let classes = ["=cat".to_owned()];
-    let fitted = fitted(vec![direction(0, -1.0)]);
-    let splits = [split_report(
-        "test",
-        view,
-        &fitted,
-        &classes,
-        Scoring::Direct,
-    )];
-    let space = csv::SpaceView {
-        space: "clip",
-        fitted: &fitted,
-        classes: &classes,
-        splits: &splits,
-    };
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    let table = text(csv::classes(&[space]).unwrap());
-    let lines: Vec<&str> = table.lines().collect();
-    assert_eq!(
-        lines[1..],
-        [
-            "clip,test,(overall),,false,12,0,1,0.9,,,,0.5833333333333334,0.5833333333333334,0,0,5,7,,0",
-            "clip,test,'=cat,0,false,12,0,1,0.9,0.01,0.01,true,0.5833333333333334,0.5833333333333334,0,0,5,7,,",
-        ]
-    );
-    let heads = text(csv::heads(&[space]).unwrap());
-    assert_eq!(
-        heads.lines().nth(2),
-        Some("clip,test,'=cat,0,10,false,0,,,,0,,")
-    );
-    assert_eq!(text(csv::deciles(&[space]).unwrap()).lines().count(), 21);
 }

@@ -90,7 +90,7 @@ fn class_report(full: bool) -> ClassReport {
 
 fn split_report(full: bool) -> SplitReport {
     SplitReport {
-        split: "val".to_owned(),
+        split: Split::Val,
         out_of_fold: true,
         examples: 12,
         model_accuracy: THIRD,
@@ -156,6 +156,19 @@ fn captions_report(full: bool) -> CaptionsReport {
     }
 }
 
+fn space(name: &str, full: bool) -> SpaceReport {
+    SpaceReport {
+        space: name.to_owned(),
+        whitened_on: Split::Val,
+        judged_on: Split::Val,
+        classes: vec![SpaceMode {
+            mode: mode(),
+            judged: class_report(full),
+        }],
+        splits: vec![split_report(full)],
+    }
+}
+
 pub(in crate::report) fn detection(full: bool) -> DetectionReport {
     let members = [
         Member::File {
@@ -211,16 +224,7 @@ pub(in crate::report) fn detection(full: bool) -> DetectionReport {
         }],
         splits: vec![split_report(full)],
         spaces: if full {
-            vec![SpaceReport {
-                space: "other".to_owned(),
-                whitened_on: Split::Val,
-                judged_on: Split::Val,
-                classes: vec![SpaceMode {
-                    mode: mode(),
-                    judged: class_report(full),
-                }],
-                splits: vec![split_report(full)],
-            }]
+            vec![space("clip", full), space("other", full)]
         } else {
             vec![]
         },

@@ -67,7 +67,7 @@ fn a_new_folder_gets_its_record_and_the_same_settings_resume() {
     assert!(run.is_resumed());
     assert_eq!(run.run_id(), id);
     assert_eq!(run.changed().unwrap().policy, []);
-    let record = read_record(&path.join("run.json")).unwrap();
+    let record = RunRecord::read(&path.join("run.json")).unwrap();
     assert_eq!(record.identity, identity());
 }
 
@@ -160,7 +160,7 @@ fn force_new_moves_results_aside_and_keeps_embeddings() {
     let first = Layout::new(&path.join("former/1"));
     assert_eq!(fs::read(first.ledger()).unwrap(), b"old");
     assert!(first.images_dir("cat", 0).join("a.png").exists());
-    let record = read_record(&first.run_json()).unwrap();
+    let record = RunRecord::read(&first.run_json()).unwrap();
     assert_eq!(record.identity, identity());
     RunFolder::open_or_create(path, &told(json!({"seed": "2"})), false).unwrap();
 }
@@ -245,11 +245,15 @@ fn damaged_and_newer_records_are_told_apart() {
     let path = folder.path().join("run.json");
     let open = || RunFolder::open_or_create(folder.path(), &settings(), false).unwrap_err();
     fs::write(&path, "{\"schema\":").unwrap();
-    assert!(matches!(open(), FolderError::Damaged { .. }));
+    let record = |error| match error {
+        FolderError::Record(error) => error,
+        other => panic!("{other:?}"),
+    };
+    assert!(matches!(record(open()), JsonFileError::Malformed { .. }));
     fs::write(&path, r#"{"schema": 3, "hardlight": "9.1.0", "other": 1}"#).unwrap();
-    let error = open();
+    let error = record(open());
     assert!(
-        matches!(error, FolderError::Newer { found: 3, .. }),
+        matches!(error, JsonFileError::Schema { found: 3, .. }),
         "{error:?}"
     );
     assert!(error.to_string().contains("hardlight 9.1.0"));
@@ -268,7 +272,7 @@ fn what_one_command_does_not_know_goes_with_anything_and_is_filled_in() {
         .to_owned();
     let run = open(Value::Null, json!({"steps": 20})).unwrap();
     assert_eq!(run.run_id(), id, "the first command named the run");
-    let record = read_record(&run.layout().run_json()).unwrap();
+    let record = RunRecord::read(&run.layout().run_json()).unwrap();
     let whole = json!({"seed": 1, "clip": "ab12", "images": {"recipe": {"steps": 20}}});
     assert_eq!(record.identity, whole);
     drop(run);
@@ -289,7 +293,13 @@ fn a_record_of_an_earlier_format_is_refused_with_what_to_do() {
     )
     .unwrap();
     let error = RunFolder::open_or_create(folder.path(), &settings(), false).unwrap_err();
-    assert!(matches!(error, FolderError::Older { .. }), "{error:?}");
+    assert!(
+        matches!(
+            error,
+            FolderError::Record(JsonFileError::Schema { found: 1, .. })
+        ),
+        "{error:?}"
+    );
     assert!(error.to_string().contains("--force-new"), "{error}");
     RunFolder::open_or_create(folder.path(), &settings(), true).unwrap();
 }
@@ -303,7 +313,7 @@ fn facts_do_not_count_as_settings() {
     drop(run);
     let run = RunFolder::open_or_create(folder.path(), &settings(), false).unwrap();
     assert!(run.is_resumed());
-    let record = read_record(&run.layout().run_json()).unwrap();
+    let record = RunRecord::read(&run.layout().run_json()).unwrap();
     assert_eq!(Value::from(record.facts), json!({"device": "cuda:0"}));
 }
 
