@@ -64,8 +64,7 @@ pub(super) struct GenerateCommand {
     )]
     guidance: f64,
 
-    /// Sampler by name [default: the folder's own].
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help = super::options::scheduler_help())]
     scheduler: Option<String>,
 
     /// DDIM's share of noise, 0 to 1.

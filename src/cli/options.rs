@@ -5,8 +5,15 @@ use std::path::PathBuf;
 use super::number::finite;
 use crate::dataset::{Layout, ScoreRule, Split};
 use crate::pipeline::settings::{CheckedSettings, Settings, SettingsError};
+use crate::diffusion::schedulers;
 use crate::pipeline::space::listed;
 use crate::run::skipped::{MaxBad, OnBadImage};
+
+/// What `--scheduler` takes.
+pub(super) fn scheduler_help() -> String {
+    let known = schedulers::known();
+    format!("Sampler: {known} [default: the folder's own]")
+}
 
 /// Flags of every command that works on a run folder.
 #[derive(Debug, clap::Args)]
@@ -136,9 +143,7 @@ pub(super) struct SettingOptions {
     #[arg(long, value_name = "X", value_parser = finite, allow_negative_numbers = true)]
     guidance: Option<f64>,
 
-    /// ddim, ddpm, pndm, euler, euler-ancestral, dpm++, heun, lms, lcm or unipc [default: the
-    /// folder's own].
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", help = scheduler_help())]
     scheduler: Option<String>,
 
     /// What images should not show.

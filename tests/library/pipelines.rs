@@ -4,7 +4,11 @@
 use std::collections::BTreeMap;
 
 use crate::common::formula::{Golden, expected, golden};
-use hardlight::diffusion::pipeline::{ImageRequest, Outcome, Pipeline, Sampled, Sampling};
+use hardlight::diffusion::pipeline::{
+    ImageRequest, OpenOptions, Outcome, Pipeline, Sampled, Sampling,
+};
+use hardlight::diffusion::record::AdapterRecord;
+use hardlight::io;
 use hardlight::nn::params::{load_all, save};
 use tch::{Device, Kind, Tensor};
 
@@ -147,6 +151,11 @@ fn sdxls_vae_leaves_float16_where_its_config_asks() {
     for upcast in [true, false] {
         let dir = loud(upcast);
         let pipeline = Pipeline::open(&dir, Device::Cpu, Kind::Half).unwrap();
+        let vae = if upcast { "fp32" } else { "fp16" };
+        assert_eq!(
+            (pipeline.kind_name(), pipeline.vae_kind_name()),
+            ("fp16", vae)
+        );
         let images = sample(&pipeline, "", &want);
         assert!(images.iter().all(|image| image.finite == upcast));
     }
@@ -155,4 +164,57 @@ fn sdxls_vae_leaves_float16_where_its_config_asks() {
 #[test]
 fn stable_unclip_makes_the_images_of_diffusers() {
     assert_same_images("unclip");
+}
+
+#[test]
+fn a_pipeline_says_what_it_is_made_of() {
+    let dir = folder("sd1");
+    let unet = load_all(&dir.join("unet/diffusion_pytorch_model.safetensors")).unwrap();
+    let (name, weight) = unet
+        .iter()
+        .find(|(name, _)| name.ends_with("attn1.to_q.weight"))
+        .unwrap();
+    let (out, inputs) = weight.size2().unwrap();
+    let stem = format!("unet.{}", name.trim_end_matches(".weight"));
+    let part = |shape: [i64; 2]| Tensor::full(shape, 0.1, (Kind::Float, Device::Cpu));
+    let path = dir.join("style.safetensors");
+    let parts = BTreeMap::from([
+        (format!("{stem}.lora_A.weight"), part([2, inputs])),
+        (format!("{stem}.lora_B.weight"), part([out, 2])),
+    ]);
+    save(&path, &parts, Kind::Float).unwrap();
+
+    let plain = Pipeline::open(&dir, Device::Cpu, Kind::Float).unwrap();
+    assert_eq!(plain.fingerprint(), plain.model_fingerprint());
+    assert!(plain.adapters().is_empty());
+    assert_eq!((plain.kind_name(), plain.vae_kind_name()), ("fp32", "fp32"));
+
+    let mut options = OpenOptions::new(Device::Cpu, Kind::Float);
+    options.adapters = vec![(path.clone(), 0.5)];
+    let styled = Pipeline::open_with(&dir, &options).unwrap();
+    assert_eq!(styled.model_fingerprint(), plain.model_fingerprint());
+    assert_ne!(styled.fingerprint(), plain.fingerprint());
+    let record = AdapterRecord {
+        name: "style.safetensors".to_owned(),
+        sha256: io::sha256_of(&path).unwrap(),
+        scale: 0.5,
+    };
+    assert_eq!(styled.adapters(), [record]);
+}
+
+#[test]
+fn a_pipeline_says_what_its_scheduler_does() {
+    let pipeline = Pipeline::open(&folder("sd1"), Device::Cpu, Kind::Float).unwrap();
+    let sampling = |scheduler: Option<&str>, eta: f64| Sampling {
+        steps: 4,
+        scheduler: scheduler.map(str::to_owned),
+        eta,
+        ..Sampling::default()
+    };
+    let own = sampling(None, 0.0);
+    let record = pipeline.scheduler_record(&own).unwrap();
+    assert_eq!(record.name, pipeline.check(&own).unwrap());
+    let ddim = |eta| pipeline.scheduler_record(&sampling(Some("ddim"), eta));
+    assert_ne!(ddim(0.0).unwrap(), ddim(1.0).unwrap());
+    assert_eq!(ddim(1.0).unwrap().settings["eta"], 1.0);
 }

@@ -3,6 +3,8 @@
 mod peer;
 mod record;
 
+use std::collections::BTreeSet;
+
 use hardlight::diffusion::schedulers::{self, Scheduler, SchedulerConfig, SchedulerError};
 use serde_json::Value;
 use tch::{Kind, Tensor};
@@ -214,11 +216,23 @@ fn the_folder_chooses_when_no_name_is_given() {
 fn an_unknown_name_lists_the_known_ones() {
     let error = refusal(Some("tcd"), &sd15(), 20, 0.0);
     assert!(matches!(error, SchedulerError::UnknownScheduler { .. }));
+    let known = schedulers::known();
+    assert!(known.starts_with("ddim, ddpm, "), "{known}");
     assert_eq!(
         error.to_string(),
-        "unknown scheduler `tcd`: known are ddim, ddpm, pndm, euler, euler-ancestral, dpm++, \
-         heun, lms, lcm, unipc"
+        format!("unknown scheduler `tcd`: known are {known}")
     );
+}
+
+#[test]
+fn every_name_is_one_schedulers_own() {
+    let names: BTreeSet<&str> = schedulers::names().collect();
+    assert_eq!(names.len(), schedulers::names().count());
+    for name in schedulers::names() {
+        let resolved = schedulers::resolve(Some(name), &sd15(), 4, 0.0).unwrap();
+        assert_eq!(resolved.record().name, name);
+        assert_eq!(resolved.start().unwrap().name(), name);
+    }
 }
 
 #[test]

@@ -14,29 +14,9 @@ const MAX_TRAIN_TIMESTEPS: usize = 1_000_000;
 
 /// The settings of a model folder's scheduler, not checked yet.
 ///
-/// Keys are looked at only when [`build`](super::build) knows which scheduler is wanted, because a
-/// file holds keys of other classes too, and a key means something only to a class that reads it:
-///
-/// | Keys | Read by |
-/// |---|---|
-/// | `num_train_timesteps`, `beta_start`, `beta_end`, `beta_schedule`, `trained_betas`, `prediction_type`, `timestep_spacing`, `steps_offset` | all |
-/// | `clip_sample`, `clip_sample_range` | ddim, ddpm, heun, lcm |
-/// | `set_alpha_to_one` | ddim, pndm |
-/// | `thresholding` (only `false`) | ddim, ddpm, dpm++, lcm, unipc |
-/// | `rescale_betas_zero_snr` | ddim, ddpm, euler, euler-ancestral, dpm++, lcm, unipc |
-/// | `skip_prk_steps` | pndm |
-/// | `variance_type` | ddpm (`fixed_small`, `fixed_small_log`, `fixed_large`), dpm++ (only `null`) |
-/// | `use_karras_sigmas`, `use_exponential_sigmas`, `use_beta_sigmas` | euler, heun, lms, dpm++, unipc |
-/// | `sigma_min`, `sigma_max` | euler, heun, dpm++, unipc, lms (not `karras`), with the three above |
-/// | `final_sigmas_type` | euler, dpm++, unipc |
-/// | `interpolation_type` (`linear`), `timestep_type` (`discrete`) | euler |
-/// | `solver_order`, `solver_type`, `lower_order_final` | dpm++, unipc |
-/// | `algorithm_type`, `euler_at_final`, `lambda_min_clipped` | dpm++ |
-/// | `predict_x0`, `disable_corrector` | unipc |
-/// | `use_lu_lambdas` (only `false`) | dpm++ |
-/// | `use_flow_sigmas` (only `false`) | dpm++, unipc |
-/// | `use_dynamic_shifting` (only `false`), `solver_p`, `shift_terminal` (only `null`) | unipc |
-/// | `original_inference_steps`, `timestep_scaling` | lcm |
+/// Keys are looked at only when [`resolve`](super::resolve) knows which scheduler is wanted, because
+/// a file holds keys of other classes too, and a key means something only to a class that reads it:
+/// which ones, and their defaults, stand in the scheduler's own file.
 ///
 /// An absent key has the default of the class that reads it, as in Diffusers; other keys are
 /// ignored, as in Diffusers.

@@ -13,19 +13,7 @@
 //!
 //! [`resolve`] does the same and tells what it found: a [`SchedulerRecord`] of every setting that
 //! shows in the image, given or by default. [`from_record`] makes the same trajectory of it again.
-//!
-//! | Name | Diffusers class |
-//! |---|---|
-//! | `ddim` | `DDIMScheduler` |
-//! | `ddpm` | `DDPMScheduler` |
-//! | `pndm` | `PNDMScheduler` |
-//! | `euler` | `EulerDiscreteScheduler` |
-//! | `euler-ancestral` | `EulerAncestralDiscreteScheduler` |
-//! | `dpm++` | `DPMSolverMultistepScheduler` |
-//! | `heun` | `HeunDiscreteScheduler` |
-//! | `lms` | `LMSDiscreteScheduler` |
-//! | `lcm` | `LCMScheduler` |
-//! | `unipc` | `UniPCMultistepScheduler` |
+//! [`names`] lists the schedulers.
 //!
 //! `dpm++` adds noise where the folder's `algorithm_type` is `sde-dpmsolver++`.
 //!
@@ -36,16 +24,24 @@
 //!
 //! # A new scheduler
 //!
-//! One file, with its line in `LIST` (and its `mod`). The file has its `Settings`, read from a
-//! `Reader` by the helpers that it needs of `betas`, `timesteps`, `respacing`, `sigmas`,
-//! `lambdas` and `prediction`; the stepping; and the `ENTRY` with both its names. What it reads is
-//! its record. Names, lookups, help and errors follow from the list.
+//! One file, with its line in `LIST` here (and its `mod`), such as `euler.rs`. The file has:
+//!
+//! - `ENTRY`: the name that a user types, and the class that a folder's file names.
+//! - `Settings`, a `Method`: what its class reads, each with the default of the class's `__init__`
+//!   in Diffusers 0.42.1 (`src/diffusers/schedulers/scheduling_*.py`). Ideas that several classes
+//!   share read themselves: `Betas`, `Timesteps`, `Respacing`, `FinalSigma`, `Prediction`, `Clip`.
+//!   Whatever is read is in the record.
+//! - The stepping, a [`Scheduler`].
+//!
+//! Names, lookups, help and errors follow from the list. `tests/golden/schedulers.json` must have
+//! a case of every scheduler.
 //!
 //! # The `diffusers` crate
 //!
 //! Noise levels between whole timesteps are found by its `interp`. Its own schedulers are a second
-//! opinion on ours, where they compute what Diffusers does today (`tests/schedulers`): elsewhere
-//! they have other timesteps, no zero SNR, or torch's own noise.
+//! opinion on ours where they compute what Diffusers does today
+//! (`tests/library/schedulers/peer.rs`): elsewhere they have other timesteps, no zero SNR, or
+//! torch's own noise.
 //!
 //! # Where we differ from Diffusers 0.42
 //!
