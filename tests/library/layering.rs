@@ -84,6 +84,7 @@ const ALLOWED: [(&str, &[&str]); 20] = [
         &[
             "pipeline",
             "io",
+            "image_file",
             "hub",
             "dataset",
             "nn",
