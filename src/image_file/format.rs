@@ -1,6 +1,9 @@
 //! The kinds of files that images are saved as.
 
+use std::io::{BufRead, Seek};
+
 use image::ImageFormat;
+use image_webp::WebPDecoder;
 
 /// The kind of file an image is saved as.
 #[derive(
@@ -38,11 +41,26 @@ impl FileFormat {
         }
     }
 
-    /// Whether a reader of the file sees other pixels than were encoded.
-    pub fn is_lossy(self) -> bool {
-        match self {
-            Self::Png | Self::WebP => false,
-            Self::Jpeg => true,
-        }
+    /// What a WebP is like: itself if nothing was lost, and a JPEG if something was.
+    pub fn like_webp(content: impl BufRead + Seek) -> Self {
+        let lossy = WebPDecoder::new(content).is_ok_and(|mut decoder| decoder.is_lossy());
+        if lossy { Self::Jpeg } else { Self::WebP }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    /// One pixel.
+    const LOSSY: &[u8] = b"RIFF\x22\0\0\0WEBPVP8 \x16\0\0\0\x30\x01\0\
+        \x9d\x01\x2a\x01\0\x01\0\x0e\xc0\xfe\x25\xa4\0\x03\x70\0\0\0\0";
+
+    #[test]
+    fn a_webp_that_lost_something_is_like_a_jpeg() {
+        assert_eq!(FileFormat::like_webp(Cursor::new(LOSSY)), FileFormat::Jpeg);
+        assert_eq!(FileFormat::of(LOSSY), Some(FileFormat::WebP));
     }
 }

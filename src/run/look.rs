@@ -21,7 +21,7 @@ const SAMPLE: usize = 1000;
 pub struct Look {
     /// Width and height that most images have, px.
     pub size: (u32, u32),
-    /// What most images are saved as; formats that lose something count as JPEG.
+    /// What most images are saved as; all that loses something counts as JPEG.
     pub format: FileFormat,
     /// Images that have that size, of those that were looked at.
     pub same_size: usize,
@@ -37,19 +37,22 @@ pub struct Look {
 pub fn look(images: &[ImageSource]) -> Result<Option<Look>, IoError> {
     let every = images.len().div_ceil(SAMPLE).max(1);
     let mut sizes: BTreeMap<(u32, u32), usize> = BTreeMap::new();
-    let (mut jpegs, mut seen) = (0, 0);
+    let (mut lossy, mut webps, mut seen) = (0, 0, 0);
     for image in images.iter().step_by(every) {
-        let (size, lossy) = header(image)?;
+        let (size, format) = header(image)?;
         *sizes.entry(size).or_default() += 1;
-        jpegs += usize::from(lossy);
+        lossy += usize::from(format == FileFormat::Jpeg);
+        webps += usize::from(format == FileFormat::WebP);
         seen += 1;
     }
     // The first of equals is the smallest.
     let most = sizes.into_iter().rev().max_by_key(|&(_, count)| count);
     Ok(most.map(|(size, same_size)| Look {
         size,
-        format: if 2 * jpegs > seen {
+        format: if 2 * lossy > seen {
             FileFormat::Jpeg
+        } else if 2 * webps > seen {
+            FileFormat::WebP
         } else {
             FileFormat::Png
         },
@@ -58,28 +61,41 @@ pub fn look(images: &[ImageSource]) -> Result<Option<Look>, IoError> {
     }))
 }
 
-/// Size of an image, and whether it is of a format that loses something.
-fn header(image: &ImageSource) -> Result<((u32, u32), bool), IoError> {
+/// Size of an image, and the format that is like its own.
+fn header(image: &ImageSource) -> Result<((u32, u32), FileFormat), IoError> {
     if let Some(&Member::Record { side, .. }) = image.member() {
-        return Ok(((side, side), false));
+        return Ok(((side, side), FileFormat::Png));
     }
     let failed = |source| IoError::Read {
         path: image.place(),
         source,
     };
-    // Of a file, no more is read than the header.
-    let content: Box<dyn Content> = match image.member() {
-        None => Box::new(BufReader::new(File::open(image.file()).map_err(failed)?)),
-        Some(_) => Box::new(Cursor::new(image.bytes()?)),
-    };
-    let reader = ImageReader::new(content)
+    let reader = ImageReader::new(content(image)?)
         .with_guessed_format()
         .map_err(failed)?;
-    let lossy = matches!(reader.format(), Some(ImageFormat::Jpeg | ImageFormat::WebP));
+    let format = match reader.format() {
+        Some(ImageFormat::Jpeg) => FileFormat::Jpeg,
+        Some(ImageFormat::WebP) => FileFormat::like_webp(content(image)?),
+        _ => FileFormat::Png,
+    };
     let size = reader
         .into_dimensions()
         .map_err(|error| failed(std::io::Error::other(error)))?;
-    Ok((size, lossy))
+    Ok((size, format))
+}
+
+/// Of a file, no more is read than the header.
+fn content(image: &ImageSource) -> Result<Box<dyn Content>, IoError> {
+    Ok(match image.member() {
+        None => {
+            let file = File::open(image.file()).map_err(|source| IoError::Read {
+                path: image.place(),
+                source,
+            })?;
+            Box::new(BufReader::new(file))
+        }
+        Some(_) => Box::new(Cursor::new(image.bytes()?)),
+    })
 }
 
 /// What a header is read from.
@@ -92,6 +108,7 @@ mod tests {
     use image::RgbImage;
 
     use super::*;
+    use crate::image_file::encode;
 
     #[test]
     fn most_images_decide() {
@@ -106,6 +123,11 @@ mod tests {
         assert_eq!((found.size, found.format), ((8, 8), FileFormat::Jpeg));
         assert_eq!((found.same_size, found.seen), (2, 3));
         assert_eq!(look(&[]).unwrap(), None);
+        let webp = folder.path().join("e.webp");
+        let pixels = RgbImage::new(8, 8);
+        std::fs::write(&webp, encode(&pixels, FileFormat::WebP, None).unwrap()).unwrap();
+        let found = look(&[ImageSource::new(webp, None)]).unwrap().unwrap();
+        assert_eq!((found.size, found.format), ((8, 8), FileFormat::WebP));
         let text = folder.path().join("d.png");
         std::fs::write(&text, "no image").unwrap();
         let text = ImageSource::new(text, None);
