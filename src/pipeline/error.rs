@@ -9,7 +9,7 @@ use crate::io::{Classified, ErrorKind};
 
 /// Any [`Classified`] error of the crate.
 ///
-/// Every one turns into it by `?` and keeps its kind and its causes. As with `anyhow::Error`, `{}`
+/// Every one turns into it by `?` and keeps its kind and its causes. As with the `anyhow` crate, `{}`
 /// prints the outermost text and `{:#}` the whole chain. It is no [`std::error::Error`] itself: that
 /// would clash with the conversion.
 ///
