@@ -12,8 +12,8 @@ use super::ui::Ui;
 use crate::pipeline::candidates::Candidates;
 use crate::pipeline::data::read_data;
 use crate::pipeline::order::Until;
+use crate::pipeline::settings::CheckedSettings;
 use crate::pipeline::{Context, Error};
-use crate::run::settings::Settings;
 
 /// Directions and the captions that describe them; nothing is generated.
 ///
@@ -74,7 +74,7 @@ impl CaptionsCommand {
 
 /// Prints the captions of classes.
 fn print(
-    settings: &Settings,
+    settings: &CheckedSettings,
     classes: Vec<String>,
     as_json: bool,
     ui: &mut Ui,

@@ -10,9 +10,9 @@ use super::{run, show};
 use crate::classifier::Cnn;
 use crate::io::ErrorKind;
 use crate::pipeline::order::{self, Target, Until};
+use crate::pipeline::settings::Settings;
 use crate::pipeline::{Context, Error, outputs, proof};
 use crate::run::folder::RunFolder;
-use crate::run::settings::Settings;
 use crate::world::face::WorldConfig;
 use crate::world::retrain::{RHO, WORLD_SEED, demo_sizes};
 use crate::world::splits::write_dataset;
@@ -104,7 +104,7 @@ impl DemoCommand {
         settings.filter.keep_rejected = quota;
         settings.filter.match_dataset = true;
         settings.filter.class_margin = proof::CLASS_MARGIN;
-        settings.check()?;
+        let settings = settings.check()?;
 
         let claim = RunFolder::claim(&out, force_new)?;
         let check = stop.check();

@@ -10,6 +10,7 @@ use tch::{Device, Kind};
 
 use self::latents::Latents;
 use super::exit::ExitStatus;
+use super::number::finite;
 use super::stop::Stop;
 use super::ui::Ui;
 use crate::diffusion::pipeline::{
@@ -58,6 +59,7 @@ pub(super) struct GenerateCommand {
         long,
         value_name = "X",
         default_value_t = 7.5,
+        value_parser = finite,
         allow_negative_numbers = true
     )]
     guidance: f64,
@@ -71,6 +73,7 @@ pub(super) struct GenerateCommand {
         long,
         value_name = "X",
         default_value_t = 0.0,
+        value_parser = finite,
         allow_negative_numbers = true
     )]
     eta: f64,

@@ -6,7 +6,7 @@ use super::exit::ExitStatus;
 use super::ui::Ui;
 use crate::io;
 use crate::pipeline::Error;
-use crate::run::settings;
+use crate::pipeline::settings;
 
 /// Write a settings file with every key, its default and what it does.
 ///

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 
 use super::exit::ExitStatus;
+use super::number::finite;
 use super::ui::Ui;
 use crate::dataset::Split;
 use crate::io;
@@ -37,7 +38,7 @@ pub(super) struct ManifestCommand {
     upweight: Option<NonZeroUsize>,
 
     /// Loss weight for --upweight.
-    #[arg(long, value_name = "W", requires = "upweight")]
+    #[arg(long, value_name = "W", value_parser = finite, requires = "upweight")]
     weight: Option<f64>,
 
     /// Keep the N most aligned originals of every failing class; the others weigh 0, which leaves
@@ -93,7 +94,7 @@ impl ManifestCommand {
             to,
             copy,
         } = self;
-        if let Some(weight) = weight.filter(|w| !(w.is_finite() && *w > 0.0)) {
+        if let Some(weight) = weight.filter(|weight| *weight <= 0.0) {
             let text = format!("--weight is {weight}: expected a number above 0");
             return Err(Error::usage(text));
         }

@@ -17,6 +17,7 @@ mod generate;
 mod init;
 mod man;
 mod manifest;
+mod number;
 mod options;
 mod preview;
 mod run;
@@ -136,8 +137,41 @@ pub fn command() -> clap::Command {
 
 #[cfg(test)]
 mod tests {
+    use std::any::TypeId;
+
+    use clap::error::ErrorKind;
+
     #[test]
     fn the_command_line_is_sound() {
         super::command().debug_assert();
+    }
+
+    #[test]
+    fn no_flag_takes_a_number_that_is_none() {
+        let mut seen = 0;
+        for command in super::command().get_subcommands() {
+            for arg in command.get_arguments() {
+                let Some(flag) = arg.get_long() else { continue };
+                if arg.get_value_parser().type_id() != TypeId::of::<f64>() {
+                    continue;
+                }
+                seen += 1;
+                for bad in ["nan", "inf", "-inf"] {
+                    let name = command.get_name();
+                    let line = ["hardlight", name, &format!("--{flag}={bad}")];
+                    let error = super::command().try_get_matches_from(line).unwrap_err();
+                    assert_eq!(
+                        error.kind(),
+                        ErrorKind::ValueValidation,
+                        "{line:?}: {error}"
+                    );
+                    assert!(error.to_string().contains(flag), "{line:?}: {error}");
+                }
+            }
+        }
+        assert!(
+            seen >= 5,
+            "{seen} flags take numbers: does this test still find them?"
+        );
     }
 }

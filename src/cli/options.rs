@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
+use super::number::finite;
 use crate::dataset::{Layout, ScoreRule, Split};
+use crate::pipeline::settings::{CheckedSettings, Settings, SettingsError};
 use crate::pipeline::space::listed;
-use crate::run::settings::{Settings, SettingsError};
 use crate::run::skipped::{MaxBad, OnBadImage};
 
 /// Flags of every command that works on a run folder.
@@ -132,7 +133,7 @@ pub(super) struct SettingOptions {
     steps: Option<usize>,
 
     /// Classifier-free guidance scale; 1 turns it off [default: 7.5].
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", value_parser = finite, allow_negative_numbers = true)]
     guidance: Option<f64>,
 
     /// ddim, ddpm, pndm, euler, euler-ancestral, dpm++, heun, lms, lcm or unipc [default: the
@@ -161,7 +162,7 @@ pub(super) struct SettingOptions {
     dtype: Option<String>,
 
     /// Smallest alignment to keep an image [default: calibrated per failure mode].
-    #[arg(long, value_name = "X", allow_negative_numbers = true)]
+    #[arg(long, value_name = "X", value_parser = finite, allow_negative_numbers = true)]
     min_alignment: Option<f64>,
 
     /// Write images at the data set's own size and encoding, so that neither gives them away.
@@ -186,14 +187,14 @@ fn put<T>(setting: &mut T, flag: Option<T>) {
 
 impl RunOptions {
     /// The folder, whether to start anew, and the settings with the flags applied.
-    pub(super) fn settings(self) -> Result<(PathBuf, bool, Settings), SettingsError> {
+    pub(super) fn settings(self) -> Result<(PathBuf, bool, CheckedSettings), SettingsError> {
         Ok((self.out, self.force_new, self.settings.settings()?))
     }
 }
 
 impl SettingOptions {
     /// The settings with the flags applied.
-    pub(super) fn settings(self) -> Result<Settings, SettingsError> {
+    pub(super) fn settings(self) -> Result<CheckedSettings, SettingsError> {
         let mut s = Settings::read(self.config.as_deref(), &self.assignments)?;
         s.data.root = self.data.or(s.data.root);
         s.data.dataset = self.dataset.or(s.data.dataset);
@@ -238,7 +239,6 @@ impl SettingOptions {
         s.filter.match_dataset |= self.match_dataset;
         put(&mut s.filter.keep_rejected, self.keep_rejected);
         g.force |= self.force;
-        s.check()?;
-        Ok(s)
+        s.check()
     }
 }

@@ -39,12 +39,11 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 pub use self::fitted::{Direction, Fitted, Skipped};
-use crate::io::{Classified, ErrorKind};
-
 pub use self::mode::ModeId;
 pub use self::whiten::{WhitenError, Whitening};
 
 use crate::dataset::ExampleId;
+use crate::io::{Classified, ErrorKind};
 
 /// Why directions could not be learned.
 #[derive(Debug, thiserror::Error)]

@@ -7,9 +7,9 @@ use ndarray::{Array1, Array2};
 
 use super::context::Context;
 use super::error::Error;
+use super::settings::Captions;
 use crate::caption::{Grammar, list};
 use crate::embed::TextEncoder;
-use crate::run::settings::Captions;
 
 /// Numbers of embeddings that are kept for the next class, at most: 256 MiB.
 const KEPT: usize = 64 << 20;

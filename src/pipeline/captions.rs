@@ -15,6 +15,7 @@ use super::embed::{Embedded, Part, with_predictions};
 use super::error::Error;
 use super::report;
 use super::reporter::Stage;
+use super::settings::{Captions, CheckedSettings};
 use super::space::Space;
 use crate::caption::check::{Images, Real};
 use crate::caption::score::{self, CaptionScore};
@@ -23,7 +24,6 @@ use crate::caption::{self, Checked, Kind, References, Verdict, table};
 use crate::dataset::Split;
 use crate::embed::TextEncoder;
 use crate::io;
-use crate::run::settings::{Captions, Settings};
 
 /// What captions came to.
 pub struct Captioned {
@@ -89,7 +89,7 @@ pub fn check(settings: &Captions) -> Result<(), Error> {
 /// Embeddings of every class's reference caption, `[classes, d]`, before normalisation; none where the
 /// directions' space has no captions in it.
 pub fn references(
-    settings: &Settings,
+    settings: &CheckedSettings,
     data: &Data,
     texts: Option<&dyn TextEncoder>,
 ) -> Result<Option<Array2<f32>>, Error> {

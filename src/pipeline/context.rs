@@ -5,8 +5,8 @@ use std::fmt::Display;
 use std::time::Instant;
 
 use super::reporter::{Reporter, Stage};
+use super::settings::CheckedSettings;
 use crate::run::folder::Layout;
-use crate::run::settings::Settings;
 
 /// Asked between two steps of the work: whether to stop.
 pub type StopCheck<'a> = &'a (dyn Fn() -> bool + Sync);
@@ -81,7 +81,7 @@ impl<'a> Context<'a> {
 #[derive(Debug)]
 pub struct Job<'a> {
     /// What was asked for.
-    pub settings: &'a Settings,
+    pub settings: &'a CheckedSettings,
     /// Where results go.
     pub layout: Layout,
     /// The run's id.

@@ -8,10 +8,10 @@ use super::context::Context;
 use super::error::Error;
 use super::meaning::threshold;
 use super::own::{Own, matrix_file};
+use super::settings::CheckedSettings;
 use super::space::Space;
 use crate::dataset::{self, Dataset, LayoutOptions, Split, TableOptions, Threshold};
 use crate::io::image::Exif;
-use crate::run::settings::Settings;
 use crate::run::skipped::Skips;
 
 /// What a run reads, opened and checked.
@@ -43,7 +43,7 @@ pub struct Data {
 ///
 /// Of kind usage for settings that make no sense together, of kind input for data that is not sound, and
 /// for data that has no predictions where no classifier is given.
-pub fn open(context: &mut Context<'_>, settings: &Settings) -> Result<Data, Error> {
+pub fn open(context: &mut Context<'_>, settings: &CheckedSettings) -> Result<Data, Error> {
     let (space, compared) = (Space::of(settings), Space::compared(settings)?);
     let mut dataset = read_data(context, settings)?;
     if let Some(path) = &settings.data.predictions {
@@ -106,7 +106,7 @@ fn join(context: &mut Context<'_>, dataset: &mut Dataset, path: &Path) -> Result
 /// # Errors
 ///
 /// Of kind usage where the settings name no data or two, of kind input for data that is not sound.
-pub fn read_data(context: &mut Context<'_>, settings: &Settings) -> Result<Dataset, Error> {
+pub fn read_data(context: &mut Context<'_>, settings: &CheckedSettings) -> Result<Dataset, Error> {
     let data = &settings.data;
     let usage = |text: &str| Err(Error::usage(text.to_owned()));
     if data.dataset.is_none() && (data.label.is_some() || data.group.is_some()) {

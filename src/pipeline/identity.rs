@@ -12,13 +12,17 @@ use super::data::Data;
 use super::error::Error;
 use super::models::{Classifier, Models};
 use super::own::matrix_file;
+use super::settings::CheckedSettings;
 use super::space::{self, Space};
 use crate::dataset::Split;
 use crate::io;
-use crate::run::settings::Settings;
 
 /// Everything that the results of a run follow from.
-pub(super) fn identity(settings: &Settings, data: &Data, models: &Models) -> Result<Value, Error> {
+pub(super) fn identity(
+    settings: &CheckedSettings,
+    data: &Data,
+    models: &Models,
+) -> Result<Value, Error> {
     let value = |of: &dyn Fn() -> serde_json::Result<Value>| of().map_err(Error::other);
     // Both were checked when the inputs were opened.
     let matrix = matrix_file(&data.space, settings).ok().flatten();
@@ -64,7 +68,7 @@ fn named(space: &Space) -> Value {
 }
 
 /// The classifier with what it is given; none where predictions are.
-fn classifier(settings: &Settings, models: &Models) -> Result<Value, Error> {
+fn classifier(settings: &CheckedSettings, models: &Models) -> Result<Value, Error> {
     let Some(classifier) = models.classifier.as_deref() else {
         return Ok("none".into());
     };

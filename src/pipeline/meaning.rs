@@ -4,8 +4,8 @@ use ndarray::ArrayView1;
 
 use super::error::Error;
 use super::models::Classifier;
+use super::settings::Data;
 use crate::dataset::{self, Best, Dataset, Example, Layout, ScoreRule, Threshold};
-use crate::run::settings::Data;
 
 /// What the logits of an image mean.
 pub(super) enum Meaning {

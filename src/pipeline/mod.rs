@@ -42,6 +42,7 @@ mod report;
 pub mod reporter;
 pub mod sample;
 pub(crate) mod saved;
+pub mod settings;
 mod skipped;
 pub mod space;
 pub mod study;

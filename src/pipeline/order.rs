@@ -17,10 +17,10 @@ use super::outputs;
 use super::policy::policy;
 use super::pool::{self, Pooled};
 use super::sample::sample;
+use super::settings::CheckedSettings;
 use crate::dataset::Dataset;
 use crate::embed::TextEncoder;
 use crate::run::folder::{Claim, RunFolder, Told};
-use crate::run::settings::Settings;
 
 /// How far a run goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,7 +85,7 @@ impl Finished {
 #[cfg(feature = "torch")]
 pub fn run(
     context: &mut Context<'_>,
-    settings: &Settings,
+    settings: &CheckedSettings,
     target: Target,
     until: Until,
 ) -> Result<Finished, Error> {
@@ -98,7 +98,7 @@ pub fn run(
 }
 
 /// What can be refused before any data is read.
-fn check(settings: &Settings, until: Until) -> Result<(), Error> {
+fn check(settings: &CheckedSettings, until: Until) -> Result<(), Error> {
     if until >= Until::Captions || settings.data.pool.is_some() {
         captions::check(&settings.captions)?;
     }
@@ -112,7 +112,7 @@ fn check(settings: &Settings, until: Until) -> Result<(), Error> {
 /// Those of the stages, as they come; of kind stopped if asked to stop.
 pub fn run_with(
     context: &mut Context<'_>,
-    settings: &Settings,
+    settings: &CheckedSettings,
     target: Target,
     until: Until,
     data: Data,
@@ -168,7 +168,7 @@ pub fn run_with(
 /// Takes the run folder, or goes on with the run that it holds.
 fn claim(
     context: &mut Context<'_>,
-    settings: &Settings,
+    settings: &CheckedSettings,
     target: Target,
     data: &Data,
     models: &Models,

@@ -7,16 +7,16 @@ use std::sync::Arc;
 use ndarray::{Array2, ArrayView2, Axis, s};
 
 use super::error::Error;
+use super::settings::CheckedSettings;
 use super::space::Space;
 use crate::dataset::{Dataset, Example};
 use crate::io::IoError;
 use crate::io::matrix::{Matrix, MatrixError};
-use crate::run::settings::Settings;
 
 /// The file of embeddings that were made before, where settings name one.
 pub fn matrix_file<'a>(
     space: &'a Space,
-    settings: &'a Settings,
+    settings: &'a CheckedSettings,
 ) -> Result<Option<&'a Path>, Error> {
     match (space, &settings.embed.embeddings) {
         (Space::Matrix(path), None) | (Space::Clip, Some(path)) => Ok(Some(path)),

@@ -1,11 +1,11 @@
 //! The policy of a run, as the settings have it.
 
+use super::settings::CheckedSettings;
 use crate::filter;
 use crate::run::policy::Policy;
-use crate::run::settings::Settings;
 
 /// How many images are wanted, and which are kept.
-pub fn policy(settings: &Settings) -> Policy {
+pub fn policy(settings: &CheckedSettings) -> Policy {
     let (generate, filter) = (&settings.generate, &settings.filter);
     Policy {
         quota: generate.quota,

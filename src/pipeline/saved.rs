@@ -10,13 +10,13 @@ use super::context::Context;
 use super::data;
 use super::error::Error;
 use super::own::{Own, matrix_file};
+use super::settings::{CheckedSettings, Settings};
 use super::space::Space;
 use crate::dataset::{Dataset, Example, Split};
 use crate::direction::{Direction, persist};
-use crate::io;
+use crate::io::{self, ErrorKind};
 use crate::run::cache::Place;
 use crate::run::folder::{Layout, read_settings};
-use crate::run::settings::Settings;
 use crate::run::skipped;
 
 /// What a run found, read back.
@@ -165,7 +165,7 @@ fn barred(layout: &Layout) -> Result<BTreeSet<String>, Error> {
 }
 
 /// The settings of a run, as far as they say what it read.
-fn settings(layout: &Layout) -> Result<Settings, Error> {
+fn settings(layout: &Layout) -> Result<CheckedSettings, Error> {
     let damaged = |source: serde_json::Error| {
         let path = layout.run_json();
         Error::input(format!("{}: {source}", path.display()))
@@ -194,5 +194,8 @@ fn settings(layout: &Layout) -> Result<Settings, Error> {
         );
         return Err(Error::input(text));
     }
-    Ok(settings)
+    settings.check().map_err(|error| {
+        let path = layout.run_json();
+        Error::of_kind(ErrorKind::Input, error).context(path.display().to_string())
+    })
 }

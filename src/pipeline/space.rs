@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::error::Error;
+use super::settings::CheckedSettings;
 use crate::io;
-use crate::run::settings::Settings;
 
 /// A latent space.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,11 +16,11 @@ pub enum Space {
 
 impl Space {
     /// The space of a run, in which it goes on after detection.
-    pub fn of(settings: &Settings) -> Self {
+    pub fn of(settings: &CheckedSettings) -> Self {
         Self::named(&settings.embed.space, settings)
     }
 
-    fn named(name: &str, settings: &Settings) -> Self {
+    fn named(name: &str, settings: &CheckedSettings) -> Self {
         match name {
             // CLIP's space has captions in it; a classifier's own is the next best.
             "auto" if settings.embed.clip.is_none() && settings.data.classifier.is_some() => {
@@ -34,7 +34,7 @@ impl Space {
 
     /// The other spaces that detection is to be compared in, after all of them were checked against the
     /// settings.
-    pub fn compared(settings: &Settings) -> Result<Vec<Self>, Error> {
+    pub fn compared(settings: &CheckedSettings) -> Result<Vec<Self>, Error> {
         let own = Self::of(settings);
         own.check(settings)?;
         let mut seen = vec![own];
@@ -51,7 +51,7 @@ impl Space {
         Ok(seen)
     }
 
-    fn check(&self, settings: &Settings) -> Result<(), Error> {
+    fn check(&self, settings: &CheckedSettings) -> Result<(), Error> {
         let text = match self {
             Self::Clip if settings.embed.clip.is_none() => {
                 "directions need a space: give --clip DIR, or --space classifier with --classifier \

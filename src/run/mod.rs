@@ -7,7 +7,7 @@
 //! - [`decide`](mod@decide): which images are kept, as a fold over the ledger; [`gallery`]: their folders.
 //! - [`pool`]: real images before any are generated.
 //! - [`cache`]: embeddings that are not made twice.
-//! - [`settings`]: what a run is told, in one TOML file; [`skipped`]: images that cannot be used.
+//! - [`skipped`]: images that cannot be used.
 //!
 //! May import every room above: `io`, `image_file`, `dataset`, `embed`, `direction`, `caption`, `generate`,
 //! `filter`.
@@ -22,12 +22,10 @@ pub mod ledger;
 pub mod lock;
 pub mod look;
 pub mod plan;
-
 pub mod policy;
 pub mod pool;
 mod record;
 pub mod sampling;
-pub mod settings;
 pub mod settings_diff;
 pub mod skipped;
 pub mod state;

@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 
 use crate::common::{FACES, Hardlight, Work, copy, files, results, weights};
 use hardlight::cli;
+use hardlight::pipeline::settings::Settings;
 use hardlight::run::lock::FolderLock;
-use hardlight::run::settings::Settings;
 use image::ImageFormat;
 use safetensors::SafeTensors;
 

@@ -17,9 +17,9 @@ use crate::pipeline::data::Data;
 use crate::pipeline::device::{device, name_of};
 use crate::pipeline::error::Error;
 use crate::pipeline::meaning::Meaning;
+use crate::pipeline::settings::{self, CheckedSettings};
 use crate::pipeline::space::Space;
 use crate::run::features::Analysed;
-use crate::run::settings::{self, Settings};
 
 impl Models {
     /// Opens what the settings name and holds it against the data; nothing is written but the hub's
@@ -31,7 +31,7 @@ impl Models {
     /// sound or does not fit the data.
     pub fn open(
         context: &mut Context<'_>,
-        settings: &Settings,
+        settings: &CheckedSettings,
         data: &Data,
         draws: bool,
     ) -> Result<Self, Error> {
@@ -108,7 +108,7 @@ fn analysed(
 
 fn open_clip(
     context: &mut Context<'_>,
-    settings: &Settings,
+    settings: &CheckedSettings,
     device: Device,
     kind: Kind,
 ) -> Result<Option<ClipEncoder>, Error> {
@@ -153,7 +153,7 @@ fn can_draw(clip: bool, space: &Space) -> Result<(), Error> {
 fn open_generator(
     context: &mut Context<'_>,
     given: &Path,
-    settings: &Settings,
+    settings: &CheckedSettings,
     (device, kind): (Device, Kind),
 ) -> Result<Generator, Error> {
     let dir = locate(context, given, pipeline(kind, settings.filter.safety))?;
@@ -192,7 +192,7 @@ fn open_generator(
 }
 
 /// The settings of sampling.
-fn sampling(settings: &Settings) -> Sampling {
+fn sampling(settings: &CheckedSettings) -> Sampling {
     let g = &settings.generate;
     Sampling {
         steps: g.steps,

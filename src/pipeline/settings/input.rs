@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::range::refuse;
 use super::{Data, SettingsError};
 use crate::embed::preprocess::{Preprocess, Resize};
 use crate::embed::resize::Filter;
@@ -65,35 +66,28 @@ pub enum Resampling {
 impl Data {
     /// Checks what is said of a TorchScript's input.
     pub(super) fn check_classifier(&self) -> Result<(), SettingsError> {
-        let range = |key, value: String, expected| {
-            Err(SettingsError::Range {
-                key,
-                value,
-                expected,
-            })
-        };
         let side = |side: usize| (1..=MAX_SIDE).contains(&side);
         let (height, width) = self.classifier_input.height_width();
         if !(side(height) && side(width)) {
             let value = format!("{height} x {width}");
-            return range("data.classifier_input", value, "sides from 1 to 8192");
+            return refuse("data.classifier_input", value, "sides from 1 to 8192");
         }
         let (key, expected) = ("data.classifier_resize", "a length from 1 to 8192");
         match self.classifier_resize {
             Some(ResizeTo::Shorter(length)) if !side(length) => {
-                return range(key, length.to_string(), expected);
+                return refuse(key, length, expected);
             }
             None if (height, width) != (224, 224) && self.classifier.is_some() => {
                 let expected = "a length, \"squash\" or \"none\" wherever data.classifier_input is \
                                 not 224";
-                return range(key, "absent".to_owned(), expected);
+                return refuse(key, "absent", expected);
             }
             _ => {}
         }
         let finite = self.classifier_mean.iter().all(|mean| mean.is_finite());
         if !finite {
             let value = format!("{:?}", self.classifier_mean);
-            return range("data.classifier_mean", value, "finite numbers");
+            return refuse("data.classifier_mean", value, "finite numbers");
         }
         if !self
             .classifier_std
@@ -101,10 +95,10 @@ impl Data {
             .all(|std| std.is_finite() && *std > 0.0)
         {
             let value = format!("{:?}", self.classifier_std);
-            return range("data.classifier_std", value, "numbers above 0");
+            return refuse("data.classifier_std", value, "numbers above 0");
         }
         if self.classifier_batch == 0 {
-            return range("data.classifier_batch", "0".to_owned(), "at least 1");
+            return refuse("data.classifier_batch", 0, "at least 1");
         }
         Ok(())
     }
@@ -139,7 +133,8 @@ mod tests {
 
     fn set(texts: &[&str]) -> Result<Data, SettingsError> {
         let texts: Vec<String> = texts.iter().map(|text| format!("data.{text}")).collect();
-        Settings::read(None, &texts).map(|settings| settings.data)
+        let settings = Settings::read(None, &texts)?.check()?;
+        Ok(settings.into_inner().data)
     }
 
     #[test]
@@ -170,7 +165,7 @@ mod tests {
         ] {
             let error = set(&[text]).unwrap_err();
             assert!(
-                matches!(error, SettingsError::Range { key: found, .. } if found == key),
+                matches!(&error, SettingsError::Range { key: found, .. } if found == key),
                 "{error:?}"
             );
         }
