@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use super::number::finite;
 use crate::dataset::{Layout, ScoreRule, Split};
-use crate::pipeline::settings::{CheckedSettings, Settings, SettingsError};
 use crate::diffusion::schedulers;
+use crate::pipeline::settings::{CheckedSettings, Settings, SettingsError};
 use crate::pipeline::space::listed;
 use crate::run::skipped::{MaxBad, OnBadImage};
 

@@ -223,11 +223,6 @@ fn way_in(token: bool, url: &str) -> String {
 }
 
 impl HubError {
-    /// Whether the caller asked to stop.
-    pub fn is_stopped(&self) -> bool {
-        matches!(self, Self::Stopped)
-    }
-
     /// Whether another time, or another place, might do: nothing is wrong with what was asked for.
     pub fn is_network(&self) -> bool {
         match self {

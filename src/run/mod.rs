@@ -22,7 +22,6 @@ pub mod ledger;
 pub mod lock;
 pub mod look;
 pub mod plan;
-
 pub mod policy;
 pub mod pool;
 mod record;

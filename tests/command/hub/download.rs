@@ -168,7 +168,7 @@ fn asked_to_stop_it_keeps_what_arrived() {
         ..Seer::default()
     };
     let error = scene.fetch_as(NAME, PLAIN, &mut seer).unwrap_err();
-    assert!(error.is_stopped(), "{error}");
+    assert_eq!(error.kind(), ErrorKind::Stopped, "{error}");
     scene.assert_no_unet();
     let arrived = fs::metadata(scene.partial()).unwrap().len();
     assert!((1..1_000_000).contains(&arrived), "{arrived}");
