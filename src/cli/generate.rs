@@ -1,28 +1,20 @@
-//! `hardlight generate`: pictures from bare prompts, without any data set.
+//! `hardlight generate`: pictures from bare prompts, without any data set; or those of a run again.
 
-mod latents;
-mod plan;
+mod again;
+mod orders;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use image::RgbImage;
-use tch::{Device, Kind};
-
-use self::latents::Latents;
 use super::exit::ExitStatus;
 use super::number::finite;
 use super::stop::Stop;
 use super::ui::Ui;
-use crate::diffusion::pipeline::{
-    EncodedCaption, ImageRequest, OpenOptions, Outcome, Pipeline, Sampled, Sampling,
-};
-use crate::embed::safety::Safety;
-use crate::image_file::{self, FileFormat};
-use crate::io;
+use crate::diffusion::pipeline::Sampling;
+use crate::io::{self, ErrorKind};
 use crate::pipeline::device::device;
-use crate::pipeline::models::locate::{adapters, locate};
-use crate::pipeline::models::pipeline as pipeline_of;
-use crate::pipeline::reporter::{Reporter as _, StageInfo};
+use crate::pipeline::models::Diffusion;
+use crate::pipeline::pictures::{Latents, Options, draw};
+use crate::pipeline::reporter::Reporter as _;
 use crate::pipeline::{Context, Error};
 use crate::run::lock::FolderLock;
 
@@ -32,15 +24,26 @@ use crate::run::lock::FolderLock;
 /// after prompt; the same command goes on where it was stopped. Example:
 ///
 /// `hardlight generate --model sd-1.5 --prompt "a photo of a cat on grass" --count 4 --out runs/cats`
+///
+/// `hardlight generate --from runs/cats --id 1f0c8a2be94d7730 --out again`
 #[derive(Debug, clap::Args)]
 pub(super) struct GenerateCommand {
-    /// Stable Diffusion: a Diffusers pipeline folder, or its id on the Hugging Face hub.
-    #[arg(long, value_name = "DIR|ID")]
-    model: PathBuf,
+    /// Stable Diffusion: a Diffusers pipeline folder, or its id on the Hugging Face hub [with --from: the
+    /// run's].
+    #[arg(long, value_name = "DIR|ID", required_unless_present = "from")]
+    model: Option<PathBuf>,
 
     /// What to draw; may be repeated.
-    #[arg(long, value_name = "TEXT", required = true)]
+    #[arg(long, value_name = "TEXT", required_unless_present = "from")]
     prompt: Vec<String>,
+
+    /// Make an image of a run again from its ledger: the same bytes, on the same kind of device.
+    #[arg(long, value_name = "RUN", requires = "id", conflicts_with_all = ["prompt", "save_latents"])]
+    from: Option<PathBuf>,
+
+    /// Which one: the name of its file, 16 hexadecimal digits; may be repeated.
+    #[arg(long, value_name = "ID", requires = "from")]
+    id: Vec<String>,
 
     /// What not to draw; empty is Python's None.
     #[arg(long, value_name = "TEXT", default_value = "")]
@@ -133,138 +136,63 @@ pub(super) struct GenerateCommand {
 
 impl GenerateCommand {
     pub(super) fn run(self, ui: &mut Ui, stop: &Stop) -> Result<ExitStatus, Error> {
-        let sampling = self.sampling();
+        let check = stop.check();
+        let mut context = Context::stopped_by(ui, &check);
+        let ended = match &self.from {
+            Some(run) => again::again(&self, run, &mut context),
+            None => self.draw(&mut context),
+        };
+        match ended {
+            Err(error) if error.kind() == ErrorKind::Stopped => {
+                ui.info(&format_args!(
+                    "stopped; the same command goes on from here ({})",
+                    self.out.display()
+                ));
+                Ok(ExitStatus::Stopped)
+            }
+            ended => {
+                let status = ended?;
+                ui.say(format_args!("{}", self.out.display()));
+                Ok(status)
+            }
+        }
+    }
+
+    fn draw(&self, context: &mut Context<'_>) -> Result<ExitStatus, Error> {
         let (device, kind) = device(&self.device, &self.dtype)?;
-        let embeds = self.embeds()?;
+        let embeds = orders::embeds(self.image_embeds.as_deref())?;
         self.check_count(embeds.len())?;
         // What cannot be written is known before a model of gigabytes is read.
         let latents = self.save_latents.as_deref().map(Latents::at).transpose()?;
         io::create_dir_all(&self.out)?;
         let _lock = FolderLock::acquire(&self.out)?;
-        let (pipeline, safety) = self.open(device, kind, ui, stop)?;
-        let scheduler = pipeline.check(&sampling)?;
-        let on = if device.is_cuda() { "cuda" } else { "cpu" };
-        let place = format!("{on} {kind:?}").to_lowercase();
-        let wanted = self.wanted(&pipeline, &sampling, (&scheduler, &place), &embeds)?;
-        let mut missing = Vec::new();
-        for one in &wanted {
-            // Latents are in no picture: one whose are not kept is made again.
-            if !one.is_there()? || latents.as_ref().is_some_and(|kept| !kept.has(one)) {
-                missing.push(one);
-            }
-        }
-        let captions: Vec<EncodedCaption> = self
-            .prompt
-            .iter()
-            .map(|prompt| pipeline.encode(prompt))
-            .collect::<Result<_, _>>()?;
-        for (prompt, encoded) in self.prompt.iter().zip(&captions) {
-            if encoded.truncated {
-                let begin: String = prompt.chars().take(60).collect();
-                ui.warn(format_args!(
-                    "longer than the model reads, and cut: {begin:?}…"
-                ));
-            }
-        }
-        let unconditional = pipeline.encode_negative(&self.negative)?;
-
-        ui.begin(&StageInfo {
-            name: "pictures",
-            total: wanted.len(),
-            unit: "pictures",
-        });
-        ui.resumed_from(wanted.len() - missing.len());
-        let mut done = wanted.len() - missing.len();
-        let mut broken = 0;
-        for batch in missing.chunks(self.batch) {
-            let requests: Vec<ImageRequest<'_>> = batch
-                .iter()
-                .map(|one| ImageRequest {
-                    caption: &captions[one.prompt],
-                    seed: one.seed,
-                    embedding: one.embedding,
-                })
-                .collect();
-            let asked = || stop.asked();
-            let images = match pipeline.sample(&requests, &unconditional, &sampling, &asked)? {
-                Outcome::Done(images) => images,
-                Outcome::Stopped => {
-                    ui.abandon();
-                    ui.info(format_args!(
-                        "stopped; the same command goes on from here ({})",
-                        self.out.display()
-                    ));
-                    return Ok(ExitStatus::Stopped);
-                }
-            };
-            for (one, sampled) in batch.iter().zip(images) {
-                let Sampled {
-                    image,
-                    finite,
-                    latents: last,
-                } = sampled;
-                if let Some(latents) = &latents {
-                    latents.keep(one, &last)?;
-                }
-                if !finite {
-                    broken += 1;
-                    let hint = if kind == Kind::Half {
-                        "try --dtype bf16 or fp32"
-                    } else {
-                        "try other settings, such as less guidance"
-                    };
-                    ui.warn(format_args!(
-                        "{} would have numbers that are not finite and is not written: {hint}",
-                        one.path.display()
-                    ));
-                    continue;
-                }
-                let image = shown(safety.as_ref(), image, &one.path, ui)?;
-                let bytes = image_file::encode(&image, FileFormat::Png, Some(&one.marks))?;
-                io::write_atomic(&one.path, &bytes)?;
-                done += 1;
-                ui.progress(done, "");
-            }
-        }
-        ui.end();
-        if let Some(latents) = &latents {
-            let initial = wanted
-                .iter()
-                .map(|one| pipeline.initial_latents(one.seed, &sampling));
-            latents.join(&wanted, &initial.collect::<Result<Vec<_>, _>>()?)?;
-        }
-        ui.say(format_args!("{}", self.out.display()));
-        Ok(if broken == 0 {
-            ExitStatus::Success
-        } else {
-            ExitStatus::Incomplete
-        })
-    }
-
-    fn open(
-        &self,
-        device: Device,
-        kind: Kind,
-        ui: &mut Ui,
-        stop: &Stop,
-    ) -> Result<(Pipeline, Option<Safety>), Error> {
-        let stop = stop.check();
-        let mut context = Context::stopped_by(ui, &stop);
-        let mut open = OpenOptions::new(device, kind);
-        open.variant.clone_from(&self.variant);
-        open.adapters = adapters(&mut context, &self.lora)?;
-        let want = pipeline_of(kind, !self.no_safety_checker);
-        let dir = locate(&mut context, &self.model, want)?;
-        let pipeline = Pipeline::open_with(&dir, &open)?;
-        for note in pipeline.notes() {
-            context.warn(note);
-        }
-        let safety = if self.no_safety_checker {
-            None
-        } else {
-            Safety::open(&dir, device, kind)?
+        let model = self.model.clone().unwrap_or_default();
+        let diffusion = Diffusion {
+            model: &model,
+            variant: self.variant.clone(),
+            lora: &self.lora,
+            safety_checker: !self.no_safety_checker,
+            sampling: self.sampling(),
+            device,
+            kind,
         };
-        Ok((pipeline, safety))
+        let mut images = diffusion.open(context)?;
+        if latents.is_some() {
+            images = images.keeping_latents();
+        }
+        let orders = self.orders(&mut images, &embeds)?;
+        let options = Options {
+            safety_checker: !self.no_safety_checker,
+            latents,
+        };
+        let drawn = draw(context, &mut images, &orders, &options)?;
+        if let Some(latents) = &options.latents {
+            let initial = orders
+                .iter()
+                .map(|order| images.initial_latents(order.recipe.seed));
+            latents.join(&orders, &initial.collect::<Result<Vec<_>, _>>()?)?;
+        }
+        Ok(ExitStatus::of_run(drawn.broken == 0))
     }
 
     fn sampling(&self) -> Sampling {
@@ -280,24 +208,4 @@ impl GenerateCommand {
             noise_level: self.noise_level,
         }
     }
-}
-
-/// The picture, or black where the model's safety checker objects, as in Diffusers.
-fn shown(
-    safety: Option<&Safety>,
-    image: RgbImage,
-    path: &Path,
-    ui: &mut Ui,
-) -> Result<RgbImage, Error> {
-    let Some(safety) = safety else {
-        return Ok(image);
-    };
-    if !safety.flags(std::slice::from_ref(&image))?.contains(&true) {
-        return Ok(image);
-    }
-    ui.warn(format_args!(
-        "{} is black: the model's safety checker objects (--no-safety-checker turns it off)",
-        path.display()
-    ));
-    Ok(RgbImage::new(image.width(), image.height()))
 }

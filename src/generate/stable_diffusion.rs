@@ -73,6 +73,11 @@ impl StableDiffusion {
         }
     }
 
+    /// The safety checker that pictures are shown to.
+    pub fn safety(&self) -> Option<&Safety> {
+        self.safety.as_ref()
+    }
+
     /// The model.
     pub fn pipeline(&self) -> &Pipeline {
         &self.pipeline
@@ -83,8 +88,8 @@ impl StableDiffusion {
     /// # Errors
     ///
     /// [`PipelineError`].
-    pub fn initial_latents(&self, seed: u64) -> Result<Tensor, PipelineError> {
-        self.pipeline.initial_latents(seed, &self.sampling)
+    pub fn initial_latents(&self, seed: u64) -> Result<Array3<f32>, PipelineError> {
+        array(&self.pipeline.initial_latents(seed, &self.sampling)?)
     }
 
     /// Whether a recipe has the settings of this generator.

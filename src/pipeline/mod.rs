@@ -34,6 +34,7 @@ pub mod models;
 pub mod order;
 pub mod outputs;
 pub mod own;
+pub mod pictures;
 pub mod policy;
 pub mod pool;
 mod predict;

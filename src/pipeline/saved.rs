@@ -154,6 +154,16 @@ impl Saved {
     }
 }
 
+/// The settings that a run was last given, with the paths as they were.
+///
+/// # Errors
+///
+/// Of kind input for a damaged `run.json`.
+pub(crate) fn given(layout: &Layout) -> Result<Settings, Error> {
+    serde_json::from_value(read_settings(layout)?)
+        .map_err(|source| Error::input(format!("{}: {source}", layout.run_json().display())))
+}
+
 /// The settings of a run, as far as they say what it read.
 fn settings(layout: &Layout, report: &DetectionReport) -> Result<CheckedSettings, Error> {
     let damaged = |source: serde_json::Error| {

@@ -149,46 +149,90 @@ fn can_draw(clip: bool, space: &Space) -> Result<(), Error> {
     Ok(())
 }
 
-/// The diffusion model and, where it is wanted and there, its safety checker.
+/// The diffusion model that a run draws with.
 fn open_generator(
     context: &mut Context<'_>,
     given: &Path,
     settings: &CheckedSettings,
     (device, kind): (Device, Kind),
 ) -> Result<Generator, Error> {
-    let dir = locate(context, given, pipeline(kind, settings.filter.safety))?;
-    let mut options = OpenOptions::new(device, kind);
-    options.variant.clone_from(&settings.generate.variant);
-    options.adapters = adapters(context, &settings.generate.lora)?;
-    let pipeline = Pipeline::open_with(&dir, &options)?;
-    for note in pipeline.notes() {
-        context.warn(note);
-    }
-    if pipeline.embedding_width().is_some() {
+    let generate = &settings.generate;
+    let diffusion = Diffusion {
+        model: given,
+        variant: generate.variant.clone(),
+        lora: &generate.lora,
+        safety_checker: settings.filter.safety,
+        sampling: sampling(settings),
+        device,
+        kind,
+    };
+    let images = diffusion.open(context)?;
+    if images.pipeline().embedding_width().is_some() {
         return Err(Error::input(format!(
             "{} is conditioned on image embeddings, and a run has captions alone: take a \
              text-to-image model",
             given.display()
         )));
     }
-    let sampling = sampling(settings);
-    pipeline.check(&sampling)?;
-    let safety = if settings.filter.safety {
-        Safety::open(&dir, device, kind)?
-    } else {
-        None
-    };
+    let safety = images.safety().map(Safety::fingerprint);
     Ok(Generator {
-        safety: safety
-            .as_ref()
-            .map(|safety| safety.fingerprint().to_owned()),
-        images: Box::new(StableDiffusion::new(
+        safety: safety.map(str::to_owned),
+        images: Box::new(images),
+    })
+}
+
+/// A diffusion model with the settings that pictures are made with.
+#[derive(Debug)]
+pub(crate) struct Diffusion<'a> {
+    /// A Diffusers folder, or its id on the hub.
+    pub(crate) model: &'a Path,
+    /// Which weight files are taken.
+    pub(crate) variant: Option<String>,
+    /// Adapters, `FILE[:SCALE]` each.
+    pub(crate) lora: &'a [String],
+    /// Whether the folder's safety checker is asked, where it has one.
+    pub(crate) safety_checker: bool,
+    /// How pictures are sampled.
+    pub(crate) sampling: Sampling,
+    /// Where.
+    pub(crate) device: Device,
+    /// In what.
+    pub(crate) kind: Kind,
+}
+
+impl Diffusion<'_> {
+    /// Opens it, and tells what the user should know of it.
+    pub(crate) fn open(self, context: &mut Context<'_>) -> Result<StableDiffusion, Error> {
+        let Self {
+            model,
+            variant,
+            lora,
+            safety_checker,
+            sampling,
+            device,
+            kind,
+        } = self;
+        let dir = locate(context, model, pipeline(kind, safety_checker))?;
+        let mut options = OpenOptions::new(device, kind);
+        options.variant = variant;
+        options.adapters = adapters(context, lora)?;
+        let pipeline = Pipeline::open_with(&dir, &options)?;
+        for note in pipeline.notes() {
+            context.warn(note);
+        }
+        pipeline.check(&sampling)?;
+        let safety = if safety_checker {
+            Safety::open(&dir, device, kind)?
+        } else {
+            None
+        };
+        Ok(StableDiffusion::new(
             pipeline,
-            &name_of(given),
+            &name_of(model),
             sampling,
             safety,
-        )?),
-    })
+        )?)
+    }
 }
 
 /// The settings of sampling.

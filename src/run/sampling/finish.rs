@@ -43,6 +43,31 @@ pub(super) fn finished(mut picture: Picture, output: Output) -> Result<Finished,
     Ok(Finished { picture, jpeg })
 }
 
+impl Body {
+    /// The file, with what it says of itself.
+    pub(super) fn encode(
+        self,
+        format: FileFormat,
+        marks: &Marks,
+    ) -> Result<Vec<u8>, SamplingError> {
+        Ok(match self {
+            Self::Pixels(image) => image_file::encode(&image, format, Some(marks))?,
+            Self::Jpeg(bytes) => image_file::add_marks_to_jpeg(bytes, marks)?,
+        })
+    }
+}
+
+/// The file of a picture, as a run writes it.
+///
+/// # Errors
+///
+/// [`SamplingError::Encode`], [`SamplingError::Decode`].
+pub fn file(picture: Picture, recipe: &Recipe, made_on: &MadeOn) -> Result<Vec<u8>, SamplingError> {
+    let marks = marks(&recipe.id(), recipe, made_on);
+    let finished = finished(picture, recipe.output)?;
+    finished.into_body().encode(recipe.output.format, &marks)
+}
+
 impl Finished {
     pub(super) fn into_body(self) -> Body {
         match self.jpeg {

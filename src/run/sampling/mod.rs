@@ -22,7 +22,7 @@ use std::sync::mpsc::sync_channel;
 use std::thread;
 
 pub use self::error::SamplingError;
-pub use self::finish::marks;
+pub use self::finish::{file, marks};
 
 use self::frontier::Frontier;
 use self::write::write_all;

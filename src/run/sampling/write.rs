@@ -5,7 +5,6 @@ use std::sync::mpsc::Receiver;
 
 use super::SamplingError;
 use super::finish::{Body, marks};
-use crate::image_file::{add_marks_to_jpeg, encode};
 use crate::io::{self, IoError};
 use crate::run::ledger::{Ledger, Measured};
 
@@ -25,10 +24,7 @@ pub(super) fn write_all(mut ledger: Ledger, jobs: &Receiver<Job>) -> Result<(), 
             body,
         } = job;
         let marks = marks(&measured.id, &measured.recipe, &measured.made_on);
-        let bytes = match body {
-            Body::Pixels(image) => encode(&image, measured.recipe.output.format, Some(&marks))?,
-            Body::Jpeg(bytes) => add_marks_to_jpeg(bytes, &marks)?,
-        };
+        let bytes = body.encode(measured.recipe.output.format, &marks)?;
         write(&path, &bytes)?;
         measured.sha256 = io::sha256_hex(&bytes);
         ledger.append(&[measured])?;
