@@ -166,11 +166,7 @@ impl GenerateCommand {
         }
         let unconditional = pipeline.encode_negative(&self.negative)?;
 
-        ui.begin(&StageInfo {
-            name: "pictures",
-            total: wanted.len(),
-            unit: "pictures",
-        });
+        ui.begin(&StageInfo::new("pictures", wanted.len(), "pictures"));
         ui.resumed_from(wanted.len() - missing.len());
         let mut done = wanted.len() - missing.len();
         let mut broken = 0;

@@ -19,7 +19,9 @@ use crate::direction::{Direction, FitOptions, Fitted, Whitening, persist};
 
 /// What detection found.
 pub struct Detected {
+    /// Whitening of the run's space.
     pub whitening: Whitening,
+    /// Directions, and the classes without one.
     pub fitted: Fitted,
     /// One a direction, on test (on val, out of fold, where there is no test).
     pub reports: Vec<ClassReport>,
@@ -102,7 +104,7 @@ pub fn detect(
         &whitening,
         whitened_on.name(),
         &fitted,
-        &data.dataset,
+        dataset,
     )?;
     let barred = barred(&warnings)
         .into_iter()

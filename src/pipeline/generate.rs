@@ -27,7 +27,9 @@ use crate::run::settings::Settings;
 
 /// What generation came to, plan by plan.
 pub struct Generated {
+    /// What was planned, arm by arm.
     pub plans: Vec<ModePlan>,
+    /// One a plan.
     pub outcomes: Vec<ModeOutcome>,
     /// Hash of the diffusion model.
     pub fingerprint: String,
@@ -49,7 +51,12 @@ impl Generated {
     }
 }
 
-/// Generates what the pool did not give.
+/// Generates what the pool did not give; writes images and the ledger.
+///
+/// # Errors
+///
+/// Of kind disk or device where images cannot be written or made; of kind stopped, with what is done in
+/// the ledger.
 pub fn generate(
     context: &mut Context<'_>,
     job: &Job<'_>,

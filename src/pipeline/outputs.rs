@@ -25,6 +25,10 @@ const SCHEMA: u32 = 1;
 pub const TOP: usize = 50;
 
 /// Draws the contact sheets.
+///
+/// # Errors
+///
+/// Of kind disk; of kind input for a run folder that is damaged.
 pub fn previews(context: &mut Context<'_>, job: &Job<'_>) -> Result<(), Error> {
     let begun = Instant::now();
     collect::run(
@@ -146,6 +150,10 @@ fn top_captions(captioned: Option<&Captioned>, at: usize) -> Vec<Value> {
 }
 
 /// Writes `summary.json`.
+///
+/// # Errors
+///
+/// [`IoError`].
 pub fn write_summary(path: &Path, summary: &Value) -> Result<(), IoError> {
     io::write_atomic(path, format!("{summary:#}\n").as_bytes())
 }

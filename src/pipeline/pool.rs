@@ -19,6 +19,7 @@ use crate::run::settings::Settings;
 
 /// What the pool gave.
 pub struct Pooled {
+    /// What was picked, mode by mode.
     pub record: Record,
     /// Its images, for generated ones to be compared with.
     pub kept: Kept,
@@ -49,7 +50,11 @@ pub fn shortfall(
     settings.generate.quota.saturating_sub(found)
 }
 
-/// Picks the hardest images of the pool for every direction worth it.
+/// Picks the hardest images of the pool for every direction worth it; writes `pool.json`.
+///
+/// # Errors
+///
+/// Of kind input where the data has no pool; of kind stopped.
 pub fn pool(
     context: &mut Context<'_>,
     job: &Job<'_>,

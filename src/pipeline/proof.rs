@@ -101,6 +101,9 @@ impl Retraining {
 /// An image that an arm adds, with its class.
 type Added = Vec<(PathBuf, usize)>;
 
+/// What every arm adds, in the order of [`ARMS`].
+type Arms = Vec<(&'static str, Added)>;
+
 /// Accuracy on drawn test faces, and on generated ones whose caption names a gender.
 pub(crate) fn judge(done: &Finished, dir: &Path) -> Result<Judged, Error> {
     let judge = Cnn::read(dir, tch::Device::Cpu)?;
@@ -281,7 +284,7 @@ fn side_by_side<J: Sync, R: Send>(
 }
 
 /// The images that each arm adds: as many per class in every arm.
-fn arms(done: &Finished, most: usize) -> Result<(usize, Vec<(&'static str, Added)>), Error> {
+fn arms(done: &Finished, most: usize) -> Result<(usize, Arms), Error> {
     let generated = done
         .generated
         .as_ref()

@@ -18,7 +18,7 @@ use crate::io;
 const LISTED: usize = 100;
 
 /// Writes `report.json` and `report/*.csv`; what captions came to is a section of the former.
-pub fn write(
+pub(super) fn write(
     job: &Job<'_>,
     data: &Data,
     detected: &Detected,
@@ -258,7 +258,7 @@ fn warning_table(detected: &Detected) -> Result<Vec<u8>, csv::TableError> {
 }
 
 /// Whether an example's group is rare within its class in train; none without groups.
-pub fn minorities(dataset: &Dataset) -> Option<Vec<bool>> {
+pub(super) fn minorities(dataset: &Dataset) -> Option<Vec<bool>> {
     let mut counts: BTreeMap<(usize, &str), usize> = BTreeMap::new();
     for (_, e) in dataset.of_split(Split::Train) {
         *counts.entry((e.label, e.group.as_deref()?)).or_default() += 1;

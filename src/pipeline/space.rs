@@ -9,8 +9,11 @@ use crate::run::settings::Settings;
 /// A latent space.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Space {
+    /// CLIP's, which has captions in it.
     Clip,
+    /// The features of the analysed classifier.
     Classifier,
+    /// Embeddings in a file of the user's.
     Matrix(PathBuf),
 }
 
@@ -34,6 +37,10 @@ impl Space {
 
     /// The other spaces that detection is to be compared in, after all of them were checked against the
     /// settings.
+    ///
+    /// # Errors
+    ///
+    /// Of kind usage for a space that needs what is not given, or that is given twice.
     pub fn compared(settings: &Settings) -> Result<Vec<Self>, Error> {
         let own = Self::of(settings);
         own.check(settings)?;

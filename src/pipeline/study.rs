@@ -24,9 +24,11 @@ const BLOCK: usize = 8192;
 
 /// What one space came to.
 pub struct Studied {
+    /// Whitening of the space.
     pub whitening: Whitening,
     /// Which split whitening was learned on.
     pub whitened_on: Split,
+    /// Directions, and the classes without one.
     pub fitted: Fitted,
     /// Val out of fold, test, pool: as far as there are predictions.
     pub splits: Vec<SplitReport>,
@@ -45,10 +47,15 @@ pub struct Studied {
 /// What one space came to, as reports show it.
 #[derive(Clone, Copy)]
 pub struct Learned<'a> {
+    /// Directions, and the classes without one.
     pub fitted: &'a Fitted,
+    /// Every split with predictions.
     pub splits: &'a [SplitReport],
+    /// One a direction, on the judged split.
     pub reports: &'a [ClassReport],
+    /// Which split whitening was learned on.
     pub whitened_on: Split,
+    /// Which split the reports are on.
     pub judged_on: Split,
 }
 
@@ -64,6 +71,7 @@ impl<'a> Learned<'a> {
 }
 
 impl Studied {
+    /// As reports show it.
     pub fn learned(&self) -> Learned<'_> {
         Learned {
             fitted: &self.fitted,

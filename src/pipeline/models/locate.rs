@@ -13,7 +13,7 @@ use crate::pipeline::reporter::{BYTES, Reporter, StageInfo};
 /// # Errors
 ///
 /// [`HubError`].
-pub(crate) fn locate(
+pub fn locate(
     context: &mut Context<'_>,
     given: &Path,
     want: Want,
@@ -29,7 +29,7 @@ pub(crate) fn locate(
 /// # Errors
 ///
 /// [`Error`] of kind usage for what is no scale, [`HubError`].
-pub(crate) fn adapters(
+pub fn adapters(
     context: &mut Context<'_>,
     given: &[String],
 ) -> Result<Vec<(PathBuf, f64)>, Error> {
@@ -59,7 +59,7 @@ fn scaled(text: &str) -> Result<(&str, f64), Error> {
 /// # Errors
 ///
 /// [`HubError`].
-pub(crate) fn watched<T>(
+pub fn watched<T>(
     context: &mut Context<'_>,
     work: impl FnOnce(&Env, &mut dyn Watch) -> Result<T, HubError>,
 ) -> Result<T, HubError> {
