@@ -19,12 +19,18 @@ const BATCH: usize = 256;
 
 /// Where candidates come from.
 pub enum Candidates {
+    /// A grammar, built in or in a file.
     Grammar(Grammar),
     /// A text file; references and contradictions are the general grammar's.
     List(Vec<String>, Grammar),
 }
 
 impl Candidates {
+    /// Opens what the settings name.
+    ///
+    /// # Errors
+    ///
+    /// Of kind usage for a grammar that there is not, of kind input for one that is not sound.
     pub fn open(settings: &Captions) -> Result<Self, Error> {
         let name = settings.grammar.as_str();
         let path = Path::new(name);
@@ -51,6 +57,7 @@ impl Candidates {
         }
     }
 
+    /// The grammar of references and contradictions.
     pub fn grammar(&self) -> &Grammar {
         match self {
             Self::Grammar(grammar) | Self::List(_, grammar) => grammar,
@@ -58,6 +65,10 @@ impl Candidates {
     }
 
     /// The candidates of a class, its reference among them.
+    ///
+    /// # Errors
+    ///
+    /// Of kind input for a grammar that does not know the class.
     pub fn of(&self, class: &str, reference: &str) -> Result<Vec<String>, Error> {
         let mut captions = match self {
             Self::Grammar(grammar) => grammar.candidates(class)?,

@@ -19,10 +19,10 @@ use crate::embed::ImageEncoder;
 use crate::filter::Judge;
 use crate::generate::plan::lay_out;
 use crate::generate::{Arm, ModePlan};
+use crate::image_file::FileFormat;
 use crate::run::engine::{Ended, Engine, Finish, ModeOutcome, Progress, Recipe};
 use crate::run::ledger::table;
 use crate::run::look::look;
-use crate::image_file::FileFormat;
 use crate::run::settings::Settings;
 
 /// What generation came to, plan by plan.

@@ -21,12 +21,15 @@ pub mod data;
 pub mod detect;
 #[cfg(feature = "torch")]
 pub(crate) mod device;
+#[cfg(feature = "torch")]
+pub mod doctor;
 mod doubts;
 pub mod embed;
 mod error;
 pub mod generate;
 mod identity;
 mod judge;
+pub mod listing;
 pub mod manifest;
 mod meaning;
 pub mod models;
@@ -43,6 +46,9 @@ pub mod saved;
 mod skipped;
 pub mod space;
 pub mod study;
+#[cfg(feature = "torch")]
+pub mod vectors;
+pub mod weigh;
 
 pub use self::captions::{Captioned, caption};
 pub use self::context::{Context, Job, StopCheck};

@@ -21,8 +21,11 @@ use crate::run::skipped;
 
 /// What a run found, read back.
 pub struct Saved {
+    /// Where its files are.
     pub layout: Layout,
+    /// The data as it is now, without predictions.
     pub dataset: Dataset,
+    /// Whitening and directions.
     pub found: persist::Saved,
     /// Whether the run used directions that are no better than chance too.
     pub force: bool,
@@ -35,6 +38,10 @@ pub struct Saved {
 }
 
 /// The layout of a folder that holds a run.
+///
+/// # Errors
+///
+/// Of kind input for another folder.
 pub fn layout(run: &Path) -> Result<Layout, Error> {
     let layout = Layout::new(run);
     if layout.run_json().is_file() {
@@ -49,6 +56,10 @@ impl Saved {
     ///
     /// The data set is read again, without predictions: images from where the report says they lie,
     /// a table from where the settings say.
+    ///
+    /// # Errors
+    ///
+    /// Of kind input for a folder without directions, and for data that changed since.
     pub fn open(context: &mut Context<'_>, run: &Path) -> Result<Self, Error> {
         let layout = layout(run)?;
         if !layout.directions().is_file() || !layout.report().is_file() {
@@ -96,6 +107,10 @@ impl Saved {
     /// The rows of a split in the data set, and their embeddings, whitened and normalised.
     ///
     /// Embeddings are the run's own; images are not read again.
+    ///
+    /// # Errors
+    ///
+    /// Of kind input for data that changed since.
     pub fn embedded(&self, split: Split) -> Result<(Vec<usize>, Array2<f64>), Error> {
         let rows: Vec<usize> = self.of_split(split).map(|(i, _)| i).collect();
         let matrix = if let Some(path) = &self.own {
