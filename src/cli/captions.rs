@@ -9,8 +9,7 @@ use super::options::{RunOptions, SettingOptions};
 use super::run;
 use super::stop::Stop;
 use super::ui::Ui;
-use crate::pipeline::candidates::Candidates;
-use crate::pipeline::data::read_data;
+use crate::pipeline::listing::{ClassCaptions, Listing};
 use crate::pipeline::order::Until;
 use crate::pipeline::settings::CheckedSettings;
 use crate::pipeline::{Context, Error};
@@ -79,32 +78,14 @@ fn print(
     as_json: bool,
     ui: &mut Ui,
 ) -> Result<ExitStatus, Error> {
-    let candidates = Candidates::open(&settings.captions)?;
-    let grammar = candidates.grammar();
-    for doubt in grammar.doubts() {
-        ui.warn(doubt);
-    }
-    let data = &settings.data;
-    let classes = if !classes.is_empty() {
-        classes
-    } else if data.root.is_some() || data.table.is_some() {
-        read_data(&mut Context::new(ui), settings)?.classes
-    } else if let Some(classes) = &data.classes {
-        classes.clone()
-    } else {
-        grammar.classes().map(str::to_owned).collect()
-    };
-    if classes.is_empty() {
-        let text = format!(
-            "{} names no classes: give --classes a,b or --data DIR",
-            grammar.origin()
-        );
-        return Err(Error::usage(text));
-    }
+    let listing = Listing::open(&mut Context::new(ui), settings, classes)?;
     let mut total = 0;
-    for class in &classes {
-        let reference = grammar.reference(class);
-        let captions = candidates.of(class, &reference)?;
+    for of_class in listing.iter() {
+        let ClassCaptions {
+            class,
+            reference,
+            captions,
+        } = of_class?;
         total += captions.len();
         ui.info(format_args!(
             "{class}: {} captions, compared with {reference:?}",
@@ -126,6 +107,9 @@ fn print(
             return Ok(ExitStatus::Success);
         }
     }
-    ui.info(format_args!("{} classes, {total} captions", classes.len()));
+    ui.info(format_args!(
+        "{} classes, {total} captions",
+        listing.classes()
+    ));
     Ok(ExitStatus::Success)
 }

@@ -1,20 +1,13 @@
 //! `hardlight doctor`: what this machine and libtorch can do, and whether folders are sound.
 
-mod folder;
-mod machine;
-
 use std::path::PathBuf;
 
-use serde_json::{Value, json};
-use tch::Kind;
+use serde_json::Value;
 
-use self::folder::{Folder, Place};
 use super::exit::ExitStatus;
 use super::stop::Stop;
 use super::ui::Ui;
-use crate::hub::{HubError, Want};
-use crate::pipeline::device::device;
-use crate::pipeline::models::locate::locate;
+use crate::pipeline::doctor::{self, Folder};
 use crate::pipeline::{Context, Error};
 
 /// Print libtorch, devices and what would be used; with folders, whether they are sound.
@@ -45,45 +38,37 @@ impl DoctorCommand {
             folders: given,
             json,
         } = self;
-        let (device, kind) = device("auto", "auto")?;
-        let machine = machine::look(device, kind);
-        let place = Place { device, kind };
-        let (half, safety) = (kind != Kind::Float, false);
         let check = stop.check();
-        let mut folders = Vec::new();
-        for given in &given {
-            // What cannot be had is a finding about this one; the others are looked at all the same.
-            let mut context = Context::stopped_by(ui, &check);
-            match locate(&mut context, given, Want::Any { half, safety }) {
-                Err(HubError::Stopped) => return Err(HubError::Stopped.into()),
-                found => folders.push(Folder::look(given, found, place)),
-            }
-        }
+        let diagnosis = doctor::examine(&mut Context::stopped_by(ui, &check), &given)?;
         if json {
-            let report = json!({ "machine": machine, "folders": folders });
+            let report = serde_json::to_value(&diagnosis).map_err(Error::other)?;
             ui.say(format_args!("{report:#}"));
         } else {
-            for (name, value) in machine.as_object().into_iter().flatten() {
+            for (name, value) in diagnosis.machine.as_object().into_iter().flatten() {
                 line(ui, name, value);
             }
-            for folder in &folders {
-                ui.say(format_args!("\n{}", folder.title()));
-                for (name, value) in &folder.parts {
-                    line(ui, name, value);
-                }
-                for value in &folder.attention {
-                    line(ui, "attention", value);
-                }
-                for problem in &folder.problems {
-                    line(ui, "problem", &problem.as_str().into());
-                }
+            for folder in &diagnosis.folders {
+                say(ui, folder);
             }
         }
-        Ok(if folders.iter().all(|folder| folder.sound) {
+        Ok(if diagnosis.is_sound() {
             ExitStatus::Success
         } else {
             ExitStatus::BadInput
         })
+    }
+}
+
+fn say(ui: &mut Ui, folder: &Folder) {
+    ui.say(format_args!("\n{}", folder.title()));
+    for (name, value) in &folder.parts {
+        line(ui, name, value);
+    }
+    for value in &folder.attention {
+        line(ui, "attention", value);
+    }
+    for problem in &folder.problems {
+        line(ui, "problem", &problem.as_str().into());
     }
 }
 

@@ -3,25 +3,20 @@
 use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
 
-use ndarray::{Array2, Axis};
-use rayon::prelude::*;
-
 use super::exit::ExitStatus;
 use super::stop::Stop;
 use super::ui::Ui;
-use crate::dataset;
 use crate::embed::clip::ClipEncoder;
 use crate::embed::resize::Kernel;
-use crate::embed::{EmbedError, ImageEncoder as _, TextEncoder as _};
 use crate::hub::Want;
-use crate::io;
-use crate::io::IoError;
-use crate::io::image::decoded::{DecodedImage, Pixels};
-use crate::io::image::{self, Exif};
+use crate::io::ErrorKind;
+use crate::io::image::Exif;
 use crate::io::matrix::write_safetensors;
 use crate::pipeline::device as device_of;
 use crate::pipeline::models::locate::locate;
-use crate::pipeline::{Context, Error, Stage};
+use crate::pipeline::vectors::{self, Reading, Vectors};
+use crate::pipeline::{Context, Error};
+use crate::run::skipped::OnBadImage;
 
 /// Turn a folder of images or a list of captions into CLIP embeddings.
 ///
@@ -91,7 +86,7 @@ pub(super) struct EmbedCommand {
         default_value = "fail",
         conflicts_with = "texts"
     )]
-    on_bad_image: OnBadImage,
+    on_bad_image: BadImage,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -108,25 +103,9 @@ enum Orientation {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum OnBadImage {
+enum BadImage {
     Skip,
     Fail,
-}
-
-/// What there is to embed.
-enum Work {
-    /// Paths below a folder.
-    Images {
-        folder: PathBuf,
-        paths: Vec<String>,
-    },
-    Texts(Vec<String>),
-}
-
-/// Rows with their ids.
-struct Rows {
-    ids: Vec<String>,
-    matrix: Array2<f32>,
 }
 
 impl EmbedCommand {
@@ -146,47 +125,41 @@ impl EmbedCommand {
         } = self;
         let (device, kind) = device_of(&device, &dtype)?;
         check_out(&out)?;
+        let check = stop.check();
+        let mut context = Context::stopped_by(ui, &check);
         let work = match (images, texts) {
-            (Some(folder), _) => Work::images(folder, ui)?,
-            (None, Some(file)) => Work::texts(&file)?,
+            (Some(folder), _) => {
+                let paths = vectors::images_below(&mut context, &folder)?;
+                Work::Images(folder, paths)
+            }
+            (None, Some(file)) => Work::Captions(vectors::captions_of(&file)?),
             (None, None) => {
                 let text = "nothing to embed: give --images DIR or --texts FILE";
-                return Err(Error::usage(text.to_owned()));
+                return Err(Error::usage(text));
             }
         };
-        let kernel = match preprocess {
-            Preprocessing::Pil => Kernel::Pil,
-            Preprocessing::Pil12 => Kernel::Pil12,
-            Preprocessing::Torchvision => Kernel::Torchvision,
-        };
-        let exif = match exif {
-            Orientation::Apply => Exif::Apply,
-            Orientation::Ignore => Exif::Ignore,
-        };
-        let stop = stop.check();
-        let mut context = Context::stopped_by(ui, &stop);
         let dir = locate(&mut context, &clip, Want::Clip)?;
         let encoder = ClipEncoder::open(&dir, device, kind)?
-            .with_kernel(kernel)
+            .with_kernel(preprocess.into())
             .with_batch(usize::from(batch));
         context.info(format_args!("{work} with {}", clip.display()));
-        let rows = match work {
-            Work::Images { folder, paths } => {
-                let read = |path: &str| {
-                    let picture = image::read(&folder.join(path), exif)?;
-                    Ok(if rgb_first {
-                        Pixels::Rgb(picture.into_rgb()).into()
-                    } else {
-                        picture
-                    })
-                };
-                embed_images(&encoder, &paths, &read, on_bad_image, &mut context)?
-            }
-            Work::Texts(captions) => embed_texts(&encoder, &captions, &mut context)?,
+        let reading = Reading {
+            exif: exif.into(),
+            rgb_first,
+            on_bad_image: on_bad_image.into(),
         };
-        let Some(Rows { ids, matrix }) = rows else {
-            ui.info("stopped; nothing was written");
-            return Ok(ExitStatus::Stopped);
+        let embedded = match &work {
+            Work::Images(folder, paths) => {
+                vectors::of_images(&mut context, &encoder, (folder, paths), reading)
+            }
+            Work::Captions(captions) => vectors::of_captions(&mut context, &encoder, captions),
+        };
+        let Vectors { ids, matrix } = match embedded {
+            Err(error) if error.kind() == ErrorKind::Stopped => {
+                ui.info("stopped; nothing was written");
+                return Ok(ExitStatus::Stopped);
+            }
+            embedded => embedded?,
         };
         if ids.is_empty() {
             ui.warn("no image could be read: nothing was written");
@@ -196,6 +169,50 @@ impl EmbedCommand {
         let (n, d) = matrix.dim();
         ui.say(format_args!("{}: {n} x {d}", out.display()));
         Ok(ExitStatus::Success)
+    }
+}
+
+/// What there is to embed.
+enum Work {
+    /// A folder and paths below it.
+    Images(PathBuf, Vec<String>),
+    Captions(Vec<String>),
+}
+
+impl Display for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Images(_, paths) => write!(f, "embedding {} images", paths.len()),
+            Self::Captions(captions) => write!(f, "embedding {} captions", captions.len()),
+        }
+    }
+}
+
+impl From<Preprocessing> for Kernel {
+    fn from(preprocessing: Preprocessing) -> Self {
+        match preprocessing {
+            Preprocessing::Pil => Self::Pil,
+            Preprocessing::Pil12 => Self::Pil12,
+            Preprocessing::Torchvision => Self::Torchvision,
+        }
+    }
+}
+
+impl From<Orientation> for Exif {
+    fn from(orientation: Orientation) -> Self {
+        match orientation {
+            Orientation::Apply => Self::Apply,
+            Orientation::Ignore => Self::Ignore,
+        }
+    }
+}
+
+impl From<BadImage> for OnBadImage {
+    fn from(bad: BadImage) -> Self {
+        match bad {
+            BadImage::Skip => Self::Skip,
+            BadImage::Fail => Self::Fail,
+        }
     }
 }
 
@@ -214,144 +231,4 @@ fn check_out(out: &Path) -> Result<(), Error> {
         return Ok(());
     };
     Err(Error::input(format!("--out {} {problem}", out.display())))
-}
-
-impl Display for Work {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Images { paths, .. } => write!(f, "embedding {} images", paths.len()),
-            Self::Texts(captions) => write!(f, "embedding {} captions", captions.len()),
-        }
-    }
-}
-
-impl Work {
-    fn images(folder: PathBuf, ui: &mut Ui) -> Result<Self, Error> {
-        let mut passed = Vec::new();
-        let paths = dataset::images_below(&folder, &mut passed)?;
-        if let Some(first) = passed.first() {
-            ui.warn(format_args!(
-                "{} entries below {} are not images and were passed over, the first: {first}",
-                passed.len(),
-                folder.display()
-            ));
-        }
-        if paths.is_empty() {
-            let text = format!("there is no image below {}", folder.display());
-            return Err(Error::input(text));
-        }
-        Ok(Self::Images { folder, paths })
-    }
-
-    fn texts(file: &Path) -> Result<Self, Error> {
-        let text = io::read_to_string(file)?;
-        let captions: Vec<String> = text.lines().map(ToOwned::to_owned).collect();
-        if captions.is_empty() {
-            return Err(Error::input(format!("{} holds no caption", file.display())));
-        }
-        Ok(Self::Texts(captions))
-    }
-}
-
-/// Embeds images batch by batch; none if asked to stop.
-fn embed_images(
-    encoder: &ClipEncoder,
-    paths: &[String],
-    read: &(dyn Fn(&str) -> Result<DecodedImage, IoError> + Sync),
-    on_bad_image: OnBadImage,
-    context: &mut Context<'_>,
-) -> Result<Option<Rows>, Error> {
-    let mut rows = Rows::new(encoder.dim());
-    let mut stage = Stage::begin(context.reporter, "embed images", paths.len(), "images");
-    for (chunk, start) in paths
-        .chunks(encoder.batch())
-        .zip((0..).step_by(encoder.batch()))
-    {
-        if (context.stop)() {
-            return Ok(None);
-        }
-        let pictures: Vec<Result<DecodedImage, IoError>> =
-            chunk.par_iter().map(|path| read(path)).collect();
-        let (mut ids, mut readable) = (Vec::new(), Vec::new());
-        for (path, picture) in chunk.iter().zip(pictures) {
-            match picture {
-                Ok(picture) => {
-                    ids.push(path.clone());
-                    readable.push(picture);
-                }
-                Err(error) if on_bad_image == OnBadImage::Skip => {
-                    let error = Error::from(error);
-                    stage.warn(format_args!("skipped: {error:#}"));
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-        rows.add(ids, &encoder.encode_decoded(&readable)?)?;
-        stage.set(start + chunk.len(), "");
-    }
-    stage.end();
-    Ok(Some(rows))
-}
-
-/// Embeds captions batch by batch; none if asked to stop.
-fn embed_texts(
-    encoder: &ClipEncoder,
-    captions: &[String],
-    context: &mut Context<'_>,
-) -> Result<Option<Rows>, Error> {
-    let cut: Vec<usize> = (0..captions.len())
-        .filter(|&line| encoder.truncates(&captions[line]))
-        .collect();
-    if let Some(&first) = cut.first() {
-        context.warn(format_args!(
-            "{} captions are longer than the model reads, and their ends were cut off; the first \
-             is line {}: {:?}",
-            cut.len(),
-            first + 1,
-            captions[first]
-        ));
-    }
-    let mut rows = Rows::new(encoder.dim());
-    let mut stage = Stage::begin(
-        context.reporter,
-        "embed captions",
-        captions.len(),
-        "captions",
-    );
-    for (chunk, start) in captions
-        .chunks(encoder.batch())
-        .zip((0..).step_by(encoder.batch()))
-    {
-        if (context.stop)() {
-            return Ok(None);
-        }
-        rows.add(chunk.to_vec(), &encoder.encode_texts(chunk)?)?;
-        stage.set(start + chunk.len(), "");
-    }
-    stage.end();
-    Ok(Some(rows))
-}
-
-impl Rows {
-    fn new(dim: usize) -> Self {
-        Self {
-            ids: Vec::new(),
-            matrix: Array2::zeros((0, dim)),
-        }
-    }
-
-    /// Adds rows; all must be finite, which half precision does not promise.
-    fn add(&mut self, ids: Vec<String>, rows: &Array2<f32>) -> Result<(), Error> {
-        for (id, row) in ids.iter().zip(rows.axis_iter(Axis(0))) {
-            if let Some(dim) = row.iter().position(|v| !v.is_finite()) {
-                let (id, value) = (id.clone(), row[dim]);
-                return Err(EmbedError::NonFinite { id, dim, value }.into());
-            }
-        }
-        self.ids.extend(ids);
-        self.matrix
-            .append(Axis(0), rows.view())
-            .map_err(Error::other)?;
-        Ok(())
-    }
 }

@@ -1,23 +1,17 @@
 //! `hardlight manifest`: a run's manifest with other weights, and for particular readers.
 
-use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::ValueEnum;
 
 use super::exit::ExitStatus;
 use super::number::finite;
 use super::ui::Ui;
-use crate::dataset::Split;
-use crate::io;
-use crate::manifest::export::{Format, export};
-use crate::manifest::weigh::{Aligned, Weighed, Weighing, weigh};
-use crate::manifest::{self, Row};
-use crate::pipeline::saved::{self, Saved};
-use crate::pipeline::{Context, Error};
-use crate::run::folder::Layout;
-use crate::run::lock::FolderLock;
+use crate::manifest::export::Format;
+use crate::manifest::weigh::{Weighed, Weighing};
+use crate::pipeline::weigh::{self, Reweighed};
+use crate::pipeline::{Context, Error, saved};
 
 /// Weigh a run's training images by their alignment, or export its manifest for a reader.
 ///
@@ -102,47 +96,43 @@ impl ManifestCommand {
             upweight: upweight.map(NonZeroUsize::get).zip(weight),
             subset: subset.map(NonZeroUsize::get),
         };
-        let layout = saved::layout(&run)?;
-        if how != Weighing::default() && rewrite(&run, how, ui)? == ExitStatus::Incomplete {
-            return Ok(ExitStatus::Incomplete);
+        saved::layout(&run)?;
+        if how != Weighing::default() {
+            match weigh::reweigh(&mut Context::new(ui), &run, how)? {
+                Some(reweighed) => say(ui, &reweighed, how),
+                None => {
+                    ui.warn(
+                        "no class has a direction that is better than chance, so nothing is weighed by \
+                         one; the manifest stays as it is",
+                    );
+                    return Ok(ExitStatus::Incomplete);
+                }
+            }
         }
         if let (Some(reader), Some(to)) = (export, to) {
-            export_to(&layout, reader, &to, copy, ui)?;
+            let exported = weigh::export(&run, reader.into(), &to, copy)?;
+            for note in &exported.notes {
+                ui.warn(note);
+            }
+            ui.say(format_args!(
+                "{} images in {}, {} rows of weight 0 left out",
+                exported.images,
+                to.display(),
+                exported.left_out
+            ));
         }
         Ok(ExitStatus::Success)
     }
 }
 
-/// Writes the manifest with other weights.
-fn rewrite(run: &Path, how: Weighing, ui: &mut Ui) -> Result<ExitStatus, Error> {
-    let saved = Saved::open(&mut Context::new(ui), run)?;
-    let _lock = FolderLock::acquire(run).map_err(crate::run::folder::FolderError::from)?;
-    // By class: several modes of one follow each other.
-    let mut classes: Vec<usize> = saved.usable().map(|direction| direction.id.class).collect();
-    classes.dedup();
-    if classes.is_empty() {
-        ui.warn(
-            "no class has a direction that is better than chance, so nothing is weighed by one; the \
-             manifest stays as it is",
-        );
-        return Ok(ExitStatus::Incomplete);
-    }
-    let path = saved.layout.manifest_dir().join("train.jsonl");
-    let mut rows = if path.is_file() {
-        manifest::read_jsonl(&path)?
-    } else {
-        originals(&saved)?
-    };
-    let done = weigh(&mut rows, &classes, &alignments(&saved)?, how)?;
-    let folder = saved.layout.manifest_dir();
-    io::create_dir_all(&folder)?;
-    manifest::write_all(&folder, &rows)?;
+/// A line a class.
+fn say(ui: &mut Ui, reweighed: &Reweighed, how: Weighing) {
     for Weighed {
         class,
         originals,
         upweighted,
         left_out,
-    } in &done
+    } in &reweighed.weighed
     {
         if let Some((_, weight)) = how.upweight {
             ui.say(format_args!(
@@ -156,77 +146,10 @@ fn rewrite(run: &Path, how: Weighing, ui: &mut Ui) -> Result<ExitStatus, Error> 
             ));
         }
     }
-    for (class, name) in saved.dataset.classes.iter().enumerate() {
-        if !classes.contains(&class) {
-            ui.say(format_args!(
-                "{name}: as it was, for it has no failure direction that is better than chance"
-            ));
-        }
+    for class in &reweighed.untouched {
+        ui.say(format_args!(
+            "{class}: as it was, for it has no failure direction that is better than chance"
+        ));
     }
-    ui.say(format_args!(
-        "manifest  {}",
-        folder.join("train.parquet").display()
-    ));
-    Ok(ExitStatus::Success)
-}
-
-/// The training images as they are.
-fn originals(saved: &Saved) -> Result<Vec<Row>, Error> {
-    let dataset = &saved.dataset;
-    let root = manifest::root_text(saved.layout.root(), &dataset.root)?;
-    Ok(saved
-        .of_split(Split::Train)
-        .map(|(_, example)| Row::real(example, &dataset.classes[example.label], &root))
-        .collect())
-}
-
-/// The alignment of every training image with the hardest usable mode of its class, by id.
-fn alignments(saved: &Saved) -> Result<BTreeMap<String, Aligned>, Error> {
-    let (rows, x) = saved.embedded(Split::Train)?;
-    let mut found = BTreeMap::new();
-    for (&row, x) in rows.iter().zip(x.outer_iter()) {
-        let example = &saved.dataset.examples[row];
-        let hardest = saved
-            .usable()
-            .filter(|direction| direction.id.class == example.label)
-            .map(|direction| Aligned {
-                mode: direction.id.mode,
-                alignment: direction.alignment(x),
-            })
-            .reduce(|a, b| if b.alignment > a.alignment { b } else { a });
-        if let Some(aligned) = hardest {
-            found.insert(example.id.clone(), aligned);
-        }
-    }
-    Ok(found)
-}
-
-fn export_to(
-    layout: &Layout,
-    reader: Reader,
-    to: &Path,
-    copy: bool,
-    ui: &mut Ui,
-) -> Result<(), Error> {
-    let path = layout.manifest_dir().join("train.jsonl");
-    if !path.is_file() {
-        let text = format!(
-            "{} holds no manifest: `hardlight run` with a model makes one, or --upweight or --subset",
-            layout.root().display()
-        );
-        return Err(Error::input(text));
-    }
-    let rows = manifest::read_jsonl(&path)?;
-    let classes = crate::direction::persist::read(layout.root())?.classes;
-    let exported = export(layout.root(), &rows, &classes, reader.into(), to, copy)?;
-    for note in &exported.notes {
-        ui.warn(note);
-    }
-    ui.say(format_args!(
-        "{} images in {}, {} rows of weight 0 left out",
-        exported.images,
-        to.display(),
-        exported.left_out
-    ));
-    Ok(())
+    ui.say(format_args!("manifest  {}", reweighed.manifest.display()));
 }

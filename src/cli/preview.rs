@@ -4,9 +4,8 @@ use std::path::PathBuf;
 
 use super::exit::ExitStatus;
 use super::ui::Ui;
-use crate::pipeline::Error;
+use crate::pipeline::{Error, saved};
 use crate::preview::{SheetOptions, collect};
-use crate::run::folder::Layout;
 
 /// Draw a contact sheet per failure mode from a run folder.
 ///
@@ -51,11 +50,7 @@ impl PreviewCommand {
             kept,
             rejected,
         } = self;
-        let layout = Layout::new(&run);
-        if !layout.run_json().is_file() {
-            let text = format!("{} is no run folder: it holds no run.json", run.display());
-            return Err(Error::input(text));
-        }
+        let layout = saved::layout(&run)?;
         let amounts = collect::Amounts {
             real,
             kept,

@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use super::exit::ExitStatus;
 use super::ui::Ui;
 use crate::manifest::verify::{self, Problem};
-use crate::pipeline::Error;
-use crate::run::folder::Layout;
+use crate::pipeline::{Error, saved};
 
 /// Check a run folder: ledger checksums, every image's hash, the manifest's three encodings.
 ///
@@ -23,11 +22,7 @@ pub(super) struct VerifyCommand {
 impl VerifyCommand {
     pub(super) fn run(self, ui: &mut Ui) -> Result<ExitStatus, Error> {
         let Self { run } = self;
-        let layout = Layout::new(&run);
-        if !layout.run_json().is_file() {
-            let text = format!("{} is no run folder: it holds no run.json", run.display());
-            return Err(Error::input(text));
-        }
+        let layout = saved::layout(&run)?;
         let report = verify::run(&layout)?;
         for Problem { what, problem } in &report.problems {
             ui.say(format_args!("{what}: {problem}"));

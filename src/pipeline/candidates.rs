@@ -18,14 +18,20 @@ const KEPT: usize = 64 << 20;
 const BATCH: usize = 256;
 
 /// Where candidates come from.
-pub(crate) enum Candidates {
+pub enum Candidates {
+    /// A grammar, built in or in a file.
     Grammar(Grammar),
     /// A text file; references and contradictions are the general grammar's.
     List(Vec<String>, Grammar),
 }
 
 impl Candidates {
-    pub(crate) fn open(settings: &Captions) -> Result<Self, Error> {
+    /// Opens what the settings name.
+    ///
+    /// # Errors
+    ///
+    /// Of kind usage for a grammar that there is not, of kind input for one that is not sound.
+    pub fn open(settings: &Captions) -> Result<Self, Error> {
         let name = settings.grammar.as_str();
         let path = Path::new(name);
         if let Some(grammar) = Grammar::builtin(name) {
@@ -51,14 +57,19 @@ impl Candidates {
         }
     }
 
-    pub(crate) fn grammar(&self) -> &Grammar {
+    /// The grammar of references and contradictions.
+    pub fn grammar(&self) -> &Grammar {
         match self {
             Self::Grammar(grammar) | Self::List(_, grammar) => grammar,
         }
     }
 
     /// The candidates of a class, its reference among them.
-    pub(crate) fn of(&self, class: &str, reference: &str) -> Result<Vec<String>, Error> {
+    ///
+    /// # Errors
+    ///
+    /// Of kind input for a grammar that does not know the class.
+    pub fn of(&self, class: &str, reference: &str) -> Result<Vec<String>, Error> {
         let mut captions = match self {
             Self::Grammar(grammar) => grammar.candidates(class)?,
             Self::List(captions, _) => list::for_class(captions, class),

@@ -37,6 +37,7 @@ pub struct Captioned {
 
 /// The captions of one direction.
 pub struct ModeCaptions {
+    /// The class's reference caption, which the others are compared with.
     pub reference: String,
     /// Hardest first, the dropped ones last.
     pub scores: Vec<CaptionScore>,
@@ -45,6 +46,7 @@ pub struct ModeCaptions {
 }
 
 impl ModeCaptions {
+    /// Captions of a kind, the hardest first.
     pub fn of(&self, kind: Kind) -> Vec<String> {
         score::of_kind(&self.scores, kind)
     }
@@ -74,7 +76,7 @@ impl ModeCaptions {
 }
 
 /// Reads the grammar early, so that a faulty one is refused before any work.
-pub fn check(settings: &Captions) -> Result<(), Error> {
+pub(super) fn check(settings: &Captions) -> Result<(), Error> {
     Candidates::open(settings).map(|_| ())
 }
 
@@ -96,8 +98,13 @@ pub fn references(
     Ok(Some(texts.encode_texts(&references)?))
 }
 
-/// Scores captions; none where there is no shared space of images and captions.
-pub fn describe(
+/// Scores captions against every direction and holds them against real images; none where images and
+/// captions share no space. Writes `captions.parquet`, `report/captions.csv` and `report.json` again.
+///
+/// # Errors
+///
+/// Of kind usage for a grammar that there is not, of kind input for one that is not sound.
+pub fn caption(
     context: &mut Context<'_>,
     job: &Job<'_>,
     embedded: &Embedded,

@@ -19,7 +19,9 @@ use crate::report::DetectionReport;
 
 /// What detection found.
 pub struct Detected {
+    /// Whitening of the run's space.
     pub whitening: Whitening,
+    /// Directions, and the classes without one.
     pub fitted: Fitted,
     /// Which split the report's figures are on.
     pub judged_on: Split,

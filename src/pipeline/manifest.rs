@@ -18,6 +18,10 @@ use crate::run::pool::{Pick, Picked};
 
 /// Writes the manifest: the training images as they are, those from the pool, hardest first, then the
 /// generated ones in plan order.
+///
+/// # Errors
+///
+/// Of kind disk; of kind input for examples that a manifest cannot hold.
 pub fn manifest(
     context: &mut Context<'_>,
     job: &Job<'_>,

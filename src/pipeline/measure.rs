@@ -3,7 +3,6 @@
 use super::context::{Context, Job};
 use super::detect::Detected;
 use super::embed::Embedded;
-use super::settings::CheckedSettings;
 use crate::dataset::Split;
 use crate::direction::Direction;
 use crate::filter::Meter;

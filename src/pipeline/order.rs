@@ -132,7 +132,7 @@ pub fn run_with(
         None => None,
     };
     let captioned = if until >= Until::Captions {
-        captions::describe(context, &job, &embedded, &detected, texts)?
+        captions::caption(context, &job, &embedded, &detected, texts)?
     } else {
         None
     };

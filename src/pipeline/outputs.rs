@@ -19,6 +19,10 @@ use crate::run::pool::Picked;
 pub const TOP: usize = 50;
 
 /// Draws the contact sheets.
+///
+/// # Errors
+///
+/// Of kind disk; of kind input for a run folder that is damaged.
 pub fn previews(context: &mut Context<'_>, job: &Job<'_>) -> Result<(), Error> {
     let begun = Instant::now();
     collect::run(

@@ -14,7 +14,7 @@ use crate::io::IoError;
 use crate::io::matrix::{Matrix, MatrixError};
 
 /// The file of embeddings that were made before, where settings name one.
-pub fn matrix_file<'a>(
+pub(crate) fn matrix_file<'a>(
     space: &'a Space,
     settings: &'a CheckedSettings,
 ) -> Result<Option<&'a Path>, Error> {
@@ -30,14 +30,14 @@ pub fn matrix_file<'a>(
 }
 
 /// A row an example.
-pub struct Own {
+pub(crate) struct Own {
     matrix: Arc<Matrix>,
     /// The row of every example; none if they stand in the examples' order.
     order: Option<Vec<usize>>,
 }
 
 /// Some rows of a matrix: where they follow each other in its file, they stay there.
-pub enum Rows {
+pub(crate) enum Rows {
     Held(Array2<f32>),
     InFile {
         matrix: Arc<Matrix>,
@@ -48,7 +48,7 @@ pub enum Rows {
 
 impl Rows {
     /// `[n, d]`.
-    pub fn view(&self) -> ArrayView2<'_, f32> {
+    pub(crate) fn view(&self) -> ArrayView2<'_, f32> {
         match self {
             Self::Held(matrix) => matrix.view(),
             Self::InFile {
@@ -62,7 +62,7 @@ impl Rows {
 
 impl Own {
     /// Opens a file and joins it to the examples, by id where the file has ids, else by row.
-    pub fn open(path: &Path, dataset: &Dataset) -> Result<Self, Error> {
+    pub(crate) fn open(path: &Path, dataset: &Dataset) -> Result<Self, Error> {
         let n = dataset.examples.len();
         let matrix = Arc::new(Matrix::open(path).map_err(|error| named(error, dataset))?);
         let Some(ids) = matrix.ids() else {
@@ -106,12 +106,12 @@ impl Own {
     }
 
     /// Width of an embedding.
-    pub fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> usize {
         self.matrix.view().ncols()
     }
 
     /// Those of some examples, in their order.
-    pub fn rows(&self, examples: &[usize]) -> Rows {
+    pub(crate) fn rows(&self, examples: &[usize]) -> Rows {
         let at: Vec<usize> = match &self.order {
             None => examples.to_vec(),
             Some(order) => examples.iter().map(|&example| order[example]).collect(),
@@ -127,7 +127,7 @@ impl Own {
     }
 
     /// Leaves only some examples.
-    pub fn keep(&mut self, examples: &[usize]) {
+    pub(crate) fn keep(&mut self, examples: &[usize]) {
         let order = match &self.order {
             None => examples.to_vec(),
             Some(order) => examples.iter().map(|&example| order[example]).collect(),

@@ -32,7 +32,11 @@ impl Pooled {
     }
 }
 
-/// Picks the hardest images of the pool for every direction worth it.
+/// Picks the hardest images of the pool for every direction worth it; writes `pool.json`.
+///
+/// # Errors
+///
+/// Of kind input where the data has no pool; of kind stopped.
 pub fn pool(
     context: &mut Context<'_>,
     job: &Job<'_>,

@@ -78,8 +78,7 @@ fn of_classifier(error: CacheError) -> Error {
         CacheError::Embed(EmbedError::NonFinite { id, dim, value }) => Error::input(format!(
             "the classifier gives {value} as logit {dim} of {id}: is the model damaged, or its input \
              (data.classifier_mean, classifier_std) another than it was trained on?"
-        ))
-        .into(),
+        )),
         error => error.into(),
     }
 }

@@ -49,6 +49,9 @@ const ARMS: [&str; 6] = [
 /// An image that an arm adds, with its class.
 type Added = Vec<(PathBuf, usize)>;
 
+/// What every arm adds, in the order of [`ARMS`].
+type Arms = Vec<(&'static str, Added)>;
+
 /// Accuracy on drawn test faces, and on generated ones whose caption names a gender.
 pub(crate) fn judge(done: &Finished, dir: &Path) -> Result<Judge, Error> {
     let judge = Cnn::read(dir, tch::Device::Cpu)?;

@@ -187,7 +187,7 @@ fn duplicates(dataset: &Dataset, doubts: &Doubts) -> Vec<Duplicate> {
 }
 
 /// Whether an example's group is rare within its class in train; none without groups.
-pub fn minorities(dataset: &Dataset) -> Option<Vec<bool>> {
+pub(super) fn minorities(dataset: &Dataset) -> Option<Vec<bool>> {
     let mut counts: BTreeMap<(usize, &str), usize> = BTreeMap::new();
     for (_, e) in dataset.of_split(Split::Train) {
         *counts.entry((e.label, e.group.as_deref()?)).or_default() += 1;

@@ -21,10 +21,13 @@ use crate::run::folder::{Layout, read_settings};
 use crate::run::skipped;
 
 /// What a run found, read back.
-pub(crate) struct Saved {
-    pub(crate) layout: Layout,
-    pub(crate) dataset: Dataset,
-    pub(crate) found: persist::Saved,
+pub struct Saved {
+    /// Where its files are.
+    pub layout: Layout,
+    /// The data as it is now, without predictions.
+    pub dataset: Dataset,
+    /// Whitening and directions.
+    pub found: persist::Saved,
     /// Whether the run used directions that are no better than chance too.
     pub(crate) force: bool,
     /// The classes that warnings bar.
@@ -36,7 +39,11 @@ pub(crate) struct Saved {
 }
 
 /// The layout of a folder that holds a run.
-pub(crate) fn layout(run: &Path) -> Result<Layout, Error> {
+///
+/// # Errors
+///
+/// Of kind input for another folder.
+pub fn layout(run: &Path) -> Result<Layout, Error> {
     let layout = Layout::new(run);
     if layout.run_json().is_file() {
         return Ok(layout);
@@ -50,7 +57,11 @@ impl Saved {
     ///
     /// The data set is read again, without predictions: images from where the report says they lie,
     /// a table from where the settings say.
-    pub(crate) fn open(context: &mut Context<'_>, run: &Path) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    ///
+    /// Of kind input for a folder without directions, and for data that changed since.
+    pub fn open(context: &mut Context<'_>, run: &Path) -> Result<Self, Error> {
         let layout = layout(run)?;
         if !layout.directions().is_file() || !layout.report().is_file() {
             let text = format!(
@@ -94,7 +105,7 @@ impl Saved {
     }
 
     /// The examples of a split that the run did not pass over, with their rows in the data set.
-    pub(crate) fn of_split(&self, split: Split) -> impl Iterator<Item = (usize, &Example)> {
+    pub fn of_split(&self, split: Split) -> impl Iterator<Item = (usize, &Example)> {
         let of_split = self.dataset.of_split(split);
         of_split.filter(|(_, example)| !self.skipped.contains(&example.id))
     }
@@ -102,7 +113,11 @@ impl Saved {
     /// The rows of a split in the data set, and their embeddings, whitened and normalised.
     ///
     /// Embeddings are the run's own; images are not read again.
-    pub(crate) fn embedded(&self, split: Split) -> Result<(Vec<usize>, Array2<f64>), Error> {
+    ///
+    /// # Errors
+    ///
+    /// Of kind input for data that changed since.
+    pub fn embedded(&self, split: Split) -> Result<(Vec<usize>, Array2<f64>), Error> {
         let rows: Vec<usize> = self.of_split(split).map(|(i, _)| i).collect();
         let matrix = if let Some(path) = &self.own {
             Own::open(path, &self.dataset)?
@@ -145,7 +160,7 @@ impl Saved {
 
     /// The directions that may be acted on: findings of classes that nothing bars, or all where the run was
     /// forced.
-    pub(crate) fn usable(&self) -> impl Iterator<Item = &Direction> {
+    pub fn usable(&self) -> impl Iterator<Item = &Direction> {
         let all = self.found.directions.iter();
         all.filter(|direction| {
             let barred = self.barred.contains(&direction.id.class);

@@ -9,8 +9,11 @@ use crate::io;
 /// A latent space.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Space {
+    /// CLIP's, which has captions in it.
     Clip,
+    /// The features of the analysed classifier.
     Classifier,
+    /// Embeddings in a file of the user's.
     Matrix(PathBuf),
 }
 

@@ -13,11 +13,7 @@ use crate::pipeline::reporter::{BYTES, Reporter, StageInfo};
 /// # Errors
 ///
 /// [`HubError`].
-pub(crate) fn locate(
-    context: &mut Context<'_>,
-    given: &Path,
-    want: Want,
-) -> Result<PathBuf, HubError> {
+pub fn locate(context: &mut Context<'_>, given: &Path, want: Want) -> Result<PathBuf, HubError> {
     if given.exists() {
         return Ok(given.to_path_buf());
     }
@@ -29,10 +25,7 @@ pub(crate) fn locate(
 /// # Errors
 ///
 /// [`Error`] of kind usage for what is no scale, [`HubError`].
-pub(crate) fn adapters(
-    context: &mut Context<'_>,
-    given: &[String],
-) -> Result<Vec<(PathBuf, f64)>, Error> {
+pub fn adapters(context: &mut Context<'_>, given: &[String]) -> Result<Vec<(PathBuf, f64)>, Error> {
     // All are read before any is fetched.
     let all: Vec<(&str, f64)> = given.iter().map(|g| scaled(g)).collect::<Result<_, _>>()?;
     all.into_iter()
@@ -59,7 +52,7 @@ fn scaled(text: &str) -> Result<(&str, f64), Error> {
 /// # Errors
 ///
 /// [`HubError`].
-pub(crate) fn watched<T>(
+pub fn watched<T>(
     context: &mut Context<'_>,
     work: impl FnOnce(&Env, &mut dyn Watch) -> Result<T, HubError>,
 ) -> Result<T, HubError> {

@@ -4,7 +4,7 @@
 
 mod classifier;
 mod generator;
-pub(crate) mod locate;
+pub mod locate;
 #[cfg(feature = "torch")]
 mod open;
 

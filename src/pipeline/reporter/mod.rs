@@ -30,6 +30,13 @@ pub struct StageInfo<'a> {
     pub unit: &'static str,
 }
 
+impl<'a> StageInfo<'a> {
+    /// A stage of `total` units.
+    pub fn new(name: &'a str, total: usize, unit: &'static str) -> Self {
+        Self { name, total, unit }
+    }
+}
+
 /// Hears what the stages do.
 ///
 /// One stage is open at a time: after [`begin`](Self::begin) come any number of

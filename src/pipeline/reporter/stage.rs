@@ -18,7 +18,7 @@ impl<'a> Stage<'a> {
         total: usize,
         unit: &'static str,
     ) -> Self {
-        reporter.begin(&StageInfo { name, total, unit });
+        reporter.begin(&StageInfo::new(name, total, unit));
         Self {
             reporter,
             ended: false,

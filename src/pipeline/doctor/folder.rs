@@ -22,24 +22,26 @@ use crate::nn::clip::open_clip;
 use crate::nn::params::{Checkpoint, Params, Scope, weights};
 use crate::nn::siglip::{Siglip, SiglipConfig};
 use crate::nn::tokenizer::Tokenizer;
-use crate::pipeline::{Error, WithContext as _};
+use crate::pipeline::error::{Error, WithContext as _};
 use crate::run::folder::Layout;
 
 /// The health of a folder.
 #[derive(Debug, Serialize)]
-pub(super) struct Folder {
+pub struct Folder {
     /// As it was named, perhaps by a hub id.
-    given: PathBuf,
+    pub given: PathBuf,
     /// Where it lies.
-    path: PathBuf,
+    pub path: PathBuf,
     /// A class of Diffusers or Transformers, `open_clip`, `hardlight-cnn` or `run`.
-    what: String,
-    pub(super) sound: bool,
-    pub(super) problems: Vec<String>,
+    pub what: String,
+    /// Whether nothing is wrong with it.
+    pub sound: bool,
+    /// What is wrong with it.
+    pub problems: Vec<String>,
     /// What the weights of each part hold.
-    pub(super) parts: Map<String, Value>,
+    pub parts: Map<String, Value>,
     /// The kernel that attention takes for every kind of head.
-    pub(super) attention: Vec<Value>,
+    pub attention: Vec<Value>,
 }
 
 /// What heads are asked about: the device and what it computes in.
@@ -74,7 +76,7 @@ impl Folder {
     }
 
     /// A line about the whole.
-    pub(super) fn title(&self) -> String {
+    pub fn title(&self) -> String {
         let state = if self.sound { "sound" } else { "not sound" };
         format!("{}: {}, {state}", self.given.display(), self.what)
     }
