@@ -7,6 +7,7 @@
 
 mod captions;
 mod completions;
+mod decide;
 mod demo;
 mod doctor;
 mod embed;
@@ -60,6 +61,7 @@ enum Command {
     Fetch(fetch::FetchCommand),
     Embed(embed::EmbedCommand),
     Init(init::InitCommand),
+    Decide(decide::DecideCommand),
     Manifest(manifest::ManifestCommand),
     Preview(preview::PreviewCommand),
     Verify(verify::VerifyCommand),
@@ -75,6 +77,7 @@ impl Command {
             self,
             Self::Evaluate(_)
                 | Self::Init(_)
+                | Self::Decide(_)
                 | Self::Manifest(_)
                 | Self::Preview(_)
                 | Self::Verify(_)
@@ -110,6 +113,7 @@ pub fn main() -> ExitCode {
         Command::Fetch(command) => command.run(&mut ui, &stop),
         Command::Embed(command) => command.run(&mut ui, &stop),
         Command::Init(command) => command.run(&mut ui),
+        Command::Decide(command) => command.run(&mut ui),
         Command::Manifest(command) => command.run(&mut ui),
         Command::Preview(command) => command.run(&mut ui),
         Command::Verify(command) => command.run(&mut ui),

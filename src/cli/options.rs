@@ -170,6 +170,10 @@ pub(super) struct SettingOptions {
     #[arg(long, value_name = "X", value_parser = finite, allow_negative_numbers = true)]
     min_alignment: Option<f64>,
 
+    /// Smallest lead of the own class's caption over the others', in cosine [default: 0].
+    #[arg(long, value_name = "X", value_parser = finite, allow_negative_numbers = true)]
+    class_margin: Option<f64>,
+
     /// Write images at the data set's own size and encoding, so that neither gives them away.
     #[arg(long)]
     match_dataset: bool,
@@ -241,6 +245,7 @@ impl SettingOptions {
         put(&mut g.device, self.device);
         put(&mut g.dtype, self.dtype);
         s.filter.min_alignment = self.min_alignment.or(s.filter.min_alignment);
+        put(&mut s.filter.class_margin, self.class_margin);
         s.filter.match_dataset |= self.match_dataset;
         put(&mut s.filter.keep_rejected, self.keep_rejected);
         g.force |= self.force;

@@ -13,6 +13,7 @@ use crate::generate::Arm;
 use crate::image_file::DigitalSource;
 use crate::io;
 use crate::manifest::{self, Row};
+use crate::run::folder::Layout;
 use crate::run::gallery;
 use crate::run::pool::{Pick, Picked};
 
@@ -50,15 +51,8 @@ pub fn manifest(
         rows.extend(pool_rows(&in_pool, picked, &root, clip.as_deref()));
     }
     let from_pool = rows.len() - originals;
-    for outcome in decided.iter().flat_map(|d| d.decisions.of(Arm::Hard)) {
-        rows.extend(outcome.kept().map(|decision| {
-            let path = gallery::path(&job.layout, decision);
-            let file = job.layout.relative(&path).unwrap_or_default();
-            Row {
-                clip_fingerprint: clip.clone(),
-                ..Row::synthetic(decision, file, DigitalSource::TrainedAlgorithmicMedia)
-            }
-        }));
+    for decided in decided {
+        rows.extend(synthetic_rows(&job.layout, decided, clip.as_deref()));
     }
     let folder = job.layout.manifest_dir();
     io::create_dir_all(&folder)?;
@@ -73,6 +67,25 @@ pub fn manifest(
         rows.len() - originals - from_pool
     ));
     Ok(())
+}
+
+/// The rows of the generated images that are kept, in plan order.
+pub(super) fn synthetic_rows<'a>(
+    layout: &'a Layout,
+    decided: &'a Decided,
+    clip: Option<&'a str>,
+) -> impl Iterator<Item = Row> + 'a {
+    let outcomes = decided.decisions.of(Arm::Hard);
+    outcomes.flat_map(move |outcome| {
+        outcome.kept().map(move |decision| {
+            let path = gallery::path(layout, decision);
+            let file = layout.relative(&path).unwrap_or_default();
+            Row {
+                clip_fingerprint: clip.map(str::to_owned),
+                ..Row::synthetic(decision, file, DigitalSource::TrainedAlgorithmicMedia)
+            }
+        })
+    })
 }
 
 /// The rows of what the pool gave for a mode.

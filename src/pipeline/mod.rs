@@ -43,10 +43,11 @@ pub mod pool;
 mod predict;
 #[cfg(feature = "torch")]
 pub(crate) mod proof;
+pub mod redecide;
 mod report;
 pub mod reporter;
 pub mod sample;
-pub(crate) mod saved;
+pub mod saved;
 pub mod settings;
 mod skipped;
 pub mod space;

@@ -2,8 +2,10 @@
 
 mod captions;
 mod closing;
+mod decided;
 mod proof;
 mod tables;
 
 pub(super) use self::closing::{paths, table};
+pub(super) use self::decided::{decided, thresholds};
 pub(super) use self::proof::{judged, retraining};

@@ -1,0 +1,74 @@
+//! `hardlight decide`: another quota or threshold for a finished run, without a model.
+
+use std::path::PathBuf;
+
+use super::exit::ExitStatus;
+use super::number::finite;
+use super::show;
+use super::ui::Ui;
+use crate::pipeline::redecide::{Change, redecide, thresholds};
+use crate::pipeline::{Error, saved};
+
+/// Decide again which generated images are kept: another quota, another threshold, no model.
+///
+/// Every attempt of a run stays measured, whatever became of it. So kept images, manifest, summary and
+/// contact sheets follow from the new values in seconds; where a larger quota asks for images that nobody
+/// made yet, that is said, and `hardlight run` with the same values makes them.
+///
+/// Example: `hardlight decide runs/cats --quota 300 --min-alignment 0.8`
+#[derive(Debug, clap::Args)]
+pub(super) struct DecideCommand {
+    /// The run folder.
+    #[arg(value_name = "RUN")]
+    run: PathBuf,
+
+    /// Images to keep per failure mode [default: as before].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    quota: Option<u32>,
+
+    /// Smallest alignment to keep an image [default: as before].
+    #[arg(long, value_name = "X", value_parser = finite, allow_negative_numbers = true)]
+    min_alignment: Option<f64>,
+
+    /// Smallest lead of the own class's caption, in cosine [default: as before].
+    #[arg(long, value_name = "X", value_parser = finite, allow_negative_numbers = true)]
+    class_margin: Option<f64>,
+
+    /// Rejected images to show per failure mode [default: as before].
+    #[arg(long, value_name = "N")]
+    keep_rejected: Option<usize>,
+
+    /// Print what a few thresholds would keep, and write nothing.
+    #[arg(long)]
+    show: bool,
+}
+
+impl DecideCommand {
+    pub(super) fn run(self, ui: &mut Ui) -> Result<ExitStatus, Error> {
+        let Self {
+            run,
+            quota,
+            min_alignment,
+            class_margin,
+            keep_rejected,
+            show,
+        } = self;
+        let layout = saved::layout(&run)?;
+        let change = Change {
+            quota: quota.map(|quota| quota as usize),
+            min_alignment,
+            class_margin,
+            keep_rejected,
+        };
+        if show {
+            show::thresholds(ui, &thresholds(&layout, change)?);
+            return Ok(ExitStatus::Success);
+        }
+        let decided = redecide(&layout, change)?;
+        show::decided(ui, &layout, &decided);
+        let outcomes = &decided.decisions.outcomes;
+        Ok(ExitStatus::of_run(
+            outcomes.iter().all(|outcome| outcome.met),
+        ))
+    }
+}
