@@ -3,36 +3,25 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
-use std::sync::{Arc, Mutex, Weak};
 
-use crate::common::{Hardlight, Work, assert_same, copy, files, lines, results, shared};
+use crate::common::{Hardlight, Kept, Work, assert_same, copy, files, lines, results};
 use hardlight::filter::duplicate::Thumbnail;
 use hardlight::io::image::{Exif, read_rgb};
 use hardlight::manifest::{Source, read_jsonl};
 use serde_json::Value;
 
 /// A world, and a run `out` on it that keeps whatever is nobody's duplicate.
-struct Finished(Work);
-
-impl Finished {
-    fn get() -> Arc<Self> {
-        static ONE: Mutex<Weak<Finished>> = Mutex::new(Weak::new());
-        shared(&ONE, || {
-            let work = Work::with_world();
-            work.write(
-                "captions.txt",
-                "a photo of a {class} man\na photo of a {class} woman\n",
-            );
-            command(&work, "out").run().exits(0);
-            Self(work)
-        })
-    }
-
-    fn copied(&self) -> Work {
-        let work = Work::empty();
-        copy(self.0.root(), work.root());
+fn finished() -> Work {
+    static ONE: Kept = Kept::new();
+    ONE.copy(|| {
+        let work = Work::with_world();
+        work.write(
+            "captions.txt",
+            "a photo of a {class} man\na photo of a {class} woman\n",
+        );
+        command(&work, "out").run().exits(0);
         work
-    }
+    })
 }
 
 /// Neither alignment nor class decides.
@@ -59,8 +48,7 @@ fn summary(work: &Work, out: &str) -> Value {
 
 #[test]
 fn what_is_in_the_data_already_is_not_kept_and_is_named() {
-    let finished = Finished::get();
-    let work = finished.copied();
+    let work = finished();
     let before = ledger(&work, "out");
     let kept = |class: &str| -> Vec<&Value> {
         let own = |e: &&Value| e["status"] == "kept" && e["class"] == class;
@@ -133,8 +121,7 @@ fn what_is_in_the_data_already_is_not_kept_and_is_named() {
 
 #[test]
 fn in_the_demos_world_different_faces_are_no_duplicates() {
-    let finished = Finished::get();
-    let summary = summary(&finished.0, "out");
+    let summary = summary(&finished(), "out");
     for class in summary["classes"].as_array().unwrap() {
         assert_eq!(class["rejected"], serde_json::json!({}), "{class:#}");
         assert_eq!(
@@ -160,8 +147,8 @@ fn alike(work: &Work, out: &str) -> Hardlight {
 }
 
 /// The world with lossy images, as which kept ones are then written, too.
-fn lossy(finished: &Finished) -> Work {
-    let work = finished.copied();
+fn lossy() -> Work {
+    let work = finished();
     for name in files(&work.path("faces")).into_keys() {
         let path = work.path("faces").join(&name);
         let image = image::open(&path).unwrap().to_rgb8();
@@ -185,8 +172,7 @@ fn thumbnail(work: &Work, out: &str, entry: &Value) -> Thumbnail {
 
 #[test]
 fn an_image_like_one_kept_before_is_not_kept_and_a_resumed_run_agrees() {
-    let finished = Finished::get();
-    let work = lossy(&finished);
+    let work = lossy();
     let ran = alike(&work, "whole").run();
     let code = ran.status.code().unwrap();
     assert!([0, 4].contains(&code), "{ran}");

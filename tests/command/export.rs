@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::sync::{Arc, Mutex, Weak};
 
-use crate::common::{FACES, Hardlight, Work, assert_same, copy, files, results, shared};
+use crate::common::{FACES, Hardlight, Kept, Work, assert_same, copy, files, results};
 use hardlight::dataset::Split;
 use hardlight::direction::persist;
 use hardlight::io::matrix;
@@ -17,31 +16,20 @@ use serde_json::Value;
 const QUOTA: usize = 2;
 
 /// A world with a finished run `out`, manifest and generated images included.
-struct Finished(Work);
-
-impl Finished {
-    fn get() -> Arc<Self> {
-        static ONE: Mutex<Weak<Finished>> = Mutex::new(Weak::new());
-        shared(&ONE, || {
-            let work = Work::with_world();
-            work.on_world("run", "out")
-                .clip()
-                .model()
-                .args(["--grammar", "world"])
-                .args(["--steps", "4", "--guidance", "3", "--batch", "3"])
-                .args(["--quota", &QUOTA.to_string(), "--budget", "24"])
-                .run()
-                .exits(0);
-            Self(work)
-        })
-    }
-
-    /// A world of its own to change.
-    fn copied(&self) -> Work {
-        let work = Work::empty();
-        copy(self.0.root(), work.root());
+fn finished() -> Work {
+    static ONE: Kept = Kept::new();
+    ONE.copy(|| {
+        let work = Work::with_world();
+        work.on_world("run", "out")
+            .clip()
+            .model()
+            .args(["--grammar", "world"])
+            .args(["--steps", "4", "--guidance", "3", "--batch", "3"])
+            .args(["--quota", &QUOTA.to_string(), "--budget", "24"])
+            .run()
+            .exits(0);
         work
-    }
+    })
 }
 
 fn manifest(work: &Work, args: &[&str]) -> Hardlight {
@@ -68,8 +56,7 @@ fn content(work: &Work) -> Vec<(usize, Vec<u8>)> {
 
 #[test]
 fn an_image_folder_holds_every_image_under_its_class() {
-    let finished = Finished::get();
-    let work = finished.copied();
+    let work = finished();
     let ran = manifest(&work, &["--export", "imagefolder", "--to", "aug"]);
     let synthetic = rows(&work)
         .iter()
@@ -103,8 +90,7 @@ fn an_image_folder_holds_every_image_under_its_class() {
 
 #[test]
 fn a_metadata_table_lists_every_image() {
-    let finished = Finished::get();
-    let work = finished.copied();
+    let work = finished();
     let ran = manifest(&work, &["--export", "hf", "--to", "aug", "--copy"]);
     ran.run().exits(0);
     let text = fs::read_to_string(work.path("aug/train/metadata.jsonl")).unwrap();
@@ -124,8 +110,7 @@ fn a_metadata_table_lists_every_image() {
 
 #[test]
 fn fiftyone_gets_a_label_a_file() {
-    let finished = Finished::get();
-    let work = finished.copied();
+    let work = finished();
     let ran = manifest(&work, &["--export", "fiftyone", "--to", "aug"]);
     ran.run().exits(0);
     let exported = files(&work.path("aug/train"));
@@ -145,8 +130,7 @@ fn fiftyone_gets_a_label_a_file() {
 
 #[test]
 fn a_shard_is_a_tar_that_tar_reads() {
-    let finished = Finished::get();
-    let work = finished.copied();
+    let work = finished();
     let ran = manifest(&work, &["--export", "webdataset", "--to", "aug"]);
     ran.run().exits(0);
     fs::create_dir(work.path("unpacked")).unwrap();
@@ -177,8 +161,7 @@ fn a_shard_is_a_tar_that_tar_reads() {
 
 #[test]
 fn an_export_leaves_the_run_and_a_taken_place_alone() {
-    let finished = Finished::get();
-    let work = finished.copied();
+    let work = finished();
     let before = results(&work.path("out"));
     for format in ["imagefolder", "hf", "webdataset", "fiftyone"] {
         let args = ["--export", format, "--to", "faces"];
@@ -232,8 +215,7 @@ fn ranked(rows: &[Row], class: &str) -> Vec<f64> {
 
 #[test]
 fn weights_follow_alignment_and_leave_generated_images_alone() {
-    let finished = Finished::get();
-    let work = finished.copied();
+    let work = finished();
     let before = rows(&work);
     manifest(&work, &["--upweight", "5", "--weight", "2.5"])
         .run()

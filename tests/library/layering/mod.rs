@@ -24,7 +24,14 @@ const ALLOWED: [(&str, &[&str]); 20] = [
     ("classifier", &["io", "dataset", "nn"]),
     (
         "generate",
-        &["io", "embed", "direction", "caption", "diffusion"],
+        &[
+            "io",
+            "embed",
+            "direction",
+            "caption",
+            "diffusion",
+            "image_file",
+        ],
     ),
     ("filter", &["io", "dataset", "embed", "direction"]),
     (
@@ -44,7 +51,14 @@ const ALLOWED: [(&str, &[&str]); 20] = [
     ("report", &["io", "dataset", "direction", "caption", "run"]),
     (
         "manifest",
-        &["io", "image_file", "dataset", "direction", "run"],
+        &[
+            "io",
+            "image_file",
+            "dataset",
+            "direction",
+            "run",
+            "generate",
+        ],
     ),
     (
         "preview",
@@ -57,11 +71,19 @@ const ALLOWED: [(&str, &[&str]); 20] = [
             "run",
             "report",
             "manifest",
+            "generate",
         ],
     ),
     (
         "world",
-        &["io", "dataset", "classifier", "embed", "generate"],
+        &[
+            "io",
+            "dataset",
+            "classifier",
+            "embed",
+            "generate",
+            "image_file",
+        ],
     ),
     ("pipeline", ALL_ABOVE),
     ("cli", ALL_ABOVE),

@@ -22,7 +22,9 @@ pub(super) fn sources() -> Vec<(String, String)> {
                 .unwrap()
                 .replace('\\', "/");
             if path.is_dir() {
-                open.push(path);
+                if !path.ends_with("tests") {
+                    open.push(path);
+                }
             } else if path.extension().is_some_and(|e| e == "rs")
                 && !name.ends_with("tests.rs")
                 && name != "main.rs"
