@@ -1,16 +1,18 @@
 //! Directions on disk: `directions.safetensors` (numbers) and `directions.json` (for people).
 
+mod described;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use ndarray::Array1;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
-use serde::Deserialize;
-use serde_json::{Value, json};
+
+pub use self::described::{DescribedMode, DirectionsFile, SkippedClass};
 
 use super::{Direction, Fitted, ModeId, WhitenError, Whitening};
-use crate::dataset::Dataset;
-use crate::io::{self, Classified, ErrorKind, IoError};
+use crate::dataset::{Dataset, Split};
+use crate::io::{self, Classified, ErrorKind, IoError, JsonFile as _, JsonFileError};
 
 /// Why directions could not be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -36,15 +38,9 @@ pub enum PersistError {
         /// The tensor.
         name: String,
     },
-    /// The file for people, from which classes and counts are read, is damaged.
-    #[error("{} is not a sound directions file: run `hardlight detect` again", path.display())]
-    Json {
-        /// The file.
-        path: PathBuf,
-        /// What the parser said.
-        #[source]
-        source: serde_json::Error,
-    },
+    /// The file for people, from which classes and counts are read, cannot be read.
+    #[error(transparent)]
+    Json(#[from] JsonFileError),
     /// A direction's class is not among the classes.
     #[error("{}: no class {name:?} among its classes: run `hardlight detect` again", path.display())]
     Class {
@@ -68,6 +64,7 @@ impl Classified for PersistError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Io(error) => error.kind(),
+            Self::Json(error) => error.kind(),
             _ => ErrorKind::Input,
         }
     }
@@ -94,7 +91,7 @@ fn file(dir: &Path) -> PathBuf {
 pub fn write(
     dir: &Path,
     whitening: &Whitening,
-    whitened_on: &str,
+    whitened_on: Split,
     fitted: &Fitted,
     dataset: &Dataset,
 ) -> Result<(), PersistError> {
@@ -140,60 +137,8 @@ pub fn write(
     }
     let content = safetensors::serialize(views, None).map_err(format)?;
     io::write_atomic(&path, &content)?;
-    let text = format!("{:#}\n", describe(whitening, whitened_on, fitted, dataset));
-    io::write_atomic(&dir.join("directions.json"), text.as_bytes())?;
-    Ok(())
-}
-
-/// The content of `directions.json`.
-fn describe(whitening: &Whitening, whitened_on: &str, fitted: &Fitted, dataset: &Dataset) -> Value {
-    let classes = dataset.classes();
-    let directions: Vec<Value> = fitted
-        .directions
-        .iter()
-        .map(|d| {
-            let explains = d.explains.iter().map(|&id| &dataset.example(id).id);
-            json!({
-                "class": classes.get(d.id.class), "mode": d.id.mode, "c": d.c, "b": d.b,
-                "cv_score": d.cv_score, "p_value": d.p_value, "q_value": d.q_value,
-                "finding": d.is_finding(), "threshold": d.threshold,
-                "right": d.right, "wrong": d.wrong, "norm": d.norm(),
-                "bootstrap_cosine_95": d.bootstrap_cosine.map(|(low, high)| [low, high]),
-                "explains": explains.collect::<Vec<_>>(),
-            })
-        })
-        .collect();
-    let skipped: Vec<Value> = fitted
-        .skipped
-        .iter()
-        .map(|s| {
-            json!({"class": classes.get(s.class), "right": s.right, "wrong": s.wrong, "reason": s.reason})
-        })
-        .collect();
-    json!({
-        "schema": 1, "whitened_on": whitened_on, "dimensions": whitening.mean().len(),
-        "dropped_dimensions": whitening.dropped(), "classes": classes,
-        "directions": directions, "skipped": skipped,
-    })
-}
-
-/// What of `directions.json` is not in the numbers' file.
-#[derive(Debug, Deserialize)]
-struct Described {
-    classes: Vec<String>,
-    directions: Vec<DescribedMode>,
-}
-
-#[derive(Debug, Deserialize)]
-struct DescribedMode {
-    class: String,
-    mode: u32,
-    finding: bool,
-    right: usize,
-    wrong: usize,
-    bootstrap_cosine_95: Option<(f64, f64)>,
-    #[serde(default)]
-    explains: Vec<String>,
+    let described = DirectionsFile::of(whitening, whitened_on, fitted, dataset);
+    Ok(described.write(&dir.join("directions.json"))?)
 }
 
 /// Directions as they were written.
@@ -230,12 +175,7 @@ impl Saved {
 /// [`PersistError`].
 pub fn read(dir: &Path) -> Result<Saved, PersistError> {
     let path = dir.join("directions.json");
-    let text = io::read_to_string(&path)?;
-    let described: Described =
-        serde_json::from_str(&text).map_err(|source| PersistError::Json {
-            path: path.clone(),
-            source,
-        })?;
+    let described = DirectionsFile::read(&path)?;
     let numbers = file(dir);
     let content = io::read(&numbers)?;
     let tensors = parse(&content, &numbers)?;
@@ -257,12 +197,13 @@ pub fn read(dir: &Path) -> Result<Saved, PersistError> {
     let mut directions = Vec::new();
     let mut explains = BTreeMap::new();
     for mode in described.directions {
-        let at = described.classes.iter().position(|c| *c == mode.class);
-        let class = at.ok_or_else(|| PersistError::Class {
-            path: path.clone(),
-            name: mode.class.clone(),
-        })?;
-        let name = ModeId::new(class, mode.mode);
+        let name = mode.id();
+        if described.classes.get(name.class) != Some(&mode.class) {
+            return Err(PersistError::Class {
+                path,
+                name: mode.class,
+            });
+        }
         explains.insert(name, mode.explains);
         let w = tensor(&tensors, &numbers, &format!("{name}.w"))?;
         let scalars = tensor(&tensors, &numbers, &format!("{name}.scalars"))?.to_vec();
@@ -333,7 +274,7 @@ mod tests {
     use ndarray::array;
 
     use super::*;
-    use crate::dataset::{Example, ExampleId, Split};
+    use crate::dataset::{Example, ExampleId};
 
     /// A direction with numbers that tell it from others.
     fn direction(class: usize, mode: u32, explains: Vec<ExampleId>) -> Direction {
@@ -377,7 +318,7 @@ mod tests {
             skipped: Vec::new(),
         };
         let dir = tempfile::tempdir().unwrap();
-        write(dir.path(), &whitening, "train", &fitted, &data).unwrap();
+        write(dir.path(), &whitening, Split::Train, &fitted, &data).unwrap();
         let saved = read(dir.path()).unwrap();
         assert_eq!(
             (&saved.whitening, &saved.classes[..]),
@@ -412,7 +353,7 @@ mod tests {
             skipped: Vec::new(),
         };
         let dir = tempfile::tempdir().unwrap();
-        write(dir.path(), &whitening, "train", &fitted, &dataset()).unwrap();
+        write(dir.path(), &whitening, Split::Train, &fitted, &dataset()).unwrap();
         let saved = read(dir.path()).unwrap();
         assert!(saved.directions[0].too_few && !saved.directions[0].is_finding());
     }

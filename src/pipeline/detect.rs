@@ -70,7 +70,7 @@ pub fn detect(
     persist::write(
         job.layout.root(),
         &studied.whitening,
-        studied.whitened_on.name(),
+        studied.whitened_on,
         &studied.fitted,
         dataset,
     )?;

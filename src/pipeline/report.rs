@@ -72,7 +72,7 @@ fn build(
         score_threshold: data.threshold.clone(),
         skipped_images: data.skips.found().len(),
         classes: modes(dataset, studied, barred),
-        skipped: skipped(dataset, studied),
+        skipped: SkippedClass::all(&studied.fitted, dataset.classes()),
         splits: studied.splits.clone(),
         spaces: spaces(data, studied, compared),
         label_errors: label_errors(dataset, doubts),
@@ -103,18 +103,6 @@ fn modes(
             most_aligned_right: named.right.clone(),
         })
         .collect()
-}
-
-fn skipped(dataset: &Dataset, studied: &Studied) -> Vec<SkippedClass> {
-    let all = studied.fitted.skipped.iter();
-    all.map(|skipped| SkippedClass {
-        class: dataset.classes[skipped.class].clone(),
-        class_index: skipped.class,
-        right: skipped.right,
-        wrong: skipped.wrong,
-        reason: skipped.reason.clone(),
-    })
-    .collect()
 }
 
 /// Directions of every space side by side, the run's own first; empty where none is compared.

@@ -9,6 +9,7 @@ use super::mode::Mode;
 use crate::dataset::{Split, Threshold};
 use crate::direction::ModeId;
 use crate::direction::doubt::{Kind, Warning};
+pub use crate::direction::persist::SkippedClass;
 use crate::direction::report::{ClassReport, SplitReport};
 use crate::io::JsonFile;
 use crate::io::source::Member;
@@ -117,21 +118,6 @@ pub struct RankedExample {
     pub confidence: Option<f32>,
     /// Its group; `null` if it is not known.
     pub group: Option<String>,
-}
-
-/// A class without a direction.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct SkippedClass {
-    /// Name of the class.
-    pub class: String,
-    /// Index of the class, from 0.
-    pub class_index: usize,
-    /// Val examples of the class that the classifier gets right.
-    pub right: usize,
-    /// Val examples of the class that it gets wrong.
-    pub wrong: usize,
-    /// Why there is no direction.
-    pub reason: String,
 }
 
 /// What one space of embeddings came to.

@@ -32,6 +32,7 @@ pub use self::detection::DetectionReport;
 pub use self::evaluation::EvaluationReport;
 pub use self::mode::Mode;
 pub use self::summary::Summary;
+pub use crate::direction::persist::DirectionsFile;
 pub use crate::io::{JsonFile, JsonFileError};
 pub use crate::run::RunRecord;
 

@@ -155,6 +155,7 @@ fn the_committed_schemas_are_those_of_the_types() {
         ("summary", schema::<Summary>()),
         ("evaluate", schema::<EvaluationReport>()),
         ("run", schema::<RunRecord>()),
+        ("directions", schema::<DirectionsFile>()),
     ] {
         let path = folder.join(format!("{name}.schema.json"));
         if update {

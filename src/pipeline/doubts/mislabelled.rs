@@ -15,20 +15,20 @@ use crate::pipeline::embed::Parts;
 use crate::pipeline::study::{Known, Studied};
 
 /// Likely label errors and how they were looked for.
-pub struct LabelCheck {
-    pub suspects: Vec<Suspect>,
+pub(in crate::pipeline) struct LabelCheck {
+    pub(in crate::pipeline) suspects: Vec<Suspect>,
     /// The splits among which neighbours were looked for: all examples, and those used.
-    pub references: Vec<(Split, (usize, usize))>,
+    pub(in crate::pipeline) references: Vec<(Split, (usize, usize))>,
     /// Mistakes that nothing could be said of.
-    pub unchecked: usize,
+    pub(in crate::pipeline) unchecked: usize,
 }
 
 /// A likely label error.
-pub struct Suspect {
-    pub split: Split,
-    pub error: LabelError,
+pub(in crate::pipeline) struct Suspect {
+    pub(in crate::pipeline) split: Split,
+    pub(in crate::pipeline) error: LabelError,
     /// Its alignment, out of fold on val; none if its class has no direction.
-    pub alignment: Option<f64>,
+    pub(in crate::pipeline) alignment: Option<f64>,
 }
 
 /// Likely label errors among the mistakes of val and test.

@@ -13,10 +13,10 @@ use crate::direction::doubt::duplicates::Pair;
 use crate::direction::doubt::{Kind, Warning, weak};
 
 /// What was found besides the directions.
-pub struct Doubts {
+pub(super) struct Doubts {
     pub(super) warnings: Vec<Warning>,
-    pub duplicates: Vec<Pair>,
-    pub labels: LabelCheck,
+    pub(super) duplicates: Vec<Pair>,
+    pub(super) labels: LabelCheck,
 }
 
 /// Looks for all of it.

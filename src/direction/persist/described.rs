@@ -1,0 +1,155 @@
+//! `directions.json`: what was learned, for people, and what of it the numbers' file does not hold.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::dataset::{Dataset, Split};
+use crate::direction::{Direction, Fitted, ModeId, Whitening};
+use crate::io::JsonFile;
+
+/// What `directions.json` holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DirectionsFile {
+    /// Version of this format.
+    #[schemars(extend("const" = 2))]
+    pub schema: u32,
+    /// Version of hardlight that wrote the file.
+    pub version: String,
+    /// The split that whitening was learned on.
+    pub whitened_on: Split,
+    /// Dimensions of an embedding.
+    pub dimensions: usize,
+    /// Dimensions that do not vary, from 0: they are left out.
+    pub dropped_dimensions: Vec<usize>,
+    /// Names of the classes, in the order of their indices.
+    pub classes: Vec<String>,
+    /// One entry a failure mode, by class.
+    pub directions: Vec<DescribedMode>,
+    /// The classes without a direction.
+    pub skipped: Vec<SkippedClass>,
+}
+
+/// A failure mode's direction, but for its weights.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DescribedMode {
+    /// Name of the class.
+    pub class: String,
+    /// Index of the class, from 0.
+    pub class_index: usize,
+    /// Failure mode within the class, from 0.
+    pub mode: u32,
+    /// Penalty of the SVM that cross-validation chose.
+    pub c: f64,
+    /// Intercept of the SVM.
+    pub b: f64,
+    /// Mean balanced accuracy over cross-validation folds of val, 0 to 1: 0.5 is chance.
+    pub cv_score: f64,
+    /// Share of permutations of right and wrong whose CV score is as good, 0 to 1.
+    pub p_value: f64,
+    /// The p-value corrected for the number of classes (Benjamini and Hochberg 1995), 0 to 1.
+    pub q_value: f64,
+    /// Whether the mode is better than chance: `q_value` below 0.05, and mistakes enough.
+    pub finding: bool,
+    /// Alignment that an image must reach to count as part of the failure.
+    pub threshold: f64,
+    /// Val examples of the class that the classifier gets right.
+    pub right: usize,
+    /// Val examples of the class that it gets wrong.
+    pub wrong: usize,
+    /// Length of the weights: divide alignments by it to compare classes.
+    pub norm: f64,
+    /// 95 % interval of the cosine with the directions of bootstrap resamples, lower end first; `null` if there
+    /// were none.
+    pub bootstrap_cosine_95: Option<(f64, f64)>,
+    /// Ids of the mistakes of val that the mode explains.
+    pub explains: Vec<String>,
+}
+
+/// A class without a direction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SkippedClass {
+    /// Name of the class.
+    pub class: String,
+    /// Index of the class, from 0.
+    pub class_index: usize,
+    /// Val examples of the class that the classifier gets right.
+    pub right: usize,
+    /// Val examples of the class that it gets wrong.
+    pub wrong: usize,
+    /// Why there is no direction.
+    pub reason: String,
+}
+
+impl JsonFile for DirectionsFile {
+    const SCHEMA: u32 = 2;
+    const WHAT: &'static str = "directions file";
+    const REMEDY: &'static str = "run `hardlight detect` again";
+}
+
+impl DirectionsFile {
+    /// Describes what was learned on a data set.
+    pub fn of(
+        whitening: &Whitening,
+        whitened_on: Split,
+        fitted: &Fitted,
+        dataset: &Dataset,
+    ) -> Self {
+        Self {
+            schema: Self::SCHEMA,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            whitened_on,
+            dimensions: whitening.mean().len(),
+            dropped_dimensions: whitening.dropped().to_vec(),
+            classes: dataset.classes().to_vec(),
+            directions: fitted
+                .directions
+                .iter()
+                .map(|direction| DescribedMode::of(direction, dataset))
+                .collect(),
+            skipped: SkippedClass::all(fitted, dataset.classes()),
+        }
+    }
+}
+
+impl DescribedMode {
+    fn of(direction: &Direction, dataset: &Dataset) -> Self {
+        let ModeId { class, mode } = direction.id;
+        let explains = direction.explains.iter();
+        Self {
+            class: dataset.classes().get(class).cloned().unwrap_or_default(),
+            class_index: class,
+            mode,
+            c: direction.c,
+            b: direction.b,
+            cv_score: direction.cv_score,
+            p_value: direction.p_value,
+            q_value: direction.q_value,
+            finding: direction.is_finding(),
+            threshold: direction.threshold,
+            right: direction.right,
+            wrong: direction.wrong,
+            norm: direction.norm(),
+            bootstrap_cosine_95: direction.bootstrap_cosine,
+            explains: explains.map(|&id| dataset.example(id).id.clone()).collect(),
+        }
+    }
+
+    /// The failure mode's key.
+    pub fn id(&self) -> ModeId {
+        ModeId::new(self.class_index, self.mode)
+    }
+}
+
+impl SkippedClass {
+    /// The classes that were skipped; `classes` are the names by index.
+    pub fn all(fitted: &Fitted, classes: &[String]) -> Vec<Self> {
+        let skipped = fitted.skipped.iter().map(|skipped| Self {
+            class: classes.get(skipped.class).cloned().unwrap_or_default(),
+            class_index: skipped.class,
+            right: skipped.right,
+            wrong: skipped.wrong,
+            reason: skipped.reason.clone(),
+        });
+        skipped.collect()
+    }
+}
