@@ -50,7 +50,8 @@ impl Scope {
 
     /// The parameter `name` of this shape; `init` is for fresh ones.
     ///
-    /// A checkpoint that lacks it gives zeros and an entry in the report of [`Params::finish`].
+    /// A checkpoint that lacks it gives zeros and an entry in the report of
+    /// [`Params::finish`](super::Params::finish).
     pub fn param(&self, name: &str, shape: &[i64], init: Init) -> Tensor {
         let full = self.at(name).prefix;
         match &mut *self.source.borrow_mut() {
