@@ -73,7 +73,7 @@ fn main() -> anyhow::Result<()> {
             .collect();
         set.extend(&moved, &labels)?;
     }
-    let names: Vec<&str> = data.classes.iter().map(String::as_str).collect();
+    let names: Vec<&str> = data.classes().iter().map(String::as_str).collect();
     let levels = args.size.ilog2() as usize - 2;
     let config = CnnConfig {
         channels: (0..levels).map(|i| 32 << i.min(2)).collect(),

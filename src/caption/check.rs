@@ -45,7 +45,7 @@ impl Accuracy {
 
 /// Whether the images nearest to a caption are harder than its class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum Verdict {
+pub enum CaptionVerdict {
     /// Harder, the class's accuracy lying above the interval.
     #[serde(rename = "confirmed")]
     Confirmed,
@@ -57,7 +57,7 @@ pub enum Verdict {
     NotConfirmed,
 }
 
-impl Verdict {
+impl CaptionVerdict {
     /// Its name in files and messages.
     pub fn name(self) -> &'static str {
         match self {
@@ -86,7 +86,7 @@ pub struct Checked {
     /// On the judged split.
     pub judged: Accuracy,
     /// What val says.
-    pub verdict: Verdict,
+    pub verdict: CaptionVerdict,
 }
 
 /// The images of a class in one split.
@@ -136,7 +136,7 @@ impl Real {
         Checked {
             val,
             judged: self.judged.nearest(caption),
-            verdict: Verdict::of(val, self.val.all()),
+            verdict: CaptionVerdict::of(val, self.val.all()),
         }
     }
 }
@@ -175,20 +175,23 @@ mod tests {
         };
         let hard = real.check(array![1.0, 0.0].view());
         assert_eq!((hard.val.right, hard.val.images), (0, 10));
-        assert_eq!(hard.verdict, Verdict::Confirmed);
+        assert_eq!(hard.verdict, CaptionVerdict::Confirmed);
         // Of the 20 nearest, the 4 wrong ones come first.
         assert_eq!((hard.judged.right, hard.judged.images), (16, 20));
         let easy = real.check(array![0.0, 1.0].view());
         assert_eq!(
             (easy.val.accuracy, easy.verdict),
-            (1.0, Verdict::NotConfirmed)
+            (1.0, CaptionVerdict::NotConfirmed)
         );
         let class = real.val.all();
         assert_eq!((class.right, class.images), (88, 100));
-        assert_eq!(Verdict::of(Accuracy::of(8, 10), class), Verdict::Unclear);
         assert_eq!(
-            Verdict::of(class, class),
-            Verdict::NotConfirmed,
+            CaptionVerdict::of(Accuracy::of(8, 10), class),
+            CaptionVerdict::Unclear
+        );
+        assert_eq!(
+            CaptionVerdict::of(class, class),
+            CaptionVerdict::NotConfirmed,
             "no harder"
         );
     }

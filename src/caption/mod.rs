@@ -18,8 +18,8 @@ pub mod score;
 pub mod table;
 pub mod wordnet;
 
-pub use self::check::{Accuracy, Checked, Verdict};
+pub use self::check::{Accuracy, CaptionVerdict, Checked};
 pub use self::error::{CaptionError, Fault};
 pub use self::grammar::Grammar;
 pub use self::place::Place;
-pub use self::score::{CaptionScore, Kind, References, Space, score};
+pub use self::score::{CaptionKind, CaptionScore, References, Space, score};

@@ -30,7 +30,7 @@ const ROUNDING: f32 = 1e-6;
 /// What a caption is used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum CaptionKind {
     /// Among the top failure captions.
     Hard,
     /// Among those furthest from failure.
@@ -41,7 +41,7 @@ pub enum Kind {
     Other,
 }
 
-impl Kind {
+impl CaptionKind {
     /// Its name in files.
     pub fn name(self) -> &'static str {
         match self {
@@ -69,7 +69,7 @@ pub struct CaptionScore {
     /// Place among the captions that were not dropped, from 1; after them, the dropped.
     pub rank: usize,
     /// What it is used for.
-    pub kind: Kind,
+    pub kind: CaptionKind,
     /// Why it is not used.
     pub dropped: Option<String>,
     /// What the real images nearest to it say, where it was asked.
@@ -166,9 +166,9 @@ pub fn score(
             cosine,
             rank: 0,
             kind: if caption == reference {
-                Kind::Neutral
+                CaptionKind::Neutral
             } else {
-                Kind::Other
+                CaptionKind::Other
             },
             dropped: contradiction
                 .map(|(word, _)| format!("says {word:?}, which contradicts the label"))
@@ -190,11 +190,11 @@ pub fn score(
     let usable = scores.iter().filter(|s| s.dropped.is_none()).count();
     for (at, score) in scores.iter_mut().enumerate() {
         score.rank = at + 1;
-        if score.kind == Kind::Other && score.dropped.is_none() {
+        if score.kind == CaptionKind::Other && score.dropped.is_none() {
             if at < space.ends {
-                score.kind = Kind::Hard;
+                score.kind = CaptionKind::Hard;
             } else if at + space.ends >= usable {
-                score.kind = Kind::Easy;
+                score.kind = CaptionKind::Easy;
             }
         }
     }
@@ -205,7 +205,7 @@ pub fn score(
 fn drop_near_equal(scores: &mut [CaptionScore], scaled: ArrayView2<'_, f32>, near_equal: f32) {
     // The reference first: what says the same gives way to it, however it scores.
     let usable = |score: &CaptionScore| score.dropped.is_none();
-    let is_neutral = |score: &CaptionScore| score.kind == Kind::Neutral;
+    let is_neutral = |score: &CaptionScore| score.kind == CaptionKind::Neutral;
     let all = 0..scores.len();
     let neutral = all
         .clone()
@@ -282,14 +282,14 @@ pub(super) fn unit_rows(rows: ArrayView2<'_, f32>) -> Array2<f32> {
     unit
 }
 
-/// The captions of a kind, hardest first (easiest first for [`Kind::Easy`]).
-pub fn of_kind(scores: &[CaptionScore], kind: Kind) -> Vec<String> {
+/// The captions of a kind, hardest first (easiest first for [`CaptionKind::Easy`]).
+pub fn of_kind(scores: &[CaptionScore], kind: CaptionKind) -> Vec<String> {
     let mut captions: Vec<String> = scores
         .iter()
         .filter(|s| s.kind == kind && s.dropped.is_none())
         .map(|s| s.caption.clone())
         .collect();
-    if kind == Kind::Easy {
+    if kind == CaptionKind::Easy {
         captions.reverse();
     }
     captions
@@ -346,10 +346,10 @@ mod tests {
         assert_eq!(
             order,
             [
-                ("hard", Kind::Hard),
-                ("ref", Kind::Neutral),
-                ("easy", Kind::Easy),
-                ("a dog", Kind::Other)
+                ("hard", CaptionKind::Hard),
+                ("ref", CaptionKind::Neutral),
+                ("easy", CaptionKind::Easy),
+                ("a dog", CaptionKind::Other)
             ]
         );
         // hard: (3, 1) − (1, 2) over (√2, 2√2) is (1.41421, −0.35355): unit (0.97014, −0.24254).
@@ -389,7 +389,7 @@ mod tests {
         let scores = score(&direction(), &captions, "", embeddings.view(), space).unwrap();
         assert_eq!(scores[0].caption, "a youngster");
         assert!(scores[1].dropped.is_some());
-        assert_eq!(of_kind(&scores, Kind::Hard), ["a youngster"]);
+        assert_eq!(of_kind(&scores, CaptionKind::Hard), ["a youngster"]);
     }
 
     /// Scores with the direction along the first dimension, all else equal; `near_equal` 0.98.

@@ -164,7 +164,7 @@ mod tests {
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
     use super::*;
-    use crate::caption::Kind;
+    use crate::caption::CaptionKind;
     use crate::caption::check::Images;
     use crate::direction::ModeId;
 
@@ -187,7 +187,7 @@ mod tests {
             alignment: 0.5,
             cosine: -0.25,
             rank: 1,
-            kind: Kind::Hard,
+            kind: CaptionKind::Hard,
             dropped: None,
             checked: Some(real().check(array![1.0, 0.0].view())),
         };
@@ -239,7 +239,7 @@ mod tests {
             alignment: 0.5,
             cosine: 0.25,
             rank: 1,
-            kind: Kind::Hard,
+            kind: CaptionKind::Hard,
             dropped: None,
             checked: Some(real().check(array![1.0, 0.0].view())),
         };

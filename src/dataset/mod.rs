@@ -61,15 +61,13 @@ use crate::io::source::ImageSource;
 
 /// Classes and examples of one data set.
 ///
-/// Build one with [`Dataset::new`], which holds the invariants; the fields are public for reading.
+/// [`Dataset::new`] and the readers hold the invariants; afterwards it does not change.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {
-    /// The folder that example paths start from.
-    pub root: PathBuf,
-    /// Class names; labels and predictions index them.
-    pub classes: Vec<String>,
-    /// The examples in table order (folders: bytewise path order).
-    pub examples: Vec<Example>,
+    root: PathBuf,
+    classes: Vec<String>,
+    /// An [`ExampleId`] is a place in here.
+    examples: Vec<Example>,
 }
 
 impl Dataset {
@@ -179,11 +177,9 @@ impl Dataset {
         self.classes.iter().position(|class| class == name)
     }
 
-    /// The examples of a split with their indices, in table order.
-    pub fn of_split(&self, split: Split) -> impl Iterator<Item = (usize, &Example)> {
-        self.examples
-            .iter()
-            .enumerate()
+    /// The examples of a split with their names, in table order.
+    pub fn of_split(&self, split: Split) -> impl Iterator<Item = (ExampleId, &Example)> {
+        self.iter()
             .filter(move |(_, example)| example.split == split)
     }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::outputs::{Classes, Outputs};
 use super::records::{self, Place};
-use super::{Dataset, DatasetError, Split, table};
+use super::{Dataset, DatasetError, ExampleId, Split, table};
 
 /// What a join did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,14 +23,14 @@ pub struct Joined {
 ///
 /// Columns: `id` or `path` (`id` counts if both are there), `prediction` or `score`, and optionally
 /// `confidence`, `probabilities` and `group`, as in [`table`]. A row replaces what its example had.
-/// After an error the data set is as it was.
+/// The data set is taken and a new one of the same examples given back.
 ///
 /// # Errors
 ///
 /// With file and line: rows for unknown examples, second rows for one example, unknown classes, bad
 /// cells; and [`DatasetError::NoPredictions`] if the data set has a val split and none of it has a
 /// prediction afterwards.
-pub fn join_predictions(dataset: &mut Dataset, path: &Path) -> Result<Joined, DatasetError> {
+pub fn join_predictions(dataset: Dataset, path: &Path) -> Result<(Dataset, Joined), DatasetError> {
     join_predictions_on(dataset, path, Split::Val)
 }
 
@@ -40,93 +40,88 @@ pub fn join_predictions(dataset: &mut Dataset, path: &Path) -> Result<Joined, Da
 ///
 /// Those of [`join_predictions`], with that split.
 pub fn join_predictions_on(
-    dataset: &mut Dataset,
+    mut dataset: Dataset,
     path: &Path,
     needed: Split,
-) -> Result<Joined, DatasetError> {
-    let mut rows: Vec<(usize, usize, Outputs)> = Vec::new();
-    let keys = Keys::new(dataset);
+) -> Result<(Dataset, Joined), DatasetError> {
+    let mut rows: Vec<(ExampleId, usize, Outputs)> = Vec::new();
+    let keys = Keys::new(&dataset);
     // Line of the row that an example already has.
-    let mut taken: HashMap<usize, usize> = HashMap::new();
+    let mut taken: HashMap<ExampleId, usize> = HashMap::new();
     records::for_each(path, &mut |row| {
-        let index = keys.find(row)?;
+        let id = keys.find(row)?;
         let outputs = Outputs::read(row)?;
         if !outputs.say_something() {
             return Err(row.absent("prediction"));
         }
-        if let Some(line) = taken.insert(index, row.place.line) {
+        if let Some(line) = taken.insert(id, row.place.line) {
             return Err(DatasetError::DuplicatePrediction {
                 first: Place { path, line }.to_string(),
                 second: row.place.to_string(),
-                id: dataset.examples[index].id.clone(),
+                id: dataset.example(id).id.clone(),
             });
         }
-        rows.push((index, row.place.line, outputs));
+        rows.push((id, row.place.line, outputs));
         Ok(())
     })?;
     drop(keys);
 
+    let matched = rows.len();
+    let mut replaced = 0;
     let classes = Classes::new(&dataset.classes);
-    let mut changed = Vec::with_capacity(rows.len());
-    for (index, line, outputs) in rows {
-        let mut example = dataset.examples[index].clone();
-        outputs.put(&mut example, &classes, Place { path, line })?;
-        changed.push((index, example));
+    for (id, line, outputs) in rows {
+        let example = &mut dataset.examples[id.0];
+        let old = example.prediction;
+        outputs.put(example, &classes, Place { path, line })?;
+        replaced += usize::from(old.is_some() && old != example.prediction);
     }
-    let fresh = |index: &usize| taken.contains_key(index);
-    let mut of_split = dataset.of_split(needed).peekable();
-    if of_split.peek().is_some()
-        && !of_split.any(|(i, e)| e.prediction.is_some() || e.score.is_some() || fresh(&i))
-    {
+    let (examples, without) = (
+        dataset.of_split(needed).count(),
+        dataset.without_prediction(needed),
+    );
+    if examples > 0 && without == examples {
         return Err(DatasetError::NoPredictions {
             split: needed,
-            examples: dataset.of_split(needed).count(),
+            examples,
             path: path.to_owned(),
         });
     }
-    drop(of_split);
-
-    let matched = changed.len();
-    let mut replaced = 0;
-    for (index, example) in changed {
-        let old = std::mem::replace(&mut dataset.examples[index], example).prediction;
-        replaced += usize::from(old.is_some() && old != dataset.examples[index].prediction);
-    }
     let counts = Split::ALL.map(|split| (split, dataset.without_prediction(split)));
-    Ok(Joined {
+    let joined = Joined {
         matched,
         replaced,
         without: counts.into_iter().filter(|(_, count)| *count > 0).collect(),
-    })
+    };
+    Ok((dataset, joined))
 }
 
 /// The examples by what a row may name them with.
 struct Keys<'a> {
-    ids: HashMap<&'a str, usize>,
+    ids: HashMap<&'a str, ExampleId>,
     /// `None` for a path that several examples share.
-    paths: HashMap<&'a str, Option<usize>>,
+    paths: HashMap<&'a str, Option<ExampleId>>,
 }
 
 impl<'a> Keys<'a> {
     fn new(dataset: &'a Dataset) -> Self {
-        let examples = dataset.examples.iter().enumerate();
-        let mut paths = HashMap::with_capacity(dataset.examples.len());
-        for (index, example) in examples.clone() {
+        let mut paths = HashMap::with_capacity(dataset.len());
+        for (id, example) in dataset.iter() {
             paths
                 .entry(example.path.as_str())
                 .and_modify(|first| *first = None)
-                .or_insert(Some(index));
+                .or_insert(Some(id));
         }
         Self {
-            ids: examples
-                .map(|(index, example)| (example.id.as_str(), index))
+            ids: dataset
+                .iter()
+                .map(|(id, example)| (example.id.as_str(), id))
                 .collect(),
             paths,
         }
     }
 
-    /// The index of the example a row is about.
-    fn find(&self, row: &records::Row<'_>) -> Result<usize, DatasetError> {
+    /// The example that a row is about.
+    fn find(&self, row: &records::Row<'_>) -> Result<ExampleId, DatasetError> {
         let place = || row.place.to_string();
         if row.has("id") {
             let id = row.required("id")?;
@@ -141,7 +136,7 @@ impl<'a> Keys<'a> {
         }
         let path = table::path(row)?;
         match self.paths.get(path.as_str()) {
-            Some(Some(index)) => Ok(*index),
+            Some(Some(id)) => Ok(*id),
             Some(None) => Err(DatasetError::SharedPath {
                 place: place(),
                 path,
@@ -171,13 +166,11 @@ mod tests {
         read_table(&path, &TableOptions::default()).unwrap()
     }
 
-    fn join(name: &str, text: &str) -> (Dataset, Result<Joined, DatasetError>) {
+    fn join(name: &str, text: &str) -> Result<(Dataset, Joined), DatasetError> {
         let folder = tempfile::tempdir().unwrap();
-        let mut data = dataset(folder.path());
         let path = folder.path().join(name);
         fs::write(&path, text).unwrap();
-        let joined = join_predictions(&mut data, &path);
-        (data, joined)
+        join_predictions(dataset(folder.path()), &path)
     }
 
     #[test]
@@ -186,9 +179,10 @@ mod tests {
             "p.csv",
             "id,prediction,confidence,probabilities,group\n\
              2,cat,0.75,\"[0.75, 0.25]\",grass\n3,dog,,,\n",
-        );
+        )
+        .unwrap();
         assert_eq!(
-            joined.unwrap(),
+            joined,
             Joined {
                 matched: 2,
                 replaced: 0,
@@ -205,16 +199,16 @@ mod tests {
         let (data, joined) = join(
             "p.jsonl",
             "{\"path\": \"./a.jpg\", \"prediction\": \"dog\"}\n",
-        );
-        assert_eq!(joined.unwrap().matched, 1);
+        )
+        .unwrap();
+        assert_eq!(joined.matched, 1);
         assert_eq!(data.examples[0].prediction, Some(1));
     }
 
     #[test]
     fn a_score_stands_where_there_is_no_prediction() {
         let text = "id,prediction,score\n1,,-2.5\n2,cat,0.25\n3,,7\n";
-        let (data, joined) = join("p.csv", text);
-        let joined = joined.unwrap();
+        let (data, joined) = join("p.csv", text).unwrap();
         assert_eq!(
             (joined.matched, joined.without),
             (3, vec![(Split::Train, 1)])
@@ -224,15 +218,13 @@ mod tests {
         let two = &data.examples[1];
         assert_eq!((two.prediction, two.score), (Some(0), None));
         for cell in ["nan", "inf", "high"] {
-            let error = join("p.csv", &format!("id,score\n1,{cell}\n"))
-                .1
-                .unwrap_err();
+            let error = join("p.csv", &format!("id,score\n1,{cell}\n")).unwrap_err();
             assert!(
                 matches!(&error, DatasetError::BadCell { column, .. } if column == "score"),
                 "{error:?}"
             );
         }
-        let error = join("p.csv", "id,score\n1,\n").1.unwrap_err();
+        let error = join("p.csv", "id,score\n1,\n").unwrap_err();
         assert!(
             matches!(error, DatasetError::MissingColumn { .. }),
             "{error:?}"
@@ -242,20 +234,18 @@ mod tests {
     #[test]
     fn a_second_join_counts_what_it_replaces() {
         let folder = tempfile::tempdir().unwrap();
-        let mut data = dataset(folder.path());
         let path = folder.path().join("p.csv");
         fs::write(&path, "id,prediction\n1,cat\n2,cat\n").unwrap();
-        join_predictions(&mut data, &path).unwrap();
+        let (data, _) = join_predictions(dataset(folder.path()), &path).unwrap();
         fs::write(&path, "id,prediction\n1,dog\n2,cat\n").unwrap();
-        let joined = join_predictions(&mut data, &path).unwrap();
+        let (data, joined) = join_predictions(data, &path).unwrap();
         assert_eq!((joined.matched, joined.replaced), (2, 1));
         assert_eq!(data.examples[0].prediction, Some(1));
     }
 
     #[test]
     fn unknown_examples_are_named() {
-        let (data, joined) = join("p.csv", "id,prediction\n1,cat\n9,cat\n");
-        let error = joined.unwrap_err();
+        let error = join("p.csv", "id,prediction\n1,cat\n9,cat\n").unwrap_err();
         let DatasetError::UnknownExample {
             place,
             key: "id",
@@ -265,14 +255,8 @@ mod tests {
             panic!("{error:?}");
         };
         assert!(place.ends_with("p.csv, line 3") && value == "9", "{place}");
-        // Nothing is half joined.
-        assert!(
-            data.examples
-                .iter()
-                .all(|example| example.prediction.is_none())
-        );
 
-        let error = join("p.csv", "path,prediction\nx.jpg,cat\n").1.unwrap_err();
+        let error = join("p.csv", "path,prediction\nx.jpg,cat\n").unwrap_err();
         assert!(
             matches!(error, DatasetError::UnknownExample { key: "path", .. }),
             "{error:?}"
@@ -281,8 +265,7 @@ mod tests {
 
     #[test]
     fn unknown_classes_list_the_known() {
-        let (data, joined) = join("p.csv", "id,prediction\n1,cat\n2,cow\n");
-        let error = joined.unwrap_err();
+        let error = join("p.csv", "id,prediction\n1,cat\n2,cow\n").unwrap_err();
         let DatasetError::UnknownClass {
             place, name, known, ..
         } = &error
@@ -291,18 +274,11 @@ mod tests {
         };
         assert!(place.ends_with("line 3") && name == "cow" && known == &["cat", "dog"]);
         assert!(error.to_string().contains("cat, dog"), "{error}");
-        assert!(
-            data.examples
-                .iter()
-                .all(|example| example.prediction.is_none())
-        );
     }
 
     #[test]
     fn duplicates_name_both_rows() {
-        let error = join("p.csv", "id,prediction\n1,cat\n2,cat\n1,cat\n")
-            .1
-            .unwrap_err();
+        let error = join("p.csv", "id,prediction\n1,cat\n2,cat\n1,cat\n").unwrap_err();
         let DatasetError::DuplicatePrediction { first, second, id } = &error else {
             panic!("{error:?}");
         };
@@ -311,7 +287,7 @@ mod tests {
 
     #[test]
     fn val_without_any_prediction_is_an_error() {
-        let error = join("p.csv", "id,prediction\n3,cat\n").1.unwrap_err();
+        let error = join("p.csv", "id,prediction\n3,cat\n").unwrap_err();
         assert!(
             matches!(
                 error,
@@ -324,29 +300,29 @@ mod tests {
             "{error:?}"
         );
         assert!(matches!(
-            join("p.csv", "id,prediction\n").1.unwrap_err(),
+            join("p.csv", "id,prediction\n").unwrap_err(),
             DatasetError::NoPredictions { .. }
         ));
     }
 
     #[test]
     fn shared_paths_and_missing_keys_are_errors() {
-        let error = join("p.csv", "path,prediction\nc.jpg,cat\n").1.unwrap_err();
+        let error = join("p.csv", "path,prediction\nc.jpg,cat\n").unwrap_err();
         assert!(
             matches!(error, DatasetError::SharedPath { .. }),
             "{error:?}"
         );
-        let error = join("p.csv", "name,prediction\nc.jpg,cat\n").1.unwrap_err();
+        let error = join("p.csv", "name,prediction\nc.jpg,cat\n").unwrap_err();
         assert!(
             matches!(&error, DatasetError::MissingColumn { column, .. } if column == "path"),
             "{error:?}"
         );
-        let error = join("p.csv", "id,label\n1,cat\n").1.unwrap_err();
+        let error = join("p.csv", "id,label\n1,cat\n").unwrap_err();
         assert!(
             matches!(&error, DatasetError::MissingColumn { column, .. } if column == "prediction"),
             "{error:?}"
         );
-        let error = join("p.csv", "id,prediction\n1,\n").1.unwrap_err();
+        let error = join("p.csv", "id,prediction\n1,\n").unwrap_err();
         assert!(matches!(error, DatasetError::EmptyCell { .. }), "{error:?}");
     }
 }

@@ -135,7 +135,7 @@ impl fmt::Display for Threshold {
     }
 }
 
-/// Gives every scored example its prediction.
+/// Gives every scored example its prediction: the data set is taken and one of the same examples given back.
 ///
 /// Confidence is 0.5 at the threshold and 1 at the end of the scale, where all scores lie in 0 to 1;
 /// else there is none.
@@ -145,7 +145,10 @@ impl fmt::Display for Threshold {
 /// [`DatasetError::ScoresOfClasses`] for another number of classes than two,
 /// [`DatasetError::NoScores`] without a score, [`DatasetError::NoPositives`] if F1 has nothing on val
 /// to be measured on.
-pub fn apply_threshold(dataset: &mut Dataset, rule: ScoreRule) -> Result<Threshold, DatasetError> {
+pub fn apply_threshold(
+    mut dataset: Dataset,
+    rule: ScoreRule,
+) -> Result<(Dataset, Threshold), DatasetError> {
     let [_, positive] = dataset.classes.as_slice() else {
         return Err(DatasetError::ScoresOfClasses {
             classes: dataset.classes.len(),
@@ -182,7 +185,7 @@ pub fn apply_threshold(dataset: &mut Dataset, rule: ScoreRule) -> Result<Thresho
         }
     }
     let share = |part: usize, whole: usize| (whole > 0).then(|| part as f64 / whole as f64);
-    Ok(Threshold {
+    let threshold = Threshold {
         by,
         threshold,
         class: positive,
@@ -192,7 +195,8 @@ pub fn apply_threshold(dataset: &mut Dataset, rule: ScoreRule) -> Result<Thresho
         precision: share(right, predicted),
         recall: share(right, positives),
         f1: share(2 * right, positives + predicted),
-    })
+    };
+    Ok((dataset, threshold))
 }
 
 /// The smallest score whose F1 as a threshold is highest.
@@ -258,8 +262,8 @@ mod tests {
 
     #[test]
     fn the_threshold_of_val_predicts_test() {
-        let mut data = dataset(&[(0.1, 0), (0.3, 0), (0.4, 1), (0.2, 1)], &[0.39, 0.4, 0.9]);
-        let found = apply_threshold(&mut data, ScoreRule::By(Best::F1)).unwrap();
+        let data = dataset(&[(0.1, 0), (0.3, 0), (0.4, 1), (0.2, 1)], &[0.39, 0.4, 0.9]);
+        let (data, found) = apply_threshold(data, ScoreRule::By(Best::F1)).unwrap();
         // At 0.4: 2·1/(2 + 1) = 0.67; at 0.2: 2·2/(2 + 3) = 0.8.
         assert_eq!((found.threshold * 1e6).round(), 2e5);
         assert_eq!((found.positives, found.predicted, found.right), (2, 3, 2));
@@ -270,7 +274,7 @@ mod tests {
             .map(|e| e.prediction.unwrap())
             .collect();
         assert_eq!(predictions, [0, 1, 1, 1, 1, 1, 1]);
-        let given = apply_threshold(&mut data, ScoreRule::At(0.4_f32.into())).unwrap();
+        let (data, given) = apply_threshold(data, ScoreRule::At(0.4_f32.into())).unwrap();
         assert_eq!((given.by, given.predicted), (ChosenBy::Given, 1));
         let predictions: Vec<_> = data
             .examples
@@ -282,8 +286,8 @@ mod tests {
 
     #[test]
     fn confidence_is_least_at_the_threshold_and_absent_off_the_scale() {
-        let mut data = dataset(&[(0.2, 1), (0.1, 0), (0.0, 0), (1.0, 1)], &[0.6]);
-        apply_threshold(&mut data, ScoreRule::At(0.2_f32.into())).unwrap();
+        let data = dataset(&[(0.2, 1), (0.1, 0), (0.0, 0), (1.0, 1)], &[0.6]);
+        let (data, _) = apply_threshold(data, ScoreRule::At(0.2_f32.into())).unwrap();
         let sure: Vec<f32> = data
             .examples
             .iter()
@@ -293,8 +297,8 @@ mod tests {
             assert!((sure - expected).abs() < 1e-6, "{sure} {expected}");
         }
         assert_eq!(confidence(1.0, 1.0), 1.0);
-        let mut logits = dataset(&[(-3.0, 0), (2.0, 1)], &[]);
-        apply_threshold(&mut logits, ScoreRule::At(0.0)).unwrap();
+        let logits = dataset(&[(-3.0, 0), (2.0, 1)], &[]);
+        let (logits, _) = apply_threshold(logits, ScoreRule::At(0.0)).unwrap();
         assert_eq!(logits.examples[1].prediction, Some(1));
         assert_eq!(logits.examples[1].confidence, None);
     }
@@ -312,8 +316,8 @@ mod tests {
                 .zip(list("labels"))
                 .map(|(s, l)| (s.as_f64().unwrap() as f32, l.as_u64().unwrap() as usize))
                 .collect();
-            let mut data = dataset(&val, &[]);
-            let found = apply_threshold(&mut data, ScoreRule::By(Best::F1)).unwrap();
+            let data = dataset(&val, &[]);
+            let (_, found) = apply_threshold(data, ScoreRule::By(Best::F1)).unwrap();
             assert_eq!(Some(found.threshold), case["threshold"].as_f64(), "{case}");
             let f1 = case["f1"].as_f64().unwrap();
             assert!((found.f1.unwrap() - f1).abs() < 1e-12, "{case}");
@@ -324,7 +328,7 @@ mod tests {
     fn what_cannot_be_thresholded_is_said() {
         let f1 = ScoreRule::By(Best::F1);
         let mut none = dataset(&[(0.1, 0), (0.2, 0)], &[]);
-        let error = apply_threshold(&mut none, f1).unwrap_err();
+        let error = apply_threshold(none.clone(), f1).unwrap_err();
         let DatasetError::NoPositives { class, scored: 2 } = &error else {
             panic!("{error:?}")
         };
@@ -332,10 +336,10 @@ mod tests {
         for example in &mut none.examples {
             example.score = None;
         }
-        let error = apply_threshold(&mut none, f1).unwrap_err();
+        let error = apply_threshold(none.clone(), f1).unwrap_err();
         assert!(matches!(error, DatasetError::NoScores), "{error:?}");
         none.classes.push("third".to_owned());
-        let error = apply_threshold(&mut none, f1).unwrap_err();
+        let error = apply_threshold(none.clone(), f1).unwrap_err();
         assert!(
             matches!(error, DatasetError::ScoresOfClasses { classes: 3 }),
             "{error:?}"

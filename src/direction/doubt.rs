@@ -28,7 +28,7 @@ use super::Direction;
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "WarningKind")]
 #[non_exhaustive]
-pub enum Kind {
+pub enum WarningKind {
     /// There is no train split to learn the whitening on.
     NoTrain,
     /// There is no test split to judge on.
@@ -53,7 +53,7 @@ pub enum Kind {
     LabelErrors,
 }
 
-impl Kind {
+impl WarningKind {
     /// The word that files use.
     pub fn name(self) -> &'static str {
         match self {
@@ -76,7 +76,7 @@ impl Kind {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Warning {
     /// What it is about.
-    pub kind: Kind,
+    pub kind: WarningKind,
     /// The class, where it is about one.
     pub class: Option<String>,
     /// Whether nothing should be generated from the class because of it.
@@ -89,7 +89,7 @@ pub struct Warning {
 
 impl Warning {
     /// A warning about no class in particular.
-    pub fn general(kind: Kind, text: String) -> Self {
+    pub fn general(kind: WarningKind, text: String) -> Self {
         Self {
             kind,
             class: None,
@@ -100,7 +100,7 @@ impl Warning {
     }
 
     /// One that bars a class.
-    pub fn barring(kind: Kind, class: &str, text: String) -> Self {
+    pub fn barring(kind: WarningKind, class: &str, text: String) -> Self {
         Self {
             kind,
             class: Some(class.to_owned()),
@@ -119,8 +119,8 @@ impl Warning {
 }
 
 /// Why each barred class is barred, by its name.
-pub fn barred(warnings: &[Warning]) -> BTreeMap<String, Vec<Kind>> {
-    let mut barred: BTreeMap<String, Vec<Kind>> = BTreeMap::new();
+pub fn barred(warnings: &[Warning]) -> BTreeMap<String, Vec<WarningKind>> {
+    let mut barred: BTreeMap<String, Vec<WarningKind>> = BTreeMap::new();
     for warning in warnings.iter().filter(|warning| warning.bars) {
         if let Some(class) = &warning.class {
             let kinds = barred.entry(class.clone()).or_default();
@@ -151,13 +151,13 @@ pub fn weak(direction: &Direction, class: &str, of: usize, then: &str) -> Option
             "class {class}: {wrong} mistakes in val are too few to tell a failure mode from chance \
              (CV score {cv_score:.3}): {then}"
         );
-        (Kind::TooFewMistakes, text)
+        (WarningKind::TooFewMistakes, text)
     } else {
         let text = format!(
             "class {class}: the direction is no better than chance (CV score {cv_score:.3}, p \
              {q_value:.3} after correction for {of} classes, {wrong} mistakes): {then}"
         );
-        (Kind::Chance, text)
+        (WarningKind::Chance, text)
     };
     let warning = Warning::barring(kind, class, text)
         .with("cv_score", cv_score)

@@ -18,7 +18,7 @@ use super::space::Space;
 use crate::caption::check::{Images, Real};
 use crate::caption::score::{self, CaptionScore};
 use crate::caption::table::ModeTable;
-use crate::caption::{self, Kind, References, Verdict, table};
+use crate::caption::{self, CaptionKind, CaptionVerdict, References, table};
 use crate::dataset::Split;
 use crate::embed::TextEncoder;
 use crate::io;
@@ -47,7 +47,7 @@ pub struct ModeCaptions {
 
 impl ModeCaptions {
     /// Captions of a kind, the hardest first.
-    pub fn of(&self, kind: Kind) -> Vec<String> {
+    pub fn of(&self, kind: CaptionKind) -> Vec<String> {
         score::of_kind(&self.scores, kind)
     }
 
@@ -55,7 +55,7 @@ impl ModeCaptions {
     pub fn sentence(&self, class: &str) -> Option<String> {
         let confirmed = |s: &&CaptionScore| {
             let verdict = s.checked.as_ref().map(|checked| checked.verdict);
-            s.kind == Kind::Hard && verdict == Some(Verdict::Confirmed)
+            s.kind == CaptionKind::Hard && verdict == Some(CaptionVerdict::Confirmed)
         };
         let score = self.scores.iter().find(confirmed)?;
         let nearest = score.checked.as_ref()?.judged;
@@ -91,7 +91,7 @@ pub fn references(
         return Ok(None);
     };
     let candidates = Candidates::open(&settings.captions)?;
-    let classes = data.dataset.classes.iter();
+    let classes = data.dataset.classes().iter();
     let references: Vec<String> = classes
         .map(|class| candidates.grammar().reference(class))
         .collect();
@@ -129,7 +129,7 @@ pub fn caption(
     for doubt in candidates.grammar().doubts() {
         context.warn(doubt);
     }
-    let classes = &data.dataset.classes;
+    let classes = data.dataset.classes();
     let names: Vec<String> = classes
         .iter()
         .map(|class| candidates.grammar().reference(class))
@@ -172,7 +172,7 @@ pub fn caption(
         });
         let real = real.unwrap_or_else(nothing);
         for score in &mut scores {
-            if score.kind != Kind::Other && score.dropped.is_none() {
+            if score.kind != CaptionKind::Other && score.dropped.is_none() {
                 score.checked = Some(real.check(embeddings.row(score.row)));
             }
         }
@@ -186,7 +186,7 @@ pub fn caption(
     stage.end();
     texts.warn(context);
     let report = section(job, data, detected, &modes);
-    write(job, data, detected, &modes, &report)?;
+    write(job, embedded, detected, &modes, &report)?;
     let captioned = Captioned {
         modes,
         references: references.raw().to_owned(),
@@ -198,7 +198,7 @@ pub fn caption(
 
 /// The images of every class with a direction.
 fn reals(embedded: &Embedded, detected: &Detected) -> BTreeMap<usize, Real> {
-    let Embedded { data, parts } = embedded;
+    let Embedded { data, parts, .. } = embedded;
     let dataset = &data.dataset;
     let part = |split| {
         let part = parts.get(&split);
@@ -207,8 +207,8 @@ fn reals(embedded: &Embedded, detected: &Detected) -> BTreeMap<usize, Real> {
     let (val, judged) = (part(Split::Val), part(detected.judged_on));
     let of_class = |part: &Option<Part>, class: usize| -> Option<Images> {
         let part = part.as_ref()?;
-        let example = |at: usize| &dataset.examples[part.rows[at]];
-        let rows: Vec<usize> = (0..part.rows.len())
+        let example = |at: usize| dataset.example(part.ids[at]);
+        let rows: Vec<usize> = (0..part.ids.len())
             .filter(|&at| example(at).label == class)
             .collect();
         let right = rows
@@ -241,12 +241,12 @@ fn nothing() -> Real {
 
 fn write(
     job: &Job<'_>,
-    data: &Data,
+    embedded: &Embedded,
     detected: &Detected,
     modes: &[ModeCaptions],
     captions: &CaptionsReport,
 ) -> Result<(), Error> {
-    let classes = &data.dataset.classes;
+    let classes = embedded.dataset().classes();
     let all: Vec<CaptionScore> = modes
         .iter()
         .flat_map(|m| m.scores.iter().cloned())
@@ -280,12 +280,12 @@ fn section(
 ) -> CaptionsReport {
     let modes = detected.fitted.directions.iter().zip(modes);
     let modes = modes.map(|(direction, mode)| {
-        let class = &data.dataset.classes[direction.id.class];
+        let class = &data.dataset.classes()[direction.id.class];
         let of = |kind| -> Vec<Caption> {
             let scores = mode.scores.iter().filter(|s| s.kind == kind);
             scores.map(Caption::from).collect()
         };
-        let mut easy = of(Kind::Easy);
+        let mut easy = of(CaptionKind::Easy);
         easy.reverse();
         report::captions::ModeCaptions {
             class: class.clone(),
@@ -295,8 +295,8 @@ fn section(
             dropped: mode.scores.iter().filter(|s| s.dropped.is_some()).count(),
             val: mode.real.val.all(),
             judged: mode.real.judged.all(),
-            hard: of(Kind::Hard),
-            neutral: of(Kind::Neutral),
+            hard: of(CaptionKind::Hard),
+            neutral: of(CaptionKind::Neutral),
             easy,
             sentence: mode.sentence(class),
         }

@@ -1,7 +1,7 @@
 //! What a run reads: examples with labels, splits and predictions, and embeddings that were made
 //! before.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::context::Context;
@@ -12,9 +12,9 @@ use super::settings::CheckedSettings;
 use super::space::Space;
 use crate::dataset::{self, Dataset, LayoutOptions, Split, TableOptions, Threshold};
 use crate::io::image::Exif;
-use crate::run::skipped::Skips;
 
-/// What a run reads, opened and checked.
+/// What a run reads, opened and checked. Nothing of it changes: what images turn out to be is in
+/// [`Embedded`](super::embed::Embedded).
 pub struct Data {
     /// Examples with labels and, as far as they are known, predictions.
     pub dataset: Dataset,
@@ -24,17 +24,13 @@ pub struct Data {
     pub compared: Vec<Space>,
     /// Whether images are turned as their EXIF says.
     pub exif: Exif,
-    /// SHA-256 of the images' files by row of the data set, as far as they were read.
-    pub sha256: Vec<Option<String>>,
-    /// Examples that are gone because their images cannot be used.
-    pub skips: Skips,
     /// Where predictions follow from scores: how.
     pub threshold: Option<Threshold>,
     /// Embeddings that were made before in the run's own space.
     pub(super) own: Option<Own>,
     /// Those of the spaces that are compared, by file.
     pub(super) matrices: BTreeMap<PathBuf, Own>,
-    fingerprint: String,
+    pub(super) fingerprint: String,
 }
 
 /// Opens and checks the data.
@@ -47,7 +43,7 @@ pub fn open(context: &mut Context<'_>, settings: &CheckedSettings) -> Result<Dat
     let (space, compared) = (Space::of(settings), Space::compared(settings)?);
     let mut dataset = read_data(context, settings)?;
     if let Some(path) = &settings.data.predictions {
-        join(context, &mut dataset, path)?;
+        dataset = join(context, dataset, path)?;
     }
     let own = match matrix_file(&space, settings)? {
         Some(path) => Some(Own::open(path, &dataset)?),
@@ -60,13 +56,13 @@ pub fn open(context: &mut Context<'_>, settings: &CheckedSettings) -> Result<Dat
         }
     }
     let predicted_later = settings.data.classifier.is_some();
-    let scores = dataset.examples.iter().any(|e| e.score.is_some());
-    let threshold = if scores || !predicted_later {
-        threshold(&mut dataset, &settings.data, None)?
+    let scores = dataset.examples().iter().any(|e| e.score.is_some());
+    let (dataset, threshold) = if scores || !predicted_later {
+        threshold(dataset, &settings.data, None)?
     } else {
-        None
+        (dataset, None)
     };
-    let mut examples = dataset.examples.iter();
+    let mut examples = dataset.examples().iter();
     if !predicted_later && !examples.any(|e| e.split == Split::Val && e.prediction.is_some()) {
         return Err(Error::input(
             "no predictions for val: give --predictions FILE, a prediction column in the table, or \
@@ -77,8 +73,6 @@ pub fn open(context: &mut Context<'_>, settings: &CheckedSettings) -> Result<Dat
     Ok(Data {
         fingerprint: fingerprint(&dataset),
         exif: if data.exif { Exif::Apply } else { Exif::Ignore },
-        sha256: vec![None; dataset.examples.len()],
-        skips: Skips::new(data.on_bad_image, data.max_bad, dataset.examples.len()),
         dataset,
         space,
         compared,
@@ -89,8 +83,8 @@ pub fn open(context: &mut Context<'_>, settings: &CheckedSettings) -> Result<Dat
 }
 
 /// Joins predictions, and warns of examples without.
-fn join(context: &mut Context<'_>, dataset: &mut Dataset, path: &Path) -> Result<(), Error> {
-    let joined = dataset::join_predictions(dataset, path)?;
+fn join(context: &mut Context<'_>, dataset: Dataset, path: &Path) -> Result<Dataset, Error> {
+    let (dataset, joined) = dataset::join_predictions(dataset, path)?;
     for (split, without) in &joined.without {
         if *split == Split::Val || *split == Split::Test {
             context.warn(format_args!(
@@ -98,7 +92,7 @@ fn join(context: &mut Context<'_>, dataset: &mut Dataset, path: &Path) -> Result
             ));
         }
     }
-    Ok(())
+    Ok(dataset)
 }
 
 /// The examples as their folder or table has them; what is passed over there is said.
@@ -158,10 +152,10 @@ fn fingerprint(dataset: &Dataset) -> String {
         hasher.update(&(part.len() as u64).to_le_bytes());
         hasher.update(part.as_bytes());
     };
-    for class in &dataset.classes {
+    for class in dataset.classes() {
         add(class);
     }
-    for e in &dataset.examples {
+    for e in dataset.examples() {
         add(&e.id);
         add(&e.path);
         if let Some(member) = &e.member {
@@ -195,25 +189,5 @@ impl Data {
     /// Whether a direction lives in the classifier's features.
     pub fn needs_features(&self) -> bool {
         self.space == Space::Classifier || self.compared.contains(&Space::Classifier)
-    }
-
-    /// Takes rows out of the data set and of what stands beside it; gives the new place of every row.
-    pub(super) fn drop_rows(&mut self, gone: &BTreeSet<usize>) -> Vec<Option<usize>> {
-        let n = self.dataset.examples.len();
-        let kept: Vec<usize> = (0..n).filter(|row| !gone.contains(row)).collect();
-        let mut places = vec![None; n];
-        for (place, &row) in kept.iter().enumerate() {
-            places[row] = Some(place);
-        }
-        if !gone.is_empty() {
-            let mut row = 0..n;
-            let examples = &mut self.dataset.examples;
-            examples.retain(|_| row.next().is_some_and(|row| places[row].is_some()));
-            self.sha256 = kept.iter().map(|&row| self.sha256[row].take()).collect();
-            for own in self.own.iter_mut().chain(self.matrices.values_mut()) {
-                own.keep(&kept);
-            }
-        }
-        places
     }
 }

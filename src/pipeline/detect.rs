@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::context::{Context, Job};
-use super::data::Data;
 use super::doubts;
 use super::embed::{Embedded, embed_in};
 use super::error::Error;
@@ -13,7 +12,7 @@ use super::report;
 use super::space::Space;
 use super::study::{Studied, study};
 use crate::dataset::Split;
-use crate::direction::doubt::{Kind, Warning, barred};
+use crate::direction::doubt::{Warning, WarningKind, barred};
 use crate::direction::{Direction, FitOptions, Fitted, Whitening, persist};
 use crate::report::DetectionReport;
 
@@ -26,7 +25,7 @@ pub struct Detected {
     /// Which split the report's figures are on.
     pub judged_on: Split,
     /// Why nothing is generated from these classes unless forced.
-    pub barred: BTreeMap<usize, Vec<Kind>>,
+    pub barred: BTreeMap<usize, Vec<WarningKind>>,
     /// All of it as `report.json` has it, but for the captions; one entry a direction, in their order.
     pub report: DetectionReport,
 }
@@ -51,16 +50,15 @@ pub fn detect(
     models: &Models,
 ) -> Result<Detected, Error> {
     let begun = Instant::now();
-    let Embedded { data, parts } = embedded;
-    let dataset = &data.dataset;
+    let dataset = embedded.dataset();
     let mut options = job.settings.direction;
     options.seed ^= job.settings.seed;
     context.info("learning directions");
-    let mut studied = study(dataset, parts, &options)?;
+    let mut studied = study(embedded.usable(), &embedded.parts, &options)?;
     let doubts = doubts::find(job.settings.generate.force, embedded, &studied);
-    let compared = compare(context, job, data, models, &options)?;
-    let passed = data.skips.warning();
-    let passed = passed.map(|text| Warning::general(Kind::SkippedImages, text));
+    let compared = compare(context, job, embedded, models, &options)?;
+    let passed = embedded.skips.warning();
+    let passed = passed.map(|text| Warning::general(WarningKind::SkippedImages, text));
     let mut warnings = std::mem::take(&mut studied.warnings);
     warnings.extend(passed);
     warnings.extend(doubts.warnings.iter().cloned());
@@ -85,7 +83,7 @@ pub fn detect(
         barred: &barred,
         warnings,
     };
-    let report = report::write(job, data, evidence)?;
+    let report = report::write(job, embedded, evidence)?;
     let detected = Detected {
         whitening: studied.whitening,
         fitted: studied.fitted,
@@ -101,15 +99,15 @@ pub fn detect(
 fn compare(
     context: &mut Context<'_>,
     job: &Job<'_>,
-    data: &Data,
+    embedded: &Embedded,
     models: &Models,
     options: &FitOptions,
 ) -> Result<Vec<(Space, Studied)>, Error> {
     let mut compared = Vec::new();
-    for space in &data.compared {
-        let parts = embed_in(context, job, data, models, space)?;
+    for space in &embedded.data.compared {
+        let parts = embed_in(context, job, embedded, models, space)?;
         context.info(format_args!("learning directions in {}", space.name()));
-        let mut studied = study(&data.dataset, &parts, options)?;
+        let mut studied = study(embedded.usable(), &parts, options)?;
         // Its numbers stay, its matrices go.
         studied.known.clear();
         compared.push((space.clone(), studied));

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::context::Context;
 use super::error::Error;
 use super::saved::Saved;
-use crate::dataset::{self, Dataset, Split};
+use crate::dataset::{self, Dataset, ExampleId, Split};
 use crate::direction::evaluate::{
     ModeChange, TwoModels, class_change, in_failures, mode_change, overall,
 };
@@ -34,9 +34,9 @@ pub fn evaluate(
                     comparison would flatter the old model or the new";
         return Err(Error::input(text));
     }
-    let (rows, x) = saved.embedded(Split::Test)?;
-    let old = predicted(&saved.dataset, before, &rows)?;
-    let new = predicted(&saved.dataset, after, &rows)?;
+    let (ids, x) = saved.embedded(Split::Test)?;
+    let old = predicted(&saved.dataset, before, &ids)?;
+    let new = predicted(&saved.dataset, after, &ids)?;
     if old.classes == new.classes {
         context.warn(format_args!(
             "{} and {} predict the same for every test example: are they of one model?",
@@ -44,13 +44,11 @@ pub fn evaluate(
             after.display()
         ));
     }
-    let labels: Vec<usize> = rows
-        .iter()
-        .map(|&i| saved.dataset.examples[i].label)
-        .collect();
+    let label = |&id: &ExampleId| saved.dataset.example(id).label;
+    let labels: Vec<usize> = ids.iter().map(label).collect();
     let groups = groups(
         &saved.dataset,
-        &rows,
+        &ids,
         (before, old.groups),
         (after, new.groups),
     )?;
@@ -81,10 +79,9 @@ struct Predicted {
 }
 
 /// Reads predictions; every test example must have one, for a slice with holes is another slice.
-fn predicted(dataset: &Dataset, path: &Path, rows: &[usize]) -> Result<Predicted, Error> {
-    let mut dataset = dataset.clone();
-    dataset::join_predictions_on(&mut dataset, path, Split::Test)?;
-    if dataset.examples.iter().any(|e| e.score.is_some()) {
+fn predicted(dataset: &Dataset, path: &Path, ids: &[ExampleId]) -> Result<Predicted, Error> {
+    let (dataset, _) = dataset::join_predictions_on(dataset.clone(), path, Split::Test)?;
+    if dataset.examples().iter().any(|e| e.score.is_some()) {
         let text = format!(
             "{} has scores in place of predictions: give the predictions at each model's own \
              threshold",
@@ -92,9 +89,9 @@ fn predicted(dataset: &Dataset, path: &Path, rows: &[usize]) -> Result<Predicted
         );
         return Err(Error::input(text));
     }
-    let mut without = rows
+    let mut without = ids
         .iter()
-        .map(|&i| &dataset.examples[i])
+        .map(|&id| dataset.example(id))
         .filter(|example| example.prediction.is_none());
     if let Some(first) = without.next() {
         let text = format!(
@@ -102,19 +99,19 @@ fn predicted(dataset: &Dataset, path: &Path, rows: &[usize]) -> Result<Predicted
              must be judged on all of them",
             path.display(),
             1 + without.count(),
-            rows.len(),
+            ids.len(),
             first.id
         );
         return Err(Error::input(text));
     }
     Ok(Predicted {
-        classes: rows
+        classes: ids
             .iter()
-            .filter_map(|&i| dataset.examples[i].prediction)
+            .filter_map(|&id| dataset.example(id).prediction)
             .collect(),
-        groups: rows
+        groups: ids
             .iter()
-            .map(|&i| dataset.examples[i].group.clone())
+            .map(|&id| dataset.example(id).group.clone())
             .collect(),
     })
 }
@@ -122,15 +119,15 @@ fn predicted(dataset: &Dataset, path: &Path, rows: &[usize]) -> Result<Predicted
 /// Groups from either table; where both know one, it must be the same.
 fn groups(
     dataset: &Dataset,
-    rows: &[usize],
+    ids: &[ExampleId],
     (before, old): (&Path, Vec<Option<String>>),
     (after, new): (&Path, Vec<Option<String>>),
 ) -> Result<Vec<Option<String>>, Error> {
-    let each = rows.iter().zip(old.into_iter().zip(new));
-    each.map(|(&i, pair)| match pair {
+    let each = ids.iter().zip(old.into_iter().zip(new));
+    each.map(|(&id, pair)| match pair {
         (Some(old), Some(new)) if old != new => Err(Error::input(format!(
             "{:?} is of group {old:?} in {} and of {new:?} in {}: which is right?",
-            dataset.examples[i].id,
+            dataset.example(id).id,
             before.display(),
             after.display()
         ))),
@@ -143,7 +140,7 @@ fn groups(
 fn changes(saved: &Saved, models: TwoModels<'_>) -> Vec<ModeChange> {
     let failures = in_failures(models, &saved.found.directions);
     let mut changes = Vec::new();
-    for (class, name) in saved.dataset.classes.iter().enumerate() {
+    for (class, name) in saved.dataset.classes().iter().enumerate() {
         let mut modes = saved.found.of_class(class);
         match modes.next() {
             None => changes.push(class_change(models, class, name)),

@@ -30,20 +30,19 @@ pub fn manifest(
     models: &Models,
     (pooled, decided): (Option<&Pooled>, Option<&Decided>),
 ) -> Result<(), Error> {
-    let Embedded { data, .. } = embedded;
-    let dataset = &data.dataset;
-    let root = manifest::root_text(job.layout.root(), &dataset.root)?;
-    let mut rows: Vec<Row> = dataset
+    let data = embedded.usable();
+    let root = manifest::root_text(job.layout.root(), data.dataset().root())?;
+    let mut rows: Vec<Row> = data
         .of_split(Split::Train)
-        .map(|(i, example)| Row {
-            sha256: data.sha256[i].clone(),
-            ..Row::real(example, &dataset.classes[example.label], &root)
+        .map(|(id, example)| Row {
+            sha256: embedded.sha256[id.index()].clone(),
+            ..Row::real(example, &data.classes()[example.label], &root)
         })
         .collect();
     let originals = rows.len();
     let clip = models.clip.as_ref();
     let clip = clip.map(|clip| clip.fingerprint().to_owned());
-    let in_pool: BTreeMap<&str, &Example> = dataset
+    let in_pool: BTreeMap<&str, &Example> = data
         .of_split(Split::Pool)
         .map(|(_, example)| (example.id.as_str(), example))
         .collect();

@@ -5,7 +5,7 @@ use ndarray::ArrayView1;
 use super::error::Error;
 use super::models::Classifier;
 use super::settings::Data;
-use crate::dataset::{self, Best, Dataset, Example, Layout, ScoreRule, Threshold};
+use crate::dataset::{self, Best, Dataset, Layout, ModelOutput, ScoreRule, Threshold};
 
 /// What the logits of an image mean.
 pub(super) enum Meaning {
@@ -22,14 +22,14 @@ impl Meaning {
         dataset: &Dataset,
         output: Option<usize>,
     ) -> Result<Self, Error> {
-        let (outputs, classes) = (classifier.outputs(), dataset.classes.len());
+        let (outputs, classes) = (classifier.outputs(), dataset.classes().len());
         if let Some(names) = classifier.classes() {
             let index = |name: &String| {
                 dataset.class_index(name).ok_or_else(|| {
                     Error::input(format!(
                         "the classifier knows class {name:?}, the data does not: its classes are \
                          {:?}",
-                        dataset.classes
+                        dataset.classes()
                     ))
                 })
             };
@@ -52,7 +52,7 @@ impl Meaning {
                 let mut text = format!(
                     "the classifier gives {outputs} logits, the data has {classes} classes ({}): give \
                      data.classes in the order of the logits",
-                    dataset.classes.join(", ")
+                    dataset.classes().join(", ")
                 );
                 if classes == 2 {
                     text.push_str(
@@ -64,36 +64,37 @@ impl Meaning {
         }
     }
 
-    /// Writes an image's logits into its example; where `score`, the second class's probability too.
-    pub(super) fn put(
+    /// What an image's logits say; where `score`, the second class's probability too.
+    pub(super) fn output(
         &self,
-        example: &mut Example,
         logits: ArrayView1<'_, f32>,
         classes: usize,
         score: bool,
-    ) {
+    ) -> ModelOutput {
+        let mut output = ModelOutput::default();
         match self {
-            Self::Score(output) => {
-                let logit = f64::from(logits[*output]);
-                example.score = Some((1.0 / (1.0 + (-logit).exp())) as f32);
+            Self::Score(at) => {
+                let logit = f64::from(logits[*at]);
+                output.score = Some((1.0 / (1.0 + (-logit).exp())) as f32);
             }
             Self::Classes(order) => {
                 let p = softmax(logits);
                 let best = (1..p.len()).fold(0, |best, i| if p[i] > p[best] { i } else { best });
-                example.prediction = Some(order[best]);
-                example.confidence = Some(p[best].clamp(0.0, 1.0));
+                output.prediction = Some(order[best]);
+                output.confidence = Some(p[best].clamp(0.0, 1.0));
                 if order.len() == classes {
                     let mut all = vec![0.0; classes];
                     for (&class, p) in order.iter().zip(p) {
                         all[class] = p;
                     }
                     if score {
-                        example.score = Some(all[1]);
+                        output.score = Some(all[1]);
                     }
-                    example.probabilities = Some(all);
+                    output.probabilities = Some(all);
                 }
             }
         }
+        output
     }
 }
 
@@ -106,14 +107,14 @@ fn softmax(logits: ArrayView1<'_, f32>) -> Vec<f32> {
 }
 
 /// Gives scored examples their predictions, by the rule of the settings or the data's own; none where
-/// there are no scores and no rule.
+/// there are no scores and no rule. The data set is taken, and one of the same examples given back.
 pub(super) fn threshold(
-    dataset: &mut Dataset,
+    dataset: Dataset,
     data: &Data,
     default: Option<ScoreRule>,
-) -> Result<Option<Threshold>, Error> {
+) -> Result<(Dataset, Option<Threshold>), Error> {
     let scored = dataset
-        .examples
+        .examples()
         .iter()
         .filter(|e| e.score.is_some())
         .count();
@@ -121,9 +122,12 @@ pub(super) fn threshold(
     let chest = data.dataset == Some(Layout::ChestXray14);
     let own = chest.then_some(ScoreRule::By(Best::F1)).or(default);
     match data.score_threshold.or(own) {
-        Some(_) if scored == 0 && data.score_threshold.is_none() => Ok(None),
-        Some(rule) => Ok(Some(dataset::apply_threshold(dataset, rule)?)),
-        None if scored == 0 => Ok(None),
+        Some(_) if scored == 0 && data.score_threshold.is_none() => Ok((dataset, None)),
+        Some(rule) => {
+            let (dataset, threshold) = dataset::apply_threshold(dataset, rule)?;
+            Ok((dataset, Some(threshold)))
+        }
+        None if scored == 0 => Ok((dataset, None)),
         None => {
             let text = format!(
                 "{scored} examples have a score in place of a prediction: say --score-threshold f1 \

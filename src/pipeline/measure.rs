@@ -32,7 +32,7 @@ pub(super) fn duplicates<'a>(
     job: &Job<'_>,
     embedded: &'a Embedded,
 ) -> Duplicates<'a> {
-    let Embedded { data, parts } = embedded;
+    let Embedded { data, parts, .. } = embedded;
     let dataset = &data.dataset;
     let options = job.settings.filter.duplicate;
     let mut known = Vec::new();
@@ -44,7 +44,7 @@ pub(super) fn duplicates<'a>(
         let Some(part) = parts.get(&split) else {
             continue;
         };
-        let examples = part.rows.iter().map(|&row| &dataset.examples[row]);
+        let examples = part.ids.iter().map(|&id| dataset.example(id));
         let images: Vec<_> = examples
             .map(|example| {
                 let image = dataset.image(example);

@@ -9,7 +9,7 @@ use ndarray::{Array2, ArrayView2, Axis, s};
 use super::error::Error;
 use super::settings::CheckedSettings;
 use super::space::Space;
-use crate::dataset::{Dataset, Example};
+use crate::dataset::{Dataset, Example, ExampleId};
 use crate::io::IoError;
 use crate::io::matrix::{Matrix, MatrixError};
 
@@ -63,7 +63,7 @@ impl Rows {
 impl Own {
     /// Opens a file and joins it to the examples, by id where the file has ids, else by row.
     pub(crate) fn open(path: &Path, dataset: &Dataset) -> Result<Self, Error> {
-        let n = dataset.examples.len();
+        let n = dataset.len();
         let matrix = Arc::new(Matrix::open(path).map_err(|error| named(error, dataset))?);
         let Some(ids) = matrix.ids() else {
             let rows = matrix.view().nrows();
@@ -89,7 +89,7 @@ impl Own {
             }
         }
         let place = |e: &Example| places.get(e.id.as_str()).copied();
-        let mut without = dataset.examples.iter().filter(|e| place(e).is_none());
+        let mut without = dataset.examples().iter().filter(|e| place(e).is_none());
         if let Some(first) = without.next() {
             let text = format!(
                 "{} has no embedding for {:?}, and for {} of the {n} examples in all",
@@ -99,7 +99,7 @@ impl Own {
             );
             return Err(Error::input(text));
         }
-        let order: Vec<usize> = dataset.examples.iter().filter_map(place).collect();
+        let order: Vec<usize> = dataset.examples().iter().filter_map(place).collect();
         let sorted = order.iter().copied().eq(0..n);
         let order = (!sorted).then_some(order);
         Ok(Self { matrix, order })
@@ -111,11 +111,12 @@ impl Own {
     }
 
     /// Those of some examples, in their order.
-    pub(crate) fn rows(&self, examples: &[usize]) -> Rows {
-        let at: Vec<usize> = match &self.order {
-            None => examples.to_vec(),
-            Some(order) => examples.iter().map(|&example| order[example]).collect(),
+    pub(crate) fn rows(&self, ids: &[ExampleId]) -> Rows {
+        let row = |id: &ExampleId| match &self.order {
+            None => id.index(),
+            Some(order) => order[id.index()],
         };
+        let at: Vec<usize> = ids.iter().map(row).collect();
         match at.first() {
             Some(&first) if at.iter().copied().eq(first..first + at.len()) => Rows::InFile {
                 matrix: Arc::clone(&self.matrix),
@@ -124,15 +125,6 @@ impl Own {
             },
             _ => Rows::Held(self.matrix.view().select(Axis(0), &at)),
         }
-    }
-
-    /// Leaves only some examples.
-    pub(crate) fn keep(&mut self, examples: &[usize]) {
-        let order = match &self.order {
-            None => examples.to_vec(),
-            Some(order) => examples.iter().map(|&example| order[example]).collect(),
-        };
-        self.order = Some(order);
     }
 }
 
@@ -151,7 +143,7 @@ fn named(error: IoError, dataset: &Dataset) -> IoError {
         } => IoError::Matrix {
             path,
             source: MatrixError::NonFinite {
-                id: dataset.examples.get(row).map(|e| e.id.clone()),
+                id: dataset.examples().get(row).map(|e| e.id.clone()),
                 row,
                 column,
                 value,

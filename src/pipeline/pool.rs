@@ -46,7 +46,7 @@ pub fn pool(
 ) -> Result<Pooled, Error> {
     let begun = Instant::now();
     let settings = job.settings;
-    let Embedded { data, parts } = embedded;
+    let Embedded { data, parts, .. } = embedded;
     let Some(part) = parts.get(&Split::Pool) else {
         let text = "the data has no pool split: put the images to choose from in pool/CLASS, or give \
                     their rows the split pool; or leave out --pool";
@@ -76,7 +76,7 @@ pub fn pool(
         .collect();
     let pool = Pool {
         dataset: &data.dataset,
-        rows: &part.rows,
+        ids: &part.ids,
         matrix: part.view(),
         exif: data.exif,
     };

@@ -1,55 +1,54 @@
 //! Predictions of the user's classifier, where the data comes without.
 
-use std::collections::BTreeSet;
-
 use super::context::{Context, Job};
 use super::data::Data;
 use super::error::Error;
 use super::meaning::{Meaning, threshold};
 use super::models::Classifier;
 use super::reporter::Stage;
-use crate::dataset::{ScoreRule, Split};
+use crate::dataset::{ExampleId, ScoreRule, Split};
 use crate::embed::EmbedError;
-use crate::run::cache::{self, CacheError, Place};
+use crate::run::cache::{self, CacheError, CacheFiles, Images};
+use crate::run::skipped::Skips;
 
-/// Fills in the predictions of the user's classifier.
+/// The same data with the predictions of the user's classifier; `skips` gets the images that it cannot be
+/// shown.
 pub(super) fn predict(
     context: &mut Context<'_>,
     job: &Job<'_>,
-    data: &mut Data,
+    data: Data,
     classifier: &dyn Classifier,
-) -> Result<(), Error> {
+    skips: &mut Skips,
+) -> Result<Data, Error> {
     let settings = &job.settings.data;
-    let meaning = Meaning::of(classifier, &data.dataset, settings.classifier_output)?;
-    let scored = settings.score_threshold.is_some() && data.dataset.classes.len() == 2;
+    let dataset = &data.dataset;
+    let meaning = Meaning::of(classifier, dataset, settings.classifier_output)?;
+    let classes = dataset.classes().len();
+    let scored = settings.score_threshold.is_some() && classes == 2;
     let encoder = classifier.logits();
-    let mut gone = BTreeSet::new();
+    let mut outputs = Vec::new();
     for split in [Split::Val, Split::Test] {
-        let rows: Vec<usize> = data
-            .dataset
+        let ids: Vec<ExampleId> = dataset
             .of_split(split)
             .filter(|(_, e)| e.prediction.is_none() && e.score.is_none())
-            .map(|(row, _)| row)
+            .map(|(id, _)| id)
             .collect();
-        if rows.is_empty() {
+        if ids.is_empty() {
             continue;
         }
-        let dataset = &data.dataset;
-        let examples = rows.iter().map(|&row| &dataset.examples[row]);
-        let images: Vec<_> = examples.map(|e| (e.id.clone(), dataset.image(e))).collect();
-        let place = Place::new(&job.layout.embeddings_dir(), &format!("{split}.classifier"));
+        let images = Images {
+            dataset,
+            ids: &ids,
+            exif: data.exif,
+        };
+        let files = CacheFiles::new(&job.layout.embeddings_dir(), &format!("{split}.classifier"));
         let name = format!("classify {split}");
-        let mut stage = Stage::begin(context.reporter, &name, rows.len(), "images");
-        let skips = &mut data.skips;
+        let mut stage = Stage::begin(context.reporter, &name, ids.len(), "images");
         let said = cache::embed(
-            &place,
-            &images,
-            data.exif,
+            &files,
+            images,
             encoder.as_ref(),
-            &mut |at, error| {
-                gone.insert(rows[at]);
-                skips.add(&dataset.examples[rows[at]], error)
-            },
+            &mut |id, error| skips.add(id, dataset.example(id), error),
             context.stop,
             &mut |done| stage.set(done, ""),
         )
@@ -57,19 +56,21 @@ pub(super) fn predict(
         let Some(said) = said else {
             return Err(Error::stopped());
         };
-        stage.note(format_args!("{} of {} were new", said.fresh, rows.len()));
+        stage.note(format_args!("{} of {} were new", said.fresh, ids.len()));
         stage.end();
-        let classes = data.dataset.classes.len();
-        for (&at, logits) in said.rows.iter().zip(said.embeddings.matrix.outer_iter()) {
-            let example = &mut data.dataset.examples[rows[at]];
-            meaning.put(example, logits, classes, scored);
+        for (id, logits) in said.ids.into_iter().zip(said.matrix.outer_iter()) {
+            outputs.push((id, meaning.output(logits, classes, scored)));
         }
     }
     // A sigmoid's middle is where a single logit changes sides.
     let default = matches!(meaning, Meaning::Score(_)).then_some(ScoreRule::At(0.5));
-    data.threshold = threshold(&mut data.dataset, settings, default)?;
-    data.drop_rows(&gone);
-    Ok(())
+    let dataset = data.dataset.with_outputs(outputs)?;
+    let (dataset, threshold) = threshold(dataset, settings, default)?;
+    Ok(Data {
+        dataset,
+        threshold,
+        ..data
+    })
 }
 
 /// The error as a classifier's: what the cache calls an embedding are logits here.

@@ -56,12 +56,12 @@ type Arms = Vec<(&'static str, Added)>;
 pub(crate) fn judge(done: &Finished, dir: &Path) -> Result<Judge, Error> {
     let judge = Cnn::read(dir, tch::Device::Cpu)?;
     let names = &judge.config().classes;
-    let dataset = &done.embedded.data.dataset;
-    let (paths, wanted): (Vec<PathBuf>, Vec<String>) = dataset
+    let (data, dataset) = (done.embedded.usable(), done.dataset());
+    let (paths, wanted): (Vec<PathBuf>, Vec<String>) = data
         .of_split(Split::Test)
         .filter_map(|(_, e)| {
             let group = e.group.as_deref()?;
-            let name = format!("{} {group}", dataset.classes[e.label]);
+            let name = format!("{} {group}", dataset.classes()[e.label]);
             Some((dataset.image_path(e), name))
         })
         .unzip();
@@ -121,25 +121,24 @@ pub(crate) fn retraining(
     seeds: u64,
     most: usize,
 ) -> Result<Retraining, Error> {
-    let dataset = &done.embedded.data.dataset;
+    let (data, dataset) = (done.embedded.usable(), done.dataset());
     let rows = |split| -> (Vec<PathBuf>, Vec<usize>) {
-        dataset
-            .of_split(split)
+        data.of_split(split)
             .map(|(_, e)| (dataset.image_path(e), e.label))
             .unzip()
     };
     let (paths, labels) = rows(Split::Train);
     let mut originals = TrainingSet::new(classifier.image_size);
     originals.extend(&read(&paths)?, &labels)?;
-    let flags = minorities(dataset)
+    let flags = minorities(data)
         .ok_or_else(|| Error::input("the proof needs groups, one of them rare".to_owned()))?;
     let (paths, _) = rows(Split::Test);
     let test = read(&paths)?;
-    let truth: Vec<Truth> = dataset
+    let truth: Vec<Truth> = data
         .of_split(Split::Test)
-        .map(|(i, e)| Truth {
+        .map(|(id, e)| Truth {
             label: e.label,
-            minority: flags[i],
+            minority: flags[id.index()],
         })
         .collect();
 
@@ -190,7 +189,12 @@ pub(crate) fn retraining(
         return Err(Error::stopped());
     }
     stage.end();
-    Ok(summarise(&results, seeds, per_class, dataset.classes.len()))
+    Ok(summarise(
+        &results,
+        seeds,
+        per_class,
+        dataset.classes().len(),
+    ))
 }
 
 /// Works jobs off, as many at once as there are cores, each on one libtorch thread: a small network
@@ -237,7 +241,7 @@ fn arms(done: &Finished, most: usize) -> Result<(usize, Vec<(&'static str, Added
         .filter(|decisions| !decisions.outcomes.is_empty())
         .ok_or_else(|| Error::input("nothing was generated, so there is nothing to prove"))?;
     let layout = done.folder.layout();
-    let dataset = &done.embedded.data.dataset;
+    let (data, dataset) = (done.embedded.usable(), done.dataset());
     let added = |decision: &Decision| {
         let measured = &decision.measured;
         (layout.attempt(measured), measured.mode.class)
@@ -256,7 +260,7 @@ fn arms(done: &Finished, most: usize) -> Result<(usize, Vec<(&'static str, Added
         by_class
     };
     let mut real: BTreeMap<usize, Added> = BTreeMap::new();
-    for (_, e) in dataset.of_split(Split::Pool) {
+    for (_, e) in data.of_split(Split::Pool) {
         real.entry(e.label)
             .or_default()
             .push((dataset.image_path(e), e.label));

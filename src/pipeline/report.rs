@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use super::context::Job;
 use super::data::Data;
 use super::doubts::Doubts;
+use super::embed::Embedded;
 use super::error::Error;
 use super::space::Space;
 use super::study::Studied;
-use crate::dataset::{Dataset, Split};
+use crate::dataset::{Dataset, Split, Usable};
 use crate::direction::doubt::labels::{NEIGHBOURS, VOTES};
-use crate::direction::doubt::{Kind, Warning};
+use crate::direction::doubt::{Warning, WarningKind};
 use crate::io;
 use crate::report::detection::{DetectionReport, ModeReport, SkippedClass, SpaceReport};
 use crate::report::doubts::{Duplicate, Duplicates, LabelError, LabelErrors, Reference};
@@ -24,7 +25,7 @@ pub(super) struct Evidence<'a> {
     pub(super) compared: &'a [(Space, Studied)],
     pub(super) doubts: &'a Doubts,
     /// Why classes are barred.
-    pub(super) barred: &'a BTreeMap<usize, Vec<Kind>>,
+    pub(super) barred: &'a BTreeMap<usize, Vec<WarningKind>>,
     /// Everything that makes the result less than it looks.
     pub(super) warnings: Vec<Warning>,
 }
@@ -32,11 +33,11 @@ pub(super) struct Evidence<'a> {
 /// Writes `report.json`, still without captions, and `report/*.csv`.
 pub(super) fn write(
     job: &Job<'_>,
-    data: &Data,
+    embedded: &Embedded,
     evidence: Evidence<'_>,
 ) -> Result<DetectionReport, Error> {
-    let duplicates = duplicates(&data.dataset, evidence.doubts);
-    let report = build(job, data, evidence, &duplicates)?;
+    let duplicates = duplicates(embedded.dataset(), evidence.doubts);
+    let report = build(job, embedded, evidence, &duplicates)?;
     let folder = job.layout.report_dir();
     io::create_dir_all(&folder)?;
     for (name, bytes) in csv::tables(&report, &duplicates)? {
@@ -48,7 +49,7 @@ pub(super) fn write(
 
 fn build(
     job: &Job<'_>,
-    data: &Data,
+    embedded: &Embedded,
     evidence: Evidence<'_>,
     duplicates: &[Duplicate],
 ) -> Result<DetectionReport, Error> {
@@ -59,7 +60,7 @@ fn build(
         barred,
         warnings,
     } = evidence;
-    let dataset = &data.dataset;
+    let (data, dataset) = (&embedded.data, embedded.dataset());
     Ok(DetectionReport {
         schema: DetectionReport::SCHEMA,
         version: version(),
@@ -67,10 +68,10 @@ fn build(
         whitened_on: studied.whitened_on,
         fitted_on: Split::Val,
         judged_on: studied.judged_on,
-        root: crate::manifest::root_text(job.layout.root(), &dataset.root)?,
+        root: crate::manifest::root_text(job.layout.root(), dataset.root())?,
         exif: job.settings.data.exif,
         score_threshold: data.threshold.clone(),
-        skipped_images: data.skips.found().len(),
+        skipped_images: embedded.skips.found().len(),
         classes: modes(dataset, studied, barred),
         skipped: SkippedClass::all(&studied.fitted, dataset.classes()),
         splits: studied.splits.clone(),
@@ -85,14 +86,14 @@ fn build(
 fn modes(
     dataset: &Dataset,
     studied: &Studied,
-    barred: &BTreeMap<usize, Vec<Kind>>,
+    barred: &BTreeMap<usize, Vec<WarningKind>>,
 ) -> Vec<ModeReport> {
     let directions = studied.fitted.directions.iter();
     let judged = studied.reports.iter().zip(&studied.named);
     directions
         .zip(judged)
         .map(|(direction, (judged, named))| ModeReport {
-            mode: Mode::of(direction, &dataset.classes),
+            mode: Mode::of(direction, dataset.classes()),
             barred: barred.get(&direction.id.class).cloned().unwrap_or_default(),
             c: direction.c,
             threshold: direction.threshold,
@@ -118,7 +119,7 @@ fn spaces(data: &Data, own: &Studied, compared: &[(Space, Studied)]) -> Vec<Spac
             space: space.name(),
             whitened_on: studied.whitened_on,
             judged_on: studied.judged_on,
-            classes: studied.modes(&data.dataset.classes),
+            classes: studied.modes(data.dataset.classes()),
             splits: studied.splits.clone(),
         })
         .collect()
@@ -140,8 +141,8 @@ fn label_errors(dataset: &Dataset, doubts: &Doubts) -> LabelErrors {
             id: e.id.clone(),
             path: e.path.clone(),
             split: suspect.split,
-            label: dataset.classes[mistake.label].clone(),
-            likely: dataset.classes[mistake.prediction].clone(),
+            label: dataset.classes()[mistake.label].clone(),
+            likely: dataset.classes()[mistake.prediction].clone(),
             confidence: mistake.confidence,
             votes: suspect.error.votes.clone(),
             alignment: suspect.alignment,
@@ -164,20 +165,21 @@ fn duplicates(dataset: &Dataset, doubts: &Doubts) -> Vec<Duplicate> {
             Duplicate {
                 id: later.id.clone(),
                 split: later.split,
-                label: dataset.classes[later.label].clone(),
+                label: dataset.classes()[later.label].clone(),
                 also: earlier.id.clone(),
                 also_split: earlier.split,
-                also_label: dataset.classes[earlier.label].clone(),
+                also_label: dataset.classes()[earlier.label].clone(),
                 same: pair.same,
             }
         })
         .collect()
 }
 
-/// Whether an example's group is rare within its class in train; none without groups.
-pub(super) fn minorities(dataset: &Dataset) -> Option<Vec<bool>> {
+/// Whether an example's group is rare within its class in train, by [`crate::dataset::ExampleId`]; none
+/// without groups.
+pub(super) fn minorities(data: Usable<'_>) -> Option<Vec<bool>> {
     let mut counts: BTreeMap<(usize, &str), usize> = BTreeMap::new();
-    for (_, e) in dataset.of_split(Split::Train) {
+    for (_, e) in data.of_split(Split::Train) {
         *counts.entry((e.label, e.group.as_deref()?)).or_default() += 1;
     }
     let rare = |label: usize, group: &str| {
@@ -191,10 +193,9 @@ pub(super) fn minorities(dataset: &Dataset) -> Option<Vec<bool>> {
         // Rarer than half an even share.
         2 * own * of_class.len().max(2) < total
     };
-    let flags: Option<Vec<bool>> = dataset
-        .examples
-        .iter()
-        .map(|e| Some(rare(e.label, e.group.as_deref()?)))
-        .collect();
-    flags.filter(|flags| flags.iter().any(|&f| f))
+    let mut flags = vec![false; data.dataset().len()];
+    for (id, e) in data.iter() {
+        flags[id.index()] = rare(e.label, e.group.as_deref()?);
+    }
+    flags.contains(&true).then_some(flags)
 }

@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use super::captions::{Captioned, ModeCaptions};
 use super::context::{Context, Job};
-use super::data::Data;
 use super::detect::Detected;
 use super::embed::Embedded;
 use super::error::Error;
@@ -15,8 +14,8 @@ use super::models::Generator;
 use super::policy::policy;
 use super::pool::Pooled;
 use super::reporter::Stage;
-use crate::caption::Kind;
-use crate::dataset::Split;
+use crate::caption::CaptionKind;
+use crate::dataset::{Split, Usable};
 use crate::direction::ModeId;
 use crate::embed::ImageEncoder;
 use crate::filter::Meter;
@@ -56,7 +55,7 @@ pub fn sample(
     let plan = plan(
         context,
         job,
-        &embedded.data,
+        embedded.usable(),
         (detected, captioned),
         generator,
     )?;
@@ -138,7 +137,7 @@ fn run(
 fn plan(
     context: &mut Context<'_>,
     job: &Job<'_>,
-    data: &Data,
+    data: Usable<'_>,
     (detected, captioned): (&Detected, &Captioned),
     generator: &Generator,
 ) -> Result<Plan, Error> {
@@ -150,13 +149,13 @@ fn plan(
         let ModeId { class, .. } = direction.id;
         let ModeCaptions { reference, .. } = captions;
         for (arm, captions) in [
-            (Arm::Hard, captions.of(Kind::Hard)),
+            (Arm::Hard, captions.of(CaptionKind::Hard)),
             (Arm::Neutral, vec![reference.clone()]),
-            (Arm::Easy, captions.of(Kind::Easy)),
+            (Arm::Easy, captions.of(CaptionKind::Easy)),
         ] {
             arms.push(PlannedArm {
                 mode: direction.id,
-                class: data.dataset.classes[class].clone(),
+                class: data.classes()[class].clone(),
                 arm,
                 captions,
                 threshold: direction.threshold,
@@ -171,14 +170,17 @@ fn plan(
 }
 
 /// How images leave where they are to leave as the data set's own.
-fn output(context: &mut Context<'_>, job: &Job<'_>, data: &Data) -> Result<Option<Output>, Error> {
+fn output(
+    context: &mut Context<'_>,
+    job: &Job<'_>,
+    data: Usable<'_>,
+) -> Result<Option<Output>, Error> {
     if !job.settings.filter.match_dataset {
         return Ok(None);
     }
-    let dataset = &data.dataset;
-    let images: Vec<_> = dataset
+    let images: Vec<_> = data
         .of_split(Split::Train)
-        .map(|(_, e)| dataset.image(e))
+        .map(|(_, e)| data.dataset().image(e))
         .collect();
     let Some(look) = look(&images)? else {
         return Ok(None);

@@ -12,11 +12,11 @@ use super::error::Error;
 use super::own::{Own, matrix_file};
 use super::settings::{CheckedSettings, Settings};
 use super::space::Space;
-use crate::dataset::{Dataset, Example, Split};
+use crate::dataset::{Dataset, ExampleId, Split, Unusable, Usable};
 use crate::direction::{Direction, persist};
 use crate::io::{self, ErrorKind};
 use crate::report::{DetectionReport, JsonFile as _};
-use crate::run::cache::Place;
+use crate::run::cache::CacheFiles;
 use crate::run::folder::{Layout, read_settings};
 use crate::run::skipped;
 
@@ -34,8 +34,8 @@ pub struct Saved {
     barred: BTreeSet<usize>,
     /// Embeddings that were made before the run.
     own: Option<PathBuf>,
-    /// Ids of the examples that the run passed over.
-    skipped: BTreeSet<String>,
+    /// The examples that the run passed over.
+    unusable: Unusable,
 }
 
 /// The layout of a folder that holds a run.
@@ -72,31 +72,28 @@ impl Saved {
         }
         let report = DetectionReport::read(&layout.report())?;
         let settings = settings(&layout, &report)?;
-        let mut dataset = data::read_data(context, &settings)?;
-        for example in &mut dataset.examples {
-            (example.prediction, example.confidence) = (None, None);
-            (example.probabilities, example.score) = (None, None);
-        }
+        let dataset = data::read_data(context, &settings)?.without_outputs();
         let found = persist::read(layout.root())?;
-        if found.classes != dataset.classes {
+        if found.classes != dataset.classes() {
             let text = format!(
                 "the data's classes are {:?} and were {:?} when {} was made: run it again",
-                dataset.classes,
+                dataset.classes(),
                 found.classes,
                 run.display()
             );
             return Err(Error::input(text));
         }
         let passed_over = skipped::read(&layout.skipped())?.unwrap_or_default();
+        let unusable = skipped::unusable(&dataset, &passed_over);
         let barred = report
             .classes
             .iter()
             .filter(|entry| !entry.barred.is_empty());
         let barred = barred.map(|entry| entry.mode.class_index).collect();
         Ok(Self {
-            skipped: passed_over.into_iter().map(|row| row.id).collect(),
             layout,
             dataset,
+            unusable,
             found,
             force: settings.generate.force,
             barred,
@@ -104,34 +101,31 @@ impl Saved {
         })
     }
 
-    /// The examples of a split that the run did not pass over, with their rows in the data set.
-    pub fn of_split(&self, split: Split) -> impl Iterator<Item = (usize, &Example)> {
-        let of_split = self.dataset.of_split(split);
-        of_split.filter(|(_, example)| !self.skipped.contains(&example.id))
+    /// The data set without the examples that the run passed over.
+    pub fn usable_data(&self) -> Usable<'_> {
+        self.dataset.usable(&self.unusable)
     }
 
-    /// The rows of a split in the data set, and their embeddings, whitened and normalised.
+    /// The usable examples of a split, and their embeddings, whitened and normalised.
     ///
     /// Embeddings are the run's own; images are not read again.
     ///
     /// # Errors
     ///
     /// Of kind input for data that changed since.
-    pub fn embedded(&self, split: Split) -> Result<(Vec<usize>, Array2<f64>), Error> {
-        let rows: Vec<usize> = self.of_split(split).map(|(i, _)| i).collect();
+    pub fn embedded(&self, split: Split) -> Result<(Vec<ExampleId>, Array2<f64>), Error> {
+        let of_split = self.usable_data().of_split(split);
+        let ids: Vec<ExampleId> = of_split.map(|(id, _)| id).collect();
         let matrix = if let Some(path) = &self.own {
-            Own::open(path, &self.dataset)?
-                .rows(&rows)
-                .view()
-                .to_owned()
+            Own::open(path, &self.dataset)?.rows(&ids).view().to_owned()
         } else {
-            self.of_run(split, &rows)?
+            self.of_run(split, &ids)?
         };
-        Ok((rows, self.found.whitening.apply(matrix.view())?))
+        Ok((ids, self.found.whitening.apply(matrix.view())?))
     }
 
-    fn of_run(&self, split: Split, rows: &[usize]) -> Result<Array2<f32>, Error> {
-        let path = Place::new(&self.layout.embeddings_dir(), split.name()).matrix;
+    fn of_run(&self, split: Split, wanted: &[ExampleId]) -> Result<Array2<f32>, Error> {
+        let path = CacheFiles::new(&self.layout.embeddings_dir(), split.name()).matrix;
         let (matrix, ids) = io::matrix::read_keyed(&path)?;
         let ids = ids.unwrap_or_default();
         let at: BTreeMap<&str, usize> = ids
@@ -139,19 +133,19 @@ impl Saved {
             .enumerate()
             .map(|(at, id)| (id.as_str(), at))
             .collect();
-        let places: Option<Vec<usize>> = rows
+        let places: Option<Vec<usize>> = wanted
             .iter()
-            .map(|&i| at.get(self.dataset.examples[i].id.as_str()).copied())
+            .map(|&id| at.get(self.dataset.example(id).id.as_str()).copied())
             .collect();
         match places {
-            Some(places) if ids.len() == rows.len() => Ok(matrix.select(Axis(0), &places)),
+            Some(places) if ids.len() == wanted.len() => Ok(matrix.select(Axis(0), &places)),
             _ => {
                 let text = format!(
                     "{} has {} examples, the data's {split} split has {}, and they are not the same: \
                      the data changed since the run, so run it again",
                     path.display(),
                     ids.len(),
-                    rows.len()
+                    wanted.len()
                 );
                 Err(Error::input(text))
             }

@@ -7,8 +7,8 @@ use ndarray::{Array2, Axis};
 use super::embed::{Part, Parts, with_predictions};
 use super::error::Error;
 use super::report::minorities;
-use crate::dataset::{Dataset, ExampleId, Split};
-use crate::direction::doubt::{Kind, Warning};
+use crate::dataset::{Dataset, ExampleId, Split, Usable};
+use crate::direction::doubt::{Warning, WarningKind};
 use crate::direction::report::{
     ClassReport, Scoring, SplitReport, SplitView, alignments, split_report,
 };
@@ -62,8 +62,7 @@ pub(super) struct Named {
 
 /// A split's examples with predictions.
 pub(super) struct Known {
-    /// Rows of the data set.
-    pub(super) rows: Vec<usize>,
+    pub(super) ids: Vec<ExampleId>,
     /// Whitened, normalised, `[n, d]`.
     pub(super) x: Array2<f64>,
     pub(super) labels: Vec<usize>,
@@ -83,8 +82,8 @@ impl Known {
     ) -> Result<Self, Error> {
         let known = with_predictions(dataset, part);
         let x = whitening.apply(known.view())?;
-        let rows = known.rows;
-        let examples = || rows.iter().map(|&i| &dataset.examples[i]);
+        let ids = known.ids;
+        let examples = || ids.iter().map(|&id| dataset.example(id));
         Ok(Self {
             x,
             labels: examples().map(|e| e.label).collect(),
@@ -92,8 +91,8 @@ impl Known {
                 .map(|e| e.prediction.unwrap_or(e.label))
                 .collect(),
             confidence: examples().map(|e| e.confidence).collect(),
-            minority: minority.map(|flags| rows.iter().map(|&i| flags[i]).collect()),
-            rows,
+            minority: minority.map(|flags| ids.iter().map(|id| flags[id.index()]).collect()),
+            ids,
             scoring,
         })
     }
@@ -111,10 +110,11 @@ impl Known {
 
 /// Learns directions from the embeddings of one space, and judges them.
 pub(super) fn study(
-    dataset: &Dataset,
+    data: Usable<'_>,
     parts: &Parts,
     options: &FitOptions,
 ) -> Result<Studied, Error> {
+    let dataset = data.dataset();
     let mut warnings = Vec::new();
     let val = parts.get(&Split::Val).ok_or_else(|| {
         Error::input("the data has no val split: directions are learned there".to_owned())
@@ -123,7 +123,7 @@ pub(super) fn study(
         Some(train) if train.view().nrows() >= 2 => (train, Split::Train),
         _ => {
             let text = "there is no train split: whitening was learned on val";
-            warnings.push(Warning::general(Kind::NoTrain, text.to_owned()));
+            warnings.push(Warning::general(WarningKind::NoTrain, text.to_owned()));
             (val, Split::Val)
         }
     };
@@ -131,25 +131,23 @@ pub(super) fn study(
     let (dropped, dims) = (whitening.dropped().len(), whitening.mean().len());
     if dropped > 0 {
         let text = format!("{dropped} of {dims} dimensions do not vary and are left out");
-        let warning = Warning::general(Kind::ConstantDimensions, text);
+        let warning = Warning::general(WarningKind::ConstantDimensions, text);
         warnings.push(warning.with("dropped", dropped).with("dimensions", dims));
     }
-    let flags = minorities(dataset);
+    let flags = minorities(data);
     let known_of = |part, scoring| Known::new(dataset, &whitening, part, flags.as_deref(), scoring);
     let val = known_of(val, Scoring::OutOfFold)?;
-    let ids: Vec<ExampleId> = dataset.ids().collect();
-    let ids: Vec<ExampleId> = val.rows.iter().map(|&row| ids[row]).collect();
     let examples = ValExamples {
-        ids: &ids,
+        ids: &val.ids,
         x: val.x.view(),
         labels: &val.labels,
         predictions: &val.predictions,
     };
-    let fitted = direction::fit(examples, dataset.classes.len(), options)?;
+    let fitted = direction::fit(examples, dataset.classes().len(), options)?;
     let mut known = BTreeMap::from([(Split::Val, val)]);
     if let Some(part) = parts.get(&Split::Test) {
         let test = known_of(part, Scoring::Direct)?;
-        if !test.rows.is_empty() {
+        if !test.ids.is_empty() {
             known.insert(Split::Test, test);
         }
     }
@@ -158,12 +156,12 @@ pub(super) fn study(
     } else {
         let text = "there is no test split with predictions: the report is on val, where directions \
                     were learned, each example judged by the fold that did not see it";
-        warnings.push(Warning::general(Kind::NoTest, text.to_owned()));
+        warnings.push(Warning::general(WarningKind::NoTest, text.to_owned()));
         Split::Val
     };
     let mut splits: Vec<SplitReport> = known
         .iter()
-        .map(|(split, of)| split_report(*split, of.view(), &fitted, &dataset.classes, of.scoring))
+        .map(|(split, of)| split_report(*split, of.view(), &fitted, dataset.classes(), of.scoring))
         .collect();
     if let Some(part) = parts.get(&Split::Pool) {
         splits.extend(pool(dataset, &whitening, &fitted, part, flags.as_deref())?);
@@ -191,8 +189,8 @@ fn pool(
     part: &Part,
     minority: Option<&[bool]>,
 ) -> Result<Option<SplitReport>, Error> {
-    let example = |at: usize| &dataset.examples[part.rows[at]];
-    let kept: Vec<usize> = (0..part.rows.len())
+    let example = |at: usize| dataset.example(part.ids[at]);
+    let kept: Vec<usize> = (0..part.ids.len())
         .filter(|&at| example(at).prediction.is_some())
         .collect();
     if kept.is_empty() {
@@ -208,7 +206,7 @@ fn pool(
         }
     }
     let known = Known {
-        rows: kept.iter().map(|&at| part.rows[at]).collect(),
+        ids: kept.iter().map(|&at| part.ids[at]).collect(),
         x: Array2::zeros((0, 0)),
         labels: kept.iter().map(|&at| example(at).label).collect(),
         predictions: kept
@@ -216,7 +214,10 @@ fn pool(
             .map(|&at| example(at).prediction.unwrap_or(example(at).label))
             .collect(),
         confidence: kept.iter().map(|&at| example(at).confidence).collect(),
-        minority: minority.map(|flags| kept.iter().map(|&at| flags[part.rows[at]]).collect()),
+        minority: minority.map(|flags| {
+            let flag = |&at: &usize| flags[part.ids[at].index()];
+            kept.iter().map(flag).collect()
+        }),
         scoring: Scoring::Direct,
     };
     let scoring = Scoring::Given(&scores);
@@ -224,7 +225,7 @@ fn pool(
         Split::Pool,
         known.view(),
         fitted,
-        &dataset.classes,
+        dataset.classes(),
         scoring,
     )))
 }
@@ -241,7 +242,7 @@ fn heads(
     let mut reports = Vec::new();
     let mut named = Vec::new();
     for direction in &fitted.directions {
-        let class = &dataset.classes[direction.id.class];
+        let class = &dataset.classes()[direction.id.class];
         let report = split
             .and_then(|split| split.mode(direction.id))
             .ok_or_else(|| {
@@ -257,13 +258,13 @@ fn heads(
                 .filter(|&&(at, _)| (judged.predictions[at] != judged.labels[at]) == wrong);
             of.take(NAMED)
                 .map(|&(at, alignment)| {
-                    let e = &dataset.examples[judged.rows[at]];
+                    let e = dataset.example(judged.ids[at]);
                     RankedExample {
                         id: e.id.clone(),
                         path: e.path.clone(),
                         member: e.member.clone(),
                         alignment,
-                        prediction: e.prediction.map(|p| dataset.classes[p].clone()),
+                        prediction: e.prediction.map(|p| dataset.classes()[p].clone()),
                         confidence: e.confidence,
                         group: e.group.clone(),
                     }

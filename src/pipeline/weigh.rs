@@ -55,7 +55,7 @@ pub fn reweigh(
     let weighed = manifest::weigh::weigh(&mut rows, &classes, &alignments(&saved)?, how)?;
     io::create_dir_all(&folder)?;
     manifest::write_all(&folder, &rows)?;
-    let names = saved.dataset.classes.iter().enumerate();
+    let names = saved.dataset.classes().iter().enumerate();
     Ok(Some(Reweighed {
         weighed,
         untouched: names
@@ -69,19 +69,20 @@ pub fn reweigh(
 /// The training images as they are.
 fn originals(saved: &Saved) -> Result<Vec<Row>, Error> {
     let dataset = &saved.dataset;
-    let root = manifest::root_text(saved.layout.root(), &dataset.root)?;
+    let root = manifest::root_text(saved.layout.root(), dataset.root())?;
     Ok(saved
+        .usable_data()
         .of_split(Split::Train)
-        .map(|(_, example)| Row::real(example, &dataset.classes[example.label], &root))
+        .map(|(_, example)| Row::real(example, &dataset.classes()[example.label], &root))
         .collect())
 }
 
 /// The alignment of every training image with the hardest usable mode of its class, by id.
 fn alignments(saved: &Saved) -> Result<BTreeMap<String, Aligned>, Error> {
-    let (rows, x) = saved.embedded(Split::Train)?;
+    let (ids, x) = saved.embedded(Split::Train)?;
     let mut found = BTreeMap::new();
-    for (&row, x) in rows.iter().zip(x.outer_iter()) {
-        let example = &saved.dataset.examples[row];
+    for (&id, x) in ids.iter().zip(x.outer_iter()) {
+        let example = saved.dataset.example(id);
         let hardest = saved
             .usable()
             .filter(|direction| direction.id.class == example.label)

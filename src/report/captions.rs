@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::caption::{Accuracy, CaptionScore, Verdict};
+use crate::caption::{Accuracy, CaptionScore, CaptionVerdict};
 use crate::dataset::Split;
 
 /// How [`CaptionsReport::nearest`] reads.
@@ -63,7 +63,7 @@ pub struct Caption {
     /// the reference itself.
     pub cosine: f64,
     /// Whether the val images nearest to the caption are harder than the class; `null` if it was not asked.
-    pub verdict: Option<Verdict>,
+    pub verdict: Option<CaptionVerdict>,
     /// The classifier on the val images of the class nearest to the caption.
     pub val: Option<Accuracy>,
     /// The classifier on those of the judged split.

@@ -8,7 +8,7 @@ use super::doubts::{Duplicates, LabelErrors};
 use super::mode::Mode;
 use crate::dataset::{Split, Threshold};
 use crate::direction::ModeId;
-use crate::direction::doubt::{Kind, Warning};
+use crate::direction::doubt::{Warning, WarningKind};
 pub use crate::direction::persist::SkippedClass;
 use crate::direction::report::{ClassReport, SplitReport};
 use crate::io::JsonFile;
@@ -77,7 +77,7 @@ pub struct ModeReport {
     #[serde(flatten)]
     pub mode: Mode,
     /// Kinds of the warnings that bar its class from generation; empty if nothing does.
-    pub barred: Vec<Kind>,
+    pub barred: Vec<WarningKind>,
     /// Penalty of the SVM that cross-validation chose.
     pub c: f64,
     /// Alignment that an image must reach to count as part of the failure.

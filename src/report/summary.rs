@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::mode::Mode;
 use super::retraining::{Judge, Retraining};
-use crate::caption::Verdict;
+use crate::caption::CaptionVerdict;
 use crate::dataset::Threshold;
 use crate::direction::ModeId;
-use crate::direction::doubt::Kind;
+use crate::direction::doubt::WarningKind;
 use crate::io::JsonFile;
 
 /// What `summary.json` holds. Its presence says that the run ended.
@@ -59,7 +59,7 @@ pub struct ModeSummary {
     #[serde(flatten)]
     pub mode: Mode,
     /// Kinds of the warnings that bar its class from generation; empty if nothing does.
-    pub barred: Vec<Kind>,
+    pub barred: Vec<WarningKind>,
     /// Penalty of the SVM that cross-validation chose.
     pub c: f64,
     /// Alignment that an image must reach to count as part of the failure.
@@ -93,7 +93,7 @@ pub struct TopCaption {
     /// Its alignment, in the scale of the class's SVM: larger is harder.
     pub score: f64,
     /// Whether the val images nearest to it are harder than the class; `null` if it was not asked.
-    pub verdict: Option<Verdict>,
+    pub verdict: Option<CaptionVerdict>,
 }
 
 /// What the pool gave for a failure mode.

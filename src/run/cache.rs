@@ -11,9 +11,9 @@ use ndarray::{Array2, Axis};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::embed::{EmbedError, Embeddings, ImageEncoder};
+use crate::dataset::{Dataset, ExampleId};
+use crate::embed::{EmbedError, ImageEncoder};
 use crate::io::image::{DecodeError, Exif};
-use crate::io::source::ImageSource;
 use crate::io::{self, Classified, ErrorKind, IoError};
 
 /// Images decoded at once.
@@ -84,29 +84,40 @@ struct Stored {
     sha256: Vec<String>,
 }
 
-/// A split, embedded.
+/// The images to embed.
+#[derive(Debug, Clone, Copy)]
+pub struct Images<'a> {
+    /// The data set.
+    pub dataset: &'a Dataset,
+    /// The examples whose images they are.
+    pub ids: &'a [ExampleId],
+    /// How they are turned.
+    pub exif: Exif,
+}
+
+/// Images, embedded.
 #[derive(Debug, Clone)]
 pub struct Embedded {
-    /// Which of the images have a row: all that can be used.
-    pub rows: Vec<usize>,
-    /// One row each, in their order.
-    pub embeddings: Embeddings,
-    /// SHA-256 of the file of each.
+    /// The examples that have a row: all whose image can be used.
+    pub ids: Vec<ExampleId>,
+    /// One row each, `[ids, d]`.
+    pub matrix: Array2<f32>,
+    /// SHA-256 of the bytes of each.
     pub sha256: Vec<String>,
     /// Rows that were not in the cache.
     pub fresh: usize,
 }
 
-/// Where a split's embeddings lie.
+/// The two files in which a split's embeddings lie.
 #[derive(Debug, Clone)]
-pub struct Place {
+pub struct CacheFiles {
     /// The matrix.
     pub matrix: PathBuf,
     /// Its keys.
     pub keys: PathBuf,
 }
 
-impl Place {
+impl CacheFiles {
     /// In a folder, by the split's name.
     pub fn new(dir: &Path, split: &str) -> Self {
         Self {
@@ -159,37 +170,38 @@ impl Place {
 
 /// Embeds images, taking from the cache what it has; none if `stop` asked to end in between.
 ///
-/// `images` are ids and where they lie. `bad` hears of every image that cannot be used, in order: it
-/// gives an error to end with, or leaves the image out. `progress` is told after every chunk how many
-/// are done.
+/// `bad` hears of every image that cannot be used, in order: it gives an error to end with, or leaves the
+/// image out. `progress` is told after every chunk how many are done.
 ///
 /// # Errors
 ///
 /// [`CacheError`], naming the image.
 pub fn embed(
-    place: &Place,
-    images: &[(String, ImageSource)],
-    exif: Exif,
+    files: &CacheFiles,
+    images: Images<'_>,
     encoder: &dyn ImageEncoder,
-    bad: &mut dyn FnMut(usize, CacheError) -> Result<(), CacheError>,
+    bad: &mut dyn FnMut(ExampleId, CacheError) -> Result<(), CacheError>,
     stop: &dyn Fn() -> bool,
     progress: &mut dyn FnMut(usize),
 ) -> Result<Option<Embedded>, CacheError> {
+    let Images { dataset, ids, exif } = images;
     let fingerprint = format!("{} {exif:?}", encoder.fingerprint());
     let dim = encoder.dim();
-    let stored = place.load(&fingerprint);
+    let stored = files.load(&fingerprint);
     let known = &stored.rows;
-    let mut matrix = Array2::zeros((images.len(), dim));
-    let mut sha256 = Vec::with_capacity(images.len());
-    let mut usable = Vec::with_capacity(images.len());
+    let mut matrix = Array2::zeros((ids.len(), dim));
+    let mut sha256 = Vec::with_capacity(ids.len());
+    // Places among `ids`.
+    let mut usable = Vec::with_capacity(ids.len());
     let mut fresh = 0;
-    for (chunk, start) in images.chunks(CHUNK).zip((0..).step_by(CHUNK)) {
+    for (chunk, start) in ids.chunks(CHUNK).zip((0..).step_by(CHUNK)) {
         if stop() {
             return Ok(None);
         }
         let read: Vec<Result<(String, Option<RgbImage>), CacheError>> = chunk
             .par_iter()
-            .map(|(_, image)| {
+            .map(|&id| {
+                let image = dataset.image(dataset.example(id));
                 let bytes = image.bytes()?;
                 let sha = io::sha256_hex(&bytes);
                 let known = known.get(&sha).is_some_and(|row| row.len() == dim);
@@ -211,7 +223,7 @@ pub fn embed(
             let (sha, image) = match read {
                 Ok(read) => read,
                 Err(error) => {
-                    bad(index, error)?;
+                    bad(ids[index], error)?;
                     continue;
                 }
             };
@@ -236,7 +248,7 @@ pub fn embed(
             for (&at, row) in missing.iter().zip(rows.axis_iter(Axis(0))) {
                 if let Some(dim) = row.iter().position(|v| !v.is_finite()) {
                     return Err(EmbedError::NonFinite {
-                        id: images[at].0.clone(),
+                        id: dataset.example(ids[at]).id.clone(),
                         dim,
                         value: row[dim],
                     }
@@ -248,21 +260,22 @@ pub fn embed(
         }
         progress(start + chunk.len());
     }
-    if usable.len() < images.len() {
+    if usable.len() < ids.len() {
         matrix = matrix.select(Axis(0), &usable);
     }
-    let ids: Vec<String> = usable.iter().map(|&at| images[at].0.clone()).collect();
+    let ids: Vec<ExampleId> = usable.into_iter().map(|at| ids[at]).collect();
+    let names = ids.iter().map(|&id| dataset.example(id).id.clone());
+    let names: Vec<String> = names.collect();
     // Also where nothing is new: an image may have another name or place now.
-    if !ids.is_empty() && (fresh > 0 || stored.ids != ids || stored.sha256 != sha256) {
-        if let Some(folder) = place.matrix.parent() {
+    if !ids.is_empty() && (fresh > 0 || stored.ids != names || stored.sha256 != sha256) {
+        if let Some(folder) = files.matrix.parent() {
             io::create_dir_all(folder)?;
         }
-        place.store(&fingerprint, &ids, &sha256, &matrix)?;
+        files.store(&fingerprint, &names, &sha256, &matrix)?;
     }
-    let space = encoder.fingerprint().to_owned();
     Ok(Some(Embedded {
-        rows: usable,
-        embeddings: Embeddings { ids, matrix, space },
+        ids,
+        matrix,
         sha256,
         fresh,
     }))
@@ -273,6 +286,7 @@ mod tests {
     use std::cell::Cell;
 
     use super::*;
+    use crate::dataset::{Example, Split};
 
     /// The mean colour of an image; counts what it is given.
     struct Colour(Cell<usize>, &'static str);
@@ -293,24 +307,37 @@ mod tests {
         }
     }
 
+    fn dataset(folder: &Path, names: &[&str]) -> Dataset {
+        let examples = names
+            .iter()
+            .map(|&name| Example::new(name.to_owned(), 0, Split::Val));
+        let classes = vec!["cat".to_owned()];
+        Dataset::new(folder.to_owned(), classes, examples.collect()).unwrap()
+    }
+
+    /// Embeds all images of a data set in order; `bad` as in [`embed`].
+    fn all(
+        data: &Dataset,
+        files: &CacheFiles,
+        encoder: &Colour,
+        bad: &mut dyn FnMut(ExampleId, CacheError) -> Result<(), CacheError>,
+    ) -> Result<Embedded, CacheError> {
+        let images = Images {
+            dataset: data,
+            ids: &data.ids().collect::<Vec<_>>(),
+            exif: Exif::Apply,
+        };
+        let embedded = embed(files, images, encoder, bad, &|| false, &mut |_| {})?;
+        Ok(embedded.unwrap())
+    }
+
     fn run(folder: &Path, encoder: &Colour) -> Array2<f32> {
-        let images: Vec<_> = (0..70)
-            .map(|i| {
-                let path = folder.join(format!("{i}.png"));
-                (i.to_string(), ImageSource::new(path, None))
-            })
-            .collect();
-        let place = Place::new(&folder.join("cache"), "val");
-        let embedded = embed(
-            &place,
-            &images,
-            Exif::Apply,
-            encoder,
-            &mut |_, error| Err(error),
-            &|| false,
-            &mut |_| {},
-        );
-        embedded.unwrap().unwrap().embeddings.matrix
+        let names: Vec<String> = (0..70).map(|i| format!("{i}.png")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let files = CacheFiles::new(&folder.join("cache"), "val");
+        let data = dataset(folder, &names);
+        let embedded = all(&data, &files, encoder, &mut |_, error| Err(error));
+        embedded.unwrap().matrix
     }
 
     #[test]
@@ -345,23 +372,12 @@ mod tests {
             image.save(folder.path().join(name)).unwrap();
         }
         let encoder = Colour(Cell::new(0), "a");
-        let place = Place::new(&folder.path().join("cache"), "val");
+        let files = CacheFiles::new(&folder.path().join("cache"), "val");
         let run = |names: [&str; 2]| {
-            let images = names.map(|name| {
-                let source = ImageSource::new(folder.path().join(name), None);
-                (name.to_owned(), source)
-            });
-            let embedded = embed(
-                &place,
-                &images,
-                Exif::Apply,
-                &encoder,
-                &mut |_, error| Err(error),
-                &|| false,
-                &mut |_| {},
-            );
-            let (stored, ids) = io::matrix::read_keyed(&place.matrix).unwrap();
-            assert_eq!(stored, embedded.unwrap().unwrap().embeddings.matrix);
+            let data = dataset(folder.path(), &names);
+            let embedded = all(&data, &files, &encoder, &mut |_, error| Err(error));
+            let (stored, ids) = io::matrix::read_keyed(&files.matrix).unwrap();
+            assert_eq!(stored, embedded.unwrap().matrix);
             assert_eq!(ids.unwrap(), names);
         };
         run(["a.png", "b.png"]);
@@ -374,19 +390,10 @@ mod tests {
     fn a_damaged_image_is_named() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("x.png"), "no image").unwrap();
-        let source = ImageSource::new(folder.path().join("x.png"), None);
-        let images = [("x".to_owned(), source)];
-        let place = Place::new(folder.path(), "val");
+        let data = dataset(folder.path(), &["x.png"]);
+        let files = CacheFiles::new(folder.path(), "val");
         let encoder = Colour(Cell::new(0), "a");
-        let error = embed(
-            &place,
-            &images,
-            Exif::Apply,
-            &encoder,
-            &mut |_, error| Err(error),
-            &|| false,
-            &mut |_| {},
-        );
+        let error = all(&data, &files, &encoder, &mut |_, error| Err(error));
         assert!(
             error
                 .unwrap_err()
@@ -406,42 +413,31 @@ mod tests {
         paint("a.png", 1);
         std::fs::write(path("b.png"), "no image").unwrap();
         paint("d.png", 4);
-        let images = ["a", "b", "c", "d"].map(|id| {
-            let source = ImageSource::new(path(&format!("{id}.png")), None);
-            (id.to_owned(), source)
-        });
-        let place = Place::new(&path("cache"), "val");
+        let data = dataset(folder.path(), &["a.png", "b.png", "c.png", "d.png"]);
+        let files = CacheFiles::new(&path("cache"), "val");
         let encoder = Colour(Cell::new(0), "a");
         let run = || {
             let mut passed = Vec::new();
-            let embedded = embed(
-                &place,
-                &images,
-                Exif::Apply,
-                &encoder,
-                &mut |at, _| {
-                    passed.push(at);
-                    Ok(())
-                },
-                &|| false,
-                &mut |_| {},
-            );
-            (embedded.unwrap().unwrap(), passed)
+            let embedded = all(&data, &files, &encoder, &mut |id, _| {
+                passed.push(id.index());
+                Ok(())
+            });
+            let embedded = embedded.unwrap();
+            let used: Vec<usize> = embedded.ids.iter().map(|id| id.index()).collect();
+            (embedded, used, passed)
         };
-        let (embedded, passed) = run();
-        assert_eq!((passed, embedded.rows), (vec![1, 2], vec![0, 3]));
-        assert_eq!(embedded.embeddings.ids, ["a", "d"]);
-        assert_eq!(embedded.embeddings.matrix.column(0).to_vec(), [1.0, 4.0]);
+        let (embedded, used, passed) = run();
+        assert_eq!((passed, used), (vec![1, 2], vec![0, 3]));
+        let (_, stored) = io::matrix::read_keyed(&files.matrix).unwrap();
+        assert_eq!(stored.unwrap(), ["a.png", "d.png"]);
+        assert_eq!(embedded.matrix.column(0).to_vec(), [1.0, 4.0]);
         assert_eq!(embedded.sha256.len(), 2);
         run();
         assert_eq!(encoder.0.get(), 2, "the good ones come from the cache");
         paint("b.png", 2);
-        let (embedded, passed) = run();
-        assert_eq!((passed, embedded.rows), (vec![2], vec![0, 1, 3]));
-        assert_eq!(
-            embedded.embeddings.matrix.column(0).to_vec(),
-            [1.0, 2.0, 4.0]
-        );
+        let (embedded, used, passed) = run();
+        assert_eq!((passed, used), (vec![2], vec![0, 1, 3]));
+        assert_eq!(embedded.matrix.column(0).to_vec(), [1.0, 2.0, 4.0]);
         assert_eq!(encoder.0.get(), 3);
     }
 }

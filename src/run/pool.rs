@@ -17,7 +17,7 @@ use ndarray::{ArrayView2, Axis};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::{Dataset, Example};
+use crate::dataset::{Dataset, Example, ExampleId};
 use crate::direction::ModeId;
 use crate::filter::alignment::alignment;
 use crate::filter::duplicate::{Descriptor, Shelf};
@@ -38,8 +38,8 @@ pub struct Pool<'a> {
     /// The data set.
     pub dataset: &'a Dataset,
     /// Its examples in the pool.
-    pub rows: &'a [usize],
-    /// Their embeddings, `[rows, d]`, before normalisation.
+    pub ids: &'a [ExampleId],
+    /// Their embeddings, `[ids, d]`, before normalisation.
     pub matrix: ArrayView2<'a, f32>,
     /// How images are turned.
     pub exif: Exif,
@@ -178,8 +178,8 @@ fn pick_mode(
         let example = example(pool, *at);
         !taken.contains(at) && example.is_some_and(|e| e.label == wanted.mode.class)
     };
-    let of_class: Vec<usize> = (0..pool.rows.len()).filter(own).collect();
-    let class = pool.dataset.classes.get(wanted.mode.class);
+    let of_class: Vec<usize> = (0..pool.ids.len()).filter(own).collect();
+    let class = pool.dataset.classes().get(wanted.mode.class);
     let mut picked = Picked {
         class: class.cloned().unwrap_or_default(),
         class_index: wanted.mode.class,
@@ -226,7 +226,7 @@ fn subject(image: &Read) -> Subject<'_> {
 }
 
 fn example(pool: Pool<'_>, at: usize) -> Option<&Example> {
-    pool.dataset.examples.get(*pool.rows.get(at)?)
+    pool.ids.get(at).map(|&id| pool.dataset.example(id))
 }
 
 /// An image as it was read.

@@ -1,8 +1,10 @@
 //! Images that cannot be used: an error, or passed over up to a limit and listed in `skipped.jsonl`.
 //!
 //! An example whose image is missing, truncated or corrupt takes no part in anything: it is neither
-//! embedded nor fitted, judged, shown or written into the manifest.
+//! embedded nor fitted, judged, shown or written into the manifest. [`Skips`] counts them against the
+//! limit and builds the mask that takes them out of the data set, [`Skips::unusable`].
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
@@ -10,7 +12,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::cache::CacheError;
-use crate::dataset::Example;
+use crate::dataset::{Dataset, Example, ExampleId, Unusable};
 use crate::io::source::Member;
 use crate::io::{self, Classified, ErrorKind, IoError};
 
@@ -173,6 +175,7 @@ pub struct Skips {
     limit: usize,
     images: usize,
     found: Vec<Skipped>,
+    unusable: Unusable,
 }
 
 impl Skips {
@@ -183,6 +186,7 @@ impl Skips {
             limit: max.of(images),
             images,
             found: Vec::new(),
+            unusable: Unusable::default(),
         }
     }
 
@@ -191,16 +195,23 @@ impl Skips {
     /// # Errors
     ///
     /// The error itself where bad images are fatal; [`CacheError::TooManyBad`] over the limit.
-    pub fn add(&mut self, example: &Example, error: CacheError) -> Result<(), CacheError> {
+    pub fn add(
+        &mut self,
+        id: ExampleId,
+        example: &Example,
+        error: CacheError,
+    ) -> Result<(), CacheError> {
         if self.on_bad == OnBadImage::Fail {
             return Err(error);
         }
+        let reason = reason(&error);
+        self.unusable.add(id, reason.clone());
         self.found.push(Skipped {
             id: example.id.clone(),
             path: example.path.clone(),
             member: example.member.as_ref().map(Member::name),
             split: example.split.name().to_owned(),
-            reason: reason(&error),
+            reason,
         });
         if self.found.len() > self.limit {
             let first = self.found.iter().take(SHOWN);
@@ -216,6 +227,11 @@ impl Skips {
     /// What was passed over, in the order in which it was met.
     pub fn found(&self) -> &[Skipped] {
         &self.found
+    }
+
+    /// The same as a mask over the data set.
+    pub fn unusable(&self) -> &Unusable {
+        &self.unusable
     }
 
     /// What to warn of, where something was passed over.
@@ -271,6 +287,20 @@ pub fn read(path: &Path) -> Result<Option<Vec<Skipped>>, IoError> {
     }
     let rows = io::jsonl::read(path)?;
     Ok(Some(rows.into_iter().map(|(_, row)| row).collect()))
+}
+
+/// The list of an earlier command as a mask over the data set, by the ids in files. What the data no
+/// longer has is left out.
+pub fn unusable(dataset: &Dataset, list: &[Skipped]) -> Unusable {
+    let by_id = list.iter().map(|row| (row.id.as_str(), &row.reason));
+    let by_id: BTreeMap<&str, &String> = by_id.collect();
+    let mut unusable = Unusable::default();
+    for (id, example) in dataset.iter() {
+        if let Some(reason) = by_id.get(example.id.as_str()) {
+            unusable.add(id, reason.as_str());
+        }
+    }
+    unusable
 }
 
 /// Writes the list; no list for nothing.
@@ -345,14 +375,20 @@ mod tests {
     #[test]
     fn the_first_is_fatal_or_the_one_over_the_limit() {
         let mut fatal = Skips::new(OnBadImage::Fail, MaxBad::Count(9), 100);
-        let error = fatal.add(&example("a.png"), empty()).unwrap_err();
+        let ids = ExampleId::numbered(3);
+        let error = fatal.add(ids[0], &example("a.png"), empty()).unwrap_err();
         assert!(matches!(error, CacheError::Decode { .. }), "{error:?}");
         let mut skips = Skips::new(OnBadImage::Skip, MaxBad::Percent(2.0), 100);
         assert_eq!(skips.warning(), None);
-        skips.add(&example("a.png"), empty()).unwrap();
-        skips.add(&example("b.png"), empty()).unwrap();
+        skips.add(ids[0], &example("a.png"), empty()).unwrap();
+        skips.add(ids[2], &example("b.png"), empty()).unwrap();
+        let masked: Vec<_> = skips.unusable().iter().collect();
+        assert_eq!(
+            masked,
+            [(ids[0], "the file is empty"), (ids[2], "the file is empty")]
+        );
         assert!(skips.warning().unwrap().starts_with("2 of 100 images"));
-        let error = skips.add(&example("c.png"), empty()).unwrap_err();
+        let error = skips.add(ids[1], &example("c.png"), empty()).unwrap_err();
         let text = error.to_string();
         for part in [
             "more than 2 of 100",
@@ -372,7 +408,8 @@ mod tests {
             path: PathBuf::from("/data/x"),
             source: std::io::ErrorKind::NotFound.into(),
         });
-        skips.add(&example("a.png"), missing).unwrap();
+        let id = ExampleId::numbered(1)[0];
+        skips.add(id, &example("a.png"), missing).unwrap();
         write(&path, skips.found()).unwrap();
         let rows = read(&path).unwrap().unwrap();
         assert_eq!(rows, skips.found());

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ndarray::Axis;
 
-use crate::dataset::{Dataset, ExampleId, Split};
+use crate::dataset::{Dataset, ExampleId, Split, Usable};
 use crate::direction::doubt::labels::{
     self, LabelError, Mistake, NEIGHBOURS, Reference, Share, VOTES,
 };
-use crate::direction::doubt::{Kind, Warning};
+use crate::direction::doubt::{Warning, WarningKind};
 use crate::direction::report::alignments;
 use crate::direction::{Direction, Fitted};
 use crate::pipeline::embed::Parts;
@@ -32,37 +32,34 @@ pub(in crate::pipeline) struct Suspect {
 }
 
 /// Likely label errors among the mistakes of val and test.
-pub(super) fn find(dataset: &Dataset, parts: &Parts, studied: &Studied) -> LabelCheck {
-    let label = |&i: &usize| dataset.examples[i].label;
-    let ids: Vec<ExampleId> = dataset.ids().collect();
+pub(super) fn find(data: Usable<'_>, parts: &Parts, studied: &Studied) -> LabelCheck {
+    let label = |&id: &ExampleId| data.example(id).label;
     let references: Vec<(Split, Reference)> = [Split::Train, Split::Val]
         .into_iter()
         .filter_map(|split| {
             let part = parts.get(&split)?;
-            let rows = &part.rows;
-            let labels: Vec<usize> = rows.iter().map(label).collect();
-            let examples: Vec<ExampleId> = rows.iter().map(|&row| ids[row]).collect();
-            let reference = Reference::new(&studied.whitening, part.view(), &labels, &examples);
+            let labels: Vec<usize> = part.ids.iter().map(label).collect();
+            let reference = Reference::new(&studied.whitening, part.view(), &labels, &part.ids);
             Some((split, reference))
         })
         .collect();
     let sizes = references.iter().map(|(split, r)| (*split, r.sizes()));
     let sizes = sizes.collect();
     let references: Vec<Reference> = references.into_iter().map(|(_, r)| r).collect();
-    let sure = thresholds(dataset);
+    let sure = thresholds(data);
     let mut suspects = Vec::new();
     let mut unchecked = 0;
     for (&split, known) in &studied.known {
-        let wrong: Vec<usize> = (0..known.rows.len())
+        let wrong: Vec<usize> = (0..known.ids.len())
             .filter(|&at| known.predictions[at] != known.labels[at])
             .collect();
         let mistakes: Vec<Mistake> = wrong
             .iter()
             .map(|&at| Mistake {
-                example: ids[known.rows[at]],
+                example: known.ids[at],
                 label: known.labels[at],
                 prediction: known.predictions[at],
-                confidence: dataset.examples[known.rows[at]].confidence,
+                confidence: data.example(known.ids[at]).confidence,
             })
             .collect();
         let x = known.x.select(Axis(0), &wrong);
@@ -71,7 +68,7 @@ pub(super) fn find(dataset: &Dataset, parts: &Parts, studied: &Studied) -> Label
         let scores = scores(known, &studied.fitted);
         suspects.extend(found.errors.into_iter().map(|error| Suspect {
             split,
-            alignment: scores.get(&error.mistake.example.index()).copied(),
+            alignment: scores.get(&error.mistake.example).copied(),
             error,
         }));
     }
@@ -83,8 +80,8 @@ pub(super) fn find(dataset: &Dataset, parts: &Parts, studied: &Studied) -> Label
 }
 
 /// How sure the classifier is of each class, on val; nothing where it does not say.
-fn thresholds(dataset: &Dataset) -> Vec<f64> {
-    let examples = || dataset.of_split(Split::Val).map(|(_, e)| e);
+fn thresholds(data: Usable<'_>) -> Vec<f64> {
+    let examples = || data.of_split(Split::Val).map(|(_, e)| e);
     if !examples().any(|e| e.confidence.is_some()) {
         return Vec::new();
     }
@@ -92,14 +89,14 @@ fn thresholds(dataset: &Dataset) -> Vec<f64> {
         let probabilities = e.probabilities.as_deref();
         Some((e.label, e.prediction?, e.confidence?, probabilities))
     });
-    labels::thresholds(dataset.classes.len(), known)
+    labels::thresholds(data.classes().len(), known)
 }
 
-/// Alignments by row of the data set.
-fn scores(known: &Known, fitted: &Fitted) -> BTreeMap<usize, f64> {
+/// Alignments by example.
+fn scores(known: &Known, fitted: &Fitted) -> BTreeMap<ExampleId, f64> {
     let all = fitted.directions.iter();
     all.flat_map(|direction| alignments(known.view(), direction, known.scoring))
-        .map(|(at, alignment)| (known.rows[at], alignment))
+        .map(|(at, alignment)| (known.ids[at], alignment))
         .collect()
 }
 
@@ -114,11 +111,11 @@ pub(super) fn warnings(
         return Vec::new();
     };
     let suspects = labels.suspects.iter();
-    let rows: BTreeSet<usize> = suspects.map(|s| s.error.mistake.example.index()).collect();
+    let suspects: BTreeSet<ExampleId> = suspects.map(|s| s.error.mistake.example).collect();
     let all = studied.fitted.directions.iter();
     all.filter_map(|direction| {
-        let class = &dataset.classes[direction.id.class];
-        doubt(val, direction, &rows, class, then)
+        let class = &dataset.classes()[direction.id.class];
+        doubt(val, direction, &suspects, class, then)
     })
     .collect()
 }
@@ -126,7 +123,7 @@ pub(super) fn warnings(
 fn doubt(
     val: &Known,
     direction: &Direction,
-    suspects: &BTreeSet<usize>,
+    suspects: &BTreeSet<ExampleId>,
     class: &str,
     then: &str,
 ) -> Option<Warning> {
@@ -137,7 +134,7 @@ fn doubt(
     wrong.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     let ranked: Vec<bool> = wrong
         .iter()
-        .map(|&(at, _)| suspects.contains(&val.rows[at]))
+        .map(|&(at, _)| suspects.contains(&val.ids[at]))
         .collect();
     let share = Share::of(&ranked);
     if !share.dominates() {
@@ -154,7 +151,7 @@ fn doubt(
          aligned) are likely label errors (of {NEIGHBOURS} nearest neighbours at least {VOTES} are of \
          the predicted class), so the direction shows wrong labels and not a failure mode: {then}"
     );
-    let warning = Warning::barring(Kind::LabelErrors, class, text)
+    let warning = Warning::barring(WarningKind::LabelErrors, class, text)
         .with("label_errors", errors)
         .with("mistakes", mistakes)
         .with("most_aligned_label_errors", head_errors)

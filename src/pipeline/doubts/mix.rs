@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use crate::dataset::{Dataset, Split};
+use crate::dataset::{Split, Usable};
 use crate::direction::doubt::mix::{Mix, RARE_CLASS, RARE_GROUP, skewed_alike};
-use crate::direction::doubt::{Kind, Warning};
+use crate::direction::doubt::{Warning, WarningKind};
 
 /// Classes whose rare groups are as rare in val as in a skewed train.
-pub(super) fn groups(dataset: &Dataset, then: &str) -> Vec<Warning> {
+pub(super) fn groups(data: Usable<'_>, then: &str) -> Vec<Warning> {
     let sizes = |split| {
         let mut sizes: BTreeMap<(usize, &str), usize> = BTreeMap::new();
-        for (_, e) in dataset.of_split(split) {
+        for (_, e) in data.of_split(split) {
             if let Some(group) = e.group.as_deref() {
                 *sizes.entry((e.label, group)).or_default() += 1;
             }
@@ -19,7 +19,7 @@ pub(super) fn groups(dataset: &Dataset, then: &str) -> Vec<Warning> {
     };
     let (train, val) = (sizes(Split::Train), sizes(Split::Val));
     let mut warnings = Vec::new();
-    for (index, class) in dataset.classes.iter().enumerate() {
+    for (index, class) in data.classes().iter().enumerate() {
         let mut names: Vec<&str> = [&train, &val]
             .iter()
             .flat_map(|sizes| sizes.range((index, "")..(index + 1, "")))
@@ -49,7 +49,7 @@ pub(super) fn groups(dataset: &Dataset, then: &str) -> Vec<Warning> {
                 100.0 * mix.train,
                 100.0 * mix.even
             );
-            let warning = Warning::barring(Kind::SkewedGroups, class, text);
+            let warning = Warning::barring(WarningKind::SkewedGroups, class, text);
             warnings.push(figures(warning, mix).with("group", name));
         }
     }
@@ -57,18 +57,18 @@ pub(super) fn groups(dataset: &Dataset, then: &str) -> Vec<Warning> {
 }
 
 /// Classes that are as rare in val as in a strongly skewed train.
-pub(super) fn classes(dataset: &Dataset, then: &str) -> Vec<Warning> {
+pub(super) fn classes(data: Usable<'_>, then: &str) -> Vec<Warning> {
     let count = |split| {
-        let mut counts = vec![0; dataset.classes.len()];
-        for (_, e) in dataset.of_split(split) {
+        let mut counts = vec![0; data.classes().len()];
+        for (_, e) in data.of_split(split) {
             counts[e.label] += 1;
         }
         let all: usize = counts.iter().sum();
         (counts, all)
     };
     let ((train, train_all), (val, val_all)) = (count(Split::Train), count(Split::Val));
-    let even = 1.0 / dataset.classes.len().max(1) as f64;
-    let each = dataset.classes.iter().zip(train.into_iter().zip(val));
+    let even = 1.0 / data.classes().len().max(1) as f64;
+    let each = data.classes().iter().zip(train.into_iter().zip(val));
     each.filter_map(|(class, (train, val))| {
         let mix = skewed_alike([train, train_all], [val, val_all], even, RARE_CLASS)?;
         let text = format!(
@@ -78,7 +78,7 @@ pub(super) fn classes(dataset: &Dataset, then: &str) -> Vec<Warning> {
             100.0 * mix.train,
             100.0 * mix.even
         );
-        let warning = Warning::barring(Kind::SkewedClass, class, text);
+        let warning = Warning::barring(WarningKind::SkewedClass, class, text);
         Some(figures(warning, mix))
     })
     .collect()

@@ -10,7 +10,7 @@ use super::study::Studied;
 use crate::dataset::Dataset;
 use crate::direction::Fitted;
 use crate::direction::doubt::duplicates::Pair;
-use crate::direction::doubt::{Kind, Warning, weak};
+use crate::direction::doubt::{Warning, WarningKind, weak};
 
 /// What was found besides the directions.
 pub(super) struct Doubts {
@@ -26,15 +26,14 @@ pub(super) fn find(force: bool, embedded: &Embedded, studied: &Studied) -> Doubt
     } else {
         "nothing is generated from it unless forced"
     };
-    let Embedded { data, parts } = embedded;
-    let dataset = &data.dataset;
+    let (dataset, data) = (embedded.dataset(), embedded.usable());
     let fitted = &studied.fitted;
     let mut warnings = unlearnable(dataset, fitted, then);
-    warnings.extend(mix::groups(dataset, then));
-    warnings.extend(mix::classes(dataset, then));
+    warnings.extend(mix::groups(data, then));
+    warnings.extend(mix::classes(data, then));
     let duplicates = repeated::find(embedded);
-    warnings.extend(repeated::warnings(dataset, &duplicates, then));
-    let labels = mislabelled::find(dataset, parts, studied);
+    warnings.extend(repeated::warnings(data, &duplicates, then));
+    let labels = mislabelled::find(data, &embedded.parts, studied);
     warnings.extend(mislabelled::warnings(dataset, studied, &labels, then));
     Doubts {
         warnings,
@@ -46,14 +45,14 @@ pub(super) fn find(force: bool, embedded: &Embedded, studied: &Studied) -> Doubt
 /// Classes without a direction, and directions that are no finding.
 fn unlearnable(dataset: &Dataset, fitted: &Fitted, then: &str) -> Vec<Warning> {
     let skipped = fitted.skipped.iter().map(|skipped| {
-        let class = &dataset.classes[skipped.class];
+        let class = &dataset.classes()[skipped.class];
         let text = format!("class {class} has no direction: {}", skipped.reason);
-        Warning::barring(Kind::NoDirection, class, text)
+        Warning::barring(WarningKind::NoDirection, class, text)
             .with("right", skipped.right)
             .with("wrong", skipped.wrong)
     });
     let weak = fitted.directions.iter().filter_map(|direction| {
-        let class = &dataset.classes[direction.id.class];
+        let class = &dataset.classes()[direction.id.class];
         weak(direction, class, fitted.directions.len(), then)
     });
     skipped.chain(weak).collect()

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::dataset::{Dataset, ExampleId, Split};
+use crate::dataset::{ExampleId, Split, Usable};
 use crate::direction::doubt::duplicates::{self, Identity, Pair, of_row};
-use crate::direction::doubt::{Kind, Warning};
+use crate::direction::doubt::{Warning, WarningKind};
 use crate::pipeline::embed::Embedded;
 
 /// Duplicates that a warning names.
@@ -12,25 +12,18 @@ const SHOWN: usize = 3;
 
 /// Examples of val that are in train, and of test that are in train or val.
 pub(super) fn find(embedded: &Embedded) -> Vec<Pair> {
-    let Embedded { data, parts } = embedded;
-    // Every example is in one split, so its row of the data set says which of the parts it is in.
-    let splits = [Split::Train, Split::Val, Split::Test];
-    let ids: Vec<ExampleId> = data.dataset.ids().collect();
-    let ids: Vec<Vec<ExampleId>> = splits
-        .iter()
-        .filter_map(|split| parts.get(split))
-        .map(|part| part.rows.iter().map(|&row| ids[row]).collect())
-        .collect();
-    let ids: Vec<&[ExampleId]> = ids.iter().map(Vec::as_slice).collect();
+    let parts = &embedded.parts;
+    let ids = [Split::Train, Split::Val, Split::Test]
+        .map(|split| parts.get(&split).map_or(&[][..], |part| &part.ids));
+    // Every example is in one split, which says in which of the parts it is.
     let identity = |id: ExampleId| {
-        let example = id.index();
-        let split = data.dataset.examples[example].split;
+        let split = embedded.dataset().example(id).split;
         let embedding = parts.get(&split).and_then(|part| {
-            let at = part.rows.binary_search(&example).ok()?;
+            let at = part.ids.binary_search(&id).ok()?;
             Some(of_row(part.view().row(at)))
         });
         Identity {
-            file: data.sha256[example].as_deref().and_then(from_hex),
+            file: embedded.sha256[id.index()].as_deref().and_then(from_hex),
             embedding,
         }
     };
@@ -46,11 +39,11 @@ fn from_hex(hex: &str) -> Option<[u8; 32]> {
 }
 
 /// One warning about all of them, and one about every class that has too many.
-pub(super) fn warnings(dataset: &Dataset, pairs: &[Pair], then: &str) -> Vec<Warning> {
+pub(super) fn warnings(data: Usable<'_>, pairs: &[Pair], then: &str) -> Vec<Warning> {
     if pairs.is_empty() {
         return Vec::new();
     }
-    let of = |id| dataset.example(id);
+    let of = |id| data.example(id);
     let count = |later, earlier| {
         let both =
             |pair: &&Pair| (of(pair.later).split, of(pair.earlier).split) == (later, earlier);
@@ -71,12 +64,12 @@ pub(super) fn warnings(dataset: &Dataset, pairs: &[Pair], then: &str) -> Vec<War
          {both} of test are in val; the first: {}",
         named.join(", ")
     );
-    let general = Warning::general(Kind::Duplicates, text)
+    let general = Warning::general(WarningKind::Duplicates, text)
         .with("val_in_train", val)
         .with("test_in_train", test)
         .with("test_in_val", both);
     let mut warnings = vec![general];
-    for ((class, split), counts) in counts(dataset, pairs) {
+    for ((class, split), counts) in counts(data, pairs) {
         let Counts {
             examples,
             mistakes,
@@ -86,13 +79,13 @@ pub(super) fn warnings(dataset: &Dataset, pairs: &[Pair], then: &str) -> Vec<War
         if !duplicates::bars(twice, examples, twice_wrong, mistakes) {
             continue;
         }
-        let class = &dataset.classes[class];
+        let class = &data.classes()[class];
         let text = format!(
             "class {class}: {twice} of its {examples} examples in {split} ({twice_wrong} of {mistakes} \
              mistakes) are also in an earlier split: {then}"
         );
         warnings.push(
-            Warning::barring(Kind::Duplicates, class, text)
+            Warning::barring(WarningKind::Duplicates, class, text)
                 .with("split", split.name())
                 .with("duplicates", twice)
                 .with("examples", examples)
@@ -112,17 +105,17 @@ struct Counts {
     twice_wrong: usize,
 }
 
-fn counts(dataset: &Dataset, pairs: &[Pair]) -> BTreeMap<(usize, Split), Counts> {
+fn counts(data: Usable<'_>, pairs: &[Pair]) -> BTreeMap<(usize, Split), Counts> {
     let mut counts: BTreeMap<(usize, Split), Counts> = BTreeMap::new();
     for split in [Split::Val, Split::Test] {
-        for (_, e) in dataset.of_split(split) {
+        for (_, e) in data.of_split(split) {
             let of = counts.entry((e.label, split)).or_default();
             of.examples += 1;
             of.mistakes += usize::from(e.prediction.is_some_and(|p| p != e.label));
         }
     }
     for pair in pairs {
-        let e = dataset.example(pair.later);
+        let e = data.example(pair.later);
         let of = counts.entry((e.label, e.split)).or_default();
         of.twice += 1;
         of.twice_wrong += usize::from(e.prediction.is_some_and(|p| p != e.label));

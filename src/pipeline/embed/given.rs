@@ -1,9 +1,8 @@
 //! Embeddings that were made before: whether they are those of these images.
 
-use std::collections::BTreeSet;
-
 use rayon::prelude::*;
 
+use crate::dataset::{ExampleId, Usable};
 use crate::embed::ImageEncoder;
 use crate::io::IoError;
 use crate::pipeline::context::{Context, Job};
@@ -12,7 +11,7 @@ use crate::pipeline::error::Error;
 use crate::pipeline::own::Own;
 use crate::pipeline::reporter::Stage;
 use crate::pipeline::space::Space;
-use crate::run::skipped::OnBadImage;
+use crate::run::skipped::{OnBadImage, Skips};
 
 /// Images checked at once.
 const CHUNK: usize = 256;
@@ -23,12 +22,13 @@ const COMPARED: usize = 16;
 /// The least cosine of an embedding made twice; half precision and another decoder leave 0.998.
 const SAME: f32 = 0.99;
 
-/// Passes over images that cannot be used where embeddings were given and later stages read the images:
-/// those of the pool, and those that generated ones are compared with.
+/// Masks images that cannot be used where embeddings were given and later stages read the images: those of
+/// the pool, and those that generated ones are compared with.
 pub(super) fn check(
     context: &mut Context<'_>,
     job: &Job<'_>,
-    data: &mut Data,
+    data: &Data,
+    skips: &mut Skips,
 ) -> Result<(), Error> {
     let settings = job.settings;
     let read_later = settings.generate.model.is_some() || settings.data.pool.is_some();
@@ -37,27 +37,25 @@ pub(super) fn check(
         return Ok(());
     }
     let dataset = &data.dataset;
-    let total = dataset.examples.len();
-    let mut gone = BTreeSet::new();
-    let mut stage = Stage::begin(context.reporter, "check images", total, "images");
-    for (chunk, start) in dataset.examples.chunks(CHUNK).zip((0..).step_by(CHUNK)) {
+    let ids: Vec<ExampleId> = dataset.usable(skips.unusable()).ids().collect();
+    let mut stage = Stage::begin(context.reporter, "check images", ids.len(), "images");
+    for (chunk, start) in ids.chunks(CHUNK).zip((0..).step_by(CHUNK)) {
         if (context.stop)() {
             return Err(Error::stopped());
         }
+        let image = |id: &ExampleId| dataset.image(dataset.example(*id));
         let read: Vec<Result<(), IoError>> = chunk
             .par_iter()
-            .map(|example| dataset.image(example).rgb(data.exif).map(drop))
+            .map(|id| image(id).rgb(data.exif).map(drop))
             .collect();
-        for ((row, example), read) in (start..).zip(chunk).zip(read) {
+        for (&id, read) in chunk.iter().zip(read) {
             if let Err(error) = read {
-                gone.insert(row);
-                data.skips.add(example, error.into())?;
+                skips.add(id, dataset.example(id), error.into())?;
             }
         }
         stage.set(start + chunk.len(), "");
     }
     stage.end();
-    data.drop_rows(&gone);
     Ok(())
 }
 
@@ -66,37 +64,38 @@ pub(super) fn check(
 pub(super) fn compare(
     context: &mut Context<'_>,
     data: &Data,
+    usable: Usable<'_>,
     own: &Own,
     encoder: Option<&dyn ImageEncoder>,
 ) -> Result<(), Error> {
     let (Space::Clip, Some(clip)) = (&data.space, encoder) else {
         return Ok(());
     };
-    let dataset = &data.dataset;
-    let n = dataset.examples.len();
-    let (mut rows, mut images) = (Vec::new(), Vec::new());
+    let all: Vec<ExampleId> = usable.ids().collect();
+    let n = all.len();
+    let (mut ids, mut images) = (Vec::new(), Vec::new());
     for at in 0..COMPARED.min(n) {
-        let row = at * n / COMPARED.min(n);
+        let id = all[at * n / COMPARED.min(n)];
         // Embeddings without their images are a good input.
-        if let Ok(image) = dataset.image(&dataset.examples[row]).rgb(data.exif) {
-            rows.push(row);
+        if let Ok(image) = data.dataset.image(usable.example(id)).rgb(data.exif) {
+            ids.push(id);
             images.push(image);
         }
     }
-    if rows.is_empty() {
+    if ids.is_empty() {
         context
             .warn("no image could be read, so the embeddings were not compared with this CLIP's");
         return Ok(());
     }
     let made = clip.encode_images(&images)?;
-    for (&row, made) in rows.iter().zip(made.outer_iter()) {
-        let given = own.rows(&[row]);
+    for (&id, made) in ids.iter().zip(made.outer_iter()) {
+        let given = own.rows(&[id]);
         let given = given.view().row(0).to_owned();
         let cosine = given.dot(&made) / (given.dot(&given) * made.dot(&made)).sqrt();
         if cosine < SAME {
-            let id = &dataset.examples[row].id;
+            let name = &usable.example(id).id;
             let text = format!(
-                "the embedding given for {id:?} is not what this CLIP makes of the image (cosine \
+                "the embedding given for {name:?} is not what this CLIP makes of the image (cosine \
                  {cosine:.4}): was it made by another model or preprocessing, or are the rows in \
                  another order?"
             );
@@ -105,7 +104,7 @@ pub(super) fn compare(
     }
     context.note(format_args!(
         "{} of the given embeddings were made again and are the same",
-        rows.len()
+        ids.len()
     ));
     Ok(())
 }

@@ -16,20 +16,30 @@ use super::models::Models;
 use super::predict::predict;
 use super::skipped;
 use super::space::Space;
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, Usable};
+use crate::run::skipped::Skips;
 
 /// The data with predictions, and its embeddings.
 pub struct Embedded {
-    /// The data; examples whose image cannot be used are gone.
+    /// The data.
     pub data: Data,
-    /// Embeddings by split in the run's space, before whitening.
+    /// Embeddings of the usable examples by split in the run's space, before whitening.
     pub parts: Parts,
+    /// SHA-256 of the images by [`ExampleId`](crate::dataset::ExampleId), as far as they were read.
+    pub sha256: Vec<Option<String>>,
+    /// The images that cannot be used.
+    pub skips: Skips,
 }
 
 impl Embedded {
     /// The examples.
     pub fn dataset(&self) -> &Dataset {
         &self.data.dataset
+    }
+
+    /// The examples whose image can be used.
+    pub fn usable(&self) -> Usable<'_> {
+        self.data.dataset.usable(self.skips.unusable())
     }
 }
 
@@ -47,65 +57,64 @@ pub fn embed(
     models: &Models,
 ) -> Result<Embedded, Error> {
     let begun = Instant::now();
+    let settings = &job.settings.data;
+    let mut skips = Skips::new(settings.on_bad_image, settings.max_bad, data.dataset.len());
     if let Some(classifier) = models.classifier.as_deref() {
-        predict(context, job, &mut data, classifier)?;
+        data = predict(context, job, data, classifier, &mut skips)?;
     }
-    let parts = embed_own(context, job, &mut data, models)?;
+    let Encoded { parts, sha256 } = embed_own(context, job, &data, models, &mut skips)?;
     context.took("embed", begun);
-    skipped::write(job, &data.skips)?;
+    skipped::write(job, &skips)?;
     if let Some(threshold) = &data.threshold {
         context.info(threshold);
     }
-    Ok(Embedded { data, parts })
+    Ok(Embedded {
+        data,
+        parts,
+        sha256,
+        skips,
+    })
 }
 
-/// Embeddings in the run's space. Examples whose image cannot be used are gone from the data set
-/// afterwards.
+/// Embeddings in the run's space.
 fn embed_own(
     context: &mut Context<'_>,
     job: &Job<'_>,
-    data: &mut Data,
+    data: &Data,
     models: &Models,
-) -> Result<Parts, Error> {
-    given::check(context, job, data)?;
+    skips: &mut Skips,
+) -> Result<Encoded, Error> {
+    let dataset = &data.dataset;
+    given::check(context, job, data, skips)?;
     let encoder = models.encoder(&data.space);
-    if let Some(own) = &data.own {
-        given::compare(context, data, own, encoder)?;
-        return Ok(by_split(own, &data.dataset));
-    }
-    let Some(encoder) = encoder else {
-        return Ok(Parts::new());
+    let parts = match (&data.own, encoder) {
+        (Some(own), encoder) => {
+            let usable = dataset.usable(skips.unusable());
+            given::compare(context, data, usable, own, encoder)?;
+            by_split(own, usable)
+        }
+        (None, Some(encoder)) => {
+            return encode(context, job, (dataset, data.exif), encoder, "", skips);
+        }
+        (None, None) => Parts::new(),
     };
-    let images = (&data.dataset, data.exif);
-    let Encoded {
-        mut parts,
-        shas,
-        gone,
-    } = encode(context, job, images, encoder, "", &mut data.skips)?;
-    for (row, sha) in shas {
-        data.sha256[row] = Some(sha);
-    }
-    let places = data.drop_rows(&gone);
-    for part in parts.values_mut() {
-        // None of them is gone.
-        part.rows = part.rows.iter().filter_map(|&row| places[row]).collect();
-    }
-    Ok(parts)
+    let sha256 = vec![None; dataset.len()];
+    Ok(Encoded { parts, sha256 })
 }
 
 /// Embeddings in a space that is only compared.
 pub(super) fn embed_in(
     context: &mut Context<'_>,
     job: &Job<'_>,
-    data: &Data,
+    embedded: &Embedded,
     models: &Models,
     space: &Space,
 ) -> Result<Parts, Error> {
+    let data = &embedded.data;
     if let Space::Matrix(path) = space {
         let own = data.matrices.get(path);
-        return Ok(own
-            .map(|own| by_split(own, &data.dataset))
-            .unwrap_or_default());
+        let usable = embedded.usable();
+        return Ok(own.map(|own| by_split(own, usable)).unwrap_or_default());
     }
     let Some(encoder) = models.encoder(space) else {
         return Ok(Parts::new());
@@ -113,6 +122,6 @@ pub(super) fn embed_in(
     let prefix = format!("{}-", space.name());
     let images = (&data.dataset, data.exif);
     // What is bad here was so before, or is not read in the run's own space and stays in the data.
-    let mut skips = data.skips.clone();
+    let mut skips = embedded.skips.clone();
     Ok(encode(context, job, images, encoder, &prefix, &mut skips)?.parts)
 }

@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 
 use ndarray::{ArrayView2, Axis};
 
-use crate::dataset::{Dataset, Split};
+use crate::dataset::{Dataset, ExampleId, Split, Usable};
 use crate::pipeline::own::{Own, Rows};
 
 /// A split's embeddings.
 pub struct Part {
-    /// Rows of the data set.
-    pub rows: Vec<usize>,
+    /// The examples, in table order.
+    pub ids: Vec<ExampleId>,
     pub(super) matrix: Rows,
 }
 
 impl Part {
-    /// As the encoder made them, a row each, `[n, d]`.
+    /// As the encoder made them, a row each, `[ids, d]`.
     pub fn view(&self) -> ArrayView2<'_, f32> {
         self.matrix.view()
     }
@@ -24,14 +24,14 @@ impl Part {
 /// Embeddings by split.
 pub type Parts = BTreeMap<Split, Part>;
 
-/// A matrix with a row an example, by split.
-pub(crate) fn by_split(own: &Own, dataset: &Dataset) -> Parts {
+/// Given embeddings of the usable examples, by split.
+pub(crate) fn by_split(own: &Own, data: Usable<'_>) -> Parts {
     let mut parts = BTreeMap::new();
     for split in Split::ALL {
-        let rows: Vec<usize> = dataset.of_split(split).map(|(i, _)| i).collect();
-        if !rows.is_empty() {
-            let matrix = own.rows(&rows);
-            parts.insert(split, Part { rows, matrix });
+        let ids: Vec<ExampleId> = data.of_split(split).map(|(id, _)| id).collect();
+        if !ids.is_empty() {
+            let matrix = own.rows(&ids);
+            parts.insert(split, Part { ids, matrix });
         }
     }
     parts
@@ -39,11 +39,10 @@ pub(crate) fn by_split(own: &Own, dataset: &Dataset) -> Parts {
 
 /// The examples of a part that have predictions.
 pub(crate) fn with_predictions(dataset: &Dataset, part: &Part) -> Part {
-    let kept: Vec<usize> = (0..part.rows.len())
-        .filter(|&at| dataset.examples[part.rows[at]].prediction.is_some())
-        .collect();
+    let known = |at: &usize| dataset.example(part.ids[*at]).prediction.is_some();
+    let kept: Vec<usize> = (0..part.ids.len()).filter(known).collect();
     Part {
-        rows: kept.iter().map(|&at| part.rows[at]).collect(),
+        ids: kept.iter().map(|&at| part.ids[at]).collect(),
         matrix: Rows::Held(part.view().select(Axis(0), &kept)),
     }
 }

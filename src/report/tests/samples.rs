@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, json};
 
-use crate::caption::{Accuracy, Verdict};
+use crate::caption::{Accuracy, CaptionVerdict};
 use crate::dataset::{ChosenBy, Split, Threshold};
 use crate::direction::doubt::duplicates::Same;
-use crate::direction::doubt::{Kind, Warning};
+use crate::direction::doubt::{Warning, WarningKind};
 use crate::direction::evaluate::{self, ModeChange, Part, Slice};
 use crate::direction::report::{AtK, ClassReport, Figures, SplitReport};
 use crate::io::JsonFile as _;
@@ -128,7 +128,7 @@ fn caption(full: bool) -> Caption {
         caption: "a photo of a dog at night".to_owned(),
         alignment: THIRD,
         cosine: -0.25,
-        verdict: full.then_some(Verdict::NotConfirmed),
+        verdict: full.then_some(CaptionVerdict::NotConfirmed),
         val: full.then(accuracy),
         judged: full.then(accuracy),
     }
@@ -192,7 +192,8 @@ pub(in crate::report) fn detection(full: bool) -> DetectionReport {
         also_label: "cat".to_owned(),
         same: Same::Embedding,
     };
-    let warning = Warning::barring(Kind::Chance, "dog", "no better".to_owned()).with("p", THIRD);
+    let warning =
+        Warning::barring(WarningKind::Chance, "dog", "no better".to_owned()).with("p", THIRD);
     DetectionReport {
         schema: DetectionReport::SCHEMA,
         version: version(),
@@ -206,7 +207,11 @@ pub(in crate::report) fn detection(full: bool) -> DetectionReport {
         skipped_images: 3,
         classes: vec![ModeReport {
             mode: mode(),
-            barred: if full { vec![Kind::Chance] } else { vec![] },
+            barred: if full {
+                vec![WarningKind::Chance]
+            } else {
+                vec![]
+            },
             c: 0.1,
             threshold: -THIRD,
             right: 100,
@@ -251,7 +256,7 @@ pub(in crate::report) fn detection(full: bool) -> DetectionReport {
         duplicates: Duplicates::of(&[pair]),
         warnings: vec![
             warning,
-            Warning::general(Kind::NoTrain, "no train".to_owned()),
+            Warning::general(WarningKind::NoTrain, "no train".to_owned()),
         ],
         captions: full.then(|| captions_report(full)),
     }
@@ -271,13 +276,13 @@ pub(in crate::report) fn summary(full: bool) -> Summary {
         version: version(),
         classes: vec![ModeSummary {
             mode: mode(),
-            barred: vec![Kind::LabelErrors, Kind::Duplicates],
+            barred: vec![WarningKind::LabelErrors, WarningKind::Duplicates],
             c: 0.1,
             threshold: THIRD,
             top_captions: vec![TopCaption {
                 caption: "a dog".to_owned(),
                 score: THIRD,
-                verdict: full.then_some(Verdict::Confirmed),
+                verdict: full.then_some(CaptionVerdict::Confirmed),
             }],
             attempted: 9,
             kept: 6,

@@ -40,7 +40,7 @@ const POOL: [([f32; 2], Option<u32>); 8] = [
 struct Set {
     folder: tempfile::TempDir,
     dataset: Dataset,
-    rows: Vec<usize>,
+    ids: Vec<ExampleId>,
     matrix: Array2<f32>,
     of_train: Array2<f32>,
 }
@@ -61,10 +61,11 @@ impl Set {
         }
         let classes = vec!["old".to_owned(), "young".to_owned()];
         let dataset = Dataset::new(folder.path().to_owned(), classes, examples).unwrap();
+        let ids = dataset.of_split(Split::Pool).map(|(id, _)| id).collect();
         Self {
             folder,
             dataset,
-            rows: (1..=POOL.len()).collect(),
+            ids,
             matrix: Array2::from_shape_fn((POOL.len(), 2), |(row, column)| POOL[row].0[column]),
             of_train: array![[1.0, 0.1]],
         }
@@ -83,7 +84,7 @@ impl Set {
         quota: usize,
         stop: &dyn Fn() -> bool,
     ) -> Result<Option<Record>, IoError> {
-        let image = self.dataset.image(&self.dataset.examples[0]);
+        let image = self.dataset.image(&self.dataset.examples()[0]);
         let known = Known::new(
             Against::Train,
             self.of_train.view(),
@@ -114,7 +115,7 @@ impl Set {
             .collect();
         let pool = Pool {
             dataset: &self.dataset,
-            rows: &self.rows,
+            ids: &self.ids,
             matrix: self.matrix.view(),
             exif: Exif::Ignore,
         };
