@@ -56,7 +56,7 @@ fn only_a_changed_image_or_model_is_embedded_again() {
     let last = bytes.len() - 4;
     bytes[last] ^= 1;
     fs::write(&path, bytes).unwrap();
-    detect().run().exits(3).complains(&["models.clip"]);
+    detect().run().exits(3).complains(&["embedding.clip"]);
     detect().args(["--force-new"]).run().exits(0);
     assert_eq!(fresh(&work), of([FACES.train, FACES.val, FACES.test]));
 }

@@ -195,7 +195,7 @@ fn logits_are_kept_and_follow_model_and_input() {
         .args(["--space", "classifier"])
         .run()
         .exits(3)
-        .complains(&["data.classifier_mean", "models.classifier"]);
+        .complains(&["classifier.input", "classifier.fingerprint"]);
 }
 
 #[test]

@@ -505,7 +505,7 @@ mod output {
         let before = results(&work.path("out"));
         let other = || detect(&work).args(["--seed", "1", "--set", "direction.folds=3"]);
         let ran = other().run().exits(3).complains(&[
-            "out holds a run with other settings",
+            "out holds another run",
             "--force-new",
             "direction.folds: 2 → 3",
             "seed: 0 → 1",

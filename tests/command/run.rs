@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, Weak};
 
 use crate::common::{
-    FACES, Hardlight, Ran, Work, assert_same, copy, files, lines, results, shared,
+    FACES, Hardlight, Ran, Work, assert_same, copy, decisions, files, lines, results, shared,
 };
 use arrow::util::display::array_value_to_string;
 use hardlight::io::sha256_hex;
@@ -140,7 +140,7 @@ fn directions_and_captions_name_the_planted_failure() {
 fn the_summary_has_what_a_script_needs() {
     let finished = Finished::get();
     let summary = finished.summary();
-    let entries = jsonl(&finished.work.path(OUT).join("ledger.jsonl"));
+    let entries = decisions(&finished.work.path(OUT));
     for class in classes(&summary) {
         let name = class["class"].as_str().unwrap();
         let of = |status: &str| {

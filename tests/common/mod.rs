@@ -392,6 +392,13 @@ pub(crate) fn assert_same(a: &BTreeMap<String, Vec<u8>>, b: &BTreeMap<String, Ve
     assert!(!a.is_empty());
 }
 
+/// What became of every attempt of a run: the rows of its `decisions.jsonl`.
+pub(crate) fn decisions(out: &Path) -> Vec<serde_json::Value> {
+    let text = fs::read_to_string(out.join("decisions.jsonl")).unwrap();
+    let rows = text.lines().map(|line| serde_json::from_str(line).unwrap());
+    rows.collect()
+}
+
 /// Lines of a ledger that are written to their end.
 pub(crate) fn lines(ledger: &Path) -> usize {
     fs::read(ledger).map_or(0, |bytes| bytes.iter().filter(|b| **b == b'\n').count())
