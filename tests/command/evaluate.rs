@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 use std::fs;
 
 use crate::common::{Hardlight, Ran, Work, files};
-use serde_json::Value;
+use hardlight::dataset::Split;
+use hardlight::direction::evaluate::{ModeChange, Part, Slice, Verdict};
+use hardlight::report::{DetectionReport, EvaluationReport, JsonFile as _};
 
 /// The small world after `hardlight detect`, with groups in a table of `before.csv`.
 fn detected() -> Work {
@@ -47,13 +49,13 @@ fn evaluate(work: &Work, after: &str) -> Hardlight {
         .args(["--before", "before.csv", "--after", after])
 }
 
-fn figures(work: &Work) -> Value {
-    serde_json::from_slice(&fs::read(work.path("out/evaluate.json")).unwrap()).unwrap()
+fn figures(work: &Work) -> EvaluationReport {
+    EvaluationReport::read(&work.path("out/evaluate.json")).unwrap()
 }
 
-fn slices<'a>(class: &'a Value, part: &str) -> Vec<&'a Value> {
-    let all = class["slices"].as_array().unwrap();
-    all.iter().filter(|slice| slice["part"] == part).collect()
+fn slices(class: &ModeChange, part: Part) -> Vec<&Slice> {
+    let all = class.slices.iter();
+    all.filter(|slice| slice.part == part).collect()
 }
 
 fn refused(ran: Ran, parts: &[&str]) {
@@ -65,40 +67,33 @@ fn deciles_of_the_old_model_are_those_of_the_report() {
     let work = detected();
     evaluate(&work, "before.csv").run().exits(0);
     let figures = figures(&work);
-    let report: Value =
-        serde_json::from_slice(&fs::read(work.path("out/report.json")).unwrap()).unwrap();
-    assert_eq!(report["judged_on"], "test");
-    let classes = figures["classes"].as_array().unwrap();
-    let reported = report["classes"].as_array().unwrap();
-    assert_eq!((classes.len(), reported.len()), (2, 2));
-    for (class, reported) in classes.iter().zip(reported) {
-        assert_eq!(class["class"], reported["class"]);
-        assert_eq!(class["verdict"], "undecided");
-        let accuracy: Vec<f64> = slices(class, "decile")
+    let report = DetectionReport::read(&work.path("out/report.json")).unwrap();
+    assert_eq!(report.judged_on, Split::Test);
+    assert_eq!((figures.classes.len(), report.classes.len()), (2, 2));
+    for (class, reported) in figures.classes.iter().zip(&report.classes) {
+        assert_eq!(class.class, reported.mode.class);
+        assert_eq!(class.class_index, reported.mode.class_index);
+        assert_eq!(class.verdict, Verdict::Undecided);
+        let accuracy: Vec<f64> = slices(class, Part::Decile)
             .iter()
             .map(|slice| {
-                assert_eq!((&slice["mended"], &slice["new"]), (&0.into(), &0.into()));
-                1.0 - slice["wrong_before"].as_f64().unwrap() / slice["examples"].as_f64().unwrap()
+                assert_eq!((slice.mended, slice.new), (0, 0));
+                1.0 - slice.wrong_before as f64 / slice.examples as f64
             })
             .collect();
-        let expected: Vec<f64> = reported["judged"]["decile_accuracy"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|v| v.as_f64().unwrap())
-            .collect();
-        assert_eq!(accuracy, expected);
+        assert_eq!(accuracy, reported.judged.figures.decile_accuracy);
         // The failure slice holds what is at or above the threshold, and only that.
-        let threshold = reported["threshold"].as_f64().unwrap();
-        let named = ["most_aligned_mistakes", "most_aligned_right"].map(|head| {
-            let ranked = reported[head].as_array().unwrap().iter();
-            ranked
-                .filter(|r| r["alignment"].as_f64().unwrap() >= threshold)
-                .count()
+        let heads = [
+            &reported.most_aligned_mistakes,
+            &reported.most_aligned_right,
+        ];
+        let [wrong, right] = heads.map(|ranked| {
+            let within = ranked.iter().filter(|r| r.alignment >= reported.threshold);
+            within.count()
         });
-        let failure = slices(class, "failure")[0];
-        assert_eq!(failure["examples"], named[0] + named[1]);
-        assert_eq!(failure["wrong_before"], named[0]);
+        let failure = slices(class, Part::Failure)[0];
+        assert_eq!(failure.examples, wrong + right);
+        assert_eq!(failure.wrong_before, wrong);
     }
 }
 
@@ -115,21 +110,16 @@ fn a_mended_failure_and_its_cost_are_told_apart() {
         "figures  out/evaluate.json",
     ]);
     let mended = figures(&work);
-    for class in mended["classes"].as_array().unwrap() {
-        assert_eq!(class["verdict"], "shrank", "{class:#}");
-        let failure = slices(class, "failure")[0];
-        let high = failure["interval"][1].as_f64().unwrap();
-        assert!(high < 0.0 && failure["p_value"].as_f64().unwrap() < 0.05);
-        let groups = slices(class, "group");
-        let minority = if class["class"] == "old" {
-            "woman"
-        } else {
-            "man"
-        };
-        for group in groups {
-            let whole = group["name"] == minority;
-            assert_eq!(group["mended"].as_u64().unwrap() > 0, whole, "{group:#}");
-            assert_eq!(group["new"], 0);
+    for class in &mended.classes {
+        assert_eq!(class.verdict, Verdict::Shrank, "{class:#?}");
+        let failure = slices(class, Part::Failure)[0];
+        let (_, high) = failure.interval.unwrap();
+        assert!(high < 0.0 && failure.p_value < 0.05);
+        let minority = if class.class == "old" { "woman" } else { "man" };
+        for group in slices(class, Part::Group) {
+            let whole = group.name.as_deref() == Some(minority);
+            assert_eq!(group.mended > 0, whole, "{group:#?}");
+            assert_eq!(group.new, 0);
         }
     }
     write_predictions(&work, "after.csv", |minority, _, wrong| {
@@ -244,10 +234,10 @@ fn one_file_given_twice_is_warned_of_and_groups_must_agree() {
         work.write(name, cut.join("\n"));
     }
     evaluate(&work, "after.csv").run().exits(0);
-    for class in figures(&work)["classes"].as_array().unwrap() {
-        assert_eq!(class["verdict"], "shrank");
-        assert_eq!(slices(class, "group").len(), 0);
-        assert_eq!(slices(class, "decile").len(), 10);
+    for class in &figures(&work).classes {
+        assert_eq!(class.verdict, Verdict::Shrank);
+        assert_eq!(slices(class, Part::Group).len(), 0);
+        assert_eq!(slices(class, Part::Decile).len(), 10);
     }
 }
 
@@ -265,6 +255,16 @@ fn what_does_not_fit_the_run_is_refused() {
     refused(
         evaluate(&work, "before.csv").run(),
         &["the data changed since the run, so run it again"],
+    );
+    let report = fs::read_to_string(work.path("out/report.json")).unwrap();
+    let of_then = report.replacen("\"schema\": 2", "\"schema\": 1", 1);
+    work.write("out/report.json", of_then);
+    refused(
+        evaluate(&work, "before.csv").run(),
+        &[
+            "out/report.json is a detection report of schema 1, made by hardlight ",
+            "run `hardlight detect` or `run` on the folder again, or use that version",
+        ],
     );
     fs::remove_file(work.path("out/directions.safetensors")).unwrap();
     refused(
@@ -288,6 +288,6 @@ fn a_run_and_its_data_may_be_moved_together() {
         .args(["--json", "out.json"])
         .run()
         .exits(0);
-    let there: Value = serde_json::from_slice(&fs::read(work.path("out.json")).unwrap()).unwrap();
+    let there = EvaluationReport::read(&work.path("out.json")).unwrap();
     assert_eq!(here, there);
 }

@@ -27,6 +27,7 @@ pub(super) fn sources() -> Vec<(String, String)> {
                 }
             } else if path.extension().is_some_and(|e| e == "rs")
                 && !name.ends_with("tests.rs")
+                && !name.contains("/tests/")
                 && name != "main.rs"
             {
                 found.push((name, compiled(&fs::read_to_string(&path).unwrap())));
