@@ -1,22 +1,16 @@
 //! `hardlight demo`: the main job on the embedded world, and the proof that it helps.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use super::exit::ExitStatus;
 use super::stop::Stop;
 use super::ui::Ui;
 use super::{run, show};
-use crate::classifier::Cnn;
 use crate::io::ErrorKind;
-use crate::pipeline::order::{self, Target, Until};
-use crate::pipeline::settings::Settings;
-use crate::pipeline::{Context, Error, outputs, proof};
+use crate::pipeline::demo::{self, DemoOptions};
+use crate::pipeline::{Context, Error};
 use crate::report::JsonFile as _;
-use crate::run::folder::RunFolder;
-use crate::world::face::WorldConfig;
-use crate::world::retrain::{RHO, WORLD_SEED, demo_sizes};
-use crate::world::splits::write_dataset;
 
 /// Watch the whole method work on a small drawn world: no network, no GPU, a few minutes.
 ///
@@ -82,114 +76,43 @@ impl DemoCommand {
             device,
             force_new,
         } = self;
-        let weights = find(weights)?;
-        let data = out.join("data");
-        let mut settings = Settings {
+        let options = DemoOptions {
+            out,
+            force_new,
+            weights: demo::weights(weights)?,
+            quota,
+            steps,
+            batch,
             seed,
-            ..Settings::default()
+            device,
         };
-        settings.data.root = Some(data.clone());
-        settings.data.table = Some(data.join("table.csv"));
-        settings.data.classifier = Some(weights.join("classifier"));
-        settings.embed.clip = Some(weights.join("clip"));
-        "world".clone_into(&mut settings.captions.grammar);
-        let generate = &mut settings.generate;
-        generate.model = Some(weights.join("diffusion"));
-        generate.quota = quota;
-        generate.controls = quota;
-        generate.steps = steps;
-        generate.guidance = proof::GUIDANCE;
-        generate.batch = batch;
-        generate.device = device;
-        // The unfiltered arm trains on rejected images too.
-        settings.filter.keep_rejected = quota;
-        settings.filter.match_dataset = true;
-        settings.filter.class_margin = proof::CLASS_MARGIN;
-        let settings = settings.check()?;
-
-        let claim = RunFolder::claim(&out, force_new)?;
         let check = stop.check();
-        let ended = {
-            let mut context = Context::stopped_by(ui, &check);
-            context.info(format_args!("drawing the world into {}", data.display()));
-            let begun = Instant::now();
-            write_dataset(
-                &data,
-                &WorldConfig::default(),
-                &demo_sizes(),
-                Some(RHO),
-                WORLD_SEED,
-            )?;
-            context.took("data", begun);
-            let target = Target::Claimed(claim);
-            order::run(&mut context, &settings, target, Until::Manifest)
-        };
+        let ended = demo::run(&mut Context::stopped_by(ui, &check), &options);
         let mut finished = match ended {
-            Err(error) if error.kind() == ErrorKind::Stopped => return Ok(run::stopped(ui, &out)),
+            Err(error) if error.kind() == ErrorKind::Stopped => {
+                return Ok(run::stopped(ui, &options.out));
+            }
             ended => ended?,
         };
         show::table(ui, &finished);
         let begun = Instant::now();
-        let judged = proof::judge(&finished, &weights.join("judge"))?;
+        let judged = demo::judge(&finished, &options.weights)?;
         show::judged(ui, &judged);
-        let classifier = Cnn::read(&weights.join("classifier"), tch::Device::Cpu)?;
-        let retraining = {
-            let mut context = Context::stopped_by(ui, &check);
-            proof::retraining(
-                &mut context,
-                &finished,
-                classifier.config(),
-                seeds,
-                added.unwrap_or(quota),
-            )
-        };
+        let most = added.unwrap_or(quota);
+        let mut context = Context::stopped_by(ui, &check);
+        let retraining = demo::retrain(&mut context, &finished, &options.weights, seeds, most);
         let retraining = match retraining {
-            Err(error) if error.kind() == ErrorKind::Stopped => return Ok(run::stopped(ui, &out)),
+            Err(error) if error.kind() == ErrorKind::Stopped => {
+                return Ok(run::stopped(ui, &options.out));
+            }
             retraining => retraining?,
         };
         show::retraining(ui, &retraining);
-        finished
-            .seconds
-            .insert("proof", begun.elapsed().as_secs_f64());
-        finished
-            .seconds
-            .insert("total", started.elapsed().as_secs_f64());
-        let mut summary = outputs::summary(&finished);
-        summary.judge = Some(judged);
-        summary.retraining = Some(retraining);
+        finished.took("proof", begun);
+        finished.took("total", started);
+        let summary = demo::summary(&finished, judged, retraining);
         summary.write(&finished.folder.layout().summary())?;
         show::paths(ui, &finished);
         Ok(ExitStatus::of_run(finished.complete))
     }
-}
-
-/// The world's models: as told, else `weights/world` above the program, else where it was built.
-fn find(told: Option<PathBuf>) -> Result<PathBuf, Error> {
-    let here = |dir: &Path| dir.join("clip/model.safetensors").is_file();
-    if let Some(dir) = told {
-        if here(&dir) {
-            return Ok(dir);
-        }
-        let text = format!(
-            "{} does not hold the embedded world's models",
-            dir.display()
-        );
-        return Err(Error::input(text));
-    }
-    let program = std::env::current_exe().ok();
-    let above = program
-        .iter()
-        .flat_map(|path| path.ancestors())
-        .map(Path::to_path_buf);
-    above
-        .chain([PathBuf::from(env!("CARGO_MANIFEST_DIR"))])
-        .map(|dir| dir.join("weights/world"))
-        .find(|dir| here(dir))
-        .ok_or_else(|| {
-            Error::input(
-                "the embedded world's models were not found: give --weights DIR, the folder \
-                 weights/world of a checkout"
-                    .to_owned(),
-            )
-        })
 }

@@ -14,7 +14,6 @@ use crate::io::{self, ErrorKind};
 use crate::pipeline::device::device;
 use crate::pipeline::models::Diffusion;
 use crate::pipeline::pictures::{Latents, Options, draw};
-use crate::pipeline::reporter::Reporter as _;
 use crate::pipeline::{Context, Error};
 use crate::run::lock::FolderLock;
 

@@ -3,7 +3,7 @@
 //! ```text
 //! data::open ─▶ Data ─┐
 //!                     ├─▶ embed ─▶ Embedded ─▶ detect ─▶ Detected ─┬─▶ pool ─▶ Pooled
-//! Models::open ───────┘                                            └─▶ describe ─▶ Captioned
+//! Models::open ───────┘                                            └─▶ caption ─▶ Captioned
 //!                         sample ─▶ Sampled ─▶ decide ─▶ Decided ─▶ manifest ─▶ previews
 //! ```
 //!
@@ -19,6 +19,8 @@ pub mod captions;
 mod context;
 pub mod data;
 pub mod decide;
+#[cfg(feature = "torch")]
+pub mod demo;
 pub mod detect;
 #[cfg(feature = "torch")]
 pub(crate) mod device;
@@ -41,8 +43,6 @@ pub mod pictures;
 pub mod policy;
 pub mod pool;
 mod predict;
-#[cfg(feature = "torch")]
-pub(crate) mod proof;
 pub mod redecide;
 mod report;
 pub mod reporter;
@@ -73,3 +73,6 @@ pub use self::order::{Finished, Target, Until, run_with};
 pub use self::pool::{Pooled, pool};
 pub use self::reporter::{JsonLines, Recorder, Reporter, Silent, Stage};
 pub use self::sample::{Sampled, sample};
+
+#[cfg(test)]
+mod tests;

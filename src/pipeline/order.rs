@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Instant;
 
 use super::captions::{self, Captioned};
 use super::context::{Context, Job};
@@ -47,6 +48,16 @@ pub enum Target {
     Claimed(Claim),
 }
 
+impl Target {
+    /// A folder that is new, or holds the same run.
+    pub fn at(out: impl Into<PathBuf>) -> Self {
+        Self::At {
+            out: out.into(),
+            force_new: false,
+        }
+    }
+}
+
 /// What a run came to, as far as it went.
 pub struct Finished {
     /// Locked as long as this lives.
@@ -73,6 +84,11 @@ impl Finished {
     /// The examples.
     pub fn dataset(&self) -> &Dataset {
         self.embedded.dataset()
+    }
+
+    /// Notes the seconds since `begun` as those of a stage.
+    pub fn took(&mut self, stage: &'static str, begun: Instant) {
+        self.seconds.insert(stage, begun.elapsed().as_secs_f64());
     }
 }
 

@@ -23,6 +23,7 @@ mod evaluate;
 mod export;
 mod generate;
 mod hub;
+mod library;
 mod manual;
 mod pool;
 mod readers;

@@ -11,7 +11,7 @@ mod open;
 pub use self::classifier::Classifier;
 pub use self::generator::Generator;
 #[cfg(feature = "torch")]
-pub(crate) use self::open::{Diffusion, pipeline};
+pub(crate) use self::open::Diffusion;
 use super::space::Space;
 use crate::embed::{ImageEncoder, JointEncoder};
 

@@ -13,28 +13,22 @@ use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use super::context::{Context, StopCheck};
-use super::error::Error;
-use super::order::Finished;
-use super::report::minorities;
-use super::reporter::Stage;
 use crate::caption::grammar::says;
-use crate::classifier::{Cnn, CnnConfig, TrainOptions, TrainingSet};
+use crate::classifier::{Cnn, TrainOptions, TrainingSet};
 use crate::dataset::Split;
 use crate::generate::Arm;
 use crate::io;
 use crate::io::image::{Exif, read_rgb};
+use crate::pipeline::context::{Context, StopCheck};
+use crate::pipeline::error::Error;
+use crate::pipeline::order::Finished;
+use crate::pipeline::report::minorities;
+use crate::pipeline::reporter::Stage;
 use crate::report::retraining::{self, Judge, Measures, Paired, Retraining};
 use crate::run::decide::{Decision, Status};
 use crate::run::gallery;
-use crate::world::retrain::{ANALYSED, Accuracy, Spread, Truth, difference, retrain, spread};
-
-/// Guidance of the demo's images.
-pub(crate) const GUIDANCE: f64 = 3.0;
-
-/// Class margin of the demo's filter. The world's Stable Diffusion has seen too few old faces that are
-/// not grey to draw their wrinkles reliably; a face without them would teach the wrong label.
-pub(crate) const CLASS_MARGIN: f64 = 0.12;
+use crate::world::retrain::retrain as train_anew;
+use crate::world::retrain::{ANALYSED, Accuracy, Spread, Truth, difference, spread};
 
 /// The arms, in the order of the table.
 const ARMS: [&str; 6] = [
@@ -52,9 +46,13 @@ type Added = Vec<(PathBuf, usize)>;
 /// What every arm adds, in the order of [`ARMS`].
 type Arms = Vec<(&'static str, Added)>;
 
-/// Accuracy on drawn test faces, and on generated ones whose caption names a gender.
-pub(crate) fn judge(done: &Finished, dir: &Path) -> Result<Judge, Error> {
-    let judge = Cnn::read(dir, tch::Device::Cpu)?;
+/// What the world's judge says of drawn test faces, and of generated ones whose caption names a gender.
+///
+/// # Errors
+///
+/// Of kind input for a judge that is not sound, and for images that cannot be read.
+pub fn judge(done: &Finished, weights: &Path) -> Result<Judge, Error> {
+    let judge = Cnn::read(&weights.join("judge"), tch::Device::Cpu)?;
     let names = &judge.config().classes;
     let (data, dataset) = (done.embedded.usable(), done.dataset());
     let (paths, wanted): (Vec<PathBuf>, Vec<String>) = data
@@ -108,19 +106,21 @@ fn read(paths: &[PathBuf]) -> Result<Vec<RgbImage>, Error> {
         .collect::<Result<_, _>>()?)
 }
 
-/// Trains networks like the `classifier` anew with each arm's images, at most `most` a class.
+/// Trains networks like the analysed one anew with each arm's images, at most `most` a class.
 ///
 /// # Errors
 ///
 /// [`Error`] of kind input where there is nothing to prove, of kind stopped, and those of images and
 /// the disk.
-pub(crate) fn retraining(
+pub fn retrain(
     context: &mut Context<'_>,
     done: &Finished,
-    classifier: &CnnConfig,
+    weights: &Path,
     seeds: u64,
     most: usize,
 ) -> Result<Retraining, Error> {
+    let classifier = Cnn::read(&weights.join("classifier"), tch::Device::Cpu)?;
+    let classifier = classifier.config();
     let (data, dataset) = (done.embedded.usable(), done.dataset());
     let rows = |split| -> (Vec<PathBuf>, Vec<usize>) {
         data.of_split(split)
@@ -167,7 +167,7 @@ pub(crate) fn retraining(
             seed: 1000 + seed,
             ..ANALYSED
         };
-        retrain(
+        train_anew(
             classifier,
             &originals,
             (images, labels),
@@ -233,7 +233,7 @@ fn side_by_side<J: Sync, R: Send>(
 }
 
 /// The images that each arm adds: as many per class in every arm.
-fn arms(done: &Finished, most: usize) -> Result<(usize, Vec<(&'static str, Added)>), Error> {
+fn arms(done: &Finished, most: usize) -> Result<(usize, Arms), Error> {
     let decisions = done
         .decided
         .as_ref()

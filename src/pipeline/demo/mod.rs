@@ -1,0 +1,156 @@
+//! The demo: the whole job on the embedded world, and the proof that it helps.
+//!
+//! ```text
+//! draw ─▶ run ─▶ Finished ─┬─▶ judge   ─▶ Judge       what generated faces show
+//!                          └─▶ retrain ─▶ Retraining  what each arm's images do for the classifier
+//! ```
+
+mod proof;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+pub use self::proof::{judge, retrain};
+use super::context::Context;
+use super::error::Error;
+use super::order::{self, Finished, Target, Until};
+use super::outputs;
+use super::settings::{CheckedSettings, Settings};
+use crate::report::Summary;
+use crate::report::retraining::{Judge, Retraining};
+use crate::run::folder::RunFolder;
+use crate::world::face::WorldConfig;
+use crate::world::retrain::{RHO, WORLD_SEED, demo_sizes};
+use crate::world::splits::write_dataset;
+
+/// Guidance of the demo's images.
+const GUIDANCE: f64 = 3.0;
+
+/// Class margin of the demo's filter. The world's Stable Diffusion has seen too few old faces that are
+/// not grey to draw their wrinkles reliably; a face without them would teach the wrong label.
+const CLASS_MARGIN: f64 = 0.12;
+
+/// What a demo is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DemoOptions {
+    /// Folder for everything, the drawn data included.
+    pub out: PathBuf,
+    /// Whether an earlier run in it is moved aside.
+    pub force_new: bool,
+    /// The embedded world's models; [`weights`] finds them.
+    pub weights: PathBuf,
+    /// Images to keep per class.
+    pub quota: usize,
+    /// Denoising steps.
+    pub steps: usize,
+    /// Images sampled at once.
+    pub batch: usize,
+    /// Seed of everything random but the world itself.
+    pub seed: u64,
+    /// auto, cpu, cuda or cuda:N.
+    pub device: String,
+}
+
+impl DemoOptions {
+    /// Where the drawn data goes.
+    pub fn data(&self) -> PathBuf {
+        self.out.join("data")
+    }
+
+    /// What the run is told.
+    ///
+    /// # Errors
+    ///
+    /// Of kind usage for a number out of its range.
+    pub fn settings(&self) -> Result<CheckedSettings, Error> {
+        let (data, weights) = (self.data(), &self.weights);
+        let mut settings = Settings {
+            seed: self.seed,
+            ..Settings::default()
+        };
+        settings.data.table = Some(data.join("table.csv"));
+        settings.data.root = Some(data);
+        settings.data.classifier = Some(weights.join("classifier"));
+        settings.embed.clip = Some(weights.join("clip"));
+        "world".clone_into(&mut settings.captions.grammar);
+        let generate = &mut settings.generate;
+        generate.model = Some(weights.join("diffusion"));
+        generate.quota = self.quota;
+        generate.controls = self.quota;
+        generate.steps = self.steps;
+        generate.guidance = GUIDANCE;
+        generate.batch = self.batch;
+        generate.device.clone_from(&self.device);
+        // The unfiltered arm trains on rejected images too.
+        settings.filter.keep_rejected = self.quota;
+        settings.filter.match_dataset = true;
+        settings.filter.class_margin = CLASS_MARGIN;
+        Ok(settings.check()?)
+    }
+}
+
+/// Draws the world and runs the whole job on it, but for `summary.json`, which comes last.
+///
+/// # Errors
+///
+/// Those of [`order::run`]; those of the disk.
+pub fn run(context: &mut Context<'_>, options: &DemoOptions) -> Result<Finished, Error> {
+    let settings = options.settings()?;
+    let claim = RunFolder::claim(&options.out, options.force_new)?;
+    let data = options.data();
+    context.info(format_args!("drawing the world into {}", data.display()));
+    let begun = Instant::now();
+    write_dataset(
+        &data,
+        &WorldConfig::default(),
+        &demo_sizes(),
+        Some(RHO),
+        WORLD_SEED,
+    )?;
+    context.took("data", begun);
+    let target = Target::Claimed(claim);
+    order::run(context, &settings, target, Until::Manifest)
+}
+
+/// `summary.json` with the proof in it.
+pub fn summary(finished: &Finished, judge: Judge, retraining: Retraining) -> Summary {
+    Summary {
+        judge: Some(judge),
+        retraining: Some(retraining),
+        ..outputs::summary(finished)
+    }
+}
+
+/// The embedded world's models: as told, else `weights/world` above the program, else where it was built.
+///
+/// # Errors
+///
+/// Of kind input if they are not there.
+pub fn weights(told: Option<PathBuf>) -> Result<PathBuf, Error> {
+    let here = |dir: &Path| dir.join("clip/model.safetensors").is_file();
+    if let Some(dir) = told {
+        if here(&dir) {
+            return Ok(dir);
+        }
+        let text = format!(
+            "{} does not hold the embedded world's models",
+            dir.display()
+        );
+        return Err(Error::input(text));
+    }
+    let program = std::env::current_exe().ok();
+    let above = program
+        .iter()
+        .flat_map(|path| path.ancestors())
+        .map(Path::to_path_buf);
+    above
+        .chain([PathBuf::from(env!("CARGO_MANIFEST_DIR"))])
+        .map(|dir| dir.join("weights/world"))
+        .find(|dir| here(dir))
+        .ok_or_else(|| {
+            Error::input(
+                "the embedded world's models were not found: give --weights DIR, the folder \
+                 weights/world of a checkout",
+            )
+        })
+}
