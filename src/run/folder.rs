@@ -324,10 +324,9 @@ impl Claim {
             // The identity goes through text too, for numbers that text changes in the last digit.
             let text = told.identity.to_string();
             let now = serde_json::from_str(&text).unwrap_or_else(|_| told.identity.clone());
-            let mut changes = settings_diff::diff(&record.identity, &now);
-            // What one of the two commands does not know goes with anything.
-            let unknown = |value: &Option<Value>| value.as_ref().is_none_or(Value::is_null);
-            changes.retain(|change| !(unknown(&change.old) || unknown(&change.new)));
+            let (mut old, mut new) = (record.identity.clone(), now.clone());
+            forget_unknown(&mut old, &mut new);
+            let changes = settings_diff::diff(&old, &new);
             if !changes.is_empty() {
                 return Err(FolderError::OtherRun { path, changes });
             }
@@ -496,6 +495,19 @@ pub fn read_settings(layout: &Layout) -> Result<Value, FolderError> {
 /// [`FolderError::Io`], [`FolderError::Record`].
 pub fn read_policy(layout: &Layout) -> Result<Policy, FolderError> {
     Ok(RunRecord::read(&layout.run_json())?.policy)
+}
+
+/// What one of two commands does not know goes with anything: both forget it.
+fn forget_unknown(a: &mut Value, b: &mut Value) {
+    if a.is_null() || b.is_null() {
+        (*a, *b) = (Value::Null, Value::Null);
+    } else if let (Value::Object(a), Value::Object(b)) = (a, b) {
+        for (key, a) in a {
+            if let Some(b) = b.get_mut(key) {
+                forget_unknown(a, b);
+            }
+        }
+    }
 }
 
 /// Puts what was known before in place of what is not known now.

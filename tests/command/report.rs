@@ -542,7 +542,7 @@ fn spaces_are_compared_side_by_side_and_are_part_of_the_run() {
         .exits(0);
     crate::common::assert_same(&before, &crate::common::results(&work.path("out")));
     let ran = detect(&work, &["own.safetensors"]).run().exits(3);
-    ran.complains(&["embed.compare"]);
+    ran.complains(&["embedding.compared"]);
     write_safetensors(
         &work.path("blind.npz.safetensors"),
         "e",
@@ -551,7 +551,7 @@ fn spaces_are_compared_side_by_side_and_are_part_of_the_run() {
     )
     .unwrap();
     let ran = detect(&work, &spaces).run().exits(3);
-    ran.complains(&["models.compared"]);
+    ran.complains(&["embedding.compared"]);
     let twice = ["own.safetensors", "own.safetensors"];
     let ran = detect(&work, &twice).run().exits(2);
     ran.complains(&["the space own.safetensors is given twice"]);

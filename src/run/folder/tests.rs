@@ -284,6 +284,20 @@ fn what_one_command_does_not_know_goes_with_anything_and_is_filled_in() {
 }
 
 #[test]
+fn what_is_left_out_of_a_list_is_another_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = |compared: Value| {
+        let told = told(json!({"embedding": {"compared": compared}}));
+        RunFolder::open_or_create(folder.path(), &told, false)
+    };
+    drop(open(json!(["clip", {"matrix": "ab12"}])).unwrap());
+    for other in [json!(["clip"]), json!([]), json!(["clip", {"matrix": "cd34"}])] {
+        let error = open(other).unwrap_err().to_string();
+        assert!(error.contains("embedding.compared"), "{error}");
+    }
+}
+
+#[test]
 fn a_record_of_an_earlier_format_is_refused_with_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("run.json");
