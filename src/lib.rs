@@ -2,17 +2,18 @@
 //!
 //! ```text
 //! dataset ─▶ embed ─▶ direction ─▶ caption ─▶ generate ─▶ filter ─▶ run ─▶ manifest ─▶ preview
-//!              │ nn, nn::clip                    │ diffusion            pipeline, cli: on top of all
+//!              │ nn                              │ diffusion  │ image_file   pipeline, cli: on top of all
 //! ```
 //!
 //! A classifier's right and wrong validation images of a class are separated by a linear SVM in CLIP
 //! space ([`direction`]); captions are scored against that direction ([`caption`]); Stable Diffusion
 //! draws from the hardest ([`diffusion`], [`generate`]); the pictures are judged ([`filter`]) and
 //! noted ([`run`]); what is kept goes into an augmented training table ([`manifest`]) and onto
-//! contact sheets ([`preview`]). Models come from folders or from the Hugging Face hub ([`hub`]). [`world`] is a drawn data set with a planted failure, on which all
-//! of it can be watched.
+//! contact sheets ([`preview`]). Models come from folders or from the Hugging Face hub ([`hub`]). [`world`]
+//! is a drawn data set with a planted failure, on which all of it can be watched. [`pipeline`] runs all
+//! of it.
 //!
-//! Every room is a folder; imports point left or down in the picture, and `tests/library/layering.rs` holds
+//! Every room is a folder; imports point left or down in the picture, and `tests/library/layering/` holds
 //! them to it. Without the feature `torch` (on by default) the models and the command line are left
 //! out, and everything else builds without libtorch.
 //!

@@ -82,6 +82,10 @@ pub(super) fn check(settings: &Captions) -> Result<(), Error> {
 
 /// Embeddings of every class's reference caption, `[classes, d]`, before normalisation; none where the
 /// directions' space has no captions in it.
+///
+/// # Errors
+///
+/// Those of the grammar and of the encoder.
 pub fn references(
     settings: &CheckedSettings,
     data: &Data,

@@ -244,7 +244,11 @@ mod tests {
             "could not export: could not write --out: the write failed: no space"
         );
         assert_eq!(error.chain().count(), 4);
-        assert!(error.chain().any(|cause| cause.is::<std::io::Error>()));
+        assert!(
+            error
+                .chain()
+                .any(<dyn std::error::Error>::is::<std::io::Error>)
+        );
     }
 
     #[test]

@@ -37,6 +37,10 @@ impl Space {
 
     /// The other spaces that detection is to be compared in, after all of them were checked against the
     /// settings.
+    ///
+    /// # Errors
+    ///
+    /// Of kind usage if a space is given twice or does not fit the settings.
     pub fn compared(settings: &CheckedSettings) -> Result<Vec<Self>, Error> {
         let own = Self::of(settings);
         own.check(settings)?;

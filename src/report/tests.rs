@@ -32,12 +32,15 @@ fn every_file_reads_back_equal() {
     }
 }
 
+/// Breaks a sound report.
+type Break = fn(&mut Value);
+
 #[test]
 fn a_key_that_is_missing_or_wrong_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("report.json");
     let sound = serde_json::to_value(samples::detection(true)).unwrap();
-    let breaks: [(&str, fn(&mut Value)); 3] = [
+    let breaks: [(&str, Break); 3] = [
         ("splits[0].examples", |r| {
             r["splits"][0]["examples"] = "many".into();
         }),

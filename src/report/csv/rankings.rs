@@ -19,17 +19,17 @@ pub(super) struct Line<'a> {
 
 /// Every ranking of a report, the run's own space first.
 pub(super) fn lines(report: &DetectionReport) -> Vec<Line<'_>> {
-    let own = report.classes.iter().map(|entry| &entry.mode).collect();
-    let mut lines = of_space(&report.space, own, &report.splits);
+    let own: Vec<_> = report.classes.iter().map(|entry| &entry.mode).collect();
+    let mut lines = of_space(&report.space, &own, &report.splits);
     // Where spaces are compared, the first of them is the run's own.
     for space in report.spaces.iter().skip(1) {
-        let modes = space.classes.iter().map(|entry| &entry.mode).collect();
-        lines.extend(of_space(&space.space, modes, &space.splits));
+        let modes: Vec<_> = space.classes.iter().map(|entry| &entry.mode).collect();
+        lines.extend(of_space(&space.space, &modes, &space.splits));
     }
     lines
 }
 
-fn of_space<'a>(space: &str, modes: Vec<&'a Mode>, splits: &'a [SplitReport]) -> Vec<Line<'a>> {
+fn of_space<'a>(space: &str, modes: &[&'a Mode], splits: &'a [SplitReport]) -> Vec<Line<'a>> {
     let of = |id: ModeId| modes.iter().copied().find(|mode| mode.id() == id);
     let mut lines = Vec::new();
     for split in splits {

@@ -65,7 +65,7 @@ fn measured(plan: &Plan, of: &ModePlan, j: u64) -> Measured {
             deviation: 30.0,
             alignment: Some((j % 10) as f64 / 10.0),
             class_similarity: Some(0.5),
-            class_margin: Some(if j % 2 == 0 { 0.3 } else { 0.1 }),
+            class_margin: Some(if j.is_multiple_of(2) { 0.3 } else { 0.1 }),
             nearest_train_similarity: None,
             twins: Vec::new(),
             descriptor: None,

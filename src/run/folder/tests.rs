@@ -291,7 +291,11 @@ fn what_is_left_out_of_a_list_is_another_run() {
         RunFolder::open_or_create(folder.path(), &told, false)
     };
     drop(open(json!(["clip", {"matrix": "ab12"}])).unwrap());
-    for other in [json!(["clip"]), json!([]), json!(["clip", {"matrix": "cd34"}])] {
+    for other in [
+        json!(["clip"]),
+        json!([]),
+        json!(["clip", {"matrix": "cd34"}]),
+    ] {
         let error = open(other).unwrap_err().to_string();
         assert!(error.contains("embedding.compared"), "{error}");
     }

@@ -98,8 +98,9 @@ fn a_ledger_cut_anywhere_keeps_its_whole_lines_and_can_go_on() {
     let whole = fs::read(&path).unwrap();
     let ends: Vec<usize> = (0..whole.len()).filter(|&at| whole[at] == b'\n').collect();
     // Around every end of a line, and here and there between.
-    let near =
-        |length: &usize| ends.iter().any(|end| end.abs_diff(*length) < 22) || length % 97 == 0;
+    let near = |length: &usize| {
+        ends.iter().any(|end| end.abs_diff(*length) < 22) || length.is_multiple_of(97)
+    };
     for length in (0..=whole.len()).filter(near) {
         fs::write(&path, &whole[..length]).unwrap();
         let lines = whole[..length].iter().filter(|&&b| b == b'\n').count();

@@ -51,7 +51,7 @@ impl ImageEncoder for ColourEncoder {
         DIM
     }
 
-    fn fingerprint(&self) -> &str {
+    fn fingerprint(&self) -> &'static str {
         "colours-1"
     }
 }
