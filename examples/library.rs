@@ -27,7 +27,7 @@ fn main() -> Result<(), Error> {
 }
 
 /// Draws data and runs everything on it; gives the manifest and what was found.
-pub fn run(dir: &Path) -> Result<(PathBuf, Summary), Error> {
+pub(crate) fn run(dir: &Path) -> Result<(PathBuf, Summary), Error> {
     draw(dir)?;
     let weights = Path::new(env!("CARGO_MANIFEST_DIR")).join("weights/world");
     let mut settings = Settings::default();
@@ -42,7 +42,8 @@ pub fn run(dir: &Path) -> Result<(PathBuf, Summary), Error> {
     // So few faces are a reason to doubt every direction.
     settings.generate.force = true;
 
-    let mut context = Context::new(&mut Silent);
+    let mut silent = Silent;
+    let mut context = Context::new(&mut silent);
     let (settings, target) = (settings.check()?, Target::at(dir.join("run")));
     let finished = pipeline::run(&mut context, &settings, target, Until::Manifest)?;
     let (layout, summary) = (finished.folder.layout(), outputs::summary(&finished));

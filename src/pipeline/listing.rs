@@ -43,7 +43,7 @@ impl Listing {
         let classes = if !classes.is_empty() {
             classes
         } else if data.root.is_some() || data.table.is_some() {
-            read_data(context, settings)?.classes
+            read_data(context, settings)?.classes().to_vec()
         } else if let Some(classes) = &data.classes {
             classes.clone()
         } else {

@@ -50,7 +50,7 @@ pub fn manifest(
         rows.extend(pool_rows(&in_pool, picked, &root, clip.as_deref()));
     }
     let from_pool = rows.len() - originals;
-    for decided in decided {
+    if let Some(decided) = decided {
         rows.extend(synthetic_rows(&job.layout, decided, clip.as_deref()));
     }
     let folder = job.layout.manifest_dir();

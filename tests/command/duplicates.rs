@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use crate::common::{Hardlight, Kept, Work, assert_same, copy, files, lines, results};
+use crate::common::{Hardlight, Kept, Work, assert_same, files, lines, results};
 use hardlight::filter::duplicate::Thumbnail;
 use hardlight::io::image::{Exif, read_rgb};
 use hardlight::manifest::{Source, read_jsonl};

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::common::{FACES, Hardlight, Kept, Work, assert_same, copy, files, results};
+use crate::common::{FACES, Hardlight, Kept, Work, assert_same, files, results};
 use hardlight::dataset::Split;
 use hardlight::direction::persist;
 use hardlight::io::matrix;
