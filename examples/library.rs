@@ -27,7 +27,7 @@ fn main() -> Result<(), Error> {
 }
 
 /// Draws data and runs everything on it; gives the manifest and what was found.
-pub fn run(dir: &Path) -> Result<(PathBuf, Summary), Error> {
+pub(crate) fn run(dir: &Path) -> Result<(PathBuf, Summary), Error> {
     draw(dir)?;
     let weights = Path::new(env!("CARGO_MANIFEST_DIR")).join("weights/world");
     let mut settings = Settings::default();

@@ -37,7 +37,7 @@ fn draw(dir: &Path) {
         }
     }
     fs::write(dir.join("predictions.csv"), table).unwrap();
-    let captions = "a red {class}\na blue {class}\na green {class}\na yellow {class}\n";
+    let captions = "a red {class}\na blue {class}\na green {class}\n";
     fs::write(dir.join("captions.txt"), captions).unwrap();
 }
 

@@ -5,17 +5,26 @@
 //!                          └─▶ retrain ─▶ Retraining  what each arm's images do for the classifier
 //! ```
 
-mod proof;
+mod arms;
+mod figures;
+mod judge;
+mod retrain;
+mod trainings;
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-pub use self::proof::{judge, retrain};
+use image::RgbImage;
+use rayon::prelude::*;
+
+pub use self::judge::judge;
+pub use self::retrain::retrain;
 use super::context::Context;
 use super::error::Error;
 use super::order::{self, Finished, Target, Until};
 use super::outputs;
 use super::settings::{CheckedSettings, Settings};
+use crate::io::image::{Exif, read_rgb};
 use crate::report::Summary;
 use crate::report::retraining::{Judge, Retraining};
 use crate::run::folder::RunFolder;
@@ -153,4 +162,12 @@ pub fn weights(told: Option<PathBuf>) -> Result<PathBuf, Error> {
                  weights/world of a checkout",
             )
         })
+}
+
+/// Images as they are, in the order of their paths.
+fn read(paths: &[PathBuf]) -> Result<Vec<RgbImage>, Error> {
+    Ok(paths
+        .par_iter()
+        .map(|path| read_rgb(path, Exif::Ignore))
+        .collect::<Result<_, _>>()?)
 }
