@@ -467,7 +467,7 @@ fn what_makes_no_sense_is_refused_before_the_model_is_read() {
     let run = |flags: &[&str]| generate(&work, &golden("sd1"), "out").args(flags).run();
     for (flags, says) in [
         (&["--eta", "2"][..], "eta is 2"),
-        (&["--guidance", "NaN"], "guidance is NaN"),
+        (&["--guidance", "NaN"], "expected a finite number"),
         (&["--width", "0"], "width is 0"),
         (&["--width", "7"], "multiple of 2 px"),
         (&["--width", "4294967292"], "at most 8192"),

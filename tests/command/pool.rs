@@ -213,11 +213,12 @@ fn a_quota_that_the_pool_meets_needs_no_image() {
     let out = work.path("met");
     let made: Vec<String> = files(&out).into_keys().collect();
     let too_much = made.iter().find(|name| {
-        ["images", "controls", "rejected", "ledger"]
+        ["images", "controls", "rejected", "attempts"]
             .iter()
             .any(|part| name.starts_with(part))
     });
     assert_eq!(too_much, None);
+    assert_eq!(crate::common::decisions(&out), [Value::Null; 0]);
     let rows = rows(&out);
     for class in json(&out.join("summary.json"))["classes"]
         .as_array()
@@ -400,7 +401,7 @@ fn encodings(out: &Path) -> [Vec<BTreeMap<String, String>>; 3] {
 const COLUMNS: &str = "id path root member label split source weight caption caption_kind class mode \
     alignment threshold class_similarity nearest_train_similarity seed steps guidance scheduler \
     negative_prompt strength init_image model model_fingerprint clip_fingerprint width height sha256 \
-    digital_source_type";
+    digital_source_type recipe";
 
 #[test]
 fn all_encodings_have_the_columns_in_order_and_every_kind_of_row() {
