@@ -143,7 +143,7 @@ impl GenerateCommand {
         };
         match ended {
             Err(error) if error.kind() == ErrorKind::Stopped => {
-                ui.info(&format_args!(
+                ui.info(format_args!(
                     "stopped; the same command goes on from here ({})",
                     self.out.display()
                 ));

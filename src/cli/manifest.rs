@@ -98,16 +98,15 @@ impl ManifestCommand {
         };
         saved::layout(&run)?;
         if how != Weighing::default() {
-            match weigh::reweigh(&mut Context::new(ui), &run, how)? {
-                Some(reweighed) => say(ui, &reweighed, how),
-                None => {
-                    ui.warn(
-                        "no class has a direction that is better than chance, so nothing is weighed by \
-                         one; the manifest stays as it is",
-                    );
-                    return Ok(ExitStatus::Incomplete);
-                }
-            }
+            let reweighed = weigh::reweigh(&mut Context::new(ui), &run, how)?;
+            let Some(reweighed) = reweighed else {
+                ui.warn(
+                    "no class has a direction that is better than chance, so nothing is weighed by one; \
+                     the manifest stays as it is",
+                );
+                return Ok(ExitStatus::Incomplete);
+            };
+            say(ui, &reweighed, how);
         }
         if let (Some(reader), Some(to)) = (export, to) {
             let exported = weigh::export(&run, reader.into(), &to, copy)?;

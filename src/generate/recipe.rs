@@ -120,7 +120,7 @@ pub struct SchedulerSettings {
 pub enum Start {
     /// Noise.
     Noise,
-    /// An image with noise (SDEdit, Meng et al. 2022).
+    /// An image with noise (`SDEdit`, Meng et al. 2022).
     Image {
         /// The image.
         source: ImageRef,

@@ -82,7 +82,7 @@ pub(super) fn check(settings: &Captions) -> Result<(), Error> {
 
 /// Embeddings of every class's reference caption, `[classes, d]`, before normalisation; none where the
 /// directions' space has no captions in it.
-pub fn references(
+pub(super) fn references(
     settings: &CheckedSettings,
     data: &Data,
     texts: Option<&dyn TextEncoder>,

@@ -15,6 +15,7 @@ use super::own::matrix_file;
 use super::settings::CheckedSettings;
 use super::space::{self, Space};
 use crate::dataset::Split;
+use crate::generate::Recipe;
 use crate::io;
 
 /// Everything that the results of a run follow from.
@@ -51,7 +52,7 @@ pub(super) fn identity(
             "near_equal": settings.captions.near_equal,
         },
         "images": {
-            "recipe": value(&|| serde_json::to_value(template.map(|t| t.without_names())))?,
+            "recipe": value(&|| serde_json::to_value(template.map(Recipe::without_names)))?,
             "match_dataset": settings.filter.match_dataset,
             "safety": generator.and_then(|generator| generator.safety.as_ref()),
             "similarity": settings.filter.duplicate.similarity,

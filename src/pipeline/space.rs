@@ -37,6 +37,10 @@ impl Space {
 
     /// The other spaces that detection is to be compared in, after all of them were checked against the
     /// settings.
+    ///
+    /// # Errors
+    ///
+    /// Of kind usage for a space that needs what is not given, or that is given twice.
     pub fn compared(settings: &CheckedSettings) -> Result<Vec<Self>, Error> {
         let own = Self::of(settings);
         own.check(settings)?;
