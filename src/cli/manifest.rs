@@ -98,12 +98,7 @@ impl ManifestCommand {
         };
         saved::layout(&run)?;
         if how != Weighing::default() {
-<<<<<<< HEAD
             let Some(reweighed) = weigh::reweigh(&mut Context::new(ui), &run, how)? else {
-=======
-            let reweighed = weigh::reweigh(&mut Context::new(ui), &run, how)?;
-            let Some(reweighed) = reweighed else {
->>>>>>> pipeline
                 ui.warn(
                     "no class has a direction that is better than chance, so nothing is weighed by one; \
                      the manifest stays as it is",

@@ -82,15 +82,11 @@ pub(super) fn check(settings: &Captions) -> Result<(), Error> {
 
 /// Embeddings of every class's reference caption, `[classes, d]`, before normalisation; none where the
 /// directions' space has no captions in it.
-<<<<<<< HEAD
 ///
 /// # Errors
 ///
 /// Those of the grammar and of the encoder.
 pub fn references(
-=======
-pub(super) fn references(
->>>>>>> pipeline
     settings: &CheckedSettings,
     data: &Data,
     texts: Option<&dyn TextEncoder>,

@@ -507,7 +507,7 @@ mod output {
         let ran = other().run().exits(3).complains(&[
             "out holds another run",
             "--force-new",
-            "direction.folds: 2 → 3",
+            "directions.folds: 2 → 3",
             "seed: 0 → 1",
         ]);
         assert_eq!(ran.stderr.matches(" → ").count(), 2, "{ran}");
