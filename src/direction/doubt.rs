@@ -26,7 +26,6 @@ use super::Direction;
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
-#[schemars(rename = "WarningKind")]
 #[non_exhaustive]
 pub enum WarningKind {
     /// There is no train split to learn the whitening on.
