@@ -385,7 +385,10 @@ mod tests {
         let masked: Vec<_> = skips.unusable().iter().collect();
         assert_eq!(
             masked,
-            [(ids[0], "the file is empty"), (ids[2], "the file is empty")]
+            [
+                (ids[0], "the file is empty (0 bytes)"),
+                (ids[2], "the file is empty (0 bytes)")
+            ]
         );
         assert!(skips.warning().unwrap().starts_with("2 of 100 images"));
         let error = skips.add(ids[1], &example("c.png"), empty()).unwrap_err();

@@ -380,7 +380,11 @@ fn verify_names_a_lost_image_and_one_that_nobody_made() {
     let path = finished.work.path(&out).join(&image);
     fs::rename(&path, path.with_file_name("stranger.png")).unwrap();
     let ran = finished.work.hardlight(["verify", &out]).run().exits(3);
-    ran.says(&[&image, "stranger.png: is no image of this run", " 2 problems"]);
+    ran.says(&[
+        &image,
+        "stranger.png: is no image of this run",
+        " 2 problems",
+    ]);
 }
 
 #[test]
