@@ -13,7 +13,7 @@ use super::detect::Detected;
 use super::embed::{Embedded, Part, with_predictions};
 use super::error::Error;
 use super::reporter::Stage;
-use super::settings::{Captions, CheckedSettings};
+use super::settings::CheckedSettings;
 use super::space::Space;
 use crate::caption::check::{Images, Real};
 use crate::caption::score::{self, CaptionScore};
@@ -76,7 +76,8 @@ impl ModeCaptions {
 }
 
 /// Reads the grammar early, so that a faulty one is refused before any work.
-pub(super) fn check(settings: &Captions) -> Result<(), Error> {
+#[cfg(feature = "torch")]
+pub(super) fn check(settings: &super::settings::Captions) -> Result<(), Error> {
     Candidates::open(settings).map(|_| ())
 }
 

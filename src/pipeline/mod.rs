@@ -11,7 +11,7 @@
 //! already, so stand-ins serve as well as CLIP and Stable Diffusion.
 //!
 //! Nothing here knows a command line or a terminal: progress and warnings go to a
-//! [`Reporter`](reporter::Reporter), results are returned and written to the run folder. Without libtorch
+//! [`Reporter`], results are returned and written to the run folder. Without libtorch
 //! all of it is there but what opens models.
 
 pub mod candidates;

@@ -114,6 +114,7 @@ pub fn run(
 }
 
 /// What can be refused before any data is read.
+#[cfg(feature = "torch")]
 fn check(settings: &CheckedSettings, until: Until) -> Result<(), Error> {
     if until >= Until::Captions || settings.data.pool.is_some() {
         captions::check(&settings.captions)?;

@@ -168,6 +168,7 @@ impl Saved {
 /// # Errors
 ///
 /// Of kind input for a damaged `run.json`.
+#[cfg(feature = "torch")]
 pub(crate) fn given(layout: &Layout) -> Result<Settings, Error> {
     serde_json::from_value(read_settings(layout)?)
         .map_err(|source| Error::input(format!("{}: {source}", layout.run_json().display())))

@@ -76,7 +76,7 @@ impl Ledger {
     /// # Errors
     ///
     /// - [`LedgerError::Corrupt`] at the first damaged line that is not the last.
-    /// - [`LedgerError::Newer`], [`LedgerError::Line`], [`LedgerError::Duplicate`].
+    /// - [`LedgerError::Schema`], [`LedgerError::Line`], [`LedgerError::Duplicate`].
     /// - [`LedgerError::Io`].
     pub fn open(path: &Path) -> Result<(Self, Vec<Measured>), LedgerError> {
         let failed = |source| IoError::Write {
