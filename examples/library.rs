@@ -35,7 +35,7 @@ pub(crate) fn run(dir: &Path) -> Result<(PathBuf, Summary), Error> {
     settings.data.predictions = Some(dir.join("predictions.csv"));
     settings.direction.permutations = 19;
     settings.embed.clip = Some(weights.join("clip"));
-    settings.captions.grammar = "world".to_owned();
+    settings.captions.grammar = String::from("world");
     settings.generate.model = Some(weights.join("diffusion"));
     (settings.generate.quota, settings.generate.budget) = (3, 12);
     (settings.generate.steps, settings.generate.guidance) = (4, 3.0);

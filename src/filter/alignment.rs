@@ -2,7 +2,7 @@
 
 use ndarray::ArrayView1;
 
-use super::duplicate::Shelf;
+use super::duplicate::KeptImages;
 use super::{Filter, Measures, Policy, Reason};
 use crate::direction::{Direction, Whitening};
 
@@ -38,7 +38,7 @@ impl Filter for Alignment {
         true
     }
 
-    fn reject(&self, measures: &Measures, _kept: &Shelf) -> Option<Reason> {
+    fn reject(&self, measures: &Measures, _kept: &KeptImages) -> Option<Reason> {
         let least = self.least;
         // Without an alignment it is not finite, which was asked before.
         let alignment = measures.alignment?;

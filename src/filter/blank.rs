@@ -2,7 +2,7 @@
 
 use image::RgbImage;
 
-use super::duplicate::Shelf;
+use super::duplicate::KeptImages;
 use super::{Filter, Measures, Policy, Reason};
 
 /// The largest standard deviation of a channel, in levels of 255; 0 for an image without pixels.
@@ -37,7 +37,7 @@ impl Blank {
 }
 
 impl Filter for Blank {
-    fn reject(&self, measures: &Measures, _kept: &Shelf) -> Option<Reason> {
+    fn reject(&self, measures: &Measures, _kept: &KeptImages) -> Option<Reason> {
         let (deviation, least) = (measures.deviation, self.least);
         (deviation < least).then_some(Reason::Blank { deviation, least })
     }

@@ -2,7 +2,7 @@
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 
-use super::duplicate::Shelf;
+use super::duplicate::KeptImages;
 use super::{Filter, Measures, Policy, Reason};
 
 /// Cosines with every class's reference caption (Radford et al. 2021, section 3.1).
@@ -60,7 +60,7 @@ impl Filter for Class {
         true
     }
 
-    fn reject(&self, measures: &Measures, _kept: &Shelf) -> Option<Reason> {
+    fn reject(&self, measures: &Measures, _kept: &KeptImages) -> Option<Reason> {
         let least = self.least;
         let margin = measures.class_margin?;
         (margin < least).then_some(Reason::Class { margin, least })

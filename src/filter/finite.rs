@@ -1,6 +1,6 @@
 //! Broken images: pixels or an embedding that are not numbers.
 
-use super::duplicate::Shelf;
+use super::duplicate::KeptImages;
 use super::{Filter, Measures, Reason};
 
 /// Rejects what is not finite.
@@ -8,7 +8,7 @@ use super::{Filter, Measures, Reason};
 pub struct Finite;
 
 impl Filter for Finite {
-    fn reject(&self, measures: &Measures, _kept: &Shelf) -> Option<Reason> {
+    fn reject(&self, measures: &Measures, _kept: &KeptImages) -> Option<Reason> {
         (!measures.finite).then_some(Reason::NonFinite)
     }
 }

@@ -27,7 +27,7 @@ use std::fmt::Debug;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use self::duplicate::{Descriptor, DuplicateOptions, Shelf, Twin};
+use self::duplicate::{Descriptor, DuplicateOptions, KeptImages, Twin};
 pub use self::meter::{Meter, Subject};
 pub use self::reason::Reason;
 
@@ -96,7 +96,7 @@ pub trait Filter: Debug + Send + Sync {
 
     /// Why an image is not kept, from what was measured of it and from those kept before; none if it
     /// passes.
-    fn reject(&self, measures: &Measures, kept: &Shelf) -> Option<Reason>;
+    fn reject(&self, measures: &Measures, kept: &KeptImages) -> Option<Reason>;
 }
 
 /// The filters of a failure mode with this calibrated threshold, in the order in which they are asked.
@@ -115,7 +115,7 @@ pub fn filters(policy: &Policy, threshold: f64) -> Vec<Box<dyn Filter>> {
 pub fn first_reason(
     filters: &[Box<dyn Filter>],
     measures: &Measures,
-    kept: &Shelf,
+    kept: &KeptImages,
     control: bool,
 ) -> Option<Reason> {
     let asked = filters.iter().filter(|filter| !(control && filter.aims()));

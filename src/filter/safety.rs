@@ -1,6 +1,6 @@
 //! What the model folder's own safety checker objects to.
 
-use super::duplicate::Shelf;
+use super::duplicate::KeptImages;
 use super::{Filter, Measures, Reason};
 
 /// Rejects what was flagged.
@@ -8,7 +8,7 @@ use super::{Filter, Measures, Reason};
 pub struct Safety;
 
 impl Filter for Safety {
-    fn reject(&self, measures: &Measures, _kept: &Shelf) -> Option<Reason> {
+    fn reject(&self, measures: &Measures, _kept: &KeptImages) -> Option<Reason> {
         measures.flagged.then_some(Reason::Safety)
     }
 }

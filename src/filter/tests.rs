@@ -72,7 +72,12 @@ fn subject(image: &RgbImage) -> Subject<'_> {
     }
 }
 
-fn reason(policy: &Policy, measures: &Measures, kept: &Shelf, control: bool) -> Option<Reason> {
+fn reason(
+    policy: &Policy,
+    measures: &Measures,
+    kept: &KeptImages,
+    control: bool,
+) -> Option<Reason> {
     first_reason(&filters(policy, 0.5), measures, kept, control)
 }
 
@@ -81,7 +86,7 @@ fn the_first_filter_that_fails_gives_the_reason_with_its_numbers() {
     let (image, blank) = (bars(9), RgbImage::new(32, 32));
     let of = |subject: Subject<'_>, embedding| {
         let measures = measured(subject, embedding);
-        reason(&policy(), &measures, &Shelf::default(), false)
+        reason(&policy(), &measures, &KeptImages::default(), false)
     };
     assert_eq!(of(subject(&image), [1.0, 0.1]), None);
     let not_finite = Subject {
@@ -115,7 +120,7 @@ fn the_first_filter_that_fails_gives_the_reason_with_its_numbers() {
 fn another_policy_decides_anew_from_the_same_numbers() {
     let image = bars(9);
     let measures = measured(subject(&image), [1.0, 0.7]);
-    let none = Shelf::default();
+    let none = KeptImages::default();
     assert_eq!(reason(&policy(), &measures, &none, false), None);
     let strict = Policy {
         class_margin: 0.5,
@@ -147,7 +152,7 @@ fn another_policy_decides_anew_from_the_same_numbers() {
 fn what_nearly_equals_a_known_or_a_kept_image_is_a_duplicate_of_it() {
     let image = bars(9);
     let mut measures = measured(subject(&image), [1.0, 0.1]);
-    let mut kept = Shelf::default();
+    let mut kept = KeptImages::default();
     kept.add("first", measures.descriptor.as_ref().unwrap());
     let found = reason(&policy(), &measures, &kept, true).unwrap();
     assert_eq!(

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use super::context::Context;
 use super::error::Error;
-use super::meaning::threshold;
-use super::own::{Own, matrix_file};
+use super::precomputed::{Precomputed, matrix_file};
 use super::settings::CheckedSettings;
 use super::space::Space;
+use super::threshold::threshold;
 use crate::dataset::{self, Dataset, LayoutOptions, Split, TableOptions, Threshold};
 use crate::io::image::Exif;
 
@@ -27,9 +27,9 @@ pub struct Data {
     /// Where predictions follow from scores: how.
     pub threshold: Option<Threshold>,
     /// Embeddings that were made before in the run's own space.
-    pub(super) own: Option<Own>,
+    pub(super) own: Option<Precomputed>,
     /// Those of the spaces that are compared, by file.
-    pub(super) matrices: BTreeMap<PathBuf, Own>,
+    pub(super) matrices: BTreeMap<PathBuf, Precomputed>,
     pub(super) fingerprint: String,
 }
 
@@ -46,13 +46,13 @@ pub fn open(context: &mut Context<'_>, settings: &CheckedSettings) -> Result<Dat
         dataset = join(context, dataset, path)?;
     }
     let own = match matrix_file(&space, settings)? {
-        Some(path) => Some(Own::open(path, &dataset)?),
+        Some(path) => Some(Precomputed::open(path, &dataset)?),
         None => None,
     };
     let mut matrices = BTreeMap::new();
     for space in &compared {
         if let Space::Matrix(path) = space {
-            matrices.insert(path.clone(), Own::open(path, &dataset)?);
+            matrices.insert(path.clone(), Precomputed::open(path, &dataset)?);
         }
     }
     let predicted_later = settings.data.classifier.is_some();
@@ -183,7 +183,7 @@ impl Data {
 
     /// Width of the embeddings that were made before.
     pub fn given_width(&self) -> Option<usize> {
-        self.own.as_ref().map(Own::width)
+        self.own.as_ref().map(Precomputed::width)
     }
 
     /// Whether a direction lives in the classifier's features.

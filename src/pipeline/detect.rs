@@ -7,10 +7,10 @@ use super::context::{Context, Job};
 use super::doubts;
 use super::embed::{Embedded, embed_in};
 use super::error::Error;
+use super::learn::{Learned, learn};
 use super::models::Models;
 use super::report;
 use super::space::Space;
-use super::study::{Studied, study};
 use crate::dataset::Split;
 use crate::direction::doubt::{Warning, WarningKind, barred};
 use crate::direction::{Direction, FitOptions, Fitted, Whitening, persist};
@@ -54,12 +54,12 @@ pub fn detect(
     let mut options = job.settings.direction;
     options.seed ^= job.settings.seed;
     context.info("learning directions");
-    let mut studied = study(embedded.usable(), &embedded.parts, &options)?;
-    let doubts = doubts::find(job.settings.generate.force, embedded, &studied);
+    let mut learned = learn(embedded.usable(), &embedded.parts, &options)?;
+    let doubts = doubts::find(job.settings.generate.force, embedded, &learned);
     let compared = compare(context, job, embedded, models, &options)?;
     let passed = embedded.skips.warning();
     let passed = passed.map(|text| Warning::general(WarningKind::SkippedImages, text));
-    let mut warnings = std::mem::take(&mut studied.warnings);
+    let mut warnings = std::mem::take(&mut learned.warnings);
     warnings.extend(passed);
     warnings.extend(doubts.warnings.iter().cloned());
     for warning in &warnings {
@@ -67,9 +67,9 @@ pub fn detect(
     }
     persist::write(
         job.layout.root(),
-        &studied.whitening,
-        studied.whitened_on,
-        &studied.fitted,
+        &learned.whitening,
+        learned.whitened_on,
+        &learned.fitted,
         dataset,
     )?;
     let barred = barred(&warnings)
@@ -77,7 +77,7 @@ pub fn detect(
         .filter_map(|(name, kinds)| Some((dataset.class_index(&name)?, kinds)))
         .collect();
     let evidence = report::Evidence {
-        studied: &studied,
+        learned: &learned,
         compared: &compared,
         doubts: &doubts,
         barred: &barred,
@@ -85,9 +85,9 @@ pub fn detect(
     };
     let report = report::write(job, embedded, evidence)?;
     let detected = Detected {
-        whitening: studied.whitening,
-        fitted: studied.fitted,
-        judged_on: studied.judged_on,
+        whitening: learned.whitening,
+        fitted: learned.fitted,
+        judged_on: learned.judged_on,
         barred,
         report,
     };
@@ -102,15 +102,15 @@ fn compare(
     embedded: &Embedded,
     models: &Models,
     options: &FitOptions,
-) -> Result<Vec<(Space, Studied)>, Error> {
+) -> Result<Vec<(Space, Learned)>, Error> {
     let mut compared = Vec::new();
     for space in &embedded.data.compared {
         let parts = embed_in(context, job, embedded, models, space)?;
         context.info(format_args!("learning directions in {}", space.name()));
-        let mut studied = study(embedded.usable(), &parts, options)?;
+        let mut learned = learn(embedded.usable(), &parts, options)?;
         // Its numbers stay, its matrices go.
-        studied.known.clear();
-        compared.push((space.clone(), studied));
+        learned.known.clear();
+        compared.push((space.clone(), learned));
     }
     Ok(compared)
 }

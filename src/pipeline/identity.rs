@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::data::Data;
 use super::error::Error;
 use super::models::{Classifier, Models};
-use super::own::matrix_file;
+use super::precomputed::matrix_file;
 use super::settings::CheckedSettings;
 use super::space::{self, Space};
 use crate::dataset::Split;

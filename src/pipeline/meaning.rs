@@ -4,8 +4,7 @@ use ndarray::ArrayView1;
 
 use super::error::Error;
 use super::models::Classifier;
-use super::settings::Data;
-use crate::dataset::{self, Best, Dataset, Layout, ModelOutput, ScoreRule, Threshold};
+use crate::dataset::{Dataset, ModelOutput};
 
 /// What the logits of an image mean.
 pub(super) enum Meaning {
@@ -104,38 +103,6 @@ fn softmax(logits: ArrayView1<'_, f32>) -> Vec<f32> {
     let powers: Vec<f32> = logits.iter().map(|logit| (logit - highest).exp()).collect();
     let sum: f32 = powers.iter().sum();
     powers.into_iter().map(|p| p / sum).collect()
-}
-
-/// Gives scored examples their predictions, by the rule of the settings or the data's own; none where
-/// there are no scores and no rule. The data set is taken, and one of the same examples given back.
-pub(super) fn threshold(
-    dataset: Dataset,
-    data: &Data,
-    default: Option<ScoreRule>,
-) -> Result<(Dataset, Option<Threshold>), Error> {
-    let scored = dataset
-        .examples()
-        .iter()
-        .filter(|e| e.score.is_some())
-        .count();
-    // As the reference does.
-    let chest = data.dataset == Some(Layout::ChestXray14);
-    let own = chest.then_some(ScoreRule::By(Best::F1)).or(default);
-    match data.score_threshold.or(own) {
-        Some(_) if scored == 0 && data.score_threshold.is_none() => Ok((dataset, None)),
-        Some(rule) => {
-            let (dataset, threshold) = dataset::apply_threshold(dataset, rule)?;
-            Ok((dataset, Some(threshold)))
-        }
-        None if scored == 0 => Ok((dataset, None)),
-        None => {
-            let text = format!(
-                "{scored} examples have a score in place of a prediction: say --score-threshold f1 \
-                 (the highest F1 on val), or a number"
-            );
-            Err(Error::usage(text))
-        }
-    }
 }
 
 #[cfg(test)]

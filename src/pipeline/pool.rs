@@ -13,7 +13,7 @@ use crate::dataset::Split;
 use crate::direction::Direction;
 use crate::embed::TextEncoder;
 use crate::filter::class::ZeroShot;
-use crate::filter::duplicate::Shelf;
+use crate::filter::duplicate::KeptImages;
 use crate::filter::filters;
 use crate::io;
 use crate::run::pool::{Picked, Pool, Record, Wanted, pick};
@@ -81,7 +81,7 @@ pub fn pool(
         exif: data.exif,
     };
     let quota = settings.generate.quota;
-    let mut kept = Shelf::default();
+    let mut kept = KeptImages::default();
     let Some(record) = pick(pool, &wanted, quota, &mut kept, context.stop)? else {
         return Err(Error::stopped());
     };

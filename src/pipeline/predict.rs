@@ -3,9 +3,10 @@
 use super::context::{Context, Job};
 use super::data::Data;
 use super::error::Error;
-use super::meaning::{Meaning, threshold};
+use super::meaning::Meaning;
 use super::models::Classifier;
 use super::reporter::Stage;
+use super::threshold::threshold;
 use crate::dataset::{ExampleId, ScoreRule, Split};
 use crate::embed::EmbedError;
 use crate::run::cache::{self, CacheError, CacheFiles, Images};

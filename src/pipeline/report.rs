@@ -7,9 +7,9 @@ use super::data::Data;
 use super::doubts::Doubts;
 use super::embed::Embedded;
 use super::error::Error;
+use super::learn::Learned;
 use super::space::Space;
-use super::study::Studied;
-use crate::dataset::{Dataset, Split, Usable};
+use crate::dataset::{Dataset, Split};
 use crate::direction::doubt::labels::{NEIGHBOURS, VOTES};
 use crate::direction::doubt::{Warning, WarningKind};
 use crate::io;
@@ -20,9 +20,9 @@ use crate::report::{JsonFile as _, Mode, csv, version};
 /// What the report is made from.
 pub(super) struct Evidence<'a> {
     /// What the run's own space came to.
-    pub(super) studied: &'a Studied,
+    pub(super) learned: &'a Learned,
     /// The same in the spaces that it is compared with.
-    pub(super) compared: &'a [(Space, Studied)],
+    pub(super) compared: &'a [(Space, Learned)],
     pub(super) doubts: &'a Doubts,
     /// Why classes are barred.
     pub(super) barred: &'a BTreeMap<usize, Vec<WarningKind>>,
@@ -54,7 +54,7 @@ fn build(
     duplicates: &[Duplicate],
 ) -> Result<DetectionReport, Error> {
     let Evidence {
-        studied,
+        learned,
         compared,
         doubts,
         barred,
@@ -65,17 +65,17 @@ fn build(
         schema: DetectionReport::SCHEMA,
         version: version(),
         space: data.space.name(),
-        whitened_on: studied.whitened_on,
+        whitened_on: learned.whitened_on,
         fitted_on: Split::Val,
-        judged_on: studied.judged_on,
+        judged_on: learned.judged_on,
         root: crate::manifest::root_text(job.layout.root(), dataset.root())?,
         exif: job.settings.data.exif,
         score_threshold: data.threshold.clone(),
         skipped_images: embedded.skips.found().len(),
-        classes: modes(dataset, studied, barred),
-        skipped: SkippedClass::all(&studied.fitted, dataset.classes()),
-        splits: studied.splits.clone(),
-        spaces: spaces(data, studied, compared),
+        classes: modes(dataset, learned, barred),
+        skipped: SkippedClass::all(&learned.fitted, dataset.classes()),
+        splits: learned.splits.clone(),
+        spaces: spaces(data, learned, compared),
         label_errors: label_errors(dataset, doubts),
         duplicates: Duplicates::of(duplicates),
         warnings,
@@ -85,11 +85,11 @@ fn build(
 
 fn modes(
     dataset: &Dataset,
-    studied: &Studied,
+    learned: &Learned,
     barred: &BTreeMap<usize, Vec<WarningKind>>,
 ) -> Vec<ModeReport> {
-    let directions = studied.fitted.directions.iter();
-    let judged = studied.reports.iter().zip(&studied.named);
+    let directions = learned.fitted.directions.iter();
+    let judged = learned.reports.iter().zip(&learned.named);
     directions
         .zip(judged)
         .map(|(direction, (judged, named))| ModeReport {
@@ -107,20 +107,20 @@ fn modes(
 }
 
 /// Directions of every space side by side, the run's own first; empty where none is compared.
-fn spaces(data: &Data, own: &Studied, compared: &[(Space, Studied)]) -> Vec<SpaceReport> {
+fn spaces(data: &Data, own: &Learned, compared: &[(Space, Learned)]) -> Vec<SpaceReport> {
     if compared.is_empty() {
         return Vec::new();
     }
-    let others = compared.iter().map(|(space, studied)| (space, studied));
+    let others = compared.iter().map(|(space, learned)| (space, learned));
     [(&data.space, own)]
         .into_iter()
         .chain(others)
-        .map(|(space, studied)| SpaceReport {
+        .map(|(space, learned)| SpaceReport {
             space: space.name(),
-            whitened_on: studied.whitened_on,
-            judged_on: studied.judged_on,
-            classes: studied.modes(data.dataset.classes()),
-            splits: studied.splits.clone(),
+            whitened_on: learned.whitened_on,
+            judged_on: learned.judged_on,
+            classes: learned.modes(data.dataset.classes()),
+            splits: learned.splits.clone(),
         })
         .collect()
 }
@@ -173,29 +173,4 @@ fn duplicates(dataset: &Dataset, doubts: &Doubts) -> Vec<Duplicate> {
             }
         })
         .collect()
-}
-
-/// Whether an example's group is rare within its class in train, by [`crate::dataset::ExampleId`]; none
-/// without groups.
-pub(super) fn minorities(data: Usable<'_>) -> Option<Vec<bool>> {
-    let mut counts: BTreeMap<(usize, &str), usize> = BTreeMap::new();
-    for (_, e) in data.of_split(Split::Train) {
-        *counts.entry((e.label, e.group.as_deref()?)).or_default() += 1;
-    }
-    let rare = |label: usize, group: &str| {
-        let of_class: Vec<usize> = counts
-            .iter()
-            .filter(|((l, _), _)| *l == label)
-            .map(|(_, &n)| n)
-            .collect();
-        let total: usize = of_class.iter().sum();
-        let own = counts.get(&(label, group)).copied().unwrap_or(0);
-        // Rarer than half an even share.
-        2 * own * of_class.len().max(2) < total
-    };
-    let mut flags = vec![false; data.dataset().len()];
-    for (id, e) in data.iter() {
-        flags[id.index()] = rare(e.label, e.group.as_deref()?);
-    }
-    flags.contains(&true).then_some(flags)
 }

@@ -20,13 +20,13 @@ use crate::direction::ModeId;
 use crate::embed::ImageEncoder;
 use crate::filter::Meter;
 use crate::filter::class::ZeroShot;
-use crate::filter::duplicate::Shelf;
+use crate::filter::duplicate::KeptImages;
 use crate::generate::Arm;
 use crate::generate::recipe::Output;
 use crate::generate::sampling::Ended;
-use crate::run::look::look;
 use crate::run::plan::{Goal, Plan, PlannedArm};
 use crate::run::sampling::{Progress, Sampler};
+use crate::run::typical_image::typical_image;
 
 /// What sampling came to: everything that was asked for is measured.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,7 +82,7 @@ pub fn sample(
         goals: &goals,
         meters: &meters,
         encoder,
-        pool: pooled.map_or_else(Shelf::default, |pooled| pooled.record.shelf()),
+        pool: pooled.map_or_else(KeptImages::default, |pooled| pooled.record.earlier()),
     };
     let fresh = run(context, sampler, &goals, generator)?;
     for caption in generator.images.truncated() {
@@ -182,7 +182,7 @@ fn output(
         .of_split(Split::Train)
         .map(|(_, e)| data.dataset().image(e))
         .collect();
-    let Some(look) = look(&images)? else {
+    let Some(look) = typical_image(&images)? else {
         return Ok(None);
     };
     let ((width, height), format) = (look.size, look.format);

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::context::Context;
 use super::data;
 use super::error::Error;
-use super::own::{Own, matrix_file};
+use super::precomputed::{Precomputed, matrix_file};
 use super::settings::{CheckedSettings, Settings};
 use super::space::Space;
 use crate::dataset::{Dataset, ExampleId, Split, Unusable, Usable};
@@ -117,7 +117,10 @@ impl Saved {
         let of_split = self.usable_data().of_split(split);
         let ids: Vec<ExampleId> = of_split.map(|(id, _)| id).collect();
         let matrix = if let Some(path) = &self.own {
-            Own::open(path, &self.dataset)?.rows(&ids).view().to_owned()
+            Precomputed::open(path, &self.dataset)?
+                .rows(&ids)
+                .view()
+                .to_owned()
         } else {
             self.of_run(split, &ids)?
         };

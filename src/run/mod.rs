@@ -20,7 +20,6 @@ pub mod folder;
 pub mod gallery;
 pub mod ledger;
 pub mod lock;
-pub mod look;
 pub mod plan;
 pub mod policy;
 pub mod pool;
@@ -29,5 +28,6 @@ pub mod sampling;
 pub mod settings_diff;
 pub mod skipped;
 pub mod state;
+pub mod typical_image;
 
 pub use self::record::RunRecord;

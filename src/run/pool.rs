@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::dataset::{Dataset, Example, ExampleId};
 use crate::direction::ModeId;
 use crate::filter::alignment::alignment;
-use crate::filter::duplicate::{Descriptor, Shelf};
+use crate::filter::duplicate::{Descriptor, KeptImages};
 use crate::filter::{Filter, Measures, Meter, Reason, Subject, first_reason};
 use crate::io::image::Exif;
 use crate::io::source::Member;
@@ -148,7 +148,7 @@ pub fn pick(
     pool: Pool<'_>,
     modes: &[Wanted<'_>],
     quota: usize,
-    kept: &mut Shelf,
+    kept: &mut KeptImages,
     stop: &dyn Fn() -> bool,
 ) -> Result<Option<Record>, IoError> {
     let mut taken = BTreeSet::new();
@@ -170,7 +170,7 @@ fn pick_mode(
     pool: Pool<'_>,
     wanted: &Wanted<'_>,
     quota: usize,
-    kept: &mut Shelf,
+    kept: &mut KeptImages,
     taken: &mut BTreeSet<usize>,
     stop: &dyn Fn() -> bool,
 ) -> Result<Option<Picked>, IoError> {
@@ -284,7 +284,7 @@ impl Picked {
         example: &Example,
         image: &Read,
         measures: &Measures,
-        (filters, kept): (&[Box<dyn Filter>], &mut Shelf),
+        (filters, kept): (&[Box<dyn Filter>], &mut KeptImages),
     ) -> bool {
         if let Some(reason) = first_reason(filters, measures, kept, false) {
             self.reject(&reason);

@@ -11,7 +11,7 @@ use super::policy::Policy;
 use super::pool::Record;
 use super::sampling::by_id;
 use crate::direction::ModeId;
-use crate::filter::duplicate::Shelf;
+use crate::filter::duplicate::KeptImages;
 use crate::io::{self, Classified, ErrorKind, IoError};
 
 /// Why the state of a run could not be read.
@@ -102,8 +102,8 @@ impl State {
 
     /// Decides on every attempt that counts.
     pub fn decide(&self, goals: &[Goal]) -> Decisions {
-        let shelf = self.pool.as_ref().map(Record::shelf).unwrap_or_default();
-        decide::decide(&self.plan, goals, &self.known, shelf)
+        let earlier = self.pool.as_ref().map(Record::earlier).unwrap_or_default();
+        decide::decide(&self.plan, goals, &self.known, earlier)
     }
 }
 
@@ -133,13 +133,13 @@ impl Record {
     }
 
     /// The picked images, for generated ones to be compared with.
-    pub fn shelf(&self) -> Shelf {
-        let mut shelf = Shelf::default();
+    pub fn earlier(&self) -> KeptImages {
+        let mut earlier = KeptImages::default();
         for pick in self.modes.iter().flat_map(|picked| &picked.picks) {
             if let Some(descriptor) = &pick.descriptor {
-                shelf.add(&pick.id, descriptor);
+                earlier.add(&pick.id, descriptor);
             }
         }
-        shelf
+        earlier
     }
 }

@@ -96,7 +96,7 @@ impl TryFrom<Text> for Descriptor {
     }
 }
 
-/// One image of a shelf.
+/// One image that was kept before.
 #[derive(Debug, Clone)]
 struct Item {
     unit: Vec<f32>,
@@ -105,11 +105,11 @@ struct Item {
 
 /// The images kept so far, for those to come to be compared with.
 #[derive(Debug, Clone, Default)]
-pub struct Shelf {
+pub struct KeptImages {
     items: Vec<(String, Item)>,
 }
 
-impl Shelf {
+impl KeptImages {
     /// Adds an image.
     pub fn add(&mut self, id: &str, descriptor: &Descriptor) {
         self.items
@@ -170,12 +170,12 @@ mod tests {
 
     #[test]
     fn the_nearest_of_those_near_enough_is_the_twin() {
-        let mut shelf = Shelf::default();
-        assert_eq!(shelf.twin(&descriptor(5, [3.0, 4.0]), 0.9), None);
-        shelf.add("first", &descriptor(5, [3.0, 4.0]));
-        shelf.add("second", &descriptor(5, [3.0, 4.0]));
-        shelf.add("other", &descriptor(20, [3.0, 4.0]));
-        let twin = shelf.twin(&descriptor(5, [6.0, 8.1]), 0.9).unwrap();
+        let mut earlier = KeptImages::default();
+        assert_eq!(earlier.twin(&descriptor(5, [3.0, 4.0]), 0.9), None);
+        earlier.add("first", &descriptor(5, [3.0, 4.0]));
+        earlier.add("second", &descriptor(5, [3.0, 4.0]));
+        earlier.add("other", &descriptor(20, [3.0, 4.0]));
+        let twin = earlier.twin(&descriptor(5, [6.0, 8.1]), 0.9).unwrap();
         assert_eq!(
             (twin.id.as_str(), twin.against),
             ("first", Against::Kept),
@@ -185,10 +185,10 @@ mod tests {
             twin.similarity > 0.999 && twin.correlation > 0.999,
             "{twin:?}"
         );
-        let twin = shelf.twin(&descriptor(20, [6.0, 8.1]), 0.9).unwrap();
+        let twin = earlier.twin(&descriptor(20, [6.0, 8.1]), 0.9).unwrap();
         assert_eq!(twin.id, "other");
         assert_eq!(
-            shelf.twin(&descriptor(5, [4.0, -3.0]), 0.9),
+            earlier.twin(&descriptor(5, [4.0, -3.0]), 0.9),
             None,
             "another kind of thing"
         );

@@ -34,7 +34,7 @@ use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::descriptor::{Descriptor, Shelf};
+pub use self::descriptor::{Descriptor, KeptImages};
 pub use self::thumbnail::Thumbnail;
 
 use self::search::{Hits, inverse_norms, search};
@@ -205,7 +205,7 @@ impl Duplicate {
 }
 
 impl Filter for Duplicate {
-    fn reject(&self, measures: &Measures, kept: &Shelf) -> Option<Reason> {
+    fn reject(&self, measures: &Measures, kept: &KeptImages) -> Option<Reason> {
         let options = &self.options;
         let known = measures
             .twins

@@ -12,7 +12,7 @@ use crate::direction::doubt::{Warning, WarningKind};
 use crate::direction::report::alignments;
 use crate::direction::{Direction, Fitted};
 use crate::pipeline::embed::Parts;
-use crate::pipeline::study::{Known, Studied};
+use crate::pipeline::learn::{Known, Learned};
 
 /// Likely label errors and how they were looked for.
 pub(in crate::pipeline) struct LabelCheck {
@@ -32,14 +32,14 @@ pub(in crate::pipeline) struct Suspect {
 }
 
 /// Likely label errors among the mistakes of val and test.
-pub(super) fn find(data: Usable<'_>, parts: &Parts, studied: &Studied) -> LabelCheck {
+pub(super) fn find(data: Usable<'_>, parts: &Parts, learned: &Learned) -> LabelCheck {
     let label = |&id: &ExampleId| data.example(id).label;
     let references: Vec<(Split, Reference)> = [Split::Train, Split::Val]
         .into_iter()
         .filter_map(|split| {
             let part = parts.get(&split)?;
             let labels: Vec<usize> = part.ids.iter().map(label).collect();
-            let reference = Reference::new(&studied.whitening, part.view(), &labels, &part.ids);
+            let reference = Reference::new(&learned.whitening, part.view(), &labels, &part.ids);
             Some((split, reference))
         })
         .collect();
@@ -49,7 +49,7 @@ pub(super) fn find(data: Usable<'_>, parts: &Parts, studied: &Studied) -> LabelC
     let sure = thresholds(data);
     let mut suspects = Vec::new();
     let mut unchecked = 0;
-    for (&split, known) in &studied.known {
+    for (&split, known) in &learned.known {
         let wrong: Vec<usize> = (0..known.ids.len())
             .filter(|&at| known.predictions[at] != known.labels[at])
             .collect();
@@ -65,7 +65,7 @@ pub(super) fn find(data: Usable<'_>, parts: &Parts, studied: &Studied) -> LabelC
         let x = known.x.select(Axis(0), &wrong);
         let found = labels::find(&references, x.view(), &mistakes, &sure);
         unchecked += found.unchecked;
-        let scores = scores(known, &studied.fitted);
+        let scores = scores(known, &learned.fitted);
         suspects.extend(found.errors.into_iter().map(|error| Suspect {
             split,
             alignment: scores.get(&error.mistake.example).copied(),
@@ -103,16 +103,16 @@ fn scores(known: &Known, fitted: &Fitted) -> BTreeMap<ExampleId, f64> {
 /// The doubts about directions that show wrong labels more than a failure mode.
 pub(super) fn warnings(
     dataset: &Dataset,
-    studied: &Studied,
+    learned: &Learned,
     labels: &LabelCheck,
     then: &str,
 ) -> Vec<Warning> {
-    let Some(val) = studied.known.get(&Split::Val) else {
+    let Some(val) = learned.known.get(&Split::Val) else {
         return Vec::new();
     };
     let suspects = labels.suspects.iter();
     let suspects: BTreeSet<ExampleId> = suspects.map(|s| s.error.mistake.example).collect();
-    let all = studied.fitted.directions.iter();
+    let all = learned.fitted.directions.iter();
     all.filter_map(|direction| {
         let class = &dataset.classes()[direction.id.class];
         doubt(val, direction, &suspects, class, then)

@@ -6,7 +6,7 @@ mod repeated;
 
 use self::mislabelled::LabelCheck;
 use super::embed::Embedded;
-use super::study::Studied;
+use super::learn::Learned;
 use crate::dataset::Dataset;
 use crate::direction::Fitted;
 use crate::direction::doubt::duplicates::Pair;
@@ -20,21 +20,21 @@ pub(super) struct Doubts {
 }
 
 /// Looks for all of it.
-pub(super) fn find(force: bool, embedded: &Embedded, studied: &Studied) -> Doubts {
+pub(super) fn find(force: bool, embedded: &Embedded, learned: &Learned) -> Doubts {
     let then = if force {
         "used all the same, as --force says"
     } else {
         "nothing is generated from it unless forced"
     };
     let (dataset, data) = (embedded.dataset(), embedded.usable());
-    let fitted = &studied.fitted;
+    let fitted = &learned.fitted;
     let mut warnings = unlearnable(dataset, fitted, then);
     warnings.extend(mix::groups(data, then));
     warnings.extend(mix::classes(data, then));
     let duplicates = repeated::find(embedded);
     warnings.extend(repeated::warnings(data, &duplicates, then));
-    let labels = mislabelled::find(data, &embedded.parts, studied);
-    warnings.extend(mislabelled::warnings(dataset, studied, &labels, then));
+    let labels = mislabelled::find(data, &embedded.parts, learned);
+    warnings.extend(mislabelled::warnings(dataset, learned, &labels, then));
     Doubts {
         warnings,
         duplicates,

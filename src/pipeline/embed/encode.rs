@@ -6,7 +6,7 @@ use crate::embed::ImageEncoder;
 use crate::io::image::Exif;
 use crate::pipeline::context::{Context, Job};
 use crate::pipeline::error::Error;
-use crate::pipeline::own::Rows;
+use crate::pipeline::precomputed::Rows;
 use crate::pipeline::reporter::Stage;
 use crate::run::cache::{self, CacheFiles, Images};
 use crate::run::skipped::Skips;

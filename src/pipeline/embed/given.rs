@@ -8,7 +8,7 @@ use crate::io::IoError;
 use crate::pipeline::context::{Context, Job};
 use crate::pipeline::data::Data;
 use crate::pipeline::error::Error;
-use crate::pipeline::own::Own;
+use crate::pipeline::precomputed::Precomputed;
 use crate::pipeline::reporter::Stage;
 use crate::pipeline::space::Space;
 use crate::run::skipped::{OnBadImage, Skips};
@@ -65,7 +65,7 @@ pub(super) fn compare(
     context: &mut Context<'_>,
     data: &Data,
     usable: Usable<'_>,
-    own: &Own,
+    own: &Precomputed,
     encoder: Option<&dyn ImageEncoder>,
 ) -> Result<(), Error> {
     let (Space::Clip, Some(clip)) = (&data.space, encoder) else {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ndarray::{ArrayView2, Axis};
 
 use crate::dataset::{Dataset, ExampleId, Split, Usable};
-use crate::pipeline::own::{Own, Rows};
+use crate::pipeline::precomputed::{Precomputed, Rows};
 
 /// A split's embeddings.
 pub struct Part {
@@ -25,7 +25,7 @@ impl Part {
 pub type Parts = BTreeMap<Split, Part>;
 
 /// Given embeddings of the usable examples, by split.
-pub(crate) fn by_split(own: &Own, data: Usable<'_>) -> Parts {
+pub(crate) fn by_split(own: &Precomputed, data: Usable<'_>) -> Parts {
     let mut parts = BTreeMap::new();
     for split in Split::ALL {
         let ids: Vec<ExampleId> = data.of_split(split).map(|(id, _)| id).collect();

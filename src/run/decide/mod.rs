@@ -23,7 +23,7 @@ pub use self::table::{TableError, write};
 use super::ledger::Measured;
 use super::plan::{Goal, Plan};
 use crate::direction::ModeId;
-use crate::filter::duplicate::Shelf;
+use crate::filter::duplicate::KeptImages;
 use crate::filter::{Reason, first_reason};
 use crate::generate::{Arm, AttemptId, ModePlan};
 
@@ -122,7 +122,7 @@ impl Decisions {
 }
 
 /// Decides on every attempt that counts; `pool` are the real images that were taken before.
-pub fn decide(plan: &Plan, goals: &[Goal], known: &Known, pool: Shelf) -> Decisions {
+pub fn decide(plan: &Plan, goals: &[Goal], known: &Known, pool: KeptImages) -> Decisions {
     let mut fold = Fold::new(pool);
     let outcomes = goals.iter().map(|goal| {
         let mut decided = Vec::new();
@@ -160,16 +160,16 @@ pub fn decide(plan: &Plan, goals: &[Goal], known: &Known, pool: Shelf) -> Decisi
 #[derive(Debug)]
 pub struct Fold {
     /// What was kept, by arm.
-    shelves: BTreeMap<Arm, Shelf>,
+    before: BTreeMap<Arm, KeptImages>,
     /// Images kept for the present goal.
     kept: usize,
 }
 
 impl Fold {
     /// Begins with the images that the pool gave.
-    pub fn new(pool: Shelf) -> Self {
+    pub fn new(pool: KeptImages) -> Self {
         Self {
-            shelves: BTreeMap::from([(Arm::Hard, pool)]),
+            before: BTreeMap::from([(Arm::Hard, pool)]),
             kept: 0,
         }
     }
@@ -177,7 +177,7 @@ impl Fold {
     /// Begins the next goal.
     pub fn begin(&mut self, goal: &Goal) {
         self.kept = 0;
-        self.shelves.entry(goal.plan.arm).or_default();
+        self.before.entry(goal.plan.arm).or_default();
     }
 
     /// Images kept for the present goal.
@@ -193,13 +193,13 @@ impl Fold {
     /// Decides on the next attempt of the present goal.
     pub fn step(&mut self, goal: &Goal, measured: &Measured) -> (Status, Option<Reason>) {
         let control = goal.plan.arm.is_control();
-        let shelf = self.shelves.entry(goal.plan.arm).or_default();
-        let reason = first_reason(&goal.filters, &measured.measures, shelf, control);
+        let earlier = self.before.entry(goal.plan.arm).or_default();
+        let reason = first_reason(&goal.filters, &measured.measures, earlier, control);
         if reason.is_some() {
             return (Status::Rejected, reason);
         }
         if let Some(descriptor) = &measured.measures.descriptor {
-            shelf.add(measured.id.as_str(), descriptor);
+            earlier.add(measured.id.as_str(), descriptor);
         }
         self.kept += 1;
         let status = if control {

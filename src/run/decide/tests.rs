@@ -97,7 +97,7 @@ fn attempts_are_kept_in_plan_order_until_the_quota_is_met() {
     let goals = goals(&plan, &policy);
     assert_eq!(goals.len(), 2, "no controls were asked for");
     let known = known(&plan, &goals, 20);
-    let decisions = decide(&plan, &goals, &known, Shelf::default());
+    let decisions = decide(&plan, &goals, &known, KeptImages::default());
     let outcome = decisions.of_mode(ModeId::new(1, 0)).unwrap();
     assert_eq!(kept(outcome), [0.5, 0.6, 0.7]);
     // Attempts behind the one that met the quota do not count, though they are measured.
@@ -116,7 +116,7 @@ fn another_policy_decides_on_the_same_measures_anew() {
     let known = known(&plan, &goals(&plan, &policy(3)), 30);
     let under = |policy: &Policy| {
         let goals = goals(&plan, policy);
-        let decisions = decide(&plan, &goals, &known, Shelf::default());
+        let decisions = decide(&plan, &goals, &known, KeptImages::default());
         let outcome = decisions.of_mode(ModeId::new(0, 0)).unwrap().clone();
         (kept(&outcome), outcome.met, outcome.unfinished)
     };
@@ -160,7 +160,12 @@ fn controls_pass_what_they_are_there_to_differ_in() {
         (1, Arm::Neutral),
     ];
     assert_eq!(arms, expected);
-    let decisions = decide(&plan, &goals, &known(&plan, &goals, 20), Shelf::default());
+    let decisions = decide(
+        &plan,
+        &goals,
+        &known(&plan, &goals, 20),
+        KeptImages::default(),
+    );
     let control = decisions.of(Arm::Neutral).next().unwrap();
     assert_eq!(kept(control), [0.0, 0.1, 0.2, 0.3]);
     assert!(
@@ -208,7 +213,7 @@ fn an_image_that_nearly_equals_one_kept_before_in_its_arm_is_rejected() {
             (id, Arc::new(measured))
         })
         .collect();
-    let decisions = decide(&plan, &goals, &known, Shelf::default());
+    let decisions = decide(&plan, &goals, &known, KeptImages::default());
     let outcome = &decisions.outcomes[0];
     assert_eq!(outcome.kept().count(), 3, "there are three pictures");
     assert_eq!(
@@ -247,7 +252,7 @@ fn tables_have_a_row_an_attempt_with_the_same_columns() {
     let (plan, policy) = (plan(), policy(2));
     let goals = goals(&plan, &policy);
     let known = known(&plan, &goals, 10);
-    let decisions = decide(&plan, &goals, &known, Shelf::default());
+    let decisions = decide(&plan, &goals, &known, KeptImages::default());
     let row = |d| Row::new(d, &layout, &gallery::path(&layout, d));
     let rows: Vec<Row> = decisions.all().map(row).collect();
     write(&layout.decisions(), &layout.ledger_table(), &rows).unwrap();

@@ -119,7 +119,7 @@ impl Set {
             matrix: self.matrix.view(),
             exif: Exif::Ignore,
         };
-        pick(pool, &wanted, quota, &mut Shelf::default(), stop)
+        pick(pool, &wanted, quota, &mut KeptImages::default(), stop)
     }
 }
 

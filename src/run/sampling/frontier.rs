@@ -10,7 +10,7 @@ use super::finish::finished;
 use super::write::Job;
 use super::{Progress, SamplingError};
 use crate::embed::ImageEncoder;
-use crate::filter::duplicate::Shelf;
+use crate::filter::duplicate::KeptImages;
 use crate::filter::{Meter, Subject};
 use crate::generate::sampling::Queue;
 use crate::generate::{Attempt, MadeOn, Picture, Recipe};
@@ -49,7 +49,7 @@ impl<'a, 'p> Frontier<'a, 'p> {
     pub(super) fn new(
         work: Work<'a>,
         known: Known,
-        pool: Shelf,
+        pool: KeptImages,
         sender: SyncSender<Job>,
         progress: &'p mut dyn FnMut(Progress<'_>),
     ) -> Self {

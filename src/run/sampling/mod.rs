@@ -32,7 +32,7 @@ use super::ledger::{self, Ledger, Measured};
 use super::plan::{Goal, Plan};
 use crate::embed::ImageEncoder;
 use crate::filter::Meter;
-use crate::filter::duplicate::Shelf;
+use crate::filter::duplicate::KeptImages;
 use crate::generate::sampling::{Ended, sample};
 use crate::generate::{ImageGenerator, ModePlan};
 
@@ -64,7 +64,7 @@ pub struct Sampler<'a> {
     /// Embeds images.
     pub encoder: &'a dyn ImageEncoder,
     /// Real images that were taken before.
-    pub pool: Shelf,
+    pub pool: KeptImages,
 }
 
 impl Sampler<'_> {

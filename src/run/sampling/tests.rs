@@ -10,7 +10,7 @@ use ndarray::array;
 use super::*;
 use crate::direction::{Direction, ModeId, Whitening};
 use crate::filter;
-use crate::filter::duplicate::{Duplicates, Shelf};
+use crate::filter::duplicate::{Duplicates, KeptImages};
 use crate::filter::tests::{direction, policy as of_filters};
 use crate::generate::recipe::Output;
 use crate::generate::{Arm, GenerateError, MadeOn, Picture, Recipe};
@@ -111,7 +111,7 @@ impl Bench {
             goals: &goals,
             meters: &vec![meter; goals.len()],
             encoder: &ColourEncoder,
-            pool: Shelf::default(),
+            pool: KeptImages::default(),
         };
         sampler.run(generator, stop, &mut |_| {})
     }
@@ -121,7 +121,7 @@ impl Bench {
         let (lines, _) = ledger::read(&self.layout.ledger()).unwrap();
         let known = by_id(lines);
         let goals = self.plan.goals(policy, &BTreeMap::new());
-        let decisions = decide(&self.plan, &goals, &known, Shelf::default());
+        let decisions = decide(&self.plan, &goals, &known, KeptImages::default());
         gallery::lay_out(&self.layout, &decisions, policy.keep_rejected).unwrap();
         decisions
             .outcomes

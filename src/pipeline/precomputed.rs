@@ -30,7 +30,7 @@ pub(crate) fn matrix_file<'a>(
 }
 
 /// A row an example.
-pub(crate) struct Own {
+pub(crate) struct Precomputed {
     matrix: Arc<Matrix>,
     /// The row of every example; none if they stand in the examples' order.
     order: Option<Vec<usize>>,
@@ -60,7 +60,7 @@ impl Rows {
     }
 }
 
-impl Own {
+impl Precomputed {
     /// Opens a file and joins it to the examples, by id where the file has ids, else by row.
     pub(crate) fn open(path: &Path, dataset: &Dataset) -> Result<Self, Error> {
         let n = dataset.len();

@@ -6,7 +6,7 @@ use ndarray::{Array2, Axis};
 
 use super::embed::{Part, Parts, with_predictions};
 use super::error::Error;
-use super::report::minorities;
+use super::minorities::minorities;
 use crate::dataset::{Dataset, ExampleId, Split, Usable};
 use crate::direction::doubt::{Warning, WarningKind};
 use crate::direction::report::{
@@ -23,7 +23,7 @@ const NAMED: usize = 24;
 const BLOCK: usize = 8192;
 
 /// What one space came to.
-pub(super) struct Studied {
+pub(super) struct Learned {
     pub(super) whitening: Whitening,
     /// Which split whitening was learned on.
     pub(super) whitened_on: Split,
@@ -42,7 +42,7 @@ pub(super) struct Studied {
     pub(super) warnings: Vec<Warning>,
 }
 
-impl Studied {
+impl Learned {
     /// The failure modes with their figures, as reports have them.
     pub(super) fn modes(&self, classes: &[String]) -> Vec<SpaceMode> {
         let all = self.fitted.directions.iter().zip(&self.reports);
@@ -109,11 +109,11 @@ impl Known {
 }
 
 /// Learns directions from the embeddings of one space, and judges them.
-pub(super) fn study(
+pub(super) fn learn(
     data: Usable<'_>,
     parts: &Parts,
     options: &FitOptions,
-) -> Result<Studied, Error> {
+) -> Result<Learned, Error> {
     let dataset = data.dataset();
     let mut warnings = Vec::new();
     let val = parts.get(&Split::Val).ok_or_else(|| {
@@ -167,7 +167,7 @@ pub(super) fn study(
         splits.extend(pool(dataset, &whitening, &fitted, part, flags.as_deref())?);
     }
     let (reports, named) = heads(dataset, &fitted, &known[&judged_on], judged_on, &splits)?;
-    Ok(Studied {
+    Ok(Learned {
         whitening,
         whitened_on,
         fitted,

@@ -18,7 +18,7 @@ const SAMPLE: usize = 1000;
 
 /// Size and encoding of most images of a data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Look {
+pub struct TypicalImage {
     /// Width and height that most images have, px.
     pub size: (u32, u32),
     /// What most images are saved as; all that loses something counts as JPEG.
@@ -34,7 +34,7 @@ pub struct Look {
 /// # Errors
 ///
 /// [`IoError::Read`], naming the image.
-pub fn look(images: &[ImageSource]) -> Result<Option<Look>, IoError> {
+pub fn typical_image(images: &[ImageSource]) -> Result<Option<TypicalImage>, IoError> {
     let every = images.len().div_ceil(SAMPLE).max(1);
     let mut sizes: BTreeMap<(u32, u32), usize> = BTreeMap::new();
     let (mut lossy, mut webps, mut seen) = (0, 0, 0);
@@ -47,7 +47,7 @@ pub fn look(images: &[ImageSource]) -> Result<Option<Look>, IoError> {
     }
     // The first of equals is the smallest.
     let most = sizes.into_iter().rev().max_by_key(|&(_, count)| count);
-    Ok(most.map(|(size, same_size)| Look {
+    Ok(most.map(|(size, same_size)| TypicalImage {
         size,
         format: if 2 * lossy > seen {
             FileFormat::Jpeg
@@ -119,18 +119,25 @@ mod tests {
             RgbImage::new(side, 8).save(&path).unwrap();
             images.push(ImageSource::new(path, None));
         }
-        let found = look(&images).unwrap().unwrap();
+        let found = typical_image(&images).unwrap().unwrap();
         assert_eq!((found.size, found.format), ((8, 8), FileFormat::Jpeg));
         assert_eq!((found.same_size, found.seen), (2, 3));
-        assert_eq!(look(&[]).unwrap(), None);
+        assert_eq!(typical_image(&[]).unwrap(), None);
         let webp = folder.path().join("e.webp");
         let pixels = RgbImage::new(8, 8);
         std::fs::write(&webp, encode(&pixels, FileFormat::WebP, None).unwrap()).unwrap();
-        let found = look(&[ImageSource::new(webp, None)]).unwrap().unwrap();
+        let found = typical_image(&[ImageSource::new(webp, None)])
+            .unwrap()
+            .unwrap();
         assert_eq!((found.size, found.format), ((8, 8), FileFormat::WebP));
         let text = folder.path().join("d.png");
         std::fs::write(&text, "no image").unwrap();
         let text = ImageSource::new(text, None);
-        assert!(look(&[text]).unwrap_err().to_string().contains("d.png"));
+        assert!(
+            typical_image(&[text])
+                .unwrap_err()
+                .to_string()
+                .contains("d.png")
+        );
     }
 }
