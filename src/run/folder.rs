@@ -44,7 +44,6 @@ const RESULTS: &[&str] = &[
     "plan.json",
     "pool.json",
     "previews",
-    "references.safetensors",
     "rejected",
     "report",
     "report.json",

@@ -62,11 +62,6 @@ impl Layout {
         self.root.join("ledger.parquet")
     }
 
-    /// Embeddings of the classes' reference captions.
-    pub fn references(&self) -> PathBuf {
-        self.root.join("references.safetensors")
-    }
-
     /// What was picked from the pool; see [`crate::run::pool`].
     pub fn pool(&self) -> PathBuf {
         self.root.join("pool.json")
