@@ -14,6 +14,7 @@ mod captions;
 mod classifier;
 mod cli;
 mod data;
+mod decide;
 mod doctor;
 #[cfg(unix)]
 mod duplicates;

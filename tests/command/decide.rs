@@ -1,0 +1,107 @@
+//! What was measured serves every later policy: a larger quota, another threshold, one image again.
+
+use std::fs;
+
+use crate::common::{Hardlight, Work, assert_same, copy, decisions, files, lines, results};
+
+/// A run whose images are kept whatever they look like, but for `more`.
+fn run(work: &Work, out: &str, data: &str, more: &[&str]) -> Hardlight {
+    work.hardlight(["run", "--out", out, "--data", data])
+        .args(["--predictions", "predictions.csv", "--device", "cpu"])
+        .args(["--set", "direction.permutations=19", "--force"])
+        .args([
+            "--set",
+            "direction.bootstrap=0",
+            "--set",
+            "filter.class_margin=-2",
+        ])
+        .args(["--grammar", "captions.txt", "--min-alignment", "-1000"])
+        .args([
+            "--steps",
+            "3",
+            "--guidance",
+            "3",
+            "--batch",
+            "2",
+            "--budget",
+            "16",
+        ])
+        .args(more)
+        .clip()
+        .model()
+}
+
+#[test]
+fn another_policy_goes_on_with_what_was_measured() {
+    let work = Work::with_world();
+    work.write(
+        "captions.txt",
+        "a photo of a {class} man\na photo of a {class} woman\n",
+    );
+    run(&work, "small", "faces", &["--quota", "2"])
+        .run()
+        .exits(0);
+    run(&work, "fresh", "faces", &["--quota", "4"])
+        .run()
+        .exits(0);
+    let small = decisions(&work.path("small"));
+    assert_eq!(small.len(), 4);
+
+    // A larger quota ends as a fresh run with it.
+    copy(&work.path("small"), &work.path("grown"));
+    let ran = run(&work, "grown", "faces", &["--quota", "4"])
+        .run()
+        .exits(0);
+    assert!(ran.stderr.contains("going on where it was"), "{ran}");
+    assert_same(&results(&work.path("grown")), &results(&work.path("fresh")));
+
+    // What a threshold would keep is shown and not written.
+    let before = files(&work.path("grown"));
+    let show = ["decide", "grown", "--show", "--min-alignment", "0.5"];
+    work.hardlight(show).run().exits(0).says(&["old", "young"]);
+    assert_same(&files(&work.path("grown")), &before);
+
+    // The smaller quota again, without a model.
+    let again = ["decide", "grown", "--quota", "2"];
+    work.hardlight(again).run().exits(0);
+    assert_eq!(decisions(&work.path("grown")), small);
+    let manifest = |out: &str| fs::read(work.path(out).join("manifest/train.csv")).unwrap();
+    assert!(manifest("grown") == manifest("small"));
+    work.hardlight(["verify", "grown"]).run().exits(0);
+
+    // The same images elsewhere, in another batch: nothing is made again.
+    fs::rename(work.path("faces"), work.path("moved")).unwrap();
+    let ledger = work.path("grown/ledger.jsonl");
+    let attempts = lines(&ledger);
+    let ran = run(&work, "grown", "moved", &["--quota", "4", "--batch", "5"]);
+    let ran = ran.run().exits(0);
+    assert!(ran.stderr.contains("going on where it was"), "{ran}");
+    assert_eq!(lines(&ledger), attempts);
+    let log = fs::read_to_string(work.path("grown/run.log")).unwrap();
+    let last = log.rsplit("] hardlight").next().unwrap();
+    assert!(
+        !last.contains("] 0 of 0") && last.contains(" 0 of "),
+        "{last}"
+    );
+}
+
+#[test]
+fn an_image_of_a_run_is_made_again_from_its_ledger() {
+    let work = Work::with_world();
+    work.write("captions.txt", "a photo of a {class} man\n");
+    // No image is hard enough.
+    let hard = ["--quota", "1", "--budget", "3", "--min-alignment", "1000"];
+    run(&work, "out", "faces", &hard).run().exits(4);
+    let rejected = &decisions(&work.path("out"))[1];
+    assert_eq!(rejected["status"], "rejected");
+    let id = rejected["id"].as_str().unwrap();
+    work.hardlight(["generate", "--from", "out", "--id", id, "--out", "again"])
+        .run()
+        .exits(0);
+    let name = format!("{id}.png");
+    let mut made = files(&work.path("out/attempts")).into_iter();
+    let (_, before) = made.find(|(path, _)| path.ends_with(&name)).unwrap();
+    assert!(files(&work.path("again"))[&name] == before);
+    let unknown = ["generate", "--from", "out", "--id", "0123", "--out", "none"];
+    work.hardlight(unknown).run().exits(2).complains(&["0123"]);
+}
