@@ -4,8 +4,11 @@ use std::fs;
 
 use crate::common::{Hardlight, Work, assert_same, copy, decisions, files, lines, results};
 
-/// A run whose images are kept whatever they look like, but for `more`.
-fn run(work: &Work, out: &str, data: &str, more: &[&str]) -> Hardlight {
+/// An alignment that every image reaches.
+const ANY: &str = "-1000";
+
+/// A run that keeps what reaches an alignment, of whatever class it looks.
+fn run(work: &Work, out: &str, data: &str, quota: &str, alignment: &str, batch: &str) -> Hardlight {
     work.hardlight(["run", "--out", out, "--data", data])
         .args(["--predictions", "predictions.csv", "--device", "cpu"])
         .args(["--set", "direction.permutations=19", "--force"])
@@ -15,18 +18,18 @@ fn run(work: &Work, out: &str, data: &str, more: &[&str]) -> Hardlight {
             "--set",
             "filter.class_margin=-2",
         ])
-        .args(["--grammar", "captions.txt", "--min-alignment", "-1000"])
+        .args(["--grammar", "captions.txt", "--min-alignment", alignment])
         .args([
             "--steps",
             "3",
             "--guidance",
             "3",
             "--batch",
-            "2",
+            batch,
             "--budget",
             "16",
         ])
-        .args(more)
+        .args(["--quota", quota])
         .clip()
         .model()
 }
@@ -38,20 +41,14 @@ fn another_policy_goes_on_with_what_was_measured() {
         "captions.txt",
         "a photo of a {class} man\na photo of a {class} woman\n",
     );
-    run(&work, "small", "faces", &["--quota", "2"])
-        .run()
-        .exits(0);
-    run(&work, "fresh", "faces", &["--quota", "4"])
-        .run()
-        .exits(0);
+    run(&work, "small", "faces", "2", ANY, "2").run().exits(0);
+    run(&work, "fresh", "faces", "4", ANY, "2").run().exits(0);
     let small = decisions(&work.path("small"));
     assert_eq!(small.len(), 4);
 
     // A larger quota ends as a fresh run with it.
     copy(&work.path("small"), &work.path("grown"));
-    let ran = run(&work, "grown", "faces", &["--quota", "4"])
-        .run()
-        .exits(0);
+    let ran = run(&work, "grown", "faces", "4", ANY, "2").run().exits(0);
     assert!(ran.stderr.contains("going on where it was"), "{ran}");
     assert_same(&results(&work.path("grown")), &results(&work.path("fresh")));
 
@@ -73,7 +70,7 @@ fn another_policy_goes_on_with_what_was_measured() {
     fs::rename(work.path("faces"), work.path("moved")).unwrap();
     let ledger = work.path("grown/ledger.jsonl");
     let attempts = lines(&ledger);
-    let ran = run(&work, "grown", "moved", &["--quota", "4", "--batch", "5"]);
+    let ran = run(&work, "grown", "moved", "4", ANY, "5");
     let ran = ran.run().exits(0);
     assert!(ran.stderr.contains("going on where it was"), "{ran}");
     assert_eq!(lines(&ledger), attempts);
@@ -90,8 +87,7 @@ fn an_image_of_a_run_is_made_again_from_its_ledger() {
     let work = Work::with_world();
     work.write("captions.txt", "a photo of a {class} man\n");
     // No image is hard enough.
-    let hard = ["--quota", "1", "--budget", "3", "--min-alignment", "1000"];
-    run(&work, "out", "faces", &hard).run().exits(4);
+    run(&work, "out", "faces", "1", "1000", "2").run().exits(4);
     let rejected = &decisions(&work.path("out"))[1];
     assert_eq!(rejected["status"], "rejected");
     let id = rejected["id"].as_str().unwrap();
