@@ -70,9 +70,9 @@ impl<'a, 'p> Frontier<'a, 'p> {
         }
     }
 
-    /// Decides on the attempts of the block, all of which are known now.
-    fn fold_block(&mut self, goal: &Goal) {
-        for attempt in std::mem::take(&mut self.block) {
+    /// Decides on attempts, all of which are known.
+    fn fold(&mut self, goal: &Goal, attempts: Vec<Attempt>) {
+        for attempt in attempts {
             self.start += 1;
             if self.fold.is_met(goal) {
                 continue;
@@ -88,6 +88,28 @@ impl<'a, 'p> Frontier<'a, 'p> {
             kept: self.fold.kept(),
             fresh: self.fresh,
         });
+    }
+
+    /// Decides on what the block begins with that is known; what is left of it is to be made. A block that was
+    /// begun in this batch is made to its end, as if nobody had stopped it; one of another batch, only as
+    /// far as the quota asks.
+    fn fold_known(&mut self, goal: &Goal) {
+        let batch = self.work.made_on.batch;
+        let known = |a: &Attempt| self.known.get(&a.id);
+        let begun = self
+            .block
+            .iter()
+            .filter_map(known)
+            .any(|m| m.made_on.batch == batch);
+        let count = self.block.iter().take_while(|a| known(a).is_some()).count();
+        let rest = self.block.split_off(count);
+        let front = std::mem::replace(&mut self.block, rest);
+        if !front.is_empty() {
+            self.fold(goal, front);
+        }
+        if self.fold.is_met(goal) && !begun {
+            self.block.clear();
+        }
     }
 
     /// What was measured of the pictures of these attempts.
@@ -156,6 +178,7 @@ impl Queue for Frontier<'_, '_> {
             self.block = (self.start..end)
                 .map(|j| self.work.plan.attempt(&goal.plan, j))
                 .collect();
+            self.fold_known(goal);
             let missing = self
                 .block
                 .iter()
@@ -164,7 +187,6 @@ impl Queue for Frontier<'_, '_> {
             if !recipes.is_empty() {
                 return Ok(Some(recipes));
             }
-            self.fold_block(goal);
         }
         Ok(None)
     }
@@ -188,7 +210,8 @@ impl Queue for Frontier<'_, '_> {
                 .send(job)
                 .map_err(|_closed| SamplingError::Writer)?;
         }
-        self.fold_block(goal);
+        let block = std::mem::take(&mut self.block);
+        self.fold(goal, block);
         Ok(())
     }
 }

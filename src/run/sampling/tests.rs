@@ -336,6 +336,16 @@ fn another_batch_goes_on_and_is_noted_a_line() {
 }
 
 #[test]
+fn another_batch_paints_nothing_where_the_quotas_are_met() {
+    let bench = Bench::new();
+    bench.work(&policy(4), 2, &never);
+    let before = bench.files();
+    let (ended, painted) = bench.work(&policy(4), 5, &never);
+    assert_eq!((ended, painted), (Ended::Done, 0));
+    assert!(bench.files() == before);
+}
+
+#[test]
 fn an_image_that_is_gone_is_made_again_with_the_same_bytes() {
     let bench = Bench::new();
     bench.work(&policy(5), 4, &never);
