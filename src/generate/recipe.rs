@@ -11,12 +11,11 @@
 //! Not in it: device, batch size and threads. They move a pixel by a level at most, so they are noted
 //! of each image ([`MadeOn`]) and do not make it another.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
+pub use crate::diffusion::record::{AdapterRecord, SchedulerRecord};
 use crate::image_file::FileFormat;
 
 /// Hexadecimal digits of an id.
@@ -63,7 +62,7 @@ pub struct Recipe {
     /// Classifier-free guidance scale.
     pub guidance: f64,
     /// The scheduler with every setting that it obeys.
-    pub scheduler: SchedulerSettings,
+    pub scheduler: SchedulerRecord,
     /// Width of what is sampled, px.
     pub width: u32,
     /// Height of what is sampled, px.
@@ -90,28 +89,6 @@ pub struct ModelRecord {
     pub vae_dtype: String,
     /// Low-rank adapters, in the order in which they were merged.
     pub adapters: Vec<AdapterRecord>,
-}
-
-/// A low-rank adapter (LoRA).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AdapterRecord {
-    /// The file's name; for people.
-    pub name: String,
-    /// SHA-256 of the file.
-    pub sha256: String,
-    /// How strongly it was merged.
-    pub scale: f64,
-}
-
-/// A scheduler with its settings.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SchedulerSettings {
-    /// Its name, as `--scheduler` takes it.
-    pub name: String,
-    /// Every setting that changes its steps: spacing, Karras sigmas, eta and the like.
-    pub settings: BTreeMap<String, Value>,
 }
 
 /// What sampling starts from.
@@ -259,6 +236,10 @@ impl Recipe {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::Value;
+
     use super::*;
 
     /// Some recipe with a value in every field.
@@ -280,7 +261,7 @@ pub(crate) mod tests {
             seed,
             steps: 20,
             guidance: 7.5,
-            scheduler: SchedulerSettings {
+            scheduler: SchedulerRecord {
                 name: "ddim".to_owned(),
                 settings: BTreeMap::from([
                     ("eta".to_owned(), 0.0.into()),

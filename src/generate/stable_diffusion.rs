@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ndarray::Array3;
 use tch::{Device, Kind, Tensor};
 
-use super::recipe::{AdapterRecord, Condition, ModelRecord, Output, SchedulerSettings, Start};
+use super::recipe::{Condition, ModelRecord, Output, Start};
 use super::{GenerateError, ImageGenerator, MadeOn, Picture, Recipe};
 use crate::diffusion::pipeline::{
     EncodedCaption, ImageRequest, Outcome, Pipeline, PipelineError, Sampled, Sampling,
@@ -116,29 +116,20 @@ impl StableDiffusion {
 /// The recipe of a pipeline with such settings.
 fn template(pipeline: &Pipeline, name: &str, sampling: &Sampling) -> Result<Recipe, PipelineError> {
     let (width, height) = pipeline.size(sampling)?;
-    let scheduler = pipeline.scheduler_record(sampling)?;
-    let adapters = pipeline.adapters().iter().map(|adapter| AdapterRecord {
-        name: adapter.name.clone(),
-        sha256: adapter.sha256.clone(),
-        scale: adapter.scale,
-    });
     Ok(Recipe {
         model: ModelRecord {
             name: name.to_owned(),
             fingerprint: pipeline.model_fingerprint().to_owned(),
             dtype: pipeline.kind_name().to_owned(),
             vae_dtype: pipeline.vae_kind_name().to_owned(),
-            adapters: adapters.collect(),
+            adapters: pipeline.adapters().to_vec(),
         },
         caption: String::new(),
         negative_prompt: sampling.negative_prompt.clone(),
         seed: 0,
         steps: u32::try_from(sampling.steps).unwrap_or(u32::MAX),
         guidance: sampling.guidance,
-        scheduler: SchedulerSettings {
-            name: scheduler.name,
-            settings: scheduler.settings,
-        },
+        scheduler: pipeline.scheduler_record(sampling)?,
         width,
         height,
         start: Start::Noise,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use image::{Rgb, RgbImage};
 
 use super::named;
-use crate::generate::recipe::{ModelRecord, Output, SchedulerSettings};
+use crate::generate::recipe::{ModelRecord, Output, SchedulerRecord};
 use crate::generate::{GenerateError, ImageGenerator, MadeOn, Picture, Recipe, Start};
 use crate::image_file::FileFormat;
 
@@ -38,7 +38,7 @@ impl Painter {
                 seed: 0,
                 steps: 1,
                 guidance: 1.0,
-                scheduler: SchedulerSettings {
+                scheduler: SchedulerRecord {
                     name: "formula".to_owned(),
                     settings: BTreeMap::new(),
                 },
