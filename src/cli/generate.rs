@@ -17,6 +17,24 @@ use crate::pipeline::pictures::{Latents, Options, draw};
 use crate::pipeline::{Context, Error};
 use crate::run::lock::FolderLock;
 
+/// Arguments whose values an image that is made again has from its recipe.
+const RECIPE: [&str; 14] = [
+    "prompt",
+    "save_latents",
+    "negative",
+    "seed",
+    "steps",
+    "guidance",
+    "scheduler",
+    "eta",
+    "width",
+    "height",
+    "count",
+    "image_embeds",
+    "noise_level",
+    "lora",
+];
+
 /// Make pictures from prompts, without any data set.
 ///
 /// Picture k of a prompt has seed SEED + k. Pictures are 00000.png, 00001.png, … in --out, prompt
@@ -37,7 +55,7 @@ pub(super) struct GenerateCommand {
     prompt: Vec<String>,
 
     /// Make an image of a run again from its ledger: the same bytes, on the same kind of device.
-    #[arg(long, value_name = "RUN", requires = "id", conflicts_with_all = ["prompt", "save_latents"])]
+    #[arg(long, value_name = "RUN", requires = "id", conflicts_with_all = RECIPE)]
     from: Option<PathBuf>,
 
     /// Which one: the name of its file, 16 hexadecimal digits; may be repeated.

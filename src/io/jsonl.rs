@@ -147,6 +147,15 @@ pub fn parse<T: DeserializeOwned>(path: &Path, line: usize, text: &str) -> Resul
 ///
 /// [`IoError::Json`] with the line of a record that has no JSON form, and [`IoError::Write`].
 pub fn write<T: Serialize>(path: &Path, records: &[T]) -> Result<(), IoError> {
+    super::write_atomic(path, &encode(path, records)?)
+}
+
+/// What [`write`] writes.
+///
+/// # Errors
+///
+/// [`IoError::Json`] with the line of a record that has no JSON form.
+pub fn encode<T: Serialize>(path: &Path, records: &[T]) -> Result<Vec<u8>, IoError> {
     let mut bytes = Vec::new();
     for (index, record) in records.iter().enumerate() {
         serde_json::to_writer(&mut bytes, record).map_err(|source| IoError::Json {
@@ -156,7 +165,7 @@ pub fn write<T: Serialize>(path: &Path, records: &[T]) -> Result<(), IoError> {
         })?;
         bytes.push(b'\n');
     }
-    super::write_atomic(path, &bytes)
+    Ok(bytes)
 }
 
 #[cfg(test)]

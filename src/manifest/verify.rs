@@ -7,6 +7,7 @@ use super::{ManifestError, Row, Source, read_jsonl, write};
 use crate::dataset::Members;
 use crate::io::source::ImageSource;
 use crate::io::{self, IoError};
+use crate::run::decide::Decisions;
 use crate::run::folder::Layout;
 use crate::run::gallery;
 use crate::run::state::State;
@@ -80,6 +81,7 @@ fn check_attempts(
     }
     let goals = state.goals(&state.policy);
     let decisions = state.decide(&goals);
+    check_decisions(report, layout, &decisions, state.policy.keep_rejected);
     let mut shown = BTreeSet::new();
     for (decided, path) in gallery::shown(layout, &decisions, state.policy.keep_rejected) {
         let file = layout.relative(&path).unwrap_or_default();
@@ -101,6 +103,29 @@ fn check_attempts(
         }
     }
     Ok(())
+}
+
+/// Holds `decisions.jsonl` against the ledger, from which it follows.
+fn check_decisions(report: &mut Report, layout: &Layout, decisions: &Decisions, rejected: usize) {
+    const FILE: &str = "decisions.jsonl";
+    let path = layout.decisions();
+    if !path.is_file() {
+        report.add(
+            FILE,
+            "is not there, so the run has not ended: run the same command again",
+        );
+        return;
+    }
+    let expected = io::jsonl::encode(&path, &gallery::rows(layout, decisions, rejected));
+    match (io::read(&path), expected) {
+        (Ok(bytes), Ok(expected)) if bytes == expected => {}
+        (Ok(_), Ok(_)) => report.add(
+            FILE,
+            "differs from what the ledger says: run the same command again",
+        ),
+        (Err(error), _) => report.add(FILE, &chain(&error)),
+        (_, Err(error)) => report.add(FILE, &chain(&error)),
+    }
 }
 
 fn check_manifest(report: &mut Report, layout: &Layout, folder: &Path, rows: &[Row]) {

@@ -2,7 +2,7 @@
 
 use super::error::Error;
 use crate::direction::ModeId;
-use crate::run::decide::{self, Decisions, Outcome, Row};
+use crate::run::decide::{self, Decisions, Outcome};
 use crate::run::folder::Layout;
 use crate::run::gallery;
 use crate::run::policy::Policy;
@@ -50,17 +50,15 @@ pub(super) fn read(layout: &Layout) -> Result<State, Error> {
 pub(super) fn write(layout: &Layout, state: &State, policy: Policy) -> Result<Decided, Error> {
     let goals = state.goals(&policy);
     let decisions = state.decide(&goals);
+    // Before anything is taken away.
+    if let Some(image) = gallery::missing(layout, &decisions, policy.keep_rejected) {
+        return Err(Error::input(format!(
+            "{} is gone, and nothing was changed: `hardlight run` with the same settings makes it again",
+            image.display()
+        )));
+    }
     gallery::lay_out(layout, &decisions, policy.keep_rejected)?;
-    let shown = gallery::shown(layout, &decisions, policy.keep_rejected);
-    let mut shown = shown.into_iter().peekable();
-    let rows: Vec<Row> = decisions
-        .all()
-        .map(|decision| {
-            let own = shown.next_if(|(other, _)| other.measured.id == decision.measured.id);
-            let path = own.map_or_else(|| layout.attempt(&decision.measured), |(_, path)| path);
-            Row::new(decision, layout, &path)
-        })
-        .collect();
+    let rows = gallery::rows(layout, &decisions, policy.keep_rejected);
     decide::write(&layout.decisions(), &layout.ledger_table(), &rows)?;
     Ok(Decided { decisions, policy })
 }

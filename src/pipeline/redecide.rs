@@ -57,9 +57,16 @@ pub fn redecide(layout: &Layout, change: Change) -> Result<Decided, Error> {
              same settings to `hardlight run`, which picks again and generates only what lacks",
         ));
     }
-    let former = manifest::read_jsonl(&layout.manifest_dir().join("train.jsonl"))?;
-    RunFolder::set_policy(layout, &policy)?;
+    let table = layout.manifest_dir().join("train.jsonl");
+    if !table.is_file() {
+        return Err(Error::input(format!(
+            "the run in {} has not ended: give its command again first, or look with --show",
+            layout.root().display()
+        )));
+    }
+    let former = manifest::read_jsonl(&table)?;
     let decided = write(layout, &state, policy)?;
+    RunFolder::set_policy(layout, &policy)?;
     let clip = former.iter().find_map(|row| row.clip_fingerprint.clone());
     let mut rows: Vec<Row> = former
         .into_iter()

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::decide::{Decision, Decisions, Status};
+use super::decide::{Decision, Decisions, Row, Status};
 use super::folder::Layout;
 use crate::generate::AttemptId;
 use crate::io::{self, IoError};
@@ -47,6 +47,26 @@ pub fn shown<'a>(
     shown
 }
 
+/// The rows of `decisions.jsonl`: every decided attempt, with where its image is shown.
+pub fn rows(layout: &Layout, decisions: &Decisions, keep_rejected: usize) -> Vec<Row> {
+    let mut shown = shown(layout, decisions, keep_rejected)
+        .into_iter()
+        .peekable();
+    let row = |decision: &Decision| {
+        let own = shown.next_if(|(other, _)| other.measured.id == decision.measured.id);
+        let path = own.map_or_else(|| layout.attempt(&decision.measured), |(_, path)| path);
+        Row::new(decision, layout, &path)
+    };
+    decisions.all().map(row).collect()
+}
+
+/// The first image that is to be shown and is not there.
+pub fn missing(layout: &Layout, decisions: &Decisions, keep_rejected: usize) -> Option<PathBuf> {
+    let shown = shown(layout, decisions, keep_rejected).into_iter();
+    let mut images = shown.map(|(decided, _)| layout.attempt(&decided.measured));
+    images.find(|image| !image.is_file())
+}
+
 /// Shows the images that count, and takes away those of an earlier decision.
 ///
 /// Only files that are named like attempts are ever removed.
@@ -68,9 +88,17 @@ pub fn lay_out(
         clear(&layout.root().join(name), &wanted)?;
     }
     for (to, from) in &wanted {
-        if !to.exists() {
-            place(from, to)?;
+        if to.exists() {
+            // Copies where the file system has no links; what differs was damaged, or made again since.
+            if is_link(from, to) || io::read(from)? == io::read(to)? {
+                continue;
+            }
+            fs::remove_file(to).map_err(|source| IoError::Write {
+                path: to.clone(),
+                source,
+            })?;
         }
+        place(from, to)?;
     }
     Ok(())
 }

@@ -118,11 +118,14 @@ impl Sampler<'_> {
     }
 }
 
-/// Opens the ledger. A line whose image is gone is taken out: its attempt is made again.
+/// Opens the ledger. A line whose image is gone or damaged is taken out: its attempt is made again.
 fn open(layout: &Layout) -> Result<(Ledger, Known), SamplingError> {
     let path = layout.ledger();
     let (ledger, mut lines) = Ledger::open(&path)?;
-    let is_there = |line: &Measured| layout.attempt(line).is_file();
+    let is_there = |line: &Measured| {
+        let sha256 = crate::io::sha256_of(&layout.attempt(line));
+        sha256.is_ok_and(|sha256| sha256 == line.sha256)
+    };
     if lines.iter().all(is_there) {
         return Ok((ledger, by_id(lines)));
     }

@@ -361,6 +361,21 @@ fn an_image_that_is_gone_is_made_again_with_the_same_bytes() {
 }
 
 #[test]
+fn a_damaged_image_is_made_again_and_its_link_too() {
+    let bench = Bench::new();
+    bench.work(&policy(5), 4, &never);
+    bench.lay_out(&policy(5));
+    let whole = bench.files();
+    let (lines, _) = ledger::read(&bench.layout.ledger()).unwrap();
+    // Through the link, so both names have the bytes.
+    fs::write(bench.layout.attempt(&lines[0]), "no image").unwrap();
+    assert!(bench.files() != whole);
+    assert_eq!(bench.work(&policy(5), 4, &never), (Ended::Done, 1));
+    bench.lay_out(&policy(5));
+    assert!(bench.files() == whole);
+}
+
+#[test]
 fn images_leave_at_the_output_size_and_encoding_and_are_measured_so() {
     let bench = Bench::with(Output {
         width: 8,
