@@ -123,8 +123,7 @@ fn check_decisions(report: &mut Report, layout: &Layout, decisions: &Decisions, 
             FILE,
             "differs from what the ledger says: run the same command again",
         ),
-        (Err(error), _) => report.add(FILE, &chain(&error)),
-        (_, Err(error)) => report.add(FILE, &chain(&error)),
+        (Err(error), _) | (_, Err(error)) => report.add(FILE, &chain(&error)),
     }
 }
 
