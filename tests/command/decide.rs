@@ -103,11 +103,11 @@ fn an_image_of_a_run_is_made_again_from_its_ledger() {
     other.run().exits(2).complains(&["--seed"]);
     // An image that is to be shown and is gone is named before anything changes.
     fs::remove_dir_all(work.path("out/attempts")).unwrap();
-    let left = files(&work.path("out"));
+    let left = results(&work.path("out"));
     let decide = ["decide", "out", "--min-alignment=-1000"];
     let ran = work.hardlight(decide).run().exits(3);
     ran.complains(&["is gone, and nothing was changed", "`hardlight run`"]);
-    assert_same(&files(&work.path("out")), &left);
+    assert_same(&results(&work.path("out")), &left);
     let unknown = ["generate", "--from", "out", "--id", "0123", "--out", "none"];
     work.hardlight(unknown).run().exits(2).complains(&["0123"]);
 }
