@@ -41,5 +41,5 @@ impl JsonFile for RunRecord {
     const SCHEMA: u32 = 2;
     const WHAT: &'static str = "record of a run";
     const REMEDY: &'static str =
-        "start anew with --force-new (embeddings stay), choose another folder";
+        "start anew with --force-new (embeddings stay) or choose another folder";
 }
