@@ -11,7 +11,7 @@
 //! One file a filter, and one line in [`filters`]: the first that an image fails gives the reason.
 //! The failing classifier itself must not judge labels: that is zero-shot CLIP's ([`class`]).
 //!
-//! May import: `io`, `image_file`, `dataset`, `embed`, `direction`.
+//! May import: `io`, `dataset`, `embed`, `direction`.
 
 pub mod alignment;
 pub mod blank;
