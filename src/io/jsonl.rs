@@ -150,7 +150,7 @@ pub fn write<T: Serialize>(path: &Path, records: &[T]) -> Result<(), IoError> {
     super::write_atomic(path, &encode(path, records)?)
 }
 
-/// What [`write`] writes.
+/// What [`write()`] writes.
 ///
 /// # Errors
 ///
