@@ -14,30 +14,32 @@ use crate::io;
 
 const LAYOUT: Layout = Layout::CelebA;
 
+/// Where the list of attributes may lie.
+const ATTRIBUTES: [&str; 2] = ["list_attr_celeba.txt", "Anno/list_attr_celeba.txt"];
+
+/// Where the list of partitions may lie.
+const PARTITIONS: [&str; 3] = [
+    "list_eval_partition.txt",
+    "Eval/list_eval_partition.txt",
+    "Anno/list_eval_partition.txt",
+];
+
+/// Where the images may lie.
+const IMAGES: [&str; 2] = ["img_align_celeba", "Img/img_align_celeba"];
+
 /// Reads CelebA; the images themselves are not looked at.
 pub(super) fn read(root: &Path, options: &LayoutOptions) -> Result<Dataset, DatasetError> {
-    let attributes = ["list_attr_celeba.txt", "Anno/list_attr_celeba.txt"];
-    let partition = [
-        "list_eval_partition.txt",
-        "Eval/list_eval_partition.txt",
-        "Anno/list_eval_partition.txt",
-    ];
-    let images = ["img_align_celeba", "Img/img_align_celeba"];
-    let file = first_of(root, LAYOUT, &attributes)?;
-    let splits = splits(&first_of(root, LAYOUT, &partition)?)?;
-    let folder = first_of(root, LAYOUT, &images)?;
+    let file = first_of(root, LAYOUT, &ATTRIBUTES)?;
+    let splits = splits(&first_of(root, LAYOUT, &PARTITIONS)?)?;
+    let folder = first_of(root, LAYOUT, &IMAGES)?;
     let folder = folder.strip_prefix(root).unwrap_or(&folder);
     let folder = folder.to_string_lossy().replace('\\', "/");
 
     let text = io::read_to_string(&file)?;
     let mut lines = text.lines().zip(1..);
-    let at = |line| Place { path: &file, line }.to_string();
-    let bad = |line, expected: String| DatasetError::BadLine {
-        place: at(line),
-        expected,
-    };
+    let at = |line| Place { path: &file, line };
     let count = lines.next().and_then(|(text, _)| text.trim().parse().ok());
-    let count: usize = count.ok_or_else(|| bad(1, "the number of images".to_owned()))?;
+    let count: usize = count.ok_or_else(|| bad_line(at(1), "the number of images"))?;
     let names = lines.next().map_or("", |(text, _)| text);
     let names: Vec<String> = names.split_whitespace().map(str::to_owned).collect();
     let label = options.label(LAYOUT, &names)?;
@@ -47,53 +49,88 @@ pub(super) fn read(root: &Path, options: &LayoutOptions) -> Result<Dataset, Data
     let mut examples = Vec::with_capacity(splits.len());
     let mut places = Vec::with_capacity(splits.len());
     for (text, line) in lines.filter(|(text, _)| !text.trim().is_empty()) {
-        let cells: Vec<&str> = text.split_whitespace().collect();
-        let Some((&image, values)) = cells.split_first().filter(|(_, v)| v.len() == names.len())
-        else {
-            let expected = format!("a file name and {} attributes", names.len());
-            return Err(bad(line, expected));
-        };
-        let has = |index: usize| match values[index] {
-            "1" => Ok(true),
-            "-1" => Ok(false),
-            other => Err(DatasetError::BadCell {
-                place: at(line),
-                column: names[index].clone(),
-                value: other.to_owned(),
-                expected: "1 or -1",
-            }),
-        };
-        let Some(&split) = splits.get(image) else {
-            return Err(DatasetError::Disagreement {
-                place: at(line),
-                name: image.to_owned(),
-                reason: "is not in list_eval_partition.txt",
-            });
-        };
-        checks::path(image, || at(line))?;
-        let path = format!("{folder}/{image}");
-        let mut example = Example::new(path, has(label)?.into(), split);
-        image.clone_into(&mut example.id);
+        let row = Row::parse(text, &names, at(line))?;
+        let split = row.split(&splits)?;
+        checks::path(row.image, || row.place.to_string())?;
+        let path = format!("{folder}/{}", row.image);
+        let mut example = Example::new(path, row.has(label)?.into(), split);
+        row.image.clone_into(&mut example.id);
         if let (Some(index), Some(groups)) = (group, &groups) {
-            example.group = Some(groups[usize::from(has(index)?)].clone());
+            example.group = Some(groups[usize::from(row.has(index)?)].clone());
         }
         examples.push(example);
         places.push(line);
     }
     if examples.len() != count {
-        let expected = format!(
-            "as many images as the list has, {}: was the file cut off?",
-            examples.len()
-        );
-        return Err(bad(1, expected));
+        let listed = examples.len();
+        let expected = format!("as many images as the list has, {listed}: was the file cut off?");
+        return Err(bad_line(at(1), expected));
     }
     let dataset = Dataset {
         root: root.to_owned(),
         classes: options.classes(LAYOUT, absent_present(&names[label]).to_vec())?,
         examples,
     };
-    checks::check(&dataset, |index| at(places[index]))?;
+    checks::check(&dataset, |index| at(places[index]).to_string())?;
     Ok(dataset)
+}
+
+/// A line of the list of attributes.
+struct Row<'a> {
+    place: Place<'a>,
+    image: &'a str,
+    /// Names of the attributes.
+    names: &'a [String],
+    /// The image's, in the same order.
+    values: Vec<&'a str>,
+}
+
+impl<'a> Row<'a> {
+    fn parse(text: &'a str, names: &'a [String], place: Place<'a>) -> Result<Self, DatasetError> {
+        let mut cells = text.split_whitespace();
+        let image = cells.next().unwrap_or_default();
+        let values: Vec<&str> = cells.collect();
+        if values.len() != names.len() {
+            let expected = format!("a file name and {} attributes", names.len());
+            return Err(bad_line(place, expected));
+        }
+        Ok(Self {
+            place,
+            image,
+            names,
+            values,
+        })
+    }
+
+    /// Whether the image has an attribute.
+    fn has(&self, index: usize) -> Result<bool, DatasetError> {
+        match self.values[index] {
+            "1" => Ok(true),
+            "-1" => Ok(false),
+            other => Err(DatasetError::BadCell {
+                place: self.place.to_string(),
+                column: self.names[index].clone(),
+                value: other.to_owned(),
+                expected: "1 or -1",
+            }),
+        }
+    }
+
+    fn split(&self, splits: &HashMap<String, Split>) -> Result<Split, DatasetError> {
+        let split = splits.get(self.image).copied();
+        split.ok_or_else(|| DatasetError::Disagreement {
+            place: self.place.to_string(),
+            name: self.image.to_owned(),
+            reason: "is not in list_eval_partition.txt",
+        })
+    }
+}
+
+fn bad_line(place: Place<'_>, expected: impl Into<String>) -> DatasetError {
+    DatasetError::BadLine {
+        place: place.to_string(),
+        expected: expected.into(),
+    }
 }
 
 /// The split of every image by its name.
@@ -109,10 +146,8 @@ fn splits(path: &Path) -> Result<HashMap<String, Split>, DatasetError> {
             (Some("1"), None) => Split::Val,
             (Some("2"), None) => Split::Test,
             _ => {
-                return Err(DatasetError::BadLine {
-                    place: Place { path, line }.to_string(),
-                    expected: "a file name and 0, 1 or 2".to_owned(),
-                });
+                let place = Place { path, line };
+                return Err(bad_line(place, "a file name and 0, 1 or 2"));
             }
         };
         if splits.insert(image.to_owned(), split).is_some() {
@@ -219,6 +254,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::too_many_lines, reason = "a line a fault")]
     fn faults_name_the_line() {
         let options = options("Male", "Smiling");
         let faulty = |name: &str, from: &str, to: &str| {

@@ -85,18 +85,7 @@ pub(super) fn read(
         options.no_choice(layout)?;
         CIFAR10
     };
-    let known: Vec<String> = kind.labels.iter().map(|(name, _)| (*name).into()).collect();
-    // The finest label unless another is asked for.
-    let label = match options.label {
-        None => kind.labels.len() - 1,
-        Some(_) => options.label(layout, &known)?,
-    };
-    // Only what is coarser makes groups.
-    let group = options.group(layout, &known[..label])?;
-    let names = |index: usize| names(root, layout, kind.labels[index].1);
-    let own = names(label)?;
-    let groups = group.map(names).transpose()?;
-
+    let chosen = Chosen::read(root, layout, &kind, options)?;
     let mut examples = Vec::new();
     for file in kind.train.iter().chain([&kind.test]) {
         let split = if *file == kind.test {
@@ -117,22 +106,12 @@ pub(super) fn read(
             });
         }
         for (row, record) in bytes.chunks(size).enumerate() {
-            let class = |index: usize, names: &[String]| {
-                let class = usize::from(record[index]);
-                let known = class < names.len();
-                known
-                    .then_some(class)
-                    .ok_or_else(|| DatasetError::ClassOutOfRange {
-                        place: format!("{}, record {row}", path.display()),
-                        what: kind.labels[index].0,
-                        index: class,
-                        classes: names.len(),
-                    })
-            };
-            let mut example = Example::new((*file).to_owned(), class(label, &own)?, split);
+            let place = || format!("{}, record {row}", path.display());
+            let label = chosen.label.class(record, place)?;
+            let mut example = Example::new((*file).to_owned(), label, split);
             example.id = format!("{file}/{row}");
-            if let (Some(index), Some(names)) = (group, &groups) {
-                example.group = Some(names[class(index, names)?].clone());
+            if let Some(group) = &chosen.group {
+                example.group = Some(group.names[group.class(record, place)?].clone());
             }
             example.member = kind.member(row as u64);
             examples.push(example);
@@ -149,13 +128,71 @@ pub(super) fn read(
     }
     let dataset = Dataset {
         root: root.to_owned(),
-        classes: options.classes(layout, own)?,
+        classes: options.classes(layout, chosen.label.names)?,
         examples,
     };
     checks::check(&dataset, |index| {
         dataset.image(&dataset.examples[index]).to_string()
     })?;
     Ok(dataset)
+}
+
+/// Which of a record's labels count.
+struct Chosen {
+    label: Label,
+    group: Option<Label>,
+}
+
+/// One of a record's labels.
+struct Label {
+    /// Its byte in the record.
+    index: usize,
+    name: &'static str,
+    /// Names of its classes.
+    names: Vec<String>,
+}
+
+impl Chosen {
+    fn read(
+        root: &Path,
+        layout: Layout,
+        kind: &Kind,
+        options: &LayoutOptions,
+    ) -> Result<Self, DatasetError> {
+        let known: Vec<String> = kind.labels.iter().map(|(name, _)| (*name).into()).collect();
+        // The finest label unless another is asked for.
+        let label = match options.label {
+            None => kind.labels.len() - 1,
+            Some(_) => options.label(layout, &known)?,
+        };
+        // Only what is coarser makes groups.
+        let group = options.group(layout, &known[..label])?;
+        let read = |index: usize| -> Result<Label, DatasetError> {
+            let (name, file) = kind.labels[index];
+            let names = names(root, layout, file)?;
+            Ok(Label { index, name, names })
+        };
+        Ok(Self {
+            label: read(label)?,
+            group: group.map(read).transpose()?,
+        })
+    }
+}
+
+impl Label {
+    /// The class that a record is of.
+    fn class(&self, record: &[u8], place: impl Fn() -> String) -> Result<usize, DatasetError> {
+        let class = usize::from(record[self.index]);
+        if class < self.names.len() {
+            return Ok(class);
+        }
+        Err(DatasetError::ClassOutOfRange {
+            place: place(),
+            what: self.name,
+            index: class,
+            classes: self.names.len(),
+        })
+    }
 }
 
 /// The class names of a file, one a line.

@@ -51,30 +51,8 @@ pub(super) fn read(
     let mut found = Vec::new();
     for split in [Split::Train, Split::Val, Split::Test] {
         let folder = format!("{base}{split}");
-        let place = root.join(&folder);
-        if !place.is_dir() {
-            continue;
-        }
-        let synsets = folders(&place)?;
-        if synsets.is_empty() && split == Split::Val {
-            flat(root, &folder, passed, &mut found)?;
-        } else if synsets.is_empty() {
-            let reason = "has no synset folders, so no labels";
-            let path = place.clone();
-            passed.push(Passed { path, reason });
-        }
-        for synset in synsets {
-            let place = place.join(&synset);
-            let images = images_below(&place, passed)?;
-            if images.is_empty() {
-                return Err(DatasetError::EmptyClass { path: place });
-            }
-            found.extend(images.into_iter().map(|image| Found {
-                path: format!("{folder}/{synset}/{image}"),
-                synset: synset.clone(),
-                split,
-                place: place.display().to_string(),
-            }));
+        if root.join(&folder).is_dir() {
+            of_split(root, &folder, split, passed, &mut found)?;
         }
     }
     if found.is_empty() {
@@ -111,6 +89,43 @@ pub(super) fn read(
         path.display().to_string()
     })?;
     Ok(dataset)
+}
+
+/// Adds the images of a split's folder.
+fn of_split(
+    root: &Path,
+    folder: &str,
+    split: Split,
+    passed: &mut Vec<Passed>,
+    found: &mut Vec<Found>,
+) -> Result<(), DatasetError> {
+    let place = root.join(folder);
+    let synsets = folders(&place)?;
+    if synsets.is_empty() {
+        if split == Split::Val {
+            return flat(root, folder, passed, found);
+        }
+        let reason = "has no synset folders, so no labels";
+        passed.push(Passed {
+            path: place,
+            reason,
+        });
+        return Ok(());
+    }
+    for synset in synsets {
+        let place = place.join(&synset);
+        let images = images_below(&place, passed)?;
+        if images.is_empty() {
+            return Err(DatasetError::EmptyClass { path: place });
+        }
+        found.extend(images.into_iter().map(|image| Found {
+            path: format!("{folder}/{synset}/{image}"),
+            synset: synset.clone(),
+            split,
+            place: place.display().to_string(),
+        }));
+    }
+    Ok(())
 }
 
 /// Adds the images of a `val/` without synset folders, labelled by Kaggle's table.

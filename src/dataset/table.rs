@@ -93,18 +93,20 @@ pub fn read_table(path: &Path, options: &TableOptions) -> Result<Dataset, Datase
             said.put(example, &index, place)?;
         }
     }
-    // A bare file name has an empty parent, which no system call takes for the current folder.
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
     let dataset = Dataset {
-        root: root.clone().unwrap_or_else(|| folder.to_owned()),
+        root: root.clone().unwrap_or_else(|| folder_of(path)),
         classes,
         examples,
     };
     checks::check(&dataset, |index| at(index).to_string())?;
     Ok(dataset)
+}
+
+/// The folder that a file lies in.
+fn folder_of(path: &Path) -> PathBuf {
+    // A bare file name has an empty parent, which no system call takes for the current folder.
+    let folder = path.parent().filter(|path| !path.as_os_str().is_empty());
+    folder.unwrap_or(Path::new(".")).to_owned()
 }
 
 /// Adds where a bad class name is first.

@@ -4,6 +4,7 @@ use image::{ImageFormat, Rgb, RgbImage};
 use tar::{Builder, EntryType, Header};
 
 use super::*;
+use crate::dataset::Split;
 use crate::io::image::Exif;
 
 fn png(value: u8) -> Vec<u8> {
