@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use image::RgbImage;
-use ndarray::{Array2, Axis};
+use ndarray::{Array2, ArrayView1, Axis};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -184,260 +184,152 @@ pub fn embed(
     stop: &dyn Fn() -> bool,
     progress: &mut dyn FnMut(usize),
 ) -> Result<Option<Embedded>, CacheError> {
-    let Images { dataset, ids, exif } = images;
-    let fingerprint = format!("{} {exif:?}", encoder.fingerprint());
-    let dim = encoder.dim();
+    let fingerprint = format!("{} {:?}", encoder.fingerprint(), images.exif);
     let stored = files.load(&fingerprint);
-    let known = &stored.rows;
-    let mut matrix = Array2::zeros((ids.len(), dim));
-    let mut sha256 = Vec::with_capacity(ids.len());
-    // Places among `ids`.
-    let mut usable = Vec::with_capacity(ids.len());
-    let mut fresh = 0;
-    for (chunk, start) in ids.chunks(CHUNK).zip((0..).step_by(CHUNK)) {
+    let mut rows = Rows::new(images, encoder.dim());
+    for (chunk, start) in images.ids.chunks(CHUNK).zip((0..).step_by(CHUNK)) {
         if stop() {
             return Ok(None);
         }
-        let read: Vec<Result<(String, Option<RgbImage>), CacheError>> = chunk
-            .par_iter()
+        let mut missing = Vec::new();
+        let mut pictures = Vec::new();
+        for (at, read) in (start..).zip(images.read(chunk, &stored, encoder.dim())) {
+            let (sha256, found) = match read {
+                Ok(read) => read,
+                Err(error) => {
+                    bad(images.ids[at], error)?;
+                    continue;
+                }
+            };
+            match found {
+                Found::Row(row) => rows.matrix.row_mut(at).assign(&row),
+                Found::Picture(picture) => {
+                    missing.push(at);
+                    pictures.push(picture);
+                }
+            }
+            rows.usable.push(at);
+            rows.sha256.push(sha256);
+        }
+        if !pictures.is_empty() {
+            rows.put(&missing, &encoder.encode_images(&pictures)?)?;
+        }
+        progress(start + chunk.len());
+    }
+    let embedded = rows.finish();
+    let ids = embedded.ids.iter();
+    let names: Vec<String> = ids
+        .map(|&id| images.dataset.example(id).id.clone())
+        .collect();
+    // Also where nothing is new: an image may have another name or place now.
+    let same = embedded.fresh == 0 && stored.ids == names && stored.sha256 == embedded.sha256;
+    if !names.is_empty() && !same {
+        if let Some(folder) = files.matrix.parent() {
+            io::create_dir_all(folder)?;
+        }
+        files.store(&fingerprint, &names, &embedded.sha256, &embedded.matrix)?;
+    }
+    Ok(Some(embedded))
+}
+
+/// What there is of an image that can be used.
+enum Found<'a> {
+    /// Its row in the cache.
+    Row(ArrayView1<'a, f32>),
+    /// Its pixels, still to be embedded.
+    Picture(RgbImage),
+}
+
+impl Images<'_> {
+    /// Reads images, each with its SHA-256; those with a row of `dim` numbers in the cache are not decoded.
+    fn read<'a>(
+        &self,
+        ids: &[ExampleId],
+        stored: &'a Stored,
+        dim: usize,
+    ) -> Vec<Result<(String, Found<'a>), CacheError>> {
+        ids.par_iter()
             .map(|&id| {
-                let image = dataset.image(dataset.example(id));
+                let image = self.dataset.image(self.dataset.example(id));
                 let bytes = image.bytes()?;
-                let sha = io::sha256_hex(&bytes);
-                let known = known.get(&sha).is_some_and(|row| row.len() == dim);
-                let pixels = if known {
-                    None
+                let sha256 = io::sha256_hex(&bytes);
+                let row = stored.rows.get(&sha256).filter(|row| row.len() == dim);
+                let found = if let Some(row) = row {
+                    Found::Row(ArrayView1::from(row))
                 } else {
-                    let decoded = image.decode(&bytes, exif);
-                    Some(decoded.map_err(|source| CacheError::Decode {
+                    let decoded = image.decode(&bytes, self.exif);
+                    Found::Picture(decoded.map_err(|source| CacheError::Decode {
                         image: image.place(),
                         source,
                     })?)
                 };
-                Ok((sha, pixels))
+                Ok((sha256, found))
             })
-            .collect();
-        let mut missing = Vec::new();
-        let mut pictures = Vec::new();
-        for (index, read) in (start..).zip(read) {
-            let (sha, image) = match read {
-                Ok(read) => read,
-                Err(error) => {
-                    bad(ids[index], error)?;
-                    continue;
-                }
-            };
-            match image {
-                Some(image) => {
-                    missing.push(index);
-                    pictures.push(image);
-                }
-                None => {
-                    if let Some(row) = known.get(&sha) {
-                        matrix
-                            .row_mut(index)
-                            .assign(&ndarray::ArrayView1::from(row));
-                    }
-                }
+            .collect()
+    }
+}
+
+/// The rows of a split, as they come together.
+struct Rows<'a> {
+    images: Images<'a>,
+    /// A row an image, those that cannot be used included.
+    matrix: Array2<f32>,
+    /// Places of the others among the images.
+    usable: Vec<usize>,
+    /// One for each of these.
+    sha256: Vec<String>,
+    fresh: usize,
+}
+
+impl<'a> Rows<'a> {
+    fn new(images: Images<'a>, dim: usize) -> Self {
+        let count = images.ids.len();
+        Self {
+            images,
+            matrix: Array2::zeros((count, dim)),
+            usable: Vec::with_capacity(count),
+            sha256: Vec::with_capacity(count),
+            fresh: 0,
+        }
+    }
+
+    /// Takes what the encoder made of the images at these places.
+    fn put(&mut self, places: &[usize], rows: &Array2<f32>) -> Result<(), EmbedError> {
+        for (&at, row) in places.iter().zip(rows.outer_iter()) {
+            if let Some(dim) = row.iter().position(|v| !v.is_finite()) {
+                let Images { dataset, ids, .. } = self.images;
+                return Err(EmbedError::NonFinite {
+                    id: dataset.example(ids[at]).id.clone(),
+                    dim,
+                    value: row[dim],
+                });
             }
-            usable.push(index);
-            sha256.push(sha);
+            self.matrix.row_mut(at).assign(&row);
         }
-        if !pictures.is_empty() {
-            let rows = encoder.encode_images(&pictures)?;
-            for (&at, row) in missing.iter().zip(rows.axis_iter(Axis(0))) {
-                if let Some(dim) = row.iter().position(|v| !v.is_finite()) {
-                    return Err(EmbedError::NonFinite {
-                        id: dataset.example(ids[at]).id.clone(),
-                        dim,
-                        value: row[dim],
-                    }
-                    .into());
-                }
-                matrix.row_mut(at).assign(&row);
-            }
-            fresh += missing.len();
+        self.fresh += places.len();
+        Ok(())
+    }
+
+    /// Without the images that cannot be used.
+    fn finish(self) -> Embedded {
+        let Self {
+            images,
+            mut matrix,
+            usable,
+            sha256,
+            fresh,
+        } = self;
+        if usable.len() < images.ids.len() {
+            matrix = matrix.select(Axis(0), &usable);
         }
-        progress(start + chunk.len());
-    }
-    if usable.len() < ids.len() {
-        matrix = matrix.select(Axis(0), &usable);
-    }
-    let ids: Vec<ExampleId> = usable.into_iter().map(|at| ids[at]).collect();
-    let names = ids.iter().map(|&id| dataset.example(id).id.clone());
-    let names: Vec<String> = names.collect();
-    // Also where nothing is new: an image may have another name or place now.
-    if !ids.is_empty() && (fresh > 0 || stored.ids != names || stored.sha256 != sha256) {
-        if let Some(folder) = files.matrix.parent() {
-            io::create_dir_all(folder)?;
+        Embedded {
+            ids: usable.into_iter().map(|at| images.ids[at]).collect(),
+            matrix,
+            sha256,
+            fresh,
         }
-        files.store(&fingerprint, &names, &sha256, &matrix)?;
     }
-    Ok(Some(Embedded {
-        ids,
-        matrix,
-        sha256,
-        fresh,
-    }))
 }
 
 #[cfg(test)]
-mod tests {
-    use std::cell::Cell;
-
-    use super::*;
-    use crate::dataset::{Example, Split};
-
-    /// The mean colour of an image; counts what it is given.
-    struct Colour(Cell<usize>, &'static str);
-
-    impl ImageEncoder for Colour {
-        fn encode_images(&self, images: &[RgbImage]) -> Result<Array2<f32>, EmbedError> {
-            self.0.set(self.0.get() + images.len());
-            let pixel = |i: usize, c: usize| f32::from(images[i].get_pixel(0, 0)[c]);
-            Ok(Array2::from_shape_fn((images.len(), 3), |(i, c)| {
-                pixel(i, c)
-            }))
-        }
-        fn dim(&self) -> usize {
-            3
-        }
-        fn fingerprint(&self) -> &str {
-            self.1
-        }
-    }
-
-    fn dataset(folder: &Path, names: &[&str]) -> Dataset {
-        let examples = names
-            .iter()
-            .map(|&name| Example::new(name.to_owned(), 0, Split::Val));
-        let classes = vec!["cat".to_owned()];
-        Dataset::new(folder.to_owned(), classes, examples.collect()).unwrap()
-    }
-
-    /// Embeds all images of a data set in order; `bad` as in [`embed`].
-    fn all(
-        data: &Dataset,
-        files: &CacheFiles,
-        encoder: &Colour,
-        bad: &mut dyn FnMut(ExampleId, CacheError) -> Result<(), CacheError>,
-    ) -> Result<Embedded, CacheError> {
-        let images = Images {
-            dataset: data,
-            ids: &data.ids().collect::<Vec<_>>(),
-            exif: Exif::Apply,
-        };
-        let embedded = embed(files, images, encoder, bad, &|| false, &mut |_| {})?;
-        Ok(embedded.unwrap())
-    }
-
-    fn run(folder: &Path, encoder: &Colour) -> Array2<f32> {
-        let names: Vec<String> = (0..70).map(|i| format!("{i}.png")).collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let files = CacheFiles::new(&folder.join("cache"), "val");
-        let data = dataset(folder, &names);
-        let embedded = all(&data, &files, encoder, &mut |_, error| Err(error));
-        embedded.unwrap().matrix
-    }
-
-    #[test]
-    fn only_what_changed_is_embedded_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let paint = |i: u8, value: u8| {
-            let image = RgbImage::from_pixel(2, 2, image::Rgb([value, i, 7]));
-            image.save(folder.path().join(format!("{i}.png"))).unwrap();
-        };
-        (0..70).for_each(|i| paint(i, 0));
-        let encoder = Colour(Cell::new(0), "a");
-        let first = run(folder.path(), &encoder);
-        assert_eq!(encoder.0.get(), 70);
-        assert_eq!(run(folder.path(), &encoder), first);
-        assert_eq!(encoder.0.get(), 70, "all from the cache");
-        paint(66, 9);
-        let changed = run(folder.path(), &encoder);
-        assert_eq!(encoder.0.get(), 71, "one image changed");
-        assert_eq!(changed.row(66).to_vec(), [9.0, 66.0, 7.0]);
-        assert_eq!(changed.row(65), first.row(65));
-        run(folder.path(), &Colour(Cell::new(0), "b"));
-        let other = Colour(Cell::new(0), "a");
-        run(folder.path(), &other);
-        assert_eq!(other.0.get(), 70, "another model's rows are not ours");
-    }
-
-    #[test]
-    fn a_renamed_image_keeps_its_row_under_its_new_name() {
-        let folder = tempfile::tempdir().unwrap();
-        for (i, name) in ["a.png", "b.png"].iter().enumerate() {
-            let image = RgbImage::from_pixel(2, 2, image::Rgb([i as u8, 5, 7]));
-            image.save(folder.path().join(name)).unwrap();
-        }
-        let encoder = Colour(Cell::new(0), "a");
-        let files = CacheFiles::new(&folder.path().join("cache"), "val");
-        let run = |names: [&str; 2]| {
-            let data = dataset(folder.path(), &names);
-            let embedded = all(&data, &files, &encoder, &mut |_, error| Err(error));
-            let (stored, ids) = io::matrix::read_keyed(&files.matrix).unwrap();
-            assert_eq!(stored, embedded.unwrap().matrix);
-            assert_eq!(ids.unwrap(), names);
-        };
-        run(["a.png", "b.png"]);
-        std::fs::rename(folder.path().join("a.png"), folder.path().join("c.png")).unwrap();
-        run(["b.png", "c.png"]);
-        assert_eq!(encoder.0.get(), 2, "nothing was embedded again");
-    }
-
-    #[test]
-    fn a_damaged_image_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("x.png"), "no image").unwrap();
-        let data = dataset(folder.path(), &["x.png"]);
-        let files = CacheFiles::new(folder.path(), "val");
-        let encoder = Colour(Cell::new(0), "a");
-        let error = all(&data, &files, &encoder, &mut |_, error| Err(error));
-        assert!(
-            error
-                .unwrap_err()
-                .to_string()
-                .contains("x.png could not be decoded")
-        );
-    }
-
-    #[test]
-    fn what_is_passed_over_has_no_row_and_comes_back_when_mended() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name);
-        let paint = |name: &str, value: u8| {
-            let image = RgbImage::from_pixel(2, 2, image::Rgb([value, 0, 0]));
-            image.save(path(name)).unwrap();
-        };
-        paint("a.png", 1);
-        std::fs::write(path("b.png"), "no image").unwrap();
-        paint("d.png", 4);
-        let data = dataset(folder.path(), &["a.png", "b.png", "c.png", "d.png"]);
-        let files = CacheFiles::new(&path("cache"), "val");
-        let encoder = Colour(Cell::new(0), "a");
-        let run = || {
-            let mut passed = Vec::new();
-            let embedded = all(&data, &files, &encoder, &mut |id, _| {
-                passed.push(id.index());
-                Ok(())
-            });
-            let embedded = embedded.unwrap();
-            let used: Vec<usize> = embedded.ids.iter().map(|id| id.index()).collect();
-            (embedded, used, passed)
-        };
-        let (embedded, used, passed) = run();
-        assert_eq!((passed, used), (vec![1, 2], vec![0, 3]));
-        let (_, stored) = io::matrix::read_keyed(&files.matrix).unwrap();
-        assert_eq!(stored.unwrap(), ["a.png", "d.png"]);
-        assert_eq!(embedded.matrix.column(0).to_vec(), [1.0, 4.0]);
-        assert_eq!(embedded.sha256.len(), 2);
-        run();
-        assert_eq!(encoder.0.get(), 2, "the good ones come from the cache");
-        paint("b.png", 2);
-        let (embedded, used, passed) = run();
-        assert_eq!((passed, used), (vec![2], vec![0, 1, 3]));
-        assert_eq!(embedded.matrix.column(0).to_vec(), [1.0, 2.0, 4.0]);
-        assert_eq!(encoder.0.get(), 3);
-    }
-}
+mod tests;
