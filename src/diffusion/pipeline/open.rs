@@ -14,10 +14,12 @@ use crate::diffusion::record::AdapterRecord;
 use crate::diffusion::unet::Unet;
 use crate::diffusion::vae::Vae;
 use crate::io;
+use crate::nn::clip::config::TextConfig;
 use crate::nn::clip::model::TextModelWithProjection;
 use crate::nn::clip::towers::TextTower;
 use crate::nn::lora::{self, Adapter, Component};
 use crate::nn::params::{Params, weights};
+use crate::nn::tokenizer::Tokenizer;
 
 /// Name of a Diffusers model's weights, without extension.
 pub(super) const WEIGHTS: &str = "diffusion_pytorch_model";
@@ -66,6 +68,18 @@ struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
+    fn new(dir: &'a Path, options: &'a OpenOptions, adapters: Vec<Adapter>) -> Self {
+        Self {
+            dir,
+            options,
+            adapters,
+            files: Vec::new(),
+            without_variant: Vec::new(),
+            with_variant: false,
+            variants: BTreeSet::new(),
+        }
+    }
+
     /// Builds a network from the weights of a part.
     fn build<T>(
         &mut self,
@@ -102,6 +116,31 @@ impl<'a> Parts<'a> {
         let network = build(&params.root());
         params.finish()?;
         Ok(network)
+    }
+
+    /// Builds the text encoders: `second` is SDXL's.
+    fn captions(
+        &mut self,
+        first: &TextConfig,
+        tokenizer: Tokenizer,
+        second: Option<(TextConfig, Tokenizer)>,
+        zeros_for_empty: bool,
+    ) -> Result<CaptionEncoder, PipelineError> {
+        let kind = self.options.kind;
+        let tower = self.build("text_encoder", TEXT_WEIGHTS, kind, |s| {
+            TextTower::standalone(s, first)
+        })?;
+        Ok(match second {
+            None => CaptionEncoder::One { tokenizer, tower },
+            Some((config, second)) => CaptionEncoder::Two(Box::new(Two {
+                tokenizers: [tokenizer, second],
+                first: tower,
+                second: self.build("text_encoder_2", TEXT_WEIGHTS, kind, |s| {
+                    TextModelWithProjection::new(s, &config)
+                })?,
+                zeros_for_empty,
+            })),
+        })
     }
 
     /// Notes a scheduler's file.
@@ -219,24 +258,7 @@ impl Pipeline {
             _ => None,
         };
 
-        let open = |(path, scale): &(PathBuf, f64)| Adapter::open(path, *scale);
-        let adapters: Vec<Adapter> = options
-            .adapters
-            .iter()
-            .map(open)
-            .collect::<Result<_, _>>()?;
-        let mut components = vec![Component::Unet, Component::TextEncoder];
-        components.extend(second.is_some().then_some(Component::TextEncoder2));
-        lora::check(&adapters, &components)?;
-        let mut parts = Parts {
-            dir,
-            options,
-            adapters,
-            files: Vec::new(),
-            without_variant: Vec::new(),
-            with_variant: false,
-            variants: BTreeSet::new(),
-        };
+        let mut parts = Parts::new(dir, options, adapters(options, second.is_some())?);
         let kind = options.kind;
         // Float16 ends at 65,504, which the activations of SDXL's VAE exceed.
         let vae_kind = match (family, kind) {
@@ -245,20 +267,7 @@ impl Pipeline {
         };
         let unet = parts.build("unet", WEIGHTS, kind, |s| Unet::new(s, &unet_config))?;
         let vae = parts.build("vae", WEIGHTS, vae_kind, |s| Vae::new(s, &vae_config))?;
-        let tower = parts.build("text_encoder", TEXT_WEIGHTS, kind, |s| {
-            TextTower::standalone(s, &first)
-        })?;
-        let captions = match second {
-            None => CaptionEncoder::One { tokenizer, tower },
-            Some((config, second)) => CaptionEncoder::Two(Box::new(Two {
-                tokenizers: [tokenizer, second],
-                first: tower,
-                second: parts.build("text_encoder_2", TEXT_WEIGHTS, kind, |s| {
-                    TextModelWithProjection::new(s, &config)
-                })?,
-                zeros_for_empty,
-            })),
-        };
+        let captions = parts.captions(&first, tokenizer, second, zeros_for_empty)?;
         notes.extend(parts.check_variant()?);
         parts.config("scheduler");
         if image.is_some() {
@@ -281,6 +290,17 @@ impl Pipeline {
             notes,
         })
     }
+}
+
+/// Opens the adapters, and checks that all they change is there.
+fn adapters(options: &OpenOptions, two_text_encoders: bool) -> Result<Vec<Adapter>, PipelineError> {
+    let open = |(path, scale): &(PathBuf, f64)| Adapter::open(path, *scale);
+    let adapters = options.adapters.iter().map(open);
+    let adapters: Vec<Adapter> = adapters.collect::<Result<_, _>>()?;
+    let mut components = vec![Component::Unet, Component::TextEncoder];
+    components.extend(two_text_encoders.then_some(Component::TextEncoder2));
+    lora::check(&adapters, &components)?;
+    Ok(adapters)
 }
 
 /// The network of a part, as far as adapters change it.

@@ -133,8 +133,7 @@ impl Pipeline {
         unconditional: &EncodedCaption,
         sampling: &Sampling,
     ) -> Result<Told, PipelineError> {
-        let config = self.unet.config();
-        let distilled = config.time_cond_proj_dim.is_some();
+        let distilled = self.unet.config().time_cond_proj_dim.is_some();
         let guided = sampling.guidance > 1.0 && !distilled;
         let count = padded.len() as i64;
         // The unconditional half, where there is one, before the conditional one.
@@ -154,43 +153,14 @@ impl Pipeline {
             padded.iter().map(|r| r.caption.pooled.as_ref()).collect();
         let text_time = match (pooled, &unconditional.pooled) {
             (Some(pooled), Some(negative)) => {
-                let (width, height) = self.size(sampling)?;
-                let (width, height) = (width as f32, height as f32);
-                // The original is as large as the target, and nothing is cropped.
-                let sizes = Tensor::from_slice(&[height, width, 0.0, 0.0, height, width])
-                    .unsqueeze(0)
-                    .to_device(self.device);
                 let pooled = both(negative, Tensor::f_cat(&pooled, 0)?)?;
-                let sizes = sizes.repeat([pooled.size()[0], 1]);
+                let sizes = self.sizes(sampling)?.repeat([pooled.size()[0], 1]);
                 Some((pooled, sizes))
             }
             _ => None,
         };
-
-        let expected = self.embedding_width().unwrap_or(0);
-        if let Some(wrong) = padded
-            .iter()
-            .map(|r| r.embedding.map_or(0, <[f32]>::len))
-            .find(|&got| got != expected)
-        {
-            return Err(PipelineError::Embedding {
-                got: wrong,
-                expected,
-            });
-        }
-        let class = match &self.image {
-            Some(image) => {
-                let rows: Vec<Tensor> = padded
-                    .iter()
-                    .map(|r| {
-                        let embedding = r.embedding.unwrap_or_default();
-                        image.condition(embedding, r.seed, sampling.noise_level)
-                    })
-                    .collect::<Result<_, _>>()?;
-                let rows = Tensor::f_cat(&rows, 0)?.f_to_device(self.device)?;
-                let rows = rows.f_to_kind(self.kind)?;
-                Some(both(&rows.narrow(0, 0, 1).zeros_like(), rows)?)
-            }
+        let class = match self.class_rows(padded, sampling.noise_level)? {
+            Some(rows) => Some(both(&rows.narrow(0, 0, 1).zeros_like(), rows)?),
             None => None,
         };
         Ok(Told {
@@ -200,6 +170,40 @@ impl Pipeline {
             guidance: distilled.then_some(sampling.guidance),
             guided,
         })
+    }
+
+    /// `[1, 6]`, as [`Conditions::text_time`] has them: the original is as large as the target, and nothing
+    /// is cropped.
+    fn sizes(&self, sampling: &Sampling) -> Result<Tensor, PipelineError> {
+        let (width, height) = self.size(sampling)?;
+        let (width, height) = (width as f32, height as f32);
+        let sizes = Tensor::from_slice(&[height, width, 0.0, 0.0, height, width]);
+        Ok(sizes.unsqueeze(0).to_device(self.device))
+    }
+
+    /// The image condition of every request, `[n, width]`; none for a model without.
+    fn class_rows(
+        &self,
+        padded: &[ImageRequest<'_>],
+        noise_level: usize,
+    ) -> Result<Option<Tensor>, PipelineError> {
+        let expected = self.embedding_width().unwrap_or(0);
+        if let Some(got) = padded
+            .iter()
+            .map(|r| r.embedding.map_or(0, <[f32]>::len))
+            .find(|&got| got != expected)
+        {
+            return Err(PipelineError::Embedding { got, expected });
+        }
+        let Some(image) = &self.image else {
+            return Ok(None);
+        };
+        let rows: Vec<Tensor> = padded
+            .iter()
+            .map(|r| image.condition(r.embedding.unwrap_or_default(), r.seed, noise_level))
+            .collect::<Result<_, _>>()?;
+        let rows = Tensor::f_cat(&rows, 0)?.f_to_device(self.device)?;
+        Ok(Some(rows.f_to_kind(self.kind)?))
     }
 
     /// Decodes the first `n` latents.

@@ -81,69 +81,93 @@ pub struct Unet {
     config: UnetConfig,
 }
 
+/// What blocks are built from.
+struct Builder<'a> {
+    config: &'a UnetConfig,
+    resnet: ResnetShape,
+}
+
+impl Builder<'_> {
+    fn down(&self, scope: &Scope, level: usize) -> Down {
+        let config = self.config;
+        let channels = &config.block_out_channels;
+        let cross = config.down_block_types[level].has_attention();
+        Down::new(
+            &scope.at(format_args!("down_blocks.{level}")),
+            channels[level.saturating_sub(1)],
+            channels[level],
+            config.layers_per_block,
+            (level + 1 < channels.len()).then_some(config.downsample_padding),
+            self.resnet,
+            cross.then(|| self.transformer(level)),
+        )
+    }
+
+    fn mid(&self, scope: &Scope) -> Mid {
+        let channels = &self.config.block_out_channels;
+        let level = channels.len() - 1;
+        let transformer = Some(self.transformer(level));
+        Mid::new(
+            &scope.at("mid_block"),
+            channels[level],
+            self.resnet,
+            transformer,
+        )
+    }
+
+    /// The block at a step of the way up, which walks the levels backwards.
+    fn up(&self, scope: &Scope, step: usize) -> Up {
+        let config = self.config;
+        let channels = &config.block_out_channels;
+        let last = channels.len() - 1;
+        let level = last - step;
+        let cross = config.up_block_types[step].has_attention();
+        Up::new(
+            &scope.at(format_args!("up_blocks.{step}")),
+            blocks::UpChannels {
+                skip: channels[level.saturating_sub(1)],
+                outputs: channels[level],
+                previous: channels[(level + 1).min(last)],
+            },
+            config.layers_per_block + 1,
+            step < last,
+            self.resnet,
+            cross.then(|| self.transformer(level)),
+        )
+    }
+
+    fn transformer(&self, level: usize) -> TransformerShape {
+        let config = self.config;
+        TransformerShape {
+            channels: config.block_out_channels[level],
+            heads: config.heads(level),
+            context: config.cross_attention_dim,
+            layers: config.transformer_layers(level),
+            groups: config.norm_num_groups,
+            linear_projection: config.use_linear_projection,
+        }
+    }
+}
+
 impl Unet {
     /// Takes all parameters of a `UNet2DConditionModel`.
     pub fn new(scope: &Scope, config: &UnetConfig) -> Self {
-        let channels = &config.block_out_channels;
-        let levels = channels.len();
-        let first = channels[0];
+        let levels = config.block_out_channels.len();
+        let first = config.block_out_channels[0];
         let time_width = 4 * first;
-        let resnet = ResnetShape {
-            groups: config.norm_num_groups,
-            eps: config.norm_eps,
-            time: Some(time_width),
-        };
-        let transformer = |level: usize, cross: bool| {
-            cross.then(|| TransformerShape {
-                channels: channels[level],
-                heads: config.heads(level),
-                context: config.cross_attention_dim,
-                layers: config.transformer_layers(level),
+        let builder = Builder {
+            config,
+            resnet: ResnetShape {
                 groups: config.norm_num_groups,
-                linear_projection: config.use_linear_projection,
-            })
+                eps: config.norm_eps,
+                time: Some(time_width),
+            },
         };
-
         let down = (0..levels)
-            .map(|level| {
-                let cross = config.down_block_types[level].has_attention();
-                Down::new(
-                    &scope.at(format_args!("down_blocks.{level}")),
-                    channels[level.saturating_sub(1)],
-                    channels[level],
-                    config.layers_per_block,
-                    (level + 1 < levels).then_some(config.downsample_padding),
-                    resnet,
-                    transformer(level, cross),
-                )
-            })
+            .map(|level| builder.down(scope, level))
             .collect();
-        let last = channels[levels - 1];
-        let mid = Mid::new(
-            &scope.at("mid_block"),
-            last,
-            resnet,
-            transformer(levels - 1, true),
-        );
-        let up = (0..levels)
-            .map(|step| {
-                // The way up walks the levels backwards.
-                let level = levels - 1 - step;
-                let cross = config.up_block_types[step].has_attention();
-                Up::new(
-                    &scope.at(format_args!("up_blocks.{step}")),
-                    blocks::UpChannels {
-                        skip: channels[level.saturating_sub(1)],
-                        outputs: channels[level],
-                        previous: channels[(level + 1).min(levels - 1)],
-                    },
-                    config.layers_per_block + 1,
-                    step + 1 < levels,
-                    resnet,
-                    transformer(level, cross),
-                )
-            })
-            .collect();
+        let mid = builder.mid(scope);
+        let up = (0..levels).map(|step| builder.up(scope, step)).collect();
         Self {
             conv_in: Conv2d::new(&scope.at("conv_in"), config.in_channels, first, 3, 1, 1),
             time: Embedding::new(&scope.at("time_embedding"), first, time_width),
