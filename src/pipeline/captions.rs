@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use ndarray::{Array2, Axis};
+use ndarray::{Array2, ArrayView2, Axis};
 
 use super::candidates::{Candidates, Texts};
 use super::context::{Context, Job};
@@ -13,13 +13,14 @@ use super::detect::Detected;
 use super::embed::{Embedded, Part, with_predictions};
 use super::error::Error;
 use super::reporter::Stage;
-use super::settings::CheckedSettings;
+use super::settings::{Captions, CheckedSettings};
 use super::space::Space;
 use crate::caption::check::{Images, Real};
 use crate::caption::score::{self, CaptionScore};
 use crate::caption::table::ModeTable;
 use crate::caption::{self, CaptionKind, CaptionVerdict, References, table};
 use crate::dataset::Split;
+use crate::direction::{Direction, Whitening};
 use crate::embed::TextEncoder;
 use crate::io;
 use crate::report::captions::{Caption, NEAREST};
@@ -77,7 +78,7 @@ impl ModeCaptions {
 
 /// Reads the grammar early, so that a faulty one is refused before any work.
 #[cfg(feature = "torch")]
-pub(super) fn check(settings: &super::settings::Captions) -> Result<(), Error> {
+pub(super) fn check(settings: &Captions) -> Result<(), Error> {
     Candidates::open(settings).map(|_| ())
 }
 
@@ -129,64 +130,31 @@ pub fn caption(
         return Ok(None);
     }
     let begun = Instant::now();
-    let settings = &job.settings.captions;
-    let candidates = Candidates::open(settings)?;
+    let candidates = Candidates::open(&job.settings.captions)?;
     for doubt in candidates.grammar().doubts() {
         context.warn(doubt);
     }
-    let classes = data.dataset.classes();
-    let names: Vec<String> = classes
-        .iter()
-        .map(|class| candidates.grammar().reference(class))
-        .collect();
-    let references = References::new(encoder.encode_texts(&names)?);
-    let mut real = reals(embedded, detected);
+    let scorer = Scorer::new(job, data, detected, &candidates, encoder)?;
+    let mut reals = reals(embedded, detected);
     let mut texts = Texts::new(encoder);
     let mut modes: Vec<ModeCaptions> = Vec::new();
     let directions = &detected.fitted.directions;
     let mut stage = Stage::begin(context.reporter, "captions", directions.len(), "directions");
-    // The captions of the class before, which may have several modes.
-    let mut last: Option<(usize, Vec<String>, Array2<f32>)> = None;
-    for direction in directions {
-        let class = &classes[direction.id.class];
-        let reference = names[direction.id.class].clone();
-        let (_, captions, embeddings) = match last.take() {
-            Some(last_class) if last_class.0 == direction.id.class => last.insert(last_class),
-            _ => {
-                let captions = candidates.of(class, &reference)?;
-                let embeddings = texts.encode(&captions)?;
-                last.insert((direction.id.class, captions, embeddings))
-            }
-        };
-        let space = caption::Space {
-            whitening: &detected.whitening,
-            references: &references,
-            classes,
-            contradictions: &candidates.grammar().contradictions(class),
-            ends: settings.per_class,
-            near_equal: settings.near_equal as f32,
-        };
-        let mut scores = caption::score(direction, captions, &reference, embeddings.view(), space)?;
-        let real = real.remove(&direction.id.class).or_else(|| {
-            let same = |mode: &&ModeCaptions| {
-                mode.scores
-                    .first()
-                    .is_some_and(|s| s.mode.class == direction.id.class)
-            };
-            modes.iter().find(same).map(|mode| mode.real.clone())
-        });
-        let real = real.unwrap_or_else(nothing);
-        for score in &mut scores {
-            if score.kind != CaptionKind::Other && score.dropped.is_none() {
-                score.checked = Some(real.check(embeddings.row(score.row)));
-            }
+    // The modes of a class share its captions.
+    for of_class in directions.chunk_by(|a, b| a.id.class == b.id.class) {
+        let class = of_class[0].id.class;
+        let captions = scorer.candidates(class)?;
+        let embeddings = texts.encode(&captions)?;
+        let real = reals.remove(&class).unwrap_or_else(nothing);
+        for direction in of_class {
+            let scores = scorer.score(direction, &captions, embeddings.view(), &real)?;
+            modes.push(ModeCaptions {
+                reference: scorer.names[class].clone(),
+                scores,
+                real: real.clone(),
+            });
+            stage.set(modes.len(), "");
         }
-        modes.push(ModeCaptions {
-            reference,
-            scores,
-            real,
-        });
-        stage.set(modes.len(), "");
     }
     stage.end();
     texts.warn(context);
@@ -194,11 +162,78 @@ pub fn caption(
     write(job, embedded, detected, &modes, &report)?;
     let captioned = Captioned {
         modes,
-        references: references.raw().to_owned(),
+        references: scorer.references.raw().to_owned(),
         report,
     };
     context.took("captions", begun);
     Ok(Some(captioned))
+}
+
+/// What captions of every class are scored with.
+struct Scorer<'a> {
+    settings: &'a Captions,
+    classes: &'a [String],
+    candidates: &'a Candidates,
+    whitening: &'a Whitening,
+    /// Every class's reference caption.
+    names: Vec<String>,
+    references: References,
+}
+
+impl<'a> Scorer<'a> {
+    fn new(
+        job: &'a Job<'_>,
+        data: &'a Data,
+        detected: &'a Detected,
+        candidates: &'a Candidates,
+        encoder: &dyn TextEncoder,
+    ) -> Result<Self, Error> {
+        let classes = data.dataset.classes();
+        let name = |class: &String| candidates.grammar().reference(class);
+        let names: Vec<String> = classes.iter().map(name).collect();
+        Ok(Self {
+            settings: &job.settings.captions,
+            classes,
+            candidates,
+            whitening: &detected.whitening,
+            references: References::new(encoder.encode_texts(&names)?),
+            names,
+        })
+    }
+
+    /// The captions that are scored for a class.
+    fn candidates(&self, class: usize) -> Result<Vec<String>, Error> {
+        self.candidates.of(&self.classes[class], &self.names[class])
+    }
+
+    /// The captions of a direction's class, hardest first, with `embeddings` `[captions, d]`; the hard, the
+    /// easy and the neutral ones held against the class's images.
+    fn score(
+        &self,
+        direction: &Direction,
+        captions: &[String],
+        embeddings: ArrayView2<'_, f32>,
+        real: &Real,
+    ) -> Result<Vec<CaptionScore>, Error> {
+        let class = direction.id.class;
+        let grammar = self.candidates.grammar();
+        let space = caption::Space {
+            whitening: self.whitening,
+            references: &self.references,
+            classes: self.classes,
+            contradictions: &grammar.contradictions(&self.classes[class]),
+            ends: self.settings.per_class,
+            near_equal: self.settings.near_equal as f32,
+        };
+        let reference = &self.names[class];
+        let mut scores = caption::score(direction, captions, reference, embeddings, space)?;
+        for score in &mut scores {
+            if score.kind != CaptionKind::Other && score.dropped.is_none() {
+                score.checked = Some(real.check(embeddings.row(score.row)));
+            }
+        }
+        Ok(scores)
+    }
 }
 
 /// The images of every class with a direction.
