@@ -248,17 +248,12 @@ fn fit_class(
     let out_of_fold: Vec<f64> = selection.out_of_fold.iter().map(|f| -f).collect();
     let (fold_of, norms) =
         select::fold_norms(own.view(), &gram, &right, options.folds, selection.c);
-    let out_of_fold_distance: Vec<f64> = out_of_fold
-        .iter()
-        .zip(&fold_of)
+    let in_fold = out_of_fold.iter().zip(&fold_of);
+    let out_of_fold_distance: Vec<f64> = in_fold
         .map(|(alignment, &fold)| alignment / norms[fold])
         .collect();
-    let mut mistakes: Vec<f64> = out_of_fold
-        .iter()
-        .zip(&right)
-        .filter(|(_, r)| !**r)
-        .map(|(a, _)| *a)
-        .collect();
+    let mistakes = out_of_fold.iter().zip(&right).filter(|(_, r)| !**r);
+    let mut mistakes: Vec<f64> = mistakes.map(|(alignment, _)| *alignment).collect();
     let p_value = significance::permutation_p(&gram, &right, selection.score, class, options);
     let bootstrap_cosine =
         significance::bootstrap(own.view(), &gram, &right, &w, selection.c, class, options);

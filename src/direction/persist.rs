@@ -178,43 +178,68 @@ pub fn read(dir: &Path) -> Result<Saved, PersistError> {
     let described = DirectionsFile::read(&path)?;
     let numbers = file(dir);
     let content = io::read(&numbers)?;
-    let tensors = parse(&content, &numbers)?;
-    let narrow = |name| Ok::<_, PersistError>(tensor(&tensors, &numbers, name)?.mapv(|v| v as f32));
-    let (mean, deviation) = (narrow("mean")?, narrow("deviation")?);
-    let d = mean.len();
-    let shape = |name: &str| PersistError::Tensor {
-        path: numbers.clone(),
-        name: name.to_owned(),
-    };
-    if deviation.len() != d {
-        return Err(shape("deviation"));
-    }
-    let whitening =
-        Whitening::from_parts(mean, deviation).map_err(|source| PersistError::Whitening {
-            path: numbers.clone(),
-            source,
-        })?;
+    let numbers = Numbers::parse(&content, &numbers)?;
+    let whitening = numbers.whitening()?;
     let mut directions = Vec::new();
     let mut explains = BTreeMap::new();
     for mode in described.directions {
-        let name = mode.id();
-        if described.classes.get(name.class) != Some(&mode.class) {
+        if described.classes.get(mode.id().class) != Some(&mode.class) {
             return Err(PersistError::Class {
                 path,
                 name: mode.class,
             });
         }
-        explains.insert(name, mode.explains);
-        let w = tensor(&tensors, &numbers, &format!("{name}.w"))?;
-        let scalars = tensor(&tensors, &numbers, &format!("{name}.scalars"))?.to_vec();
+        directions.push(numbers.direction(&mode, whitening.mean().len())?);
+        explains.insert(mode.id(), mode.explains);
+    }
+    Ok(Saved {
+        whitening,
+        classes: described.classes,
+        directions,
+        explains,
+    })
+}
+
+/// The file of numbers, as [`write`] lays it out.
+struct Numbers<'a> {
+    path: &'a Path,
+    tensors: SafeTensors<'a>,
+}
+
+impl<'a> Numbers<'a> {
+    fn parse(content: &'a [u8], path: &'a Path) -> Result<Self, PersistError> {
+        let tensors = SafeTensors::deserialize(content).map_err(|source| PersistError::Format {
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(Self { path, tensors })
+    }
+
+    fn whitening(&self) -> Result<Whitening, PersistError> {
+        let narrow = |name| Ok::<_, PersistError>(self.vector(name)?.mapv(|v| v as f32));
+        let (mean, deviation) = (narrow("mean")?, narrow("deviation")?);
+        if deviation.len() != mean.len() {
+            return Err(self.bad("deviation"));
+        }
+        Whitening::from_parts(mean, deviation).map_err(|source| PersistError::Whitening {
+            path: self.path.to_owned(),
+            source,
+        })
+    }
+
+    /// The direction of a mode, in `d` dimensions.
+    fn direction(&self, mode: &DescribedMode, d: usize) -> Result<Direction, PersistError> {
+        let id = mode.id();
+        let w = self.vector(&format!("{id}.w"))?;
+        let scalars = self.vector(&format!("{id}.scalars"))?.to_vec();
         let [c, b, cv_score, p_value, q_value, threshold] = scalars[..] else {
-            return Err(shape(&format!("{name}.scalars")));
+            return Err(self.bad(&format!("{id}.scalars")));
         };
         if w.len() != d {
-            return Err(shape(&format!("{name}.w")));
+            return Err(self.bad(&format!("{id}.w")));
         }
-        directions.push(Direction {
-            id: name,
+        Ok(Direction {
+            id,
             w,
             b,
             c,
@@ -229,44 +254,34 @@ pub fn read(dir: &Path) -> Result<Saved, PersistError> {
             explains: Vec::new(),
             out_of_fold: Vec::new(),
             out_of_fold_distance: Vec::new(),
-        });
-    }
-    Ok(Saved {
-        whitening,
-        classes: described.classes,
-        directions,
-        explains,
-    })
-}
-
-fn parse<'a>(content: &'a [u8], path: &Path) -> Result<SafeTensors<'a>, PersistError> {
-    SafeTensors::deserialize(content).map_err(|source| PersistError::Format {
-        path: path.to_owned(),
-        source,
-    })
-}
-
-/// A float64 vector by its name.
-fn tensor(tensors: &SafeTensors<'_>, path: &Path, name: &str) -> Result<Array1<f64>, PersistError> {
-    let view = tensors
-        .tensor(name)
-        .ok()
-        .filter(|view| view.dtype() == Dtype::F64 && view.shape().len() == 1);
-    let Some(view) = view else {
-        return Err(PersistError::Tensor {
-            path: path.to_owned(),
-            name: name.to_owned(),
-        });
-    };
-    Ok(view
-        .data()
-        .chunks_exact(8)
-        .map(|chunk| {
-            let mut eight = [0; 8];
-            eight.copy_from_slice(chunk);
-            f64::from_le_bytes(eight)
         })
-        .collect())
+    }
+
+    /// A float64 vector by its name.
+    fn vector(&self, name: &str) -> Result<Array1<f64>, PersistError> {
+        let view = self
+            .tensors
+            .tensor(name)
+            .ok()
+            .filter(|view| view.dtype() == Dtype::F64 && view.shape().len() == 1)
+            .ok_or_else(|| self.bad(name))?;
+        Ok(view
+            .data()
+            .chunks_exact(8)
+            .map(|chunk| {
+                let mut eight = [0; 8];
+                eight.copy_from_slice(chunk);
+                f64::from_le_bytes(eight)
+            })
+            .collect())
+    }
+
+    fn bad(&self, name: &str) -> PersistError {
+        PersistError::Tensor {
+            path: self.path.to_owned(),
+            name: name.to_owned(),
+        }
+    }
 }
 
 #[cfg(test)]

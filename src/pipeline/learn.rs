@@ -119,21 +119,7 @@ pub(super) fn learn(
     let val = parts.get(&Split::Val).ok_or_else(|| {
         Error::input("the data has no val split: directions are learned there".to_owned())
     })?;
-    let (reference, whitened_on) = match parts.get(&Split::Train) {
-        Some(train) if train.view().nrows() >= 2 => (train, Split::Train),
-        _ => {
-            let text = "there is no train split: whitening was learned on val";
-            warnings.push(Warning::general(WarningKind::NoTrain, text.to_owned()));
-            (val, Split::Val)
-        }
-    };
-    let whitening = Whitening::fit(reference.view())?;
-    let (dropped, dims) = (whitening.dropped().len(), whitening.mean().len());
-    if dropped > 0 {
-        let text = format!("{dropped} of {dims} dimensions do not vary and are left out");
-        let warning = Warning::general(WarningKind::ConstantDimensions, text);
-        warnings.push(warning.with("dropped", dropped).with("dimensions", dims));
-    }
+    let (whitening, whitened_on) = whiten(parts.get(&Split::Train), val, &mut warnings)?;
     let flags = minorities(data);
     let known_of = |part, scoring| Known::new(dataset, &whitening, part, flags.as_deref(), scoring);
     let val = known_of(val, Scoring::OutOfFold)?;
@@ -178,6 +164,30 @@ pub(super) fn learn(
         known,
         warnings,
     })
+}
+
+/// Learns whitening on train, or on val if there is no train; gives the split too.
+fn whiten(
+    train: Option<&Part>,
+    val: &Part,
+    warnings: &mut Vec<Warning>,
+) -> Result<(Whitening, Split), Error> {
+    let (reference, whitened_on) = match train {
+        Some(train) if train.view().nrows() >= 2 => (train, Split::Train),
+        _ => {
+            let text = "there is no train split: whitening was learned on val";
+            warnings.push(Warning::general(WarningKind::NoTrain, text.to_owned()));
+            (val, Split::Val)
+        }
+    };
+    let whitening = Whitening::fit(reference.view())?;
+    let (dropped, dims) = (whitening.dropped().len(), whitening.mean().len());
+    if dropped > 0 {
+        let text = format!("{dropped} of {dims} dimensions do not vary and are left out");
+        let warning = Warning::general(WarningKind::ConstantDimensions, text);
+        warnings.push(warning.with("dropped", dropped).with("dimensions", dims));
+    }
+    Ok((whitening, whitened_on))
 }
 
 /// The report on the pool's examples with predictions, if there are any. A pool may be large, so it is

@@ -99,21 +99,6 @@ fn sheet(
     outcome: Option<&Outcome>,
     amounts: Amounts,
 ) -> Sheet {
-    let mode = &entry.mode;
-    let of = |status: Status| -> Vec<&Decision> {
-        let decided = outcome.iter().flat_map(|outcome| &outcome.decided);
-        decided.filter(|d| d.status == status).collect()
-    };
-    let (kept, rejected) = (of(Status::Kept), of(Status::Rejected));
-    let finding = if mode.finding {
-        ""
-    } else {
-        "; no better than chance"
-    };
-    let sentence = format!(
-        "{}. CV score {:.2}, p {:.3}, after correction for all classes {:.3}{finding}.",
-        entry.judged.sentence, mode.cv_score, mode.p_value, mode.q_value
-    );
     let real_section = |title: &str, ranked: &[RankedExample], most: usize| Section {
         title: format!("{title} {}", report.judged_on),
         note: String::new(),
@@ -136,36 +121,67 @@ fn sheet(
         ),
     ];
     sections.extend(picked.map(|picked| from_pool(layout, report, picked, amounts.kept)));
-    if !kept.is_empty() || !rejected.is_empty() {
-        let note = match kept.first().and_then(|e| e.threshold) {
-            Some(threshold) => format!(
-                "{} kept in all; alignment at least {}, larger is harder",
-                kept.len(),
-                legible(threshold)
-            ),
-            None => "nothing passed the filters".to_owned(),
-        };
-        sections.push(Section {
-            title: "Generated and kept".to_owned(),
-            note,
-            cells: spread(&kept, amounts.kept)
-                .map(|e| generated(layout, e, Mark::Kept))
-                .collect(),
-        });
-        sections.push(Section {
-            title: "Generated and rejected".to_owned(),
-            note: reasons(&rejected),
-            cells: spread(&rejected, amounts.rejected)
-                .map(|e| generated(layout, e, Mark::Rejected))
-                .collect(),
-        });
-    }
-    let title = format!("{}, failure mode {}", mode.class, mode.mode);
+    sections.extend(
+        outcome
+            .into_iter()
+            .flat_map(|o| of_outcome(layout, o, amounts)),
+    );
     Sheet {
-        title,
-        sentence,
+        title: format!("{}, failure mode {}", entry.mode.class, entry.mode.mode),
+        sentence: sentence(entry),
         sections,
     }
+}
+
+/// What the classifier gets wrong, and how sure that is.
+fn sentence(entry: &ModeReport) -> String {
+    let mode = &entry.mode;
+    let finding = if mode.finding {
+        ""
+    } else {
+        "; no better than chance"
+    };
+    format!(
+        "{}. CV score {:.2}, p {:.3}, after correction for all classes {:.3}{finding}.",
+        entry.judged.sentence, mode.cv_score, mode.p_value, mode.q_value
+    )
+}
+
+/// What was generated for a mode, the kept and the rejected; no section where nothing was.
+fn of_outcome(layout: &Layout, outcome: &Outcome, amounts: Amounts) -> Vec<Section> {
+    let of = |status: Status| -> Vec<&Decision> {
+        let decided = outcome.decided.iter();
+        decided.filter(|d| d.status == status).collect()
+    };
+    let (kept, rejected) = (of(Status::Kept), of(Status::Rejected));
+    if kept.is_empty() && rejected.is_empty() {
+        return Vec::new();
+    }
+    let note = match kept.first().and_then(|e| e.threshold) {
+        Some(threshold) => format!(
+            "{} kept in all; alignment at least {}, larger is harder",
+            kept.len(),
+            legible(threshold)
+        ),
+        None => "nothing passed the filters".to_owned(),
+    };
+    let section = |title: &str, note, shown: &[&Decision], most, mark| Section {
+        title: title.to_owned(),
+        note,
+        cells: spread(shown, most)
+            .map(|e| generated(layout, e, mark))
+            .collect(),
+    };
+    vec![
+        section("Generated and kept", note, &kept, amounts.kept, Mark::Kept),
+        section(
+            "Generated and rejected",
+            reasons(&rejected),
+            &rejected,
+            amounts.rejected,
+            Mark::Rejected,
+        ),
+    ]
 }
 
 /// What the pool gave for a mode, hardest first.
