@@ -1,10 +1,9 @@
-//! The columns of the manifest, and what must hold of a row.
+//! The columns of the manifest, and a row of it; `check` says what must hold of one.
 
-use std::path::{Component, Path};
+mod check;
 
 use serde::{Deserialize, Serialize};
 
-use super::ManifestError;
 use crate::dataset::{Example, Split};
 use crate::generate::Start;
 use crate::image_file::DigitalSource;
@@ -276,6 +275,7 @@ impl Row {
     }
 
     /// The values, in the order of [`COLUMNS`]. Every encoding is written from these.
+    #[allow(clippy::too_many_lines, reason = "a line a column, twice")]
     pub(super) fn cells(&self) -> [Cell<'_>; COLUMNS.len()] {
         // A field that is forgotten here does not compile.
         let Self {
@@ -348,184 +348,7 @@ impl Row {
             optional(recipe),
         ]
     }
-
-    /// Checks what must hold of a row by itself; `row` is its number in messages.
-    pub(super) fn check(&self, row: usize) -> Result<(), ManifestError> {
-        let invalid = |column, value: &str, expected| ManifestError::Invalid {
-            row,
-            id: self.id.clone(),
-            column,
-            value: value.to_owned(),
-            expected,
-        };
-        for (column, cell) in COLUMNS.iter().zip(self.cells()) {
-            match cell {
-                Cell::Real(Some(value)) if !value.is_finite() => {
-                    return Err(ManifestError::NonFinite {
-                        row,
-                        id: self.id.clone(),
-                        column: column.name,
-                        value,
-                    });
-                }
-                Cell::Whole(Some(value)) if i64::try_from(value).is_err() => {
-                    let expected = "a number below 2^63";
-                    return Err(invalid(column.name, &value.to_string(), expected));
-                }
-                Cell::Text(Some("")) => {
-                    return Err(invalid(column.name, "empty", "a text"));
-                }
-                _ => {}
-            }
-        }
-        if self.weight < 0.0 {
-            let weight = self.weight.to_string();
-            return Err(invalid("weight", &weight, "0 or more"));
-        }
-        if !stays_below(&self.path) {
-            let expected = "a relative path without \"..\"";
-            return Err(invalid("path", &format!("{:?}", self.path), expected));
-        }
-        match self.sha256.as_deref().unwrap_or_default() {
-            "" if self.source == Source::Synthetic => Err(invalid(
-                "sha256",
-                "absent",
-                "the hash of the image that was written",
-            )),
-            "" => Ok(()),
-            hash if is_sha256(hash) => Ok(()),
-            hash => {
-                let expected = "64 lower-case hexadecimal digits";
-                Err(invalid("sha256", &format!("{hash:?}"), expected))
-            }
-        }
-    }
-}
-
-/// Whether a path cannot leave the folder it starts from.
-fn stays_below(path: &str) -> bool {
-    !path.contains('\0')
-        && Path::new(path)
-            .components()
-            .all(|part| matches!(part, Component::Normal(_)))
-}
-
-fn is_sha256(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use std::sync::Arc;
-
-    use super::*;
-    use crate::run::decide::Status;
-    use crate::run::ledger::tests::entry;
-
-    pub(in crate::manifest) fn synthetic(seed: u64) -> Row {
-        let mut measured = entry(seed);
-        measured.class = "cat".to_owned();
-        measured.measures.alignment = Some(0.1 + 0.2);
-        measured.recipe = measured
-            .recipe
-            .draw("a \"cat\", at\r\nnight \u{1f408}", seed);
-        measured.id = measured.recipe.id();
-        let decided = Decision {
-            measured: Arc::new(measured.clone()),
-            status: Status::Kept,
-            reason: None,
-            threshold: Some(-1e-7),
-        };
-        let file = format!("images/cat/0/{}", measured.file_name().display());
-        Row::synthetic(&decided, file, DigitalSource::TrainedAlgorithmicMedia)
-    }
-
-    pub(in crate::manifest) fn original() -> Row {
-        let example = Example::new("train/cat/=1+1.jpg".to_owned(), 1, Split::Pool);
-        Row::real(&example, "cat", "../data")
-    }
-
-    /// What a row that was changed by `change` is refused for.
-    fn refused(change: impl FnOnce(&mut Row)) -> ManifestError {
-        let mut row = synthetic(1);
-        row.check(1).unwrap();
-        change(&mut row);
-        row.check(7).unwrap_err()
-    }
-
-    #[test]
-    fn a_cell_has_the_type_of_its_column() {
-        for (column, cell) in COLUMNS.iter().zip(synthetic(1).cells()) {
-            let (kind, known) = match cell {
-                Cell::Text(value) => (Kind::Text, value.is_some()),
-                Cell::Whole(value) => (Kind::Whole, value.is_some()),
-                Cell::Real(value) => (Kind::Real, value.is_some()),
-            };
-            assert_eq!(kind, column.kind, "{}", column.name);
-            assert!(known || !column.required, "{}", column.name);
-        }
-        // An original has the least: exactly the required columns.
-        for (column, cell) in COLUMNS.iter().zip(original().cells()) {
-            let absent = matches!(
-                cell,
-                Cell::Text(None) | Cell::Whole(None) | Cell::Real(None)
-            );
-            assert_eq!(absent, !column.required, "{}", column.name);
-        }
-    }
-
-    #[test]
-    fn numbers_that_are_none_are_named_by_row_and_column() {
-        let error = refused(|row| row.class_similarity = Some(f64::NAN));
-        assert_eq!(
-            error.to_string(),
-            format!(
-                "row 7 ({:?}): class_similarity is NaN, expected a finite number",
-                synthetic(1).id
-            )
-        );
-        let error = refused(|row| row.weight = f64::INFINITY);
-        assert!(
-            matches!(
-                error,
-                ManifestError::NonFinite {
-                    column: "weight",
-                    ..
-                }
-            ),
-            "{error:?}"
-        );
-    }
-
-    #[test]
-    fn values_out_of_range_are_refused() {
-        type Change = fn(&mut Row);
-        let changes: [(&str, Change); 11] = [
-            ("weight", |row| row.weight = -0.5),
-            ("seed", |row| row.seed = Some(1 << 63)),
-            ("path", |row| row.path = "/etc/passwd".to_owned()),
-            ("path", |row| row.path = "a/../../b".to_owned()),
-            ("path", |row| row.path = "a\0b".to_owned()),
-            ("path", |row| row.path = String::new()),
-            ("id", |row| row.id = String::new()),
-            ("class", |row| row.class = String::new()),
-            ("sha256", |row| row.sha256 = None),
-            ("sha256", |row| row.sha256 = Some("A".repeat(64))),
-            ("sha256", |row| row.sha256 = Some("a".repeat(63))),
-        ];
-        for (expected, change) in changes {
-            let error = refused(change);
-            assert!(
-                matches!(error, ManifestError::Invalid { row: 7, column, .. } if column == expected),
-                "{expected}: {error:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn real_images_keep_their_split_but_the_pool_goes_to_training() {
-        let row = original();
-        assert_eq!((row.source, row.split), (Source::Pool, Split::Train));
-        row.check(1).unwrap();
-    }
-}
+pub(super) mod tests;

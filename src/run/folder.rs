@@ -9,156 +9,25 @@
 //! continues a run, whatever its policy and wherever its inputs lie now; another is refused with what
 //! differs.
 
+mod contents;
+mod error;
+mod identity;
 mod layout;
 
-use std::fmt::Write as _;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::lock::{self, FolderLock, LockError};
+use self::contents::{clean, inspect, set_aside};
+use self::identity::{fill, forget_unknown, run_id};
+use super::lock::FolderLock;
 use super::policy::Policy;
 use super::record::RunRecord;
 use super::settings_diff::{self, Change};
-use crate::io::{Classified, ErrorKind, IoError, JsonFile as _, JsonFileError};
+use crate::io::JsonFile as _;
 
+pub use error::FolderError;
 pub use layout::{Layout, slug};
-
-/// Names of what a run writes, which a new run with other settings moves out of the way. The
-/// embeddings stay: they are keyed by their content.
-const RESULTS: &[&str] = &[
-    "attempts",
-    "captions.parquet",
-    "controls",
-    "data",
-    "decisions.jsonl",
-    "directions.json",
-    "directions.safetensors",
-    "evaluate.json",
-    "images",
-    "ledger.jsonl",
-    "ledger.parquet",
-    "manifest",
-    "plan.json",
-    "pool.json",
-    "previews",
-    "rejected",
-    "report",
-    "report.json",
-    "retraining.json",
-    "run.log",
-    "skipped.jsonl",
-    "summary.json",
-];
-
-/// Folders in which a killed command can leave temporary files.
-const FOLDERS: &[&str] = &[
-    "attempts",
-    "controls",
-    "embeddings",
-    "images",
-    "manifest",
-    "previews",
-    "rejected",
-    "report",
-];
-
-/// How the names of temporary files begin; see [`crate::io::write_atomic`].
-const TEMPORARY: &str = ".tmp-";
-
-/// The most changed settings that a message lists.
-const MAX_LISTED: usize = 30;
-
-/// Why a folder cannot be used for a run.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum FolderError {
-    /// Reading or writing failed.
-    #[error(transparent)]
-    Io(#[from] IoError),
-
-    /// Another command works there.
-    #[error(transparent)]
-    Lock(LockError),
-
-    /// The path is not a folder.
-    #[error("{} is not a folder: choose another path for the run", .path.display())]
-    NotAFolder {
-        /// The path.
-        path: PathBuf,
-    },
-
-    /// There are files that are not from a run.
-    #[error(
-        "{} holds {found:?} and no run.json, so it is not a run folder: choose a new or an empty \
-         one", .path.display()
-    )]
-    Foreign {
-        /// The folder.
-        path: PathBuf,
-        /// The first of its entries, in bytewise order.
-        found: String,
-    },
-
-    /// `run.json` cannot be understood, or another version wrote it.
-    #[error(transparent)]
-    Record(JsonFileError),
-
-    /// The folder holds another run.
-    #[error(
-        "{} holds another run: choose another folder, or start anew with --force-new (embeddings \
-         stay); what differs:{}", .path.display(), list(.changes)
-    )]
-    OtherRun {
-        /// The folder.
-        path: PathBuf,
-        /// What differs, from the folder's to the present identity, sorted by key.
-        changes: Vec<Change>,
-    },
-}
-
-impl Classified for FolderError {
-    fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Io(error) | Self::Lock(LockError::Io(error)) => error.kind(),
-            Self::Record(error) => error.kind(),
-            _ => ErrorKind::Input,
-        }
-    }
-}
-
-impl From<JsonFileError> for FolderError {
-    fn from(error: JsonFileError) -> Self {
-        match error {
-            JsonFileError::Io(error) => Self::Io(error),
-            other => Self::Record(other),
-        }
-    }
-}
-
-impl From<LockError> for FolderError {
-    fn from(error: LockError) -> Self {
-        match error {
-            LockError::Io(error) => Self::Io(error),
-            held @ LockError::Held { .. } => Self::Lock(held),
-        }
-    }
-}
-
-/// Changes, each on its own line, after a line break.
-fn list(changes: &[Change]) -> String {
-    let mut text = String::new();
-    // Writing to a string cannot fail.
-    for change in changes.iter().take(MAX_LISTED) {
-        let _ = write!(text, "\n  {change}");
-    }
-    if let Some(more) = changes.len().checked_sub(MAX_LISTED + 1) {
-        let _ = write!(text, "\n  and {} more", more + 1);
-    }
-    text
-}
 
 /// A folder that one run has to itself, until this is dropped.
 #[derive(Debug)]
@@ -373,110 +242,6 @@ pub struct Changed {
     pub policy: Vec<Change>,
 }
 
-/// Whether a folder holds a run already; an error if it holds something else.
-fn inspect(path: &Path) -> Result<bool, FolderError> {
-    let failed = |source| IoError::Read {
-        path: path.to_owned(),
-        source,
-    };
-    let kind = match fs::metadata(path) {
-        Ok(kind) => kind,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        // Something on the way to it is a file.
-        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
-            let path = path.to_owned();
-            return Err(FolderError::NotAFolder { path });
-        }
-        Err(error) => return Err(failed(error).into()),
-    };
-    if !kind.is_dir() {
-        let path = path.to_owned();
-        return Err(FolderError::NotAFolder { path });
-    }
-    if path.join("run.json").is_file() {
-        return Ok(true);
-    }
-    // A command killed before it wrote run.json leaves its lock, and perhaps a temporary file.
-    let begun = lock::is_ours(&path.join(lock::FILE_NAME));
-    let mut foreign = Vec::new();
-    for entry in fs::read_dir(path).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let own = name == lock::FILE_NAME
-            // The embedded world is drawn before the settings are written.
-            || name == "data" && entry.file_type().is_ok_and(|kind| kind.is_dir())
-            || name.starts_with(TEMPORARY) && entry.file_type().is_ok_and(|kind| kind.is_file());
-        if !(begun && own) {
-            foreign.push(name);
-        }
-    }
-    match foreign.into_iter().min() {
-        Some(found) => {
-            let path = path.to_owned();
-            Err(FolderError::Foreign { path, found })
-        }
-        None => Ok(false),
-    }
-}
-
-/// Removes what killed commands left: temporary files in the folders we write to.
-fn clean(root: &Path) -> Result<usize, IoError> {
-    let mut count = clean_files(root, false)?;
-    for name in FOLDERS {
-        let folder = root.join(name);
-        // Not through a link: what it leads to is not ours.
-        if fs::symlink_metadata(&folder).is_ok_and(|kind| kind.is_dir()) {
-            count += clean_files(&folder, true)?;
-        }
-    }
-    Ok(count)
-}
-
-fn clean_files(folder: &Path, deep: bool) -> Result<usize, IoError> {
-    let failed = |source| IoError::Read {
-        path: folder.to_owned(),
-        source,
-    };
-    let mut count = 0;
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        let kind = entry.file_type().map_err(failed)?;
-        let path = entry.path();
-        if kind.is_dir() && deep {
-            count += clean_files(&path, true)?;
-        } else if kind.is_file() && entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
-            fs::remove_file(&path).map_err(|source| IoError::Write { path, source })?;
-            count += 1;
-        }
-    }
-    Ok(count)
-}
-
-/// Moves the results of the run that a folder holds to `former/N`.
-///
-/// `run.json` is copied, not moved: a folder must never be without it, or it would be foreign to
-/// the next command if this one is killed.
-fn set_aside(root: &Path) -> Result<(), IoError> {
-    let mut number = 1;
-    while root.join("former").join(number.to_string()).exists() {
-        number += 1;
-    }
-    let former = root.join("former").join(number.to_string());
-    crate::io::create_dir_all(&former)?;
-    let record = crate::io::read(&root.join("run.json"))?;
-    crate::io::write_atomic(&former.join("run.json"), &record)?;
-    for name in RESULTS {
-        let (from, to) = (root.join(name), former.join(name));
-        match fs::rename(&from, to) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                return Err(IoError::Write { path: from, source });
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
 /// The settings that a folder's run was last given, as its `run.json` has them: for commands that read
 /// its inputs again.
 ///
@@ -496,48 +261,9 @@ pub fn read_policy(layout: &Layout) -> Result<Policy, FolderError> {
     Ok(RunRecord::read(&layout.run_json())?.policy)
 }
 
-/// What one of two commands does not know goes with anything: both forget it.
-fn forget_unknown(a: &mut Value, b: &mut Value) {
-    if a.is_null() || b.is_null() {
-        (*a, *b) = (Value::Null, Value::Null);
-    } else if let (Value::Object(a), Value::Object(b)) = (a, b) {
-        for (key, a) in a {
-            if let Some(b) = b.get_mut(key) {
-                forget_unknown(a, b);
-            }
-        }
-    }
-}
-
-/// Puts what was known before in place of what is not known now.
-fn fill(now: &mut Value, before: &Value) {
-    match (now, before) {
-        (now, before) if now.is_null() => *now = before.clone(),
-        (Value::Object(now), Value::Object(before)) => {
-            for (key, before) in before {
-                fill(now.entry(key.clone()).or_insert(Value::Null), before);
-            }
-        }
-        _ => {}
-    }
-}
-
 /// A policy as a tree, to be compared key by key.
 fn value(policy: &Policy) -> Value {
     serde_json::to_value(policy).unwrap_or_default()
-}
-
-/// A hash of the identity that the order of their keys does not change.
-fn run_id(identity: &Value) -> String {
-    let mut hasher = blake3::Hasher::new();
-    for (key, value) in settings_diff::flatten(identity) {
-        // Lengths first, so that no two trees run into the same bytes.
-        for part in [key, value.to_string()] {
-            hasher.update(&(part.len() as u64).to_le_bytes());
-            hasher.update(part.as_bytes());
-        }
-    }
-    hasher.finalize().to_hex()[..16].to_owned()
 }
 
 #[cfg(test)]

@@ -1,9 +1,12 @@
 use std::collections::BTreeSet;
+use std::fs;
 
 use serde_json::json;
 
 use super::layout::{MAX_PLAIN, is_safe};
 use super::*;
+use crate::io::{Classified as _, ErrorKind, JsonFileError};
+use crate::run::lock;
 
 /// A run of this identity.
 fn told(identity: Value) -> Told {
@@ -113,19 +116,6 @@ fn another_identity_is_refused_key_by_key_and_change_nothing() {
     );
     assert_eq!(error.kind(), ErrorKind::Input);
     assert_eq!(tree(parent.path()), before);
-}
-
-#[test]
-fn long_lists_of_changes_are_cut() {
-    let change = Change {
-        key: "a".to_owned(),
-        old: None,
-        new: Some(json!(1)),
-    };
-    let lines = |count| list(&vec![change.clone(); count]);
-    assert!(lines(30).ends_with("a: (absent) → 1"));
-    assert_eq!(lines(30).lines().count(), 31);
-    assert!(lines(32).ends_with("\n  and 2 more"));
 }
 
 #[test]
