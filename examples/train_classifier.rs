@@ -63,16 +63,7 @@ fn main() -> anyhow::Result<()> {
         args.data.display()
     );
 
-    let mut set = TrainingSet::new(args.size);
-    set.extend(&images, &labels)?;
-    let mut rng = ChaCha8Rng::seed_from_u64(args.seed);
-    for _ in 0..args.copies {
-        let moved: Vec<_> = images
-            .iter()
-            .map(|image| shifted(image, &mut rng))
-            .collect();
-        set.extend(&moved, &labels)?;
-    }
+    let set = with_copies(&args, &images, &labels)?;
     let names: Vec<&str> = data.classes().iter().map(String::as_str).collect();
     let levels = args.size.ilog2() as usize - 2;
     let config = CnnConfig {
@@ -123,6 +114,21 @@ fn load(data: &Dataset, split: Split, size: u32) -> anyhow::Result<(Vec<RgbImage
         labels.push(example.label);
     }
     Ok((fitted(&images, size), labels))
+}
+
+/// The images and their moved copies.
+fn with_copies(args: &Args, images: &[RgbImage], labels: &[usize]) -> anyhow::Result<TrainingSet> {
+    let mut set = TrainingSet::new(args.size);
+    set.extend(images, labels)?;
+    let mut rng = ChaCha8Rng::seed_from_u64(args.seed);
+    for _ in 0..args.copies {
+        let moved: Vec<_> = images
+            .iter()
+            .map(|image| shifted(image, &mut rng))
+            .collect();
+        set.extend(&moved, labels)?;
+    }
+    Ok(set)
 }
 
 /// The image moved by up to an eighth of its side, its edges drawn out.

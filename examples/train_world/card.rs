@@ -49,6 +49,7 @@ fn weight_files(root: &Path, below: &Path) -> anyhow::Result<Vec<(String, u64, S
 }
 
 /// Writes `README.md` into the folder of the weights.
+#[allow(clippy::too_many_lines, reason = "one page of text")]
 pub(crate) fn write(job: &Job) -> anyhow::Result<()> {
     let measured = noted(job, "measured");
     let generated = noted(job, "generated");

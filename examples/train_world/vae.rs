@@ -24,6 +24,7 @@ pub(crate) fn config() -> VaeConfig {
     }
 }
 
+#[allow(clippy::too_many_lines, reason = "one recipe, read in one go")]
 pub(crate) fn train(job: &Job) -> anyhow::Result<()> {
     let done = job
         .out

@@ -271,6 +271,10 @@ fn over_the_limit_the_first_are_named() {
 }
 
 #[test]
+#[allow(
+    clippy::too_many_lines,
+    reason = "one run folder, by one command after the other"
+)]
 fn what_is_passed_over_is_in_no_manifest_and_mended_too_late() {
     let broken = Broken::new();
     let skip = ["--on-bad-image", "skip", "--max-bad", "4"];

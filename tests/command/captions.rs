@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::common::Work;
@@ -247,8 +248,11 @@ fn captions_are_held_against_real_images() {
         l.starts_with("old,0,") && l.contains(",hard,") && l.contains(",confirmed,val,10,")
     };
     assert!(csv.lines().any(|l| confirmed(&l)), "{csv}");
+    parquet_has_verdicts_of_used_captions(&work.path("out/captions.parquet"));
+}
 
-    let file = fs::File::open(work.path("out/captions.parquet")).unwrap();
+fn parquet_has_verdicts_of_used_captions(path: &Path) {
+    let file = fs::File::open(path).unwrap();
     let batches = ParquetRecordBatchReaderBuilder::try_new(file)
         .unwrap()
         .build()

@@ -258,9 +258,8 @@ fn images_in_shards_go_through() {
     goes_through("webdataset", "shards", shards, flip);
 }
 
-#[test]
-fn records_of_cifar_go_through() {
-    let work = Work::empty();
+/// Writes CIFAR-10 into `cifar/`, and predictions of val and test into `said.csv`.
+fn write_cifar(work: &Work) {
     let mut said = "id,prediction\n".to_owned();
     for name in [
         "data_batch_1",
@@ -289,6 +288,12 @@ fn records_of_cifar_go_through() {
     }
     work.write("cifar/batches.meta.txt", "cat\ndog\n");
     work.write("said.csv", said);
+}
+
+#[test]
+fn records_of_cifar_go_through() {
+    let work = Work::empty();
+    write_cifar(&work);
     detect(&work, "out")
         .clip()
         .args([

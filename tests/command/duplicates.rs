@@ -44,6 +44,7 @@ fn summary(work: &Work, out: &str) -> Value {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "two runs, compared image by image")]
 fn what_is_in_the_data_already_is_not_kept_and_is_named() {
     let work = finished();
     let before = decided(&work, "out");

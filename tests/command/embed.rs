@@ -226,6 +226,7 @@ mod command {
     }
 
     #[test]
+    #[allow(clippy::too_many_lines, reason = "a call a fault")]
     fn wrong_usage_and_wrong_places_are_told_before_anything_is_loaded() {
         let work = Work::empty();
         work.write("captions.txt", "a man\n");

@@ -86,6 +86,10 @@ fn ranked(out: &Path, class: &str) -> Vec<(String, f64)> {
 }
 
 #[test]
+#[allow(
+    clippy::too_many_lines,
+    reason = "one run, and all that must hold of its rows"
+)]
 fn the_hardest_of_the_pool_are_taken_and_only_what_lacks_is_generated() {
     let finished = Finished::get();
     let out = finished.work.path(OUT);
@@ -433,6 +437,7 @@ fn all_encodings_have_the_columns_in_order_and_every_kind_of_row() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "one run, read in every encoding")]
 fn weights_change_originals_alone_in_all_encodings() {
     let finished = Finished::get();
     let work = finished.copied();

@@ -57,6 +57,7 @@ fn accuracy(said: &str, part: &str) -> f64 {
 
 #[test]
 #[ignore = "needs .venv-readers; tests/oracle/run.sh readers"]
+#[allow(clippy::too_many_lines, reason = "one run, an export a reader")]
 fn python_reads_every_export_and_retrains_from_the_manifest() {
     let work = Work::with_world_of(&FACES);
     work.on_world("run", "out")

@@ -193,6 +193,7 @@ fn wrong(e: &Made) -> bool {
 }
 
 /// The figures of a ranking by alignment (1) or by distance (2), against a count.
+#[allow(clippy::too_many_lines, reason = "a count for every figure")]
 fn counted(figures: &Value, own: &[(Made, f64, f64)], by: usize) {
     let mut hard = own.to_vec();
     hard.sort_by(|a, b| {

@@ -44,6 +44,10 @@ fn json<T: serde::de::DeserializeOwned>(path: &Path) -> T {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
+#[allow(
+    clippy::too_many_lines,
+    reason = "the same pictures and tower for every comparison"
+)]
 fn pictures(dir: &Path, name: &str) {
     let pictures: Vec<Expected> = json(&dir.join("pictures.json"));
     let same: Vec<RgbImage> = (0..)

@@ -156,6 +156,7 @@ fn noise(seed: u64) -> impl FnMut() -> f64 {
 
 /// The report against a count that sorts pairs and knows nothing of ours.
 #[test]
+#[allow(clippy::too_many_lines, reason = "a count for every figure")]
 fn figures_are_those_of_an_independent_count() {
     let mut next = noise(3);
     let n = 237;
@@ -239,6 +240,7 @@ fn figures_are_those_of_an_independent_count() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "one fit, asked of every figure")]
 fn val_is_scored_by_the_fold_that_did_not_see_it() {
     let mut next = noise(9);
     let (n, dims) = (60, 8);

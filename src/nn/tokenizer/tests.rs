@@ -286,7 +286,7 @@ fn a_folder_without_configs_has_the_defaults() {
 }
 
 #[test]
-// One file and one fault after the other.
+#[allow(clippy::too_many_lines, reason = "a file a fault")]
 fn bad_files_are_refused_by_name_and_place() {
     let both = ["vocab.json", "merges.txt"];
     let error = |kept: &[&str], files: &[(&str, &str)]| {

@@ -169,6 +169,7 @@ fn space(name: &str, full: bool) -> SpaceReport {
     }
 }
 
+#[allow(clippy::too_many_lines, reason = "every field of the report")]
 pub(in crate::report) fn detection(full: bool) -> DetectionReport {
     let members = [
         Member::File {
@@ -262,6 +263,7 @@ pub(in crate::report) fn detection(full: bool) -> DetectionReport {
     }
 }
 
+#[allow(clippy::too_many_lines, reason = "every field of the report")]
 pub(in crate::report) fn summary(full: bool) -> Summary {
     let counts = BTreeMap::from([("blank".to_owned(), 1), ("class".to_owned(), 2)]);
     let spread = Spread::new(THIRD, 0.01);

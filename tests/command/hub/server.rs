@@ -121,7 +121,8 @@ fn listen(state: &Arc<Mutex<State>>, cdn: bool) -> SocketAddr {
     address
 }
 
-fn serve(state: &Mutex<State>, stream: &TcpStream, cdn: bool) -> std::io::Result<()> {
+/// Reads the head of a request.
+fn request(stream: &TcpStream, cdn: bool) -> std::io::Result<Seen> {
     let mut lines = BufReader::new(stream).lines();
     let first = lines.next().unwrap_or(Ok(String::new()))?;
     let mut words = first.split(' ').map(str::to_owned);
@@ -138,13 +139,17 @@ fn serve(state: &Mutex<State>, stream: &TcpStream, cdn: bool) -> std::io::Result
         headers.insert(name.to_ascii_lowercase(), value.to_owned());
     }
     let path = target.split('?').next().unwrap_or_default().to_owned();
-    let seen = Seen {
+    Ok(Seen {
         range: headers.get("range").cloned(),
         authorization: headers.get("authorization").cloned(),
         method,
         path,
         cdn,
-    };
+    })
+}
+
+fn serve(state: &Mutex<State>, stream: &TcpStream, cdn: bool) -> std::io::Result<()> {
+    let seen = request(stream, cdn)?;
     let (answer, trouble) = {
         let mut state = state.lock().unwrap();
         state.seen.push(seen.clone());

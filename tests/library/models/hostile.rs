@@ -311,6 +311,7 @@ fn an_unknown_scheduler_is_named_with_those_that_are_known() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a list of keys a config")]
 fn absurd_sizes_are_refused_by_key_before_anything_is_allocated() {
     let wild = [
         json!(0),
