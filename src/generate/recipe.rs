@@ -219,6 +219,13 @@ impl Recipe {
     /// The settings that such an image is sampled with; of the scheduler they have the name.
     #[cfg(feature = "torch")]
     pub fn sampling(&self) -> Sampling {
+        // None is left to `..`: one that is forgotten here does not compile.
+        let Sampling {
+            eta,
+            batch,
+            noise_level,
+            ..
+        } = Sampling::default();
         Sampling {
             steps: self.steps as usize,
             guidance: self.guidance,
@@ -226,7 +233,9 @@ impl Recipe {
             negative_prompt: self.negative_prompt.clone(),
             width: Some(self.width),
             height: Some(self.height),
-            ..Sampling::default()
+            eta,
+            batch,
+            noise_level,
         }
     }
 

@@ -81,7 +81,7 @@ pub struct CaptionsFlags {
 
 impl CaptionsFlags {
     /// Puts what was given in place of what is set.
-    pub(crate) fn put(self, captions: &mut Captions) {
+    pub fn put(self, captions: &mut Captions) {
         put(&mut captions.grammar, self.grammar);
         put_some(&mut captions.wordnet, self.wordnet);
         put(&mut captions.per_class, self.captions_per_class);

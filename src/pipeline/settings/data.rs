@@ -232,7 +232,7 @@ pub struct DataFlags {
 
 impl DataFlags {
     /// Puts what was given in place of what is set.
-    pub(crate) fn put(self, data: &mut Data) {
+    pub fn put(self, data: &mut Data) {
         put_some(&mut data.root, self.data);
         put_some(&mut data.dataset, self.dataset);
         put_some(&mut data.label, self.label);

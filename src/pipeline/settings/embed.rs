@@ -67,7 +67,7 @@ pub struct EmbedFlags {
 
 impl EmbedFlags {
     /// Puts what was given in place of what is set.
-    pub(crate) fn put(self, embed: &mut Embed) {
+    pub fn put(self, embed: &mut Embed) {
         put_some(&mut embed.clip, self.clip);
         put_some(&mut embed.embeddings, self.embeddings);
         let mut spaces = listed(&self.space).into_iter();

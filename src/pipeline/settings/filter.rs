@@ -137,7 +137,7 @@ pub struct FilterFlags {
 
 impl FilterFlags {
     /// Puts what was given in place of what is set.
-    pub(crate) fn put(self, filter: &mut Filter) {
+    pub fn put(self, filter: &mut Filter) {
         put_some(&mut filter.min_alignment, self.min_alignment);
         put(&mut filter.class_margin, self.class_margin);
         filter.match_dataset |= self.match_dataset;

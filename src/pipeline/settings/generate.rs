@@ -137,7 +137,7 @@ impl Generate {
             width: self.width,
             height: self.height,
             batch: self.batch,
-            ..Sampling::default()
+            noise_level: Sampling::default().noise_level,
         }
     }
 
@@ -196,7 +196,7 @@ pub struct SamplerFlags {
 
 impl SamplerFlags {
     /// Puts what was given in place of what is set.
-    pub(crate) fn put(self, generate: &mut Generate) {
+    pub fn put(self, generate: &mut Generate) {
         put(&mut generate.steps, self.steps);
         put(&mut generate.guidance, self.guidance);
         put_some(&mut generate.scheduler, self.scheduler);
@@ -252,7 +252,7 @@ pub struct GenerateFlags {
 
 impl GenerateFlags {
     /// Puts what was given in place of what is set; `captions` is how many a class is generated from.
-    pub(crate) fn put(self, generate: &mut Generate, captions: usize) {
+    pub fn put(self, generate: &mut Generate, captions: usize) {
         let per_caption = self.images_per_caption;
         let budget = per_caption.map(|each| each.saturating_mul(captions as u64));
         put_some(&mut generate.model, self.model);
