@@ -186,7 +186,7 @@ pub struct SamplerFlags {
     #[arg(long, value_name = "N")]
     steps: Option<usize>,
 
-    /// Classifier-free guidance scale; 1 or less turns it off, as Turbo models need it [default: 7.5].
+    /// Classifier-free guidance scale; 1 or less turns it off, as for Turbo models [default: 7.5].
     #[arg(long, value_name = "X", value_parser = flag::finite, allow_negative_numbers = true)]
     guidance: Option<f64>,
 
