@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use super::exit::ExitStatus;
-use super::number::finite;
 use super::show;
 use super::ui::Ui;
 use crate::pipeline::redecide::{Change, redecide, thresholds};
+use crate::pipeline::settings::flag::finite;
 use crate::pipeline::{Error, saved};
 
 /// Decide again which generated images are kept: another quota, another threshold, no model.

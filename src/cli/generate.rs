@@ -5,8 +5,9 @@ mod orders;
 
 use std::path::PathBuf;
 
+use clap::Args as _;
+
 use super::exit::ExitStatus;
-use super::number::finite;
 use super::stop::Stop;
 use super::ui::Ui;
 use crate::diffusion::pipeline::Sampling;
@@ -14,18 +15,17 @@ use crate::io::{self, ErrorKind};
 use crate::pipeline::device::device;
 use crate::pipeline::models::Diffusion;
 use crate::pipeline::pictures::{Latents, Options, draw};
+use crate::pipeline::settings::flag::finite;
+use crate::pipeline::settings::{Generate, SamplerFlags};
 use crate::pipeline::{Context, Error};
 use crate::run::lock::FolderLock;
 
-/// Arguments whose values an image that is made again has from its recipe.
-const RECIPE: [&str; 14] = [
+/// Arguments whose values an image that is made again has from its recipe, besides the sampler's.
+const RECIPE: [&str; 11] = [
     "prompt",
     "save_latents",
     "negative",
     "seed",
-    "steps",
-    "guidance",
-    "scheduler",
     "eta",
     "width",
     "height",
@@ -34,6 +34,14 @@ const RECIPE: [&str; 14] = [
     "noise_level",
     "lora",
 ];
+
+/// All arguments whose values an image that is made again has from its recipe.
+fn of_recipe() -> Vec<clap::Id> {
+    let sampler = SamplerFlags::augment_args(clap::Command::default());
+    let sampler = sampler.get_arguments().map(clap::Arg::get_id);
+    let all = RECIPE.map(clap::Id::from).into_iter();
+    all.chain(sampler.cloned()).collect()
+}
 
 /// Make pictures from prompts, without any data set.
 ///
@@ -55,7 +63,7 @@ pub(super) struct GenerateCommand {
     prompt: Vec<String>,
 
     /// Make an image of a run again from its ledger: the same bytes, on the same kind of device.
-    #[arg(long, value_name = "RUN", requires = "id", conflicts_with_all = RECIPE)]
+    #[arg(long, value_name = "RUN", requires = "id", conflicts_with_all = of_recipe())]
     from: Option<PathBuf>,
 
     /// Which one: the name of its file, 16 hexadecimal digits; may be repeated.
@@ -70,22 +78,8 @@ pub(super) struct GenerateCommand {
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
 
-    /// Denoising steps.
-    #[arg(long, value_name = "N", default_value_t = 25)]
-    steps: usize,
-
-    /// Classifier-free guidance scale; 1 or less turns it off, as Turbo models need it.
-    #[arg(
-        long,
-        value_name = "X",
-        default_value_t = 7.5,
-        value_parser = finite,
-        allow_negative_numbers = true
-    )]
-    guidance: f64,
-
-    #[arg(long, value_name = "NAME", help = super::options::scheduler_help())]
-    scheduler: Option<String>,
+    #[command(flatten)]
+    sampler: SamplerFlags,
 
     /// DDIM's share of noise, 0 to 1.
     #[arg(
@@ -213,16 +207,18 @@ impl GenerateCommand {
     }
 
     fn sampling(&self) -> Sampling {
-        Sampling {
-            steps: self.steps,
-            guidance: self.guidance,
-            scheduler: self.scheduler.clone(),
+        let mut settings = Generate {
             eta: self.eta,
             negative_prompt: self.negative.clone(),
             width: self.width,
             height: self.height,
             batch: self.batch,
+            ..Generate::default()
+        };
+        self.sampler.clone().put(&mut settings);
+        Sampling {
             noise_level: self.noise_level,
+            ..settings.sampling()
         }
     }
 }

@@ -26,13 +26,13 @@ impl InitCommand {
     pub(super) fn run(self, ui: &mut Ui) -> Result<ExitStatus, Error> {
         let Self { out, force } = self;
         match out {
-            None => ui.say(settings::TEMPLATE.trim_end()),
+            None => ui.say(settings::template().trim_end()),
             Some(path) if path.exists() && !force => {
                 let text = format!("{} is there already: --force replaces it", path.display());
                 return Err(Error::input(text));
             }
             Some(path) => {
-                io::write_atomic(&path, settings::TEMPLATE.as_bytes())?;
+                io::write_atomic(&path, settings::template().as_bytes())?;
                 ui.info(format_args!("wrote {}", path.display()));
             }
         }

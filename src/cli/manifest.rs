@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use super::exit::ExitStatus;
-use super::number::finite;
 use super::ui::Ui;
 use crate::manifest::export::Format;
 use crate::manifest::weigh::{Weighed, Weighing};
+use crate::pipeline::settings::flag::finite;
 use crate::pipeline::weigh::{self, Reweighed};
 use crate::pipeline::{Context, Error, saved};
 

@@ -18,7 +18,6 @@ mod generate;
 mod init;
 mod man;
 mod manifest;
-mod number;
 mod options;
 mod preview;
 mod run;

@@ -16,6 +16,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::score::{Best, ScoreRule};
 use super::{Dataset, DatasetError, Passed, celeba, chestxray14, cifar, hf, imagenet, webdataset};
 use crate::io::{Classified, ErrorKind};
 
@@ -63,6 +64,64 @@ impl Layout {
             Self::Hf => "hf",
         }
     }
+
+    /// What a name that says little is the name of.
+    fn remark(self) -> Option<&'static str> {
+        match self {
+            Self::Hf => Some("Parquet with images in its rows"),
+            _ => None,
+        }
+    }
+
+    /// How its scores become predictions unless the user says otherwise, where its makers' reference says so.
+    pub fn score_rule(self) -> Option<ScoreRule> {
+        match self {
+            Self::ChestXray14 => Some(ScoreRule::By(Best::F1)),
+            _ => None,
+        }
+    }
+
+    /// What there is many of to choose the label from, in words.
+    fn choice(self) -> Option<&'static str> {
+        match self {
+            Self::CelebA => Some("attribute"),
+            Self::ChestXray14 => Some("finding"),
+            Self::WebDataset => Some("key"),
+            Self::Hf => Some("column"),
+            Self::ImageNet | Self::Cifar10 | Self::Cifar100 => None,
+        }
+    }
+
+    /// What labels are chosen from in a sentence, each with its layout.
+    pub fn choices() -> String {
+        let choices = Self::ALL.iter().filter_map(|layout| {
+            let choice = layout.choice()?;
+            Some(format!("{choice} ({layout})"))
+        });
+        listed(&choices.collect::<Vec<_>>(), " or ")
+    }
+
+    /// Every name, separated by commas.
+    pub fn names() -> String {
+        Self::ALL.map(Self::name).join(", ")
+    }
+
+    /// Every name in a sentence, some with what they are the names of.
+    pub fn described() -> String {
+        let described = |layout: Self| match layout.remark() {
+            Some(remark) => format!("{layout} for {remark}"),
+            None => layout.name().to_owned(),
+        };
+        listed(&Self::ALL.map(described), ", or ")
+    }
+}
+
+/// Texts of a sentence, the last after `or`.
+fn listed(texts: &[String], or: &str) -> String {
+    match texts {
+        [others @ .., last] if !others.is_empty() => format!("{}{or}{last}", others.join(", ")),
+        _ => texts.concat(),
+    }
 }
 
 impl fmt::Display for Layout {
@@ -73,7 +132,7 @@ impl fmt::Display for Layout {
 
 /// A name that is no layout.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{name:?} is no known data set: use one of {}", Layout::ALL.map(Layout::name).join(", "))]
+#[error("{name:?} is no known data set: use one of {}", Layout::names())]
 pub struct UnknownLayout {
     /// The name.
     pub name: String,

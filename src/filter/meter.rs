@@ -5,7 +5,6 @@ use ndarray::{ArrayView1, ArrayView2};
 
 use super::Measures;
 use super::alignment::alignment;
-use super::blank::deviation;
 use super::class::ZeroShot;
 use super::duplicate::{Descriptor, Duplicates, Thumbnail};
 use crate::direction::{Direction, Whitening};
@@ -82,13 +81,10 @@ impl Meter<'_> {
         Measures {
             finite,
             flagged,
-            deviation: deviation(image),
             alignment,
             class_similarity: of_class.map(|(similarity, _)| similarity),
             class_margin: of_class.map(|(_, margin)| margin),
-            nearest_train_similarity: None,
-            twins: Vec::new(),
-            descriptor: None,
+            ..Measures::of_pixels(image)
         }
     }
 }

@@ -8,7 +8,8 @@
 //! Measuring ([`Meter`]) needs the image and the run's directions, and depends on nothing else. Deciding
 //! ([`Filter`]) needs numbers alone, so another threshold asks for no new image.
 //!
-//! One file a filter, and one line in [`filters`]: the first that an image fails gives the reason.
+//! One file a filter; here stands what each of them adds: its measure in [`Measures`], what it asks for in
+//! [`Policy`], its [`Reason`], and one line in [`filters`]: the first that an image fails gives the reason.
 //! The failing classifier itself must not judge labels: that is zero-shot CLIP's ([`class`]).
 //!
 //! May import: `io`, `dataset`, `embed`, `direction`.
@@ -19,17 +20,16 @@ pub mod class;
 pub mod duplicate;
 pub mod finite;
 mod meter;
-mod reason;
 pub mod safety;
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug, Display};
 
+use image::RgbImage;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use self::duplicate::{Descriptor, DuplicateOptions, KeptImages, Twin};
+use self::duplicate::{Against, Descriptor, DuplicateOptions, KeptImages, Twin};
 pub use self::meter::{Meter, Subject};
-pub use self::reason::Reason;
 
 /// What was measured of one image; it depends on the image and on the run's directions and data alone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,6 +56,21 @@ pub struct Measures {
 }
 
 impl Measures {
+    /// What the pixels tell; the rest is not known.
+    fn of_pixels(image: &RgbImage) -> Self {
+        Self {
+            finite: true,
+            flagged: false,
+            deviation: blank::deviation(image),
+            alignment: None,
+            class_similarity: None,
+            class_margin: None,
+            nearest_train_similarity: None,
+            twins: Vec::new(),
+            descriptor: None,
+        }
+    }
+
     /// The first number that has no JSON form, by its field's name.
     pub fn non_finite(&self) -> Option<(&'static str, f64)> {
         let twins = self.twins.iter();
@@ -70,6 +85,82 @@ impl Measures {
         .filter_map(|(field, value)| Some((field, value?)))
         .chain(twins.flat_map(|t| [("similarity", t.similarity), ("correlation", t.correlation)]))
         .find(|(_, value)| !value.is_finite())
+    }
+}
+
+/// Why an image was not kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Reason {
+    /// A pixel or the embedding is not a finite number.
+    NonFinite,
+    /// The model's safety checker objects.
+    Safety,
+    /// The pixels hardly differ.
+    Blank {
+        /// The largest standard deviation of a channel, in levels of 255.
+        deviation: f64,
+        /// What it had to reach.
+        least: f64,
+    },
+    /// An easy image.
+    Alignment {
+        /// Its alignment.
+        alignment: f64,
+        /// What it had to reach.
+        least: f64,
+    },
+    /// Its nearest reference caption is another class's, or not by enough its own.
+    Class {
+        /// The lead of the own class's reference, in cosine.
+        margin: f64,
+        /// What it had to reach.
+        least: f64,
+    },
+    /// It is nearly another image.
+    Duplicate {
+        /// Where the other is.
+        against: Against,
+        /// Id of the other.
+        of: String,
+        /// Cosine of the two embeddings.
+        similarity: f64,
+        /// Correlation of the two thumbnails.
+        correlation: f64,
+    },
+}
+
+impl Reason {
+    /// The word that tables use.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::NonFinite => "non-finite",
+            Self::Safety => "safety",
+            Self::Blank { .. } => "blank",
+            Self::Alignment { .. } => "alignment",
+            Self::Class { .. } => "class",
+            Self::Duplicate { against, .. } => match against {
+                Against::Train => "duplicate-train",
+                Against::Val => "duplicate-val",
+                Against::Test => "duplicate-test",
+                Against::Kept => "duplicate-kept",
+            },
+        }
+    }
+
+    /// Id of the image that it nearly is, where that is the reason.
+    pub fn duplicate_of(&self) -> Option<&str> {
+        match self {
+            Self::Duplicate { of, .. } => Some(of),
+            _ => None,
+        }
+    }
+}
+
+impl Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

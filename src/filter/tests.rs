@@ -16,6 +16,14 @@ pub(crate) fn policy() -> Policy {
     }
 }
 
+/// What is measured of an image that passes; without a descriptor, so that it is no duplicate.
+pub(crate) fn measures() -> Measures {
+    Measures {
+        class_similarity: Some(0.5),
+        ..Measures::of_pixels(&bars(9))
+    }
+}
+
 /// A direction whose alignment is the first coordinate of the unit vector.
 pub(crate) fn direction(class: usize, mode: u32) -> Direction {
     Direction {

@@ -15,6 +15,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "torch")]
+use crate::diffusion::pipeline::Sampling;
 pub use crate::diffusion::record::{AdapterRecord, SchedulerRecord};
 use crate::image_file::FileFormat;
 
@@ -158,6 +160,85 @@ pub struct MadeOn {
 }
 
 impl Recipe {
+    /// A recipe that asks a model for nothing in particular: one step from noise, without guidance, caption or seed,
+    /// and a PNG of the size that is sampled.
+    pub fn plain(
+        model: ModelRecord,
+        scheduler: SchedulerRecord,
+        (width, height): (u32, u32),
+    ) -> Self {
+        Self {
+            model,
+            caption: String::new(),
+            negative_prompt: String::new(),
+            seed: 0,
+            steps: 1,
+            guidance: 1.0,
+            scheduler,
+            width,
+            height,
+            start: Start::Noise,
+            condition: None,
+            output: Output {
+                width,
+                height,
+                format: FileFormat::Png,
+            },
+        }
+    }
+
+    /// The recipe of what is sampled with these settings, without caption and seed; `scheduler` and `size` are what
+    /// the model makes of theirs.
+    #[cfg(feature = "torch")]
+    pub fn of_sampling(
+        sampling: &Sampling,
+        model: ModelRecord,
+        scheduler: SchedulerRecord,
+        size: (u32, u32),
+    ) -> Self {
+        // A setting that is forgotten here does not compile.
+        let Sampling {
+            steps,
+            guidance,
+            negative_prompt,
+            scheduler: _,
+            eta: _,
+            width: _,
+            height: _,
+            batch: _,
+            noise_level: _,
+        } = sampling;
+        Self {
+            negative_prompt: negative_prompt.clone(),
+            steps: u32::try_from(*steps).unwrap_or(u32::MAX),
+            guidance: *guidance,
+            ..Self::plain(model, scheduler, size)
+        }
+    }
+
+    /// The settings that such an image is sampled with; of the scheduler they have the name.
+    #[cfg(feature = "torch")]
+    pub fn sampling(&self) -> Sampling {
+        // None is left to `..`: one that is forgotten here does not compile.
+        let Sampling {
+            eta,
+            batch,
+            noise_level,
+            ..
+        } = Sampling::default();
+        Sampling {
+            steps: self.steps as usize,
+            guidance: self.guidance,
+            scheduler: Some(self.scheduler.name.clone()),
+            negative_prompt: self.negative_prompt.clone(),
+            width: Some(self.width),
+            height: Some(self.height),
+            eta,
+            batch,
+            noise_level,
+        }
+    }
+
     /// The same settings for another caption and seed.
     #[must_use]
     pub fn draw(&self, caption: &str, seed: u64) -> Self {
@@ -200,14 +281,29 @@ impl Recipe {
     /// JSON. Captions, seeds, conditions, names and how the image leaves do not count.
     pub fn differs(&self, other: &Self) -> Option<(&'static str, String, String)> {
         let fields = |r: &Self| {
+            // A field that is forgotten here does not compile.
+            let Self {
+                model,
+                caption: _,
+                negative_prompt,
+                seed: _,
+                steps,
+                guidance,
+                scheduler,
+                width,
+                height,
+                start,
+                condition: _,
+                output: _,
+            } = r;
             [
-                ("model", serde_json::to_string(&r.model)),
-                ("negative_prompt", serde_json::to_string(&r.negative_prompt)),
-                ("steps", serde_json::to_string(&r.steps)),
-                ("guidance", serde_json::to_string(&r.guidance)),
-                ("scheduler", serde_json::to_string(&r.scheduler)),
-                ("size", serde_json::to_string(&(r.width, r.height))),
-                ("start", serde_json::to_string(&r.start)),
+                ("model", serde_json::to_string(model)),
+                ("negative_prompt", serde_json::to_string(negative_prompt)),
+                ("steps", serde_json::to_string(steps)),
+                ("guidance", serde_json::to_string(guidance)),
+                ("scheduler", serde_json::to_string(scheduler)),
+                ("size", serde_json::to_string(&(width, height))),
+                ("start", serde_json::to_string(start)),
             ]
             .map(|(name, text)| (name, text.unwrap_or_default()))
         };

@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 use ndarray::Array3;
 use tch::{Device, Kind, Tensor};
 
-use super::recipe::{Condition, ModelRecord, Output, Start};
+use super::recipe::{Condition, ModelRecord};
 use super::{GenerateError, ImageGenerator, MadeOn, Picture, Recipe};
 use crate::diffusion::pipeline::{
     EncodedCaption, ImageRequest, Outcome, Pipeline, PipelineError, Sampled, Sampling,
 };
 use crate::embed::safety::Safety;
-use crate::image_file::FileFormat;
 use crate::io;
 
 /// A pipeline with its settings; every caption is encoded once.
@@ -115,31 +114,16 @@ impl StableDiffusion {
 
 /// The recipe of a pipeline with such settings.
 fn template(pipeline: &Pipeline, name: &str, sampling: &Sampling) -> Result<Recipe, PipelineError> {
-    let (width, height) = pipeline.size(sampling)?;
-    Ok(Recipe {
-        model: ModelRecord {
-            name: name.to_owned(),
-            fingerprint: pipeline.model_fingerprint().to_owned(),
-            dtype: pipeline.kind_name().to_owned(),
-            vae_dtype: pipeline.vae_kind_name().to_owned(),
-            adapters: pipeline.adapters().to_vec(),
-        },
-        caption: String::new(),
-        negative_prompt: sampling.negative_prompt.clone(),
-        seed: 0,
-        steps: u32::try_from(sampling.steps).unwrap_or(u32::MAX),
-        guidance: sampling.guidance,
-        scheduler: pipeline.scheduler_record(sampling)?,
-        width,
-        height,
-        start: Start::Noise,
-        condition: None,
-        output: Output {
-            width,
-            height,
-            format: FileFormat::Png,
-        },
-    })
+    let model = ModelRecord {
+        name: name.to_owned(),
+        fingerprint: pipeline.model_fingerprint().to_owned(),
+        dtype: pipeline.kind_name().to_owned(),
+        vae_dtype: pipeline.vae_kind_name().to_owned(),
+        adapters: pipeline.adapters().to_vec(),
+    };
+    let size = pipeline.size(sampling)?;
+    let scheduler = pipeline.scheduler_record(sampling)?;
+    Ok(Recipe::of_sampling(sampling, model, scheduler, size))
 }
 
 fn hash(embedding: &[f32]) -> String {

@@ -1,7 +1,6 @@
 //! The policy of a run, as the settings have it.
 
 use super::settings::CheckedSettings;
-use crate::filter;
 use crate::run::policy::Policy;
 
 /// How many images are wanted, and which are kept.
@@ -12,11 +11,6 @@ pub fn policy(settings: &CheckedSettings) -> Policy {
         budget: generate.budget,
         controls: generate.controls,
         keep_rejected: filter.keep_rejected,
-        filter: filter::Policy {
-            min_alignment: filter.min_alignment,
-            class_margin: filter.class_margin,
-            min_deviation: filter.min_deviation,
-            duplicate: filter.duplicate,
-        },
+        filter: filter.policy(),
     }
 }

@@ -15,7 +15,7 @@ use crate::direction::doubt::{Warning, WarningKind};
 use crate::io;
 use crate::report::detection::{DetectionReport, ModeReport, SkippedClass, SpaceReport};
 use crate::report::doubts::{Duplicate, Duplicates, LabelError, LabelErrors, Reference};
-use crate::report::{JsonFile as _, Mode, csv, version};
+use crate::report::{JsonFile as _, csv, version};
 
 /// What the report is made from.
 pub(super) struct Evidence<'a> {
@@ -92,16 +92,10 @@ fn modes(
     let judged = learned.reports.iter().zip(&learned.named);
     directions
         .zip(judged)
-        .map(|(direction, (judged, named))| ModeReport {
-            mode: Mode::of(direction, dataset.classes()),
-            barred: barred.get(&direction.id.class).cloned().unwrap_or_default(),
-            c: direction.c,
-            threshold: direction.threshold,
-            right: direction.right,
-            wrong: direction.wrong,
-            judged: judged.clone(),
-            most_aligned_mistakes: named.mistakes.clone(),
-            most_aligned_right: named.right.clone(),
+        .map(|(direction, (judged, named))| {
+            let barred = barred.get(&direction.id.class).cloned().unwrap_or_default();
+            let heads = [named.mistakes.clone(), named.right.clone()];
+            ModeReport::of(direction, dataset.classes(), barred, judged.clone(), heads)
         })
         .collect()
 }

@@ -95,21 +95,3 @@ pub(super) fn hash(path: &Path) -> Option<String> {
     let name = path.file_name()?.to_str()?;
     io::fingerprint(path.parent()?, &[name]).ok()
 }
-
-/// `--space` as given, several times or with commas: every space by name. A file whose name has a comma in
-/// it is one.
-pub fn listed(given: &[String]) -> Vec<String> {
-    given
-        .iter()
-        .flat_map(|text| {
-            if PathBuf::from(text).exists() {
-                vec![text.as_str()]
-            } else {
-                text.split(',').collect()
-            }
-        })
-        .map(str::trim)
-        .filter(|name| !name.is_empty())
-        .map(str::to_owned)
-        .collect()
-}

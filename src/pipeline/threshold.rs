@@ -2,7 +2,7 @@
 
 use super::error::Error;
 use super::settings::Data;
-use crate::dataset::{self, Best, Dataset, Layout, ScoreRule, Threshold};
+use crate::dataset::{self, Dataset, Layout, ScoreRule, Threshold};
 
 /// Gives scored examples their predictions, by the rule of the settings or the data's own; none where
 /// there are no scores and no rule. The data set is taken, and one of the same examples given back.
@@ -16,9 +16,7 @@ pub(super) fn threshold(
         .iter()
         .filter(|e| e.score.is_some())
         .count();
-    // As the reference does.
-    let chest = data.dataset == Some(Layout::ChestXray14);
-    let own = chest.then_some(ScoreRule::By(Best::F1)).or(default);
+    let own = data.dataset.and_then(Layout::score_rule).or(default);
     match data.score_threshold.or(own) {
         Some(_) if scored == 0 && data.score_threshold.is_none() => Ok((dataset, None)),
         Some(rule) => {

@@ -7,10 +7,10 @@ use super::captions::CaptionsReport;
 use super::doubts::{Duplicates, LabelErrors};
 use super::mode::Mode;
 use crate::dataset::{Split, Threshold};
-use crate::direction::ModeId;
 use crate::direction::doubt::{Warning, WarningKind};
 pub use crate::direction::persist::SkippedClass;
 use crate::direction::report::{ClassReport, SplitReport};
+use crate::direction::{Direction, ModeId};
 use crate::io::JsonFile;
 use crate::io::source::Member;
 
@@ -95,6 +95,28 @@ pub struct ModeReport {
 }
 
 impl ModeReport {
+    /// A direction with its figures on the judged split and the heads of its ranking there, mistakes and others;
+    /// `classes` are the names by index.
+    pub fn of(
+        direction: &Direction,
+        classes: &[String],
+        barred: Vec<WarningKind>,
+        judged: ClassReport,
+        [most_aligned_mistakes, most_aligned_right]: [Vec<RankedExample>; 2],
+    ) -> Self {
+        Self {
+            mode: Mode::of(direction, classes),
+            barred,
+            c: direction.c,
+            threshold: direction.threshold,
+            right: direction.right,
+            wrong: direction.wrong,
+            judged,
+            most_aligned_mistakes,
+            most_aligned_right,
+        }
+    }
+
     /// Whether images may be made from it without being forced.
     pub fn is_usable(&self) -> bool {
         self.mode.finding && self.barred.is_empty()

@@ -43,15 +43,9 @@ pub(super) fn again(
             lora: &settings.generate.lora,
             safety_checker: false,
             sampling: Sampling {
-                steps: recipe.steps as usize,
-                guidance: recipe.guidance,
-                scheduler: Some(recipe.scheduler.name.clone()),
                 eta: settings.generate.eta,
-                negative_prompt: recipe.negative_prompt.clone(),
-                width: Some(recipe.width),
-                height: Some(recipe.height),
                 batch: line.made_on.batch,
-                ..Sampling::default()
+                ..recipe.sampling()
             },
             device,
             kind,

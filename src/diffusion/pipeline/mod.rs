@@ -7,7 +7,7 @@
 //! | `StableUnCLIPImg2ImgPipeline` | Stable unCLIP 2.1: conditioned on a CLIP image embedding too |
 //!
 //! - [`open`](Pipeline::open): the `folder`'s configs checked, then weights; `captions`: text encoders;
-//!   `image_condition`: an image embedding as a condition; `sample`: the loop.
+//!   `image_condition`: an image embedding as a condition; `sample`: the loop and its settings.
 //!
 //! An image depends on the model, its caption, its seed and the settings, never on its neighbours:
 //! captions are encoded one by one, noise is keyed by seed and step ([`super::noise`]), and a short
@@ -22,13 +22,13 @@ mod open;
 mod sample;
 
 use image::RgbImage;
-use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use self::captions::CaptionEncoder;
 pub use self::error::PipelineError;
 use self::image_condition::ImageCondition;
 pub use self::open::OpenOptions;
+pub use self::sample::{MAX_BATCH, Sampling};
 use super::noise;
 use super::record::AdapterRecord;
 use super::schedulers::{self, Resolved, SchedulerConfig, SchedulerRecord};
@@ -37,49 +37,6 @@ use super::vae::Vae;
 
 /// The longest side of an image, px: beyond it no model was trained, and memory ends.
 pub const MAX_SIDE: u32 = 8192;
-/// Images sampled at once at most.
-pub const MAX_BATCH: usize = 4096;
-
-/// Settings of sampling; together with model, caption and seed they determine an image.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Sampling {
-    /// Denoising steps.
-    pub steps: usize,
-    /// Classifier-free guidance scale; 1 or less turns it off.
-    pub guidance: f64,
-    /// Scheduler by name; none means the folder's own.
-    pub scheduler: Option<String>,
-    /// DDIM's η.
-    pub eta: f64,
-    /// What the image should not show; empty means nothing in particular.
-    pub negative_prompt: String,
-    /// Width, px; none means what the model was trained on.
-    pub width: Option<u32>,
-    /// Height, px; none means what the model was trained on.
-    pub height: Option<u32>,
-    /// Images sampled at once.
-    pub batch: usize,
-    /// How much noise an image embedding gets before it conditions the model (Stable unCLIP), as a
-    /// timestep; more gives more variety.
-    pub noise_level: usize,
-}
-
-impl Default for Sampling {
-    fn default() -> Self {
-        Self {
-            steps: 25,
-            guidance: 7.5,
-            scheduler: None,
-            eta: 0.0,
-            negative_prompt: String::new(),
-            width: None,
-            height: None,
-            batch: 8,
-            noise_level: 0,
-        }
-    }
-}
 
 /// A caption as the UNet attends to it.
 #[derive(Debug)]
@@ -227,20 +184,7 @@ impl Pipeline {
     /// [`PipelineError::Setting`] or [`PipelineError::Scheduler`].
     pub fn check(&self, sampling: &Sampling) -> Result<String, PipelineError> {
         self.size(sampling)?;
-        if !(1..=MAX_BATCH).contains(&sampling.batch) {
-            return Err(PipelineError::Setting {
-                name: "batch",
-                value: sampling.batch.to_string(),
-                expected: format!("1 to {MAX_BATCH}"),
-            });
-        }
-        if !sampling.guidance.is_finite() {
-            return Err(PipelineError::Setting {
-                name: "guidance",
-                value: sampling.guidance.to_string(),
-                expected: "a finite number".to_owned(),
-            });
-        }
+        sampling.check()?;
         if let Some(image) = &self.image {
             image.check(sampling.noise_level)?;
         }

@@ -1,11 +1,77 @@
-//! The sampling loop.
+//! The sampling loop and its settings.
 
 use image::RgbImage;
+use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
-use super::{EncodedCaption, ImageRequest, Outcome, Pipeline, PipelineError, Sampled, Sampling};
+use super::{EncodedCaption, ImageRequest, Outcome, Pipeline, PipelineError, Sampled};
 use crate::diffusion::noise;
 use crate::diffusion::unet::Conditions;
+
+/// Images sampled at once at most.
+pub const MAX_BATCH: usize = 4096;
+
+/// Settings of sampling; together with model, caption and seed they determine an image.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sampling {
+    /// Denoising steps.
+    pub steps: usize,
+    /// Classifier-free guidance scale; 1 or less turns it off.
+    pub guidance: f64,
+    /// Scheduler by name; none means the folder's own.
+    pub scheduler: Option<String>,
+    /// DDIM's η.
+    pub eta: f64,
+    /// What the image should not show; empty means nothing in particular.
+    pub negative_prompt: String,
+    /// Width, px; none means what the model was trained on.
+    pub width: Option<u32>,
+    /// Height, px; none means what the model was trained on.
+    pub height: Option<u32>,
+    /// Images sampled at once.
+    pub batch: usize,
+    /// How much noise an image embedding gets before it conditions the model (Stable unCLIP), as a
+    /// timestep; more gives more variety.
+    pub noise_level: usize,
+}
+
+impl Default for Sampling {
+    fn default() -> Self {
+        Self {
+            steps: 25,
+            guidance: 7.5,
+            scheduler: None,
+            eta: 0.0,
+            negative_prompt: String::new(),
+            width: None,
+            height: None,
+            batch: 8,
+            noise_level: 0,
+        }
+    }
+}
+
+impl Sampling {
+    /// Checks what can be checked without a model.
+    pub(super) fn check(&self) -> Result<(), PipelineError> {
+        if !(1..=MAX_BATCH).contains(&self.batch) {
+            return Err(PipelineError::Setting {
+                name: "batch",
+                value: self.batch.to_string(),
+                expected: format!("1 to {MAX_BATCH}"),
+            });
+        }
+        if !self.guidance.is_finite() {
+            return Err(PipelineError::Setting {
+                name: "guidance",
+                value: self.guidance.to_string(),
+                expected: "a finite number".to_owned(),
+            });
+        }
+        Ok(())
+    }
+}
 
 /// What the UNet is told at every step, for the whole batch; with guidance the unconditional half
 /// comes first.

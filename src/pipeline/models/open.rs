@@ -162,7 +162,7 @@ fn open_generator(
         variant: generate.variant.clone(),
         lora: &generate.lora,
         safety_checker: settings.filter.safety,
-        sampling: sampling(settings),
+        sampling: generate.sampling(),
         device,
         kind,
     };
@@ -232,21 +232,5 @@ impl Diffusion<'_> {
             sampling,
             safety,
         )?)
-    }
-}
-
-/// The settings of sampling.
-fn sampling(settings: &CheckedSettings) -> Sampling {
-    let g = &settings.generate;
-    Sampling {
-        steps: g.steps,
-        guidance: g.guidance,
-        scheduler: g.scheduler.clone(),
-        eta: g.eta,
-        negative_prompt: g.negative_prompt.clone(),
-        width: g.width,
-        height: g.height,
-        batch: g.batch,
-        ..Sampling::default()
     }
 }

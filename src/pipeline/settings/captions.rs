@@ -5,7 +5,22 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::SettingsError;
+use super::flag::{put, put_some};
 use super::range::{at_least_one, refuse};
+
+/// What `hardlight init` writes of this section.
+pub(super) const TEMPLATE: &str = r#"[captions]
+# A grammar (.toml file, or one of: world, cifar10, cifar100, imagenet, celeba, chestxray, general) or
+# a text file with a caption a line.
+grammar = "general"
+# Top failure captions per class to generate from.
+per_class = 5
+# Captions whose embeddings relative to the reference have at least this cosine are near-equal: the
+# hardest stands for all. Above 1 none are.
+near_equal = 0.99
+# WordNet's dict folder (index.noun, data.noun), for grammars that take nouns from it.
+# wordnet = "/usr/share/wordnet"
+"#;
 
 /// Which captions are scored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,5 +59,31 @@ impl Captions {
             let expected = "a positive number; above 1 no captions are near-equal";
             refuse("captions.near_equal", cosine, expected)
         }
+    }
+}
+
+/// Flags that override this section.
+#[derive(Debug, clap::Args)]
+pub struct CaptionsFlags {
+    /// Grammar (world, cifar10, cifar100, imagenet, celeba, chestxray, general or a .toml) or text file
+    /// of captions [default: general].
+    #[arg(long, value_name = "NAME|FILE")]
+    grammar: Option<String>,
+
+    /// WordNet's dict folder, for grammars that take nouns from it.
+    #[arg(long, value_name = "DIR")]
+    wordnet: Option<PathBuf>,
+
+    /// Top failure captions per class to generate from [default: 5].
+    #[arg(long, value_name = "N")]
+    captions_per_class: Option<usize>,
+}
+
+impl CaptionsFlags {
+    /// Puts what was given in place of what is set.
+    pub fn put(self, captions: &mut Captions) {
+        put(&mut captions.grammar, self.grammar);
+        put_some(&mut captions.wordnet, self.wordnet);
+        put(&mut captions.per_class, self.captions_per_class);
     }
 }

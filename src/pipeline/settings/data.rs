@@ -4,10 +4,63 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::flag::{put, put_some};
 use super::range::{finite, within};
 use super::{Resampling, ResizeTo, SettingsError, Sides};
 use crate::dataset::{Layout, ScoreRule, Split};
 use crate::run::skipped::{MaxBad, OnBadImage};
+
+/// What `hardlight init` writes of this section; `{layouts}` are the names of all layouts.
+const TEMPLATE: &str = r#"[data]
+# ImageFolder (SPLIT/CLASS/image), or a table (.csv, .jsonl, .parquet) with path,label,split and
+# optional id,prediction,confidence,probabilities,group.
+# root = "data"
+# Or a data set as it is published: {layouts};
+# with the attribute, finding, key or column that is the label, and another for groups.
+# dataset = "celeba"
+# label = "Blond_Hair"
+# group = "Male"
+# table = "data/table.csv"
+# Class names in the classifier's order, where the data does not tell it.
+# classes = ["cat", "dog"]
+# The analysed classifier's predictions: a table with id (or path) and prediction (or, of two classes,
+# the score of the second) ...
+# predictions = "predictions.csv"
+# ... or the classifier itself, run on the images: a TorchScript (.pt, which runs the code in it), or a
+# hardlight-cnn folder.
+# classifier = "model.pt"
+# What the TorchScript takes: side, or [height, width], px ...
+classifier_input = 224
+# ... after images were resized: the shorter side to so many px and the middle cut out; "squash"; or
+# "none". 256 for an input of 224; with another it must be said.
+# classifier_resize = 256
+# bilinear or bicubic, as Pillow does it.
+classifier_filter = "bilinear"
+# Red, green, blue, of pixels from 0 to 1.
+classifier_mean = [0.485, 0.456, 0.406]
+classifier_std = [0.229, 0.224, 0.225]
+# Images that it is given at once.
+classifier_batch = 32
+# Of many logits, the one that is the score of class 1, counted from 0; absent: one logit a class.
+# classifier_output = 3
+# From a score to one of two classes: "f1", the threshold of highest F1 on val, or a number. If absent,
+# "f1" for chestxray14 and 0.5 for a TorchScript with one logit (through a sigmoid).
+# score_threshold = "f1"
+# A split of more real images, labelled, in no use yet. Its hardest are added to training first, up to
+# generate.quota per failure mode; only what lacks then is generated.
+# pool = "pool"
+# Obey the EXIF orientation of photographs; must equal what your own loader does.
+exif = true
+# An image that is missing, truncated or corrupt: "fail" ends the run, "skip" passes it over ...
+on_bad_image = "fail"
+# ... up to so many, or such a share of all images.
+max_bad = "1%"
+"#;
+
+/// What `hardlight init` writes of this section.
+pub(super) fn template() -> String {
+    TEMPLATE.replace("{layouts}", &Layout::names())
+}
 
 /// Images, labels, predictions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -115,5 +168,81 @@ impl Data {
             Some((split, reason)) => Err(SettingsError::Pool { split, reason }),
             None => Ok(()),
         }
+    }
+}
+
+/// What `--dataset` takes.
+fn dataset_help() -> String {
+    format!("The layout of --data as published: {}", Layout::described())
+}
+
+/// What `--label` takes.
+fn label_help() -> String {
+    format!("The {} that is the label", Layout::choices())
+}
+
+/// Flags that override this section.
+#[derive(Debug, clap::Args)]
+pub struct DataFlags {
+    /// Images: an `ImageFolder`, `SPLIT/CLASS/image`, the folder a table's paths start from, or that of
+    /// --dataset.
+    #[arg(long, visible_alias = "root", value_name = "DIR")]
+    data: Option<PathBuf>,
+
+    #[arg(long, value_name = "NAME", help = dataset_help())]
+    dataset: Option<Layout>,
+
+    #[arg(long, visible_alias = "finding", value_name = "NAME", help = label_help())]
+    label: Option<String>,
+
+    /// What groups are made of, for measuring only: another of these.
+    #[arg(long, value_name = "NAME")]
+    group: Option<String>,
+
+    /// Table of examples, .csv, .jsonl or .parquet: path,label,split and optional prediction,confidence,group,id.
+    #[arg(long, value_name = "FILE")]
+    table: Option<PathBuf>,
+
+    /// The classifier's predictions, .csv, .jsonl or .parquet: id (or path), prediction and optional confidence.
+    #[arg(long, value_name = "FILE")]
+    predictions: Option<PathBuf>,
+
+    /// The classifier itself in place of predictions: a `TorchScript` file, whose code is run
+    /// (`data.classifier_*` in the settings say what it takes), or a `hardlight-cnn` folder.
+    #[arg(long, value_name = "FILE|DIR")]
+    classifier: Option<PathBuf>,
+
+    /// The split of more real images, labelled, whose hardest are added to training first; only what
+    /// lacks of --quota is generated.
+    #[arg(long, value_name = "SPLIT")]
+    pool: Option<Split>,
+
+    /// From scores to predictions of two classes: f1 (highest on val) or a number.
+    #[arg(long, value_name = "f1|NUMBER", allow_negative_numbers = true)]
+    score_threshold: Option<ScoreRule>,
+
+    /// An image that is missing or damaged ends the run, or is passed over [default: fail].
+    #[arg(long, value_name = "fail|skip")]
+    on_bad_image: Option<OnBadImage>,
+
+    /// How many images may be passed over: a count, or a share of all [default: 1%].
+    #[arg(long, value_name = "N|N%")]
+    max_bad: Option<MaxBad>,
+}
+
+impl DataFlags {
+    /// Puts what was given in place of what is set.
+    pub fn put(self, data: &mut Data) {
+        put_some(&mut data.root, self.data);
+        put_some(&mut data.dataset, self.dataset);
+        put_some(&mut data.label, self.label);
+        put_some(&mut data.group, self.group);
+        put_some(&mut data.table, self.table);
+        put_some(&mut data.predictions, self.predictions);
+        put_some(&mut data.classifier, self.classifier);
+        put_some(&mut data.pool, self.pool);
+        put_some(&mut data.score_threshold, self.score_threshold);
+        put(&mut data.on_bad_image, self.on_bad_image);
+        put(&mut data.max_bad, self.max_bad);
     }
 }

@@ -3,8 +3,38 @@
 use serde::{Deserialize, Serialize};
 
 use super::SettingsError;
+use super::flag::{self, put, put_some};
 use super::range::{finite, within};
+use crate::filter::Policy;
 use crate::filter::duplicate::DuplicateOptions;
+
+/// What `hardlight init` writes of this section.
+pub(super) const TEMPLATE: &str = r#"[filter]
+# Smallest alignment to keep an image; the calibrated threshold of its mode if absent.
+# min_alignment = 0.0
+# Smallest lead, in cosine, of the own class's reference caption over the others'.
+class_margin = 0.0
+# Images none of whose channels varies this much (levels of 255) are blank.
+min_deviation = 2.0
+# Reject what the model folder's safety checker objects to, where it has one.
+safety = true
+# Rejected images to keep per failure mode, for the preview.
+keep_rejected = 12
+# Write images at the data set's own size and encoding.
+match_dataset = false
+
+[filter.duplicate]
+# Reject what is nearly an image of train, of val, of test (a leak), or one kept before.
+train = true
+val = true
+test = true
+kept = true
+# Nearly an image: the cosine of their embeddings, before whitening, is at least this ...
+similarity = 0.95
+# ... and so is the correlation of their thumbnails, 16 x 16 gray pixels, upright or mirrored. -1 for
+# either leaves it to the other alone.
+thumbnail = 0.99
+"#;
 
 /// Which images are kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,6 +71,16 @@ impl Default for Filter {
 }
 
 impl Filter {
+    /// What an image must reach to be kept.
+    pub fn policy(&self) -> Policy {
+        Policy {
+            min_alignment: self.min_alignment,
+            class_margin: self.class_margin,
+            min_deviation: self.min_deviation,
+            duplicate: self.duplicate,
+        }
+    }
+
     /// Checks the ranges of this section.
     pub(super) fn check(&self) -> Result<(), SettingsError> {
         if let Some(alignment) = self.min_alignment {
@@ -72,5 +112,35 @@ impl Filter {
             within(key, value, -1.0..=1.0, "a number from -1 to 1")?;
         }
         Ok(())
+    }
+}
+
+/// Flags that override this section.
+#[derive(Debug, clap::Args)]
+pub struct FilterFlags {
+    /// Smallest alignment to keep an image [default: calibrated per failure mode].
+    #[arg(long, value_name = "X", value_parser = flag::finite, allow_negative_numbers = true)]
+    min_alignment: Option<f64>,
+
+    /// Smallest lead of the own class's caption over the others', in cosine [default: 0].
+    #[arg(long, value_name = "X", value_parser = flag::finite, allow_negative_numbers = true)]
+    class_margin: Option<f64>,
+
+    /// Write images at the data set's own size and encoding, so that neither gives them away.
+    #[arg(long)]
+    match_dataset: bool,
+
+    /// Rejected images to keep per failure mode, for the preview [default: 12].
+    #[arg(long, value_name = "N")]
+    keep_rejected: Option<usize>,
+}
+
+impl FilterFlags {
+    /// Puts what was given in place of what is set.
+    pub fn put(self, filter: &mut Filter) {
+        put_some(&mut filter.min_alignment, self.min_alignment);
+        put(&mut filter.class_margin, self.class_margin);
+        filter.match_dataset |= self.match_dataset;
+        put(&mut filter.keep_rejected, self.keep_rejected);
     }
 }

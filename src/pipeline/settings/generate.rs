@@ -5,10 +5,51 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::SettingsError;
+use super::flag::{self, put, put_some};
 use super::range::{at_least_one, finite, refuse, within};
+#[cfg(feature = "torch")]
+use crate::diffusion::pipeline::Sampling;
 
 /// Denoising steps that no model was trained on.
 const MAX_STEPS: usize = 1000;
+
+/// What `hardlight init` writes of this section.
+pub(super) const TEMPLATE: &str = r#"[generate]
+# Stable Diffusion: a Diffusers pipeline folder, or the id of one on the hub. Without it the run ends
+# after the captions.
+# model = "weights/world/diffusion"
+# Images to keep per failure mode.
+quota = 50
+# Attempts per failure mode at most; 0 means ten times the quota.
+budget = 0
+# Denoising steps.
+steps = 25
+# Which weight files of the model to take, such as "fp16"; what fits dtype if absent.
+# variant = "fp16"
+# Low-rank adapters merged into the model, .safetensors or hub ids, each with a scale after a colon.
+lora = []
+# Classifier-free guidance scale; 1 turns it off.
+guidance = 7.5
+# The sampler, one that `hardlight run --help` lists under --scheduler; the folder's own if absent.
+# scheduler = "dpm++"
+# DDIM's eta, 0 to 1.
+eta = 0.0
+# What the images should not show.
+negative_prompt = ""
+# Width and height, px, a multiple of 8; what the model was trained on if absent.
+# width = 512
+# height = 512
+# Images sampled at once.
+batch = 8
+# Also make this many images per class from the neutral caption and from the easy captions.
+controls = 0
+# auto, cpu, cuda, cuda:N
+device = "auto"
+# auto (fp32 on cpu, fp16 on cuda), fp32, fp16, bf16
+dtype = "auto"
+# Generate from directions that are no better than chance, or doubtful, too.
+force = false
+"#;
 
 /// How images are made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -84,6 +125,22 @@ impl Generate {
         }
     }
 
+    /// How pictures are sampled.
+    #[cfg(feature = "torch")]
+    pub fn sampling(&self) -> Sampling {
+        Sampling {
+            steps: self.steps,
+            guidance: self.guidance,
+            scheduler: self.scheduler.clone(),
+            eta: self.eta,
+            negative_prompt: self.negative_prompt.clone(),
+            width: self.width,
+            height: self.height,
+            batch: self.batch,
+            noise_level: Sampling::default().noise_level,
+        }
+    }
+
     /// Checks the ranges of this section.
     pub(super) fn check(&self) -> Result<(), SettingsError> {
         at_least_one("generate.quota", self.quota)?;
@@ -110,5 +167,105 @@ impl Generate {
             }
         }
         Ok(())
+    }
+}
+
+/// What `--scheduler` takes.
+fn scheduler_help() -> String {
+    #[cfg(feature = "torch")]
+    let known = crate::diffusion::schedulers::known();
+    #[cfg(not(feature = "torch"))]
+    let known = "none without libtorch";
+    format!("Sampler: {known} [default: the folder's own]")
+}
+
+/// Flags of every command that makes pictures: options of the sampler.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct SamplerFlags {
+    /// Denoising steps [default: 25].
+    #[arg(long, value_name = "N")]
+    steps: Option<usize>,
+
+    /// Classifier-free guidance scale; 1 or less turns it off, as for Turbo models [default: 7.5].
+    #[arg(long, value_name = "X", value_parser = flag::finite, allow_negative_numbers = true)]
+    guidance: Option<f64>,
+
+    #[arg(long, value_name = "NAME", help = scheduler_help())]
+    scheduler: Option<String>,
+}
+
+impl SamplerFlags {
+    /// Puts what was given in place of what is set.
+    pub fn put(self, generate: &mut Generate) {
+        put(&mut generate.steps, self.steps);
+        put(&mut generate.guidance, self.guidance);
+        put_some(&mut generate.scheduler, self.scheduler);
+    }
+}
+
+/// Flags that override this section.
+#[derive(Debug, clap::Args)]
+pub struct GenerateFlags {
+    /// Stable Diffusion: a Diffusers pipeline folder, or the id of one on the hub.
+    #[arg(long, value_name = "DIR|ID")]
+    model: Option<PathBuf>,
+
+    /// Low-rank adapter, a .safetensors or its id on the hub, with its scale [default: 1]; may be repeated.
+    #[arg(long, value_name = "FILE|ID[:SCALE]")]
+    lora: Vec<String>,
+
+    /// Images to keep per failure mode [default: 50].
+    #[arg(long, value_name = "N")]
+    quota: Option<usize>,
+
+    /// Attempts per failure mode at most [default: 10 times the quota].
+    #[arg(long, value_name = "N")]
+    budget: Option<u64>,
+
+    /// Images per caption at most; sets the budget to this many for each caption.
+    #[arg(long, value_name = "N", conflicts_with = "budget")]
+    images_per_caption: Option<u64>,
+
+    #[command(flatten)]
+    sampler: SamplerFlags,
+
+    /// What images should not show.
+    #[arg(long, value_name = "TEXT")]
+    negative_prompt: Option<String>,
+
+    /// Images sampled at once [default: 8].
+    #[arg(long, value_name = "N")]
+    batch: Option<usize>,
+
+    /// auto, cpu, cuda or cuda:N [default: auto].
+    #[arg(long, value_name = "DEVICE")]
+    device: Option<String>,
+
+    /// auto (fp32 on cpu, fp16 on cuda), fp32, fp16 or bf16 [default: auto].
+    #[arg(long, value_name = "TYPE")]
+    dtype: Option<String>,
+
+    /// Generate from directions that are no better than chance, or doubtful, too.
+    #[arg(long)]
+    force: bool,
+}
+
+impl GenerateFlags {
+    /// Puts what was given in place of what is set; `captions` is how many a class is generated from.
+    pub fn put(self, generate: &mut Generate, captions: usize) {
+        let per_caption = self.images_per_caption;
+        let budget = per_caption.map(|each| each.saturating_mul(captions as u64));
+        put_some(&mut generate.model, self.model);
+        if !self.lora.is_empty() {
+            generate.lora = self.lora;
+        }
+        put(&mut generate.quota, self.quota);
+        put(&mut generate.budget, self.budget.or(budget));
+        self.sampler.put(generate);
+        put(&mut generate.negative_prompt, self.negative_prompt);
+        put(&mut generate.batch, self.batch);
+        put(&mut generate.device, self.device);
+        put(&mut generate.dtype, self.dtype);
+        generate.force |= self.force;
     }
 }

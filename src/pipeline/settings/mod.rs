@@ -4,8 +4,9 @@
 //! file + --set ──read──▶ Settings ──flags──▶ Settings ──check──▶ CheckedSettings ─▶ stages
 //! ```
 //!
-//! One file a section; [`Settings::check`] asks each section for its ranges. Every number must be finite:
-//! TOML has `nan` and `inf`, which no setting means.
+//! One file a section, with all that there is to its keys: field, default, range, lines of the template and, for
+//! those that have one, the flag. [`Settings::check`] asks each section for its ranges. Every number must be
+//! finite: TOML has `nan` and `inf`, which no setting means.
 
 mod captions;
 mod check;
@@ -13,6 +14,7 @@ mod data;
 mod embed;
 mod error;
 mod filter;
+pub(crate) mod flag;
 mod generate;
 mod input;
 mod range;
@@ -22,17 +24,52 @@ use serde::{Deserialize, Serialize};
 
 use crate::direction::FitOptions;
 
-pub use captions::Captions;
+pub use captions::{Captions, CaptionsFlags};
 pub use check::CheckedSettings;
-pub use data::Data;
-pub use embed::Embed;
+pub use data::{Data, DataFlags};
+pub use embed::{Embed, EmbedFlags};
 pub use error::SettingsError;
-pub use filter::Filter;
-pub use generate::Generate;
+pub use filter::{Filter, FilterFlags};
+pub use generate::{Generate, GenerateFlags, SamplerFlags};
 pub use input::{Otherwise, Resampling, ResizeTo, Sides};
 
+/// How the settings file begins that `hardlight init` writes.
+const HEAD: &str = r#"# Settings of a hardlight run. Flags override them; `--set section.key=value` overrides any key.
+# Paths are relative to the folder the command is started in. Values shown are the defaults.
+
+# Seed of everything that is random: images, permutations, resamples.
+seed = 0
+"#;
+
+/// What `hardlight init` writes of `[direction]`, whose keys are those of [`FitOptions`].
+const DIRECTION: &str = r#"[direction]
+# Cross-validation folds.
+folds = 2
+# Permutations behind the p-value.
+permutations = 199
+# Resamples behind the direction's interval.
+bootstrap = 100
+# Fewer mistakes in val than this are never a finding.
+min_mistakes = 5
+# Quantile of the mistakes' out-of-fold alignment that a kept image must reach.
+quantile = 0.5
+# Seed of permutations and resamples.
+seed = 0
+"#;
+
 /// The commented settings file that `hardlight init` writes.
-pub const TEMPLATE: &str = include_str!("template.toml");
+pub fn template() -> String {
+    let sections = [
+        HEAD,
+        &data::template(),
+        embed::TEMPLATE,
+        DIRECTION,
+        captions::TEMPLATE,
+        generate::TEMPLATE,
+        filter::TEMPLATE,
+    ];
+    sections.join("\n")
+}
 
 /// All settings of a run, as they were written: [`Settings::check`] makes what stages take of them.
 ///

@@ -9,7 +9,7 @@ use crate::run::settings_diff::flatten;
 
 /// The template with its commented keys, which are those that may be absent.
 fn whole_template() -> toml::Table {
-    let all: String = TEMPLATE
+    let all: String = template()
         .lines()
         .map(|line| match line.strip_prefix("# ") {
             Some(rest) if rest.contains(" = ") && !rest.contains(": ") => format!("{rest}\n"),
@@ -105,7 +105,7 @@ fn ranges_are_held_at_their_ends() {
 #[test]
 fn the_template_says_the_defaults() {
     assert_eq!(
-        toml::from_str::<Settings>(TEMPLATE).unwrap(),
+        toml::from_str::<Settings>(&template()).unwrap(),
         Settings::default()
     );
     let settings: Settings = whole_template().try_into().unwrap();

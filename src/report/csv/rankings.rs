@@ -9,6 +9,9 @@ use crate::report::mode::Mode;
 /// The class of a row that is about all classes together.
 pub const OVERALL: &str = "(overall)";
 
+/// The columns of a ranking's place.
+const PLACE: [&str; 4] = ["space", "split", "class", "mode"];
+
 /// A ranking with its place: space, split, class, mode.
 pub(super) struct Line<'a> {
     place: [Cell; 4],
@@ -53,55 +56,48 @@ fn of_space<'a>(space: &str, modes: &[&'a Mode], splits: &'a [SplitReport]) -> V
     lines
 }
 
+/// What a column says of a ranking, under its name.
+type Column = (&'static str, fn(&Line<'_>) -> Cell);
+
+/// The columns of `classes.csv` behind the place.
+const COLUMNS: [Column; 16] = [
+    ("out_of_fold", |l| l.split.out_of_fold.into()),
+    ("examples", |l| l.figures.examples.into()),
+    ("mistakes", |l| l.figures.mistakes.into()),
+    ("model_accuracy", |l| l.figures.model_accuracy.into()),
+    ("cv_score", |l| {
+        l.mode.map(|m| m.cv_score).or(l.split.cv_score).into()
+    }),
+    ("p_value", |l| l.mode.map(|m| m.p_value).into()),
+    ("q_value", |l| l.mode.map(|m| m.q_value).into()),
+    ("finding", |l| l.mode.map(|m| m.finding).into()),
+    ("svm_accuracy", |l| l.figures.svm_accuracy.into()),
+    ("svm_balanced_accuracy", |l| {
+        l.figures.svm_balanced_accuracy.into()
+    }),
+    ("mistakes_flagged", |l| l.figures.confusion[0].into()),
+    ("mistakes_missed", |l| l.figures.confusion[1].into()),
+    ("right_flagged", |l| l.figures.confusion[2].into()),
+    ("right_passed", |l| l.figures.confusion[3].into()),
+    ("minority_share", |l| l.figures.minority_base.into()),
+    ("unranked", |l| {
+        l.mode.is_none().then_some(l.split.unranked).into()
+    }),
+];
+
 /// `classes.csv`.
 pub(super) fn classes(lines: &[Line<'_>]) -> Result<Vec<u8>, TableError> {
-    const NAMES: [&str; 20] = [
-        "space",
-        "split",
-        "class",
-        "mode",
-        "out_of_fold",
-        "examples",
-        "mistakes",
-        "model_accuracy",
-        "cv_score",
-        "p_value",
-        "q_value",
-        "finding",
-        "svm_accuracy",
-        "svm_balanced_accuracy",
-        "mistakes_flagged",
-        "mistakes_missed",
-        "right_flagged",
-        "right_passed",
-        "minority_share",
-        "unranked",
-    ];
-    let rows: Vec<Vec<Cell>> = lines
-        .iter()
-        .map(|line| {
-            let f = line.figures;
-            let mode = line.mode;
-            let mut row = line.place.to_vec();
-            row.extend([
-                line.split.out_of_fold.into(),
-                f.examples.into(),
-                f.mistakes.into(),
-                f.model_accuracy.into(),
-                mode.map(|m| m.cv_score).or(line.split.cv_score).into(),
-                mode.map(|m| m.p_value).into(),
-                mode.map(|m| m.q_value).into(),
-                mode.map(|m| m.finding).into(),
-                f.svm_accuracy.into(),
-                f.svm_balanced_accuracy.into(),
-            ]);
-            row.extend(f.confusion.map(Cell::from));
-            row.push(f.minority_base.into());
-            row.push(mode.is_none().then_some(line.split.unranked).into());
-            row
-        })
+    let names: Vec<&str> = PLACE
+        .into_iter()
+        .chain(COLUMNS.map(|(name, _)| name))
         .collect();
-    encode(&NAMES, &rows)
+    let row = |line: &Line<'_>| {
+        let mut row = line.place.to_vec();
+        row.extend(COLUMNS.map(|(_, cell)| cell(line)));
+        row
+    };
+    let rows: Vec<Vec<Cell>> = lines.iter().map(row).collect();
+    encode(&names, &rows)
 }
 
 /// `heads.csv`.

@@ -4,7 +4,7 @@ use ndarray::array;
 
 use super::*;
 use crate::filter::duplicate::{Descriptor, Thumbnail};
-use crate::filter::tests::policy as of_filters;
+use crate::filter::tests::{measures as of_image, policy as of_filters};
 use crate::filter::{self, Measures};
 use crate::generate::recipe::tests::recipe;
 use crate::generate::{MadeOn, Recipe};
@@ -60,15 +60,9 @@ fn measured(plan: &Plan, of: &ModePlan, j: u64) -> Measured {
         },
         sha256: "0".repeat(64),
         measures: Measures {
-            finite: true,
-            flagged: false,
-            deviation: 30.0,
             alignment: Some((j % 10) as f64 / 10.0),
-            class_similarity: Some(0.5),
             class_margin: Some(if j.is_multiple_of(2) { 0.3 } else { 0.1 }),
-            nearest_train_similarity: None,
-            twins: Vec::new(),
-            descriptor: None,
+            ..of_image()
         },
     }
 }

@@ -6,6 +6,7 @@ use super::line::{DIGITS, SEAL, checksum};
 use super::*;
 use crate::direction::ModeId;
 use crate::filter::Measures;
+use crate::filter::tests::measures;
 use crate::generate::{Arm, MadeOn, Recipe};
 use crate::io::{Classified as _, ErrorKind};
 
@@ -24,15 +25,10 @@ pub(crate) fn entry(attempt: u64) -> Measured {
         },
         sha256: crate::io::sha256_hex(b"image"),
         measures: Measures {
-            finite: true,
-            flagged: false,
-            deviation: 31.5,
             alignment: (!attempt.is_multiple_of(3)).then_some(0.1 + attempt as f64),
             class_similarity: Some(1.0 / 3.0),
-            class_margin: None,
             nearest_train_similarity: Some(0.5),
-            twins: Vec::new(),
-            descriptor: None,
+            ..measures()
         },
     }
 }

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use image::{Rgb, RgbImage};
 
 use super::named;
-use crate::generate::recipe::{ModelRecord, Output, SchedulerRecord};
-use crate::generate::{GenerateError, ImageGenerator, MadeOn, Picture, Recipe, Start};
-use crate::image_file::FileFormat;
+use crate::generate::recipe::{ModelRecord, SchedulerRecord};
+use crate::generate::{GenerateError, ImageGenerator, MadeOn, Picture, Recipe};
 
 /// Paints stripes around the colour that the caption names, moved by the seed.
 ///
@@ -24,34 +23,19 @@ pub struct Painter {
 impl Painter {
     /// Paints squares of `side` px, `batch` at once.
     pub fn new(side: u32, batch: usize) -> Self {
+        let model = ModelRecord {
+            name: "painter".to_owned(),
+            fingerprint: "painter-1".to_owned(),
+            dtype: "fp32".to_owned(),
+            vae_dtype: "fp32".to_owned(),
+            adapters: Vec::new(),
+        };
+        let scheduler = SchedulerRecord {
+            name: "formula".to_owned(),
+            settings: BTreeMap::new(),
+        };
         Self {
-            template: Recipe {
-                model: ModelRecord {
-                    name: "painter".to_owned(),
-                    fingerprint: "painter-1".to_owned(),
-                    dtype: "fp32".to_owned(),
-                    vae_dtype: "fp32".to_owned(),
-                    adapters: Vec::new(),
-                },
-                caption: String::new(),
-                negative_prompt: String::new(),
-                seed: 0,
-                steps: 1,
-                guidance: 1.0,
-                scheduler: SchedulerRecord {
-                    name: "formula".to_owned(),
-                    settings: BTreeMap::new(),
-                },
-                width: side,
-                height: side,
-                start: Start::Noise,
-                condition: None,
-                output: Output {
-                    width: side,
-                    height: side,
-                    format: FileFormat::Png,
-                },
-            },
+            template: Recipe::plain(model, scheduler, (side, side)),
             batch,
             painted: 0,
         }
