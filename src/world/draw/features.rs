@@ -257,6 +257,28 @@ pub(super) fn glasses(pen: &mut Pen) {
     pen.line(arc((30.6, 30.4), &[[32.0, 29.4, 33.4, 30.4]]), BLACK, 1.6);
 }
 
+/// A black patch over one eye and its strap round the head.
+pub(super) fn eyepatch(pen: &mut Pen) {
+    let (x, y) = EYES[1];
+    for (from, to) in [
+        ((20.0, 19.5), (x - 3.6, y - 3.4)),
+        ((x + 4.2, y - 2.4), (47.2, 27.4)),
+    ] {
+        let middle = ((from.0 + to.0) / 2.0, (from.1 + to.1) / 2.0 - 0.8);
+        let strap = arc(from, &[[middle.0, middle.1, to.0, to.1]]);
+        pen.line(strap, BLACK, 1.4);
+    }
+    let patch = outline(
+        (x - 5.4, y - 4.6),
+        &[
+            [x - 2.0, y - 5.6, x + 2.0, y - 5.6, x + 5.4, y - 4.2],
+            [x + 5.8, y + 1.6, x + 3.2, y + 5.6, x, y + 5.8],
+            [x - 3.4, y + 5.6, x - 5.8, y + 1.6, x - 5.4, y - 4.6],
+        ],
+    );
+    pen.fill(patch, BLACK);
+}
+
 /// A small round hat: crown, band, brim. It ends above the hairline, so that the colour of
 /// the hair and its length stay readable.
 pub(super) fn hat(pen: &mut Pen, colour: Hat) {
