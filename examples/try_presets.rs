@@ -9,13 +9,22 @@ use tch::Device;
 fn pictures(faces: &[Face]) -> Vec<RgbImage> { faces.iter().map(draw).collect() }
 fn label(f: &Face) -> usize { usize::from(f.age == Age::Young) }
 fn main() -> anyhow::Result<()> {
+    let n = 12; let faces = describe_population(&Preset::Unknown.balanced(), 7, "look", n * 4);
+    let mut page = RgbImage::new(n as u32 * 64, 256);
+    for (i, image) in pictures(&faces).iter().enumerate() { image::imageops::replace(&mut page, image, (i % n) as i64 * 64, (i / n) as i64 * 64); }
+    image::imageops::resize(&page, n as u32 * 128, 512, image::imageops::FilterType::Nearest).save("/tmp/faces.png")?;
     tch::set_num_threads(1);
     let n: usize = std::env::args().nth(1).unwrap().parse()?;
     let steps: Vec<usize> = std::env::args().nth(2).unwrap().split(',').map(|s| s.parse().unwrap()).collect();
     let config = CnnConfig::small(64, &["old", "young"]);
+    let rho: Option<f64> = std::env::args().nth(3).map(|s| s.parse().unwrap());
+    let only: Option<String> = std::env::args().nth(4);
     for preset in Preset::ALL {
-        for seed in 0..2u64 {
-        let faces = describe_population(&preset.train(), 2024 + seed, "train", n);
+        if only.as_ref().is_some_and(|o| !o.split(',').any(|o| o == preset.as_str())) { continue; }
+        let mut train_of = preset.train();
+        if train_of.rho.is_some() { train_of.rho = rho.or(train_of.rho); }
+        for seed in 0..1u64 {
+        let faces = describe_population(&train_of, 2024 + seed, "train", n);
         let test = describe_population(&preset.balanced(), 2024 + seed, "test", 1000);
         let mut set = TrainingSet::new(64);
         set.extend(&pictures(&faces), &faces.iter().map(label).collect::<Vec<_>>())?;
