@@ -239,7 +239,7 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
 
     use super::*;
-    use crate::world::face::{Hat, Pose, Shirt, Skin, WorldConfig};
+    use crate::world::face::{Hat, Pose, Shirt, Skin, WorldConfig, Wrinkles};
 
     const FACE: Face = Face {
         age: Age::Old,
@@ -252,6 +252,7 @@ mod tests {
         beard: true,
         smile: true,
         eyepatch: true,
+        wrinkles: Wrinkles::Deep,
         shirt: Shirt::Teal,
         pose: Pose::UPRIGHT,
     };
@@ -336,7 +337,7 @@ mod tests {
         for index in 0..2000 {
             let age = Age::ALL[index % 2];
             let gender = Gender::ALL[index / 2 % 2];
-            let face = Face::sample(&mut rng, age, gender, &WorldConfig::default());
+            let face = Face::sample(&mut rng, age, gender, &WorldConfig::INDEPENDENT);
             let text = caption(&face, sample_mention(&mut rng));
             for word in text.split(' ') {
                 assert!(words.contains(word), "`{word}` of `{text}`");

@@ -69,7 +69,7 @@ fn draw_on(face: &Face, background: pen::Rgb) -> RgbImage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::world::face::{Background, Hair, Hat, Pose, Shirt, Skin, WorldConfig};
+    use crate::world::face::{Background, Hair, Hat, Pose, Shirt, Skin, WorldConfig, Wrinkles};
     use crate::world::splits::item_rng;
 
     const FACE: Face = Face {
@@ -83,6 +83,7 @@ mod tests {
         beard: false,
         smile: false,
         eyepatch: false,
+        wrinkles: Wrinkles::Fine,
         shirt: Shirt::Teal,
         pose: Pose::UPRIGHT,
     };
@@ -159,6 +160,25 @@ mod tests {
                 .iter()
                 .all(|&(x, y)| (18..46).contains(&x) && (20..48).contains(&y))
         );
+    }
+
+    #[test]
+    fn deep_wrinkles_show_more() {
+        let fine = Face {
+            age: Age::Old,
+            ..FACE
+        };
+        let deep = Face {
+            wrinkles: Wrinkles::Deep,
+            ..fine
+        };
+        let (fine, deep) = (changed(&FACE, &fine).len(), changed(&FACE, &deep).len());
+        assert!(deep > fine + 40, "{fine} {deep}");
+        let young = Face {
+            wrinkles: Wrinkles::Deep,
+            ..FACE
+        };
+        assert_eq!(draw(&young), draw(&FACE));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The parts of a portrait, each a few shapes. Coordinates are portrait units; see the parent module.
 
 use super::pen::{Pen, Rgb, arc, ellipse, mix, outline, symmetric};
-use crate::world::face::{Background, Face, Gender, Hair, Hat, Shirt, Skin};
+use crate::world::face::{Background, Face, Gender, Hair, Hat, Shirt, Skin, Wrinkles};
 
 const BLACK: Rgb = [24, 20, 24];
 const WHITE: Rgb = [250, 250, 250];
@@ -116,26 +116,27 @@ pub(super) fn head(pen: &mut Pen, face: &Face) {
     pen.shape(path, tone);
 }
 
-/// Thickness of wrinkles, in portrait units. Thinner ones (1.6) leave a classifier that was trained on few old women
-/// right on two in ten of them, these on half.
-const CREASE_WIDTH: f32 = 2.0;
-
 /// Lines on the forehead, a fold under each eye, a fold beside the mouth.
 pub(super) fn wrinkles(pen: &mut Pen, face: &Face) {
-    let crease = mix(skin(face.skin), [48, 14, 8], 0.85);
-    for (y, half) in [(21.2, 5.2), (23.4, 6.2), (19.0, 4.4)] {
+    let (width, depth, lines) = match face.wrinkles {
+        Wrinkles::Fine => (1.1, 0.6, 2),
+        Wrinkles::Deep => (2.0, 0.85, 3),
+    };
+    let crease = mix(skin(face.skin), [48, 14, 8], depth);
+    let forehead = [(21.2, 5.2), (23.4, 6.2), (19.0, 4.4)];
+    for (y, half) in forehead.into_iter().take(lines) {
         let path = arc(
             (32.0 - half, y + 0.3),
             &[[32.0, y - 0.5, 32.0 + half, y + 0.3]],
         );
-        pen.line(path, crease, CREASE_WIDTH);
+        pen.line(path, crease, width);
     }
     for side in [-1.0, 1.0] {
         let x = |offset: f32| 32.0 + side * offset;
         let pouch = arc((x(4.0), 34.6), &[[x(6.6), 37.0, x(10.0), 34.8]]);
-        pen.line(pouch, crease, CREASE_WIDTH);
+        pen.line(pouch, crease, width);
         let cheek = arc((x(5.4), 38.2), &[[x(8.6), 40.0, x(8.8), 43.4]]);
-        pen.line(cheek, crease, CREASE_WIDTH);
+        pen.line(cheek, crease, width);
     }
 }
 
