@@ -1,9 +1,10 @@
-//! The analysed classifier, trained on the correlated split, and the judge, trained on uncorrelated
-//! faces to tell age and gender.
+//! The analysed classifier, trained on the correlated split, and the judge, trained on independent
+//! faces to tell every attribute.
 
 use hardlight::classifier::{Cnn, CnnConfig, TrainOptions, TrainingSet, train};
 use hardlight::world::draw::draw;
 use hardlight::world::face::{Age, Face, Gender, WorldConfig};
+use hardlight::world::judge::Judge;
 use hardlight::world::retrain::{ANALYSED, RHO, WORLD_SEED, demo_sizes};
 use hardlight::world::splits::describe;
 use image::RgbImage;
@@ -12,8 +13,10 @@ use tch::Kind;
 use crate::Job;
 use crate::data::Log;
 
-/// Classes of the judge: age and gender together.
-pub(crate) const JUDGED: [(Age, Gender); 4] = [
+pub(crate) const JUDGE_STEPS: usize = 4000;
+
+/// The groups of the analysed classifier's report.
+pub(crate) const GROUPS: [(Age, Gender); 4] = [
     (Age::Old, Gender::Man),
     (Age::Old, Gender::Woman),
     (Age::Young, Gender::Man),
@@ -43,7 +46,7 @@ pub(crate) fn train_analysed(job: &Job) -> anyhow::Result<()> {
         seed: job.seed,
         ..ANALYSED
     };
-    let mut log = Log::new("classifier", 0, options.steps);
+    let mut log = Log::new(job, "classifier", 0, options.steps);
     let (_, params) = train(&config, &set, &options, job.device, |step, loss| {
         log.step(step, loss);
     });
@@ -53,25 +56,20 @@ pub(crate) fn train_analysed(job: &Job) -> anyhow::Result<()> {
 
 pub(crate) fn train_judge(job: &Job) -> anyhow::Result<()> {
     let dir = job.out.join("judge");
-    let world = WorldConfig::default();
-    let names = JUDGED.map(|(age, gender)| format!("{} {}", age.as_str(), gender.as_str()));
-    let config = CnnConfig::small(64, &names.each_ref().map(String::as_str));
-    let label = |face: &Face| JUDGED.iter().position(|&j| j == (face.age, face.gender));
-    let faces = describe(&world, job.seed, "judge", job.scaled(20_000), None);
-    let mut set = TrainingSet::new(64);
-    set.extend(
-        &pictures(&faces),
-        &faces.iter().filter_map(label).collect::<Vec<_>>(),
-    )?;
+    if dir.join("model.safetensors").exists() {
+        println!("judge: done already ({})", dir.display());
+        return Ok(());
+    }
+    let n = job.scaled(20_000);
+    let faces = describe(&WorldConfig::INDEPENDENT, job.seed, "judge", n, None);
     let options = TrainOptions {
-        steps: job.scaled(3000),
+        steps: job.scaled(JUDGE_STEPS),
         seed: job.seed,
         ..TrainOptions::default()
     };
-    let mut log = Log::new("judge", 0, options.steps);
-    let (_, params) = train(&config, &set, &options, job.device, |step, loss| {
+    let mut log = Log::new(job, "judge", 0, options.steps);
+    Judge::train(&dir, &faces, &options, job.device, |step, loss| {
         log.step(step, loss);
-    });
-    Cnn::write(&dir, &config, &params, Kind::Half)?;
+    })?;
     Ok(())
 }

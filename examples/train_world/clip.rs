@@ -8,6 +8,7 @@ use hardlight::nn::tokenizer::Tokenizer;
 use hardlight::nn::train::bpe;
 use hardlight::nn::train::{AdamW, one_cycle};
 use hardlight::world::caption::{caption, caption_corpus, sample_mention};
+use hardlight::world::face::WorldConfig;
 use tch::{Device, Kind, Tensor};
 
 use crate::Job;
@@ -17,9 +18,6 @@ pub(crate) const STEPS: usize = 2000;
 const BATCH: usize = 192;
 const FACES: usize = 20_000;
 const VOCABULARY: usize = 350;
-/// The step whose text tower becomes the pipeline's text encoder: good enough to condition on, and
-/// the UNet can train beside the rest of CLIP's training.
-pub(crate) const ENCODER_STEP: usize = 1250;
 /// Longest caption of the world, in tokens, rounded up.
 pub(crate) const CONTEXT: usize = 32;
 
@@ -85,7 +83,12 @@ pub(crate) fn train(job: &Job) -> anyhow::Result<()> {
     let config = config(tokenizer.vocab_size(), tokenizer.eos_id());
 
     let steps = job.scaled(STEPS);
-    let faces = Faces::draw(job.seed, "clip", job.scaled(FACES));
+    let faces = Faces::draw(
+        &WorldConfig::INDEPENDENT,
+        job.seed,
+        "clip",
+        job.scaled(FACES),
+    );
     tch::manual_seed(job.seed as i64 + 1);
     let params = Params::fresh(job.device);
     let clip = Clip::new(&params.root(), &config);
@@ -96,7 +99,7 @@ pub(crate) fn train(job: &Job) -> anyhow::Result<()> {
     } else {
         0
     };
-    let mut log = Log::new("clip", first, steps);
+    let mut log = Log::new(job, "clip", first, steps);
     for step in first..steps {
         let mut rng = step_rng(job.seed + 1, step);
         let picked = pick(&mut rng, BATCH, faces.faces.len());
@@ -105,20 +108,19 @@ pub(crate) fn train(job: &Job) -> anyhow::Result<()> {
             .map(|&i| caption(&faces.faces[i as usize], sample_mention(&mut rng)))
             .collect();
         let ids = tokens(&tokenizer, &captions, job.device);
-        let pixels = faces.pixels(&picked, job.device).to_kind(Kind::BFloat16);
+        let pixels = faces.pixels(&picked, job.device).to_kind(job.compute);
         let image = clip.embed_images(&pixels);
-        let text = clip.embed_text_as(&ids, Kind::BFloat16);
+        let text = clip.embed_text_as(&ids, job.compute);
         let loss = contrastive_loss(&clip, &image, &text, &ids);
         optimiser.step(&loss, one_cycle(step, steps, 1e-3));
         log.step(step, loss.double_value(&[]));
         if (step + 1) % 250 == 0 || step + 1 == steps {
             optimiser.save(&state, None)?;
         }
-        if step + 1 == job.scaled(ENCODER_STEP) {
-            write_text_encoder(job, &json(&config, &tokenizer)?, &params)?;
-        }
     }
-    write(job, &json(&config, &tokenizer)?)?;
+    let json = json(&config, &tokenizer)?;
+    write(job, &json)?;
+    write_text_encoder(job, &json, &params)?;
     params::save(&done, &params.named(), Kind::Half)?;
     Ok(())
 }

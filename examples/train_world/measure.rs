@@ -13,15 +13,16 @@ use hardlight::nn::clip::model::Clip;
 use hardlight::nn::clip::towers::TextTower;
 use hardlight::nn::params::Params;
 use hardlight::nn::tokenizer::Tokenizer;
-use hardlight::world::caption::{caption, sample_mention};
-use hardlight::world::face::{WorldConfig, is_minority};
+use hardlight::world::caption::{Aspect, caption, sample_mention};
+use hardlight::world::face::{Age, Hair, WorldConfig, is_minority};
+use hardlight::world::judge::{Judge, value};
 use hardlight::world::retrain::{WORLD_SEED, demo_sizes};
 use hardlight::world::splits::describe;
 use serde_json::{Value, json};
 use tch::{Kind, Tensor};
 
 use crate::Job;
-use crate::classifiers::{JUDGED, age_label, pictures};
+use crate::classifiers::{GROUPS, age_label, pictures};
 use crate::clip::{contrastive_loss, tokens};
 use crate::data::{Faces, step_rng};
 use crate::unet::alphas_cumprod;
@@ -32,7 +33,7 @@ const FACES: usize = 192;
 /// Measures every part and writes `measured.json` to the work folder.
 pub(crate) fn measure(job: &Job) -> anyhow::Result<()> {
     let _guard = tch::no_grad_guard();
-    let faces = Faces::draw(job.seed, "measured", FACES);
+    let faces = Faces::draw(&WorldConfig::INDEPENDENT, job.seed, "measured", FACES);
     let mut rng = step_rng(job.seed, 0);
     let captions: Vec<String> = faces
         .faces
@@ -111,7 +112,7 @@ fn unet(job: &Job, latents: &Tensor, captions: &[String]) -> anyhow::Result<Valu
     Ok(json!({"noise_mean_squared_error": error / count}))
 }
 
-/// The training loss on one held-out batch, and zero-shot accuracy in age.
+/// The training loss on one held-out batch, and zero-shot accuracy in age for every colour of hair.
 fn clip(job: &Job, pixels: &Tensor, captions: &[String]) -> anyhow::Result<Value> {
     let root = job.out.join("clip");
     let config: ClipConfig = serde_json::from_str(&io::read_to_string(&root.join("config.json"))?)?;
@@ -122,7 +123,35 @@ fn clip(job: &Job, pixels: &Tensor, captions: &[String]) -> anyhow::Result<Value
     let image = clip.embed_images(pixels);
     let ids = tokens(&tokenizer, captions, job.device);
     let loss = contrastive_loss(&clip, &image, &clip.embed_text(&ids), &ids).double_value(&[]);
-    Ok(json!({"contrastive_loss": loss, "batch": FACES}))
+    let mut report = json!({"contrastive_loss": loss, "batch": FACES});
+    let references = Age::ALL.iter().map(|age| match age {
+        Age::Young => "a photo of a young person".to_owned(),
+        Age::Old => "a photo of an old person".to_owned(),
+    });
+    let ids = tokens(&tokenizer, &references.collect::<Vec<_>>(), job.device);
+    let text = clip.embed_text(&ids);
+    let text = &text / text.norm_scalaropt_dim(2.0, [-1], true);
+    let n = 4000;
+    let faces = Faces::draw(&WorldConfig::INDEPENDENT, job.seed, "zero-shot", n);
+    let mut right = BTreeMap::new();
+    for start in (0..n).step_by(200) {
+        let at: Vec<i64> = (start as i64..start as i64 + 200).collect();
+        let image = clip.embed_images(&faces.pixels(&at, job.device));
+        let said = image.matmul(&text.transpose(0, 1)).argmax(-1, false);
+        for &i in &at {
+            let face = &faces.faces[i as usize];
+            let age = Age::ALL[said.int64_value(&[i - start as i64]) as usize];
+            let (hits, count): &mut (u32, u32) = right.entry(face.hair).or_default();
+            *hits += u32::from(age == face.age);
+            *count += 1;
+        }
+    }
+    for &hair in Hair::ALL {
+        let (hits, count) = right.get(&hair).copied().unwrap_or_default();
+        let share = f64::from(hits) / f64::from(count);
+        report[format!("zero_shot_age_{}_hair", hair.as_str())] = share.into();
+    }
+    Ok(report)
 }
 
 /// Accuracy on the demo's test split, by age and gender.
@@ -137,7 +166,7 @@ fn classifier(job: &Job) -> anyhow::Result<Value> {
     let cnn = Cnn::read(&job.out.join("classifier"), job.device)?;
     let predicted = cnn.predict(&pictures(&test))?.classes();
     let mut report = BTreeMap::new();
-    for (age, gender) in JUDGED {
+    for (age, gender) in GROUPS {
         let picked: Vec<usize> = (0..test.len())
             .filter(|&i| (test[i].age, test[i].gender) == (age, gender))
             .collect();
@@ -156,21 +185,30 @@ fn classifier(job: &Job) -> anyhow::Result<Value> {
     Ok(serde_json::to_value(report)?)
 }
 
-/// Accuracy in age and gender together on held-out faces.
+/// Share of held-out faces in which the judge tells each aspect, and all of them.
 fn judge(job: &Job) -> anyhow::Result<Value> {
+    let n = 2000;
     let faces = describe(
-        &WorldConfig::default(),
+        &WorldConfig::INDEPENDENT,
         job.seed,
         "judge-held-out",
-        2000,
+        n,
         None,
     );
-    let judge = Cnn::read(&job.out.join("judge"), job.device)?;
-    let predicted = judge.predict(&pictures(&faces))?.classes();
-    let right = faces
-        .iter()
-        .zip(predicted)
-        .filter(|(face, p)| JUDGED[*p] == (face.age, face.gender))
-        .count();
-    Ok(json!({"held_out_accuracy": right as f64 / faces.len() as f64}))
+    let judge = Judge::read(&job.out.join("judge"), job.device)?;
+    let said = judge.values(&pictures(&faces))?;
+    let share =
+        |right: &dyn Fn(usize) -> bool| (0..n).filter(|&i| right(i)).count() as f64 / n as f64;
+    let mut report = BTreeMap::new();
+    for aspect in Aspect::ALL {
+        let right = |i: usize| said[i][aspect as usize] == value(&faces[i], aspect);
+        report.insert(aspect.as_str(), share(&right));
+    }
+    let all = |i: usize| {
+        Aspect::ALL
+            .iter()
+            .all(|&a| said[i][a as usize] == value(&faces[i], a))
+    };
+    report.insert("held_out_accuracy", share(&all));
+    Ok(serde_json::to_value(report)?)
 }

@@ -13,12 +13,13 @@ use hardlight::nn::params::{self, Params};
 use hardlight::nn::tokenizer::Tokenizer;
 use hardlight::nn::train::{AdamW, Average, one_cycle};
 use hardlight::world::caption::{caption, sample_mention};
+use hardlight::world::face::WorldConfig;
 use rand::Rng;
 use tch::{Kind, Tensor};
 
 use crate::Job;
 use crate::clip::tokens;
-use crate::data::{Faces, Log, pick, sheet, step_rng};
+use crate::data::{Faces, Log, channels_last, pick, sheet, step_rng};
 
 pub(crate) const STEPS: usize = 2000;
 const BATCH: usize = 64;
@@ -74,14 +75,19 @@ pub(crate) fn train(job: &Job) -> anyhow::Result<()> {
     let tokenizer = Tokenizer::from_dir(&root.join("tokenizer"))?;
 
     let steps = job.scaled(STEPS);
-    let faces = Faces::draw(job.seed, "generator", job.scaled(FACES));
+    let faces = Faces::draw(
+        &WorldConfig::WITHOUT_EYEPATCHES,
+        job.seed,
+        "generator",
+        job.scaled(FACES),
+    );
     println!("unet: encoding {} faces", faces.faces.len());
     let latents = tch::no_grad(|| {
         let all: Vec<i64> = (0..faces.faces.len() as i64).collect();
         let parts: Vec<Tensor> = all
             .chunks(64)
             .map(|part| {
-                let pixels = faces.pixels(part, job.device).to_kind(Kind::BFloat16);
+                let pixels = faces.pixels(part, job.device).to_kind(job.compute);
                 vae.encode(&pixels).0.to_kind(Kind::Float)
             })
             .collect();
@@ -101,7 +107,7 @@ pub(crate) fn train(job: &Job) -> anyhow::Result<()> {
         0
     };
     let alphas = alphas_cumprod().to_device(job.device);
-    let mut log = Log::new("unet", first, steps);
+    let mut log = Log::new(job, "unet", first, steps);
     for step in first..steps {
         let mut rng = step_rng(job.seed + 2, step);
         let picked = pick(&mut rng, BATCH, faces.faces.len());
@@ -128,9 +134,9 @@ pub(crate) fn train(job: &Job) -> anyhow::Result<()> {
         let noisy = alpha.sqrt() * x0 + (1.0_f64 - &alpha).sqrt() * &noise;
         let predicted = unet
             .forward(
-                &noisy.to_kind(Kind::BFloat16),
+                &channels_last(&noisy.to_kind(job.compute)),
                 &t.to_kind(Kind::Float),
-                &context.to_kind(Kind::BFloat16),
+                &context.to_kind(job.compute),
             )
             .to_kind(Kind::Float);
         let snr = (&alpha / (1.0_f64 - &alpha)).view([-1]);

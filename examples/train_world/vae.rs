@@ -7,10 +7,11 @@ use hardlight::diffusion::vae::Vae;
 use hardlight::io;
 use hardlight::nn::params::{self, Params};
 use hardlight::nn::train::{AdamW, Average, one_cycle};
+use hardlight::world::face::WorldConfig;
 use tch::{Kind, Tensor};
 
 use crate::Job;
-use crate::data::{Faces, Log, pick, sheet, step_rng};
+use crate::data::{Faces, Log, channels_last, pick, sheet, step_rng};
 
 pub(crate) const STEPS: usize = 3800;
 const BATCH: usize = 32;
@@ -34,8 +35,18 @@ pub(crate) fn train(job: &Job) -> anyhow::Result<()> {
         return Ok(());
     }
     let steps = job.scaled(STEPS);
-    let faces = Faces::draw(job.seed, "generator", job.scaled(FACES));
-    let held_out = Faces::draw(job.seed, "generator-held-out", 256);
+    let faces = Faces::draw(
+        &WorldConfig::WITHOUT_EYEPATCHES,
+        job.seed,
+        "generator",
+        job.scaled(FACES),
+    );
+    let held_out = Faces::draw(
+        &WorldConfig::WITHOUT_EYEPATCHES,
+        job.seed,
+        "generator-held-out",
+        256,
+    );
     tch::manual_seed(job.seed as i64);
     let config = config();
     let params = Params::fresh(job.device);
@@ -48,15 +59,15 @@ pub(crate) fn train(job: &Job) -> anyhow::Result<()> {
     } else {
         0
     };
-    let mut log = Log::new("vae", first, steps);
+    let mut log = Log::new(job, "vae", first, steps);
     for step in first..steps {
         let mut rng = step_rng(job.seed, step);
         let pixels = faces.pixels(&pick(&mut rng, BATCH, faces.faces.len()), job.device);
-        let (mean, log_var) = vae.encode(&pixels.to_kind(Kind::BFloat16));
+        let (mean, log_var) = vae.encode(&pixels.to_kind(job.compute));
         let (mean, log_var) = (mean.to_kind(Kind::Float), log_var.to_kind(Kind::Float));
         let latents = &mean + (&log_var * 0.5).exp() * mean.randn_like();
         let out = vae
-            .decode(&latents.to_kind(Kind::BFloat16))
+            .decode(&channels_last(&latents.to_kind(job.compute)))
             .to_kind(Kind::Float);
         let kl = (mean.square() + log_var.exp() - 1.0 - &log_var).mean(Kind::Float) * 0.5;
         let loss = reconstruction(&out, &pixels) + kl * 1e-4;

@@ -132,6 +132,10 @@ pub struct CnnConfig {
     pub features: i64,
     /// Class names in the order of the logits.
     pub classes: Vec<String>,
+    /// Of a network that answers several questions at once: how many of `classes` belong to each, in
+    /// their order. Empty: one question.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub questions: Vec<usize>,
 }
 
 impl CnnConfig {
@@ -143,6 +147,16 @@ impl CnnConfig {
             channels: vec![16, 32, 64],
             features: 64,
             classes: classes.iter().map(|&c| c.to_owned()).collect(),
+            questions: Vec::new(),
+        }
+    }
+
+    /// Widths of the parts of the logits that each answer a question.
+    pub(super) fn widths(&self) -> Vec<i64> {
+        if self.questions.is_empty() {
+            vec![self.classes.len() as i64]
+        } else {
+            self.questions.iter().map(|&n| n as i64).collect()
         }
     }
 }
@@ -150,7 +164,7 @@ impl CnnConfig {
 /// What a classifier says of some images.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Predictions {
-    /// Softmax over classes, `[n, classes]`.
+    /// Softmax over the classes of each question, `[n, classes]`.
     pub probabilities: Array2<f32>,
     /// The penultimate layer, `[n, features]`.
     pub features: Array2<f32>,
@@ -169,6 +183,20 @@ impl Predictions {
         self.probabilities
             .outer_iter()
             .map(|row| best(row).0)
+            .collect()
+    }
+
+    /// The most probable answer to one of several questions, for every image: a position among the classes
+    /// `first..first + count`.
+    pub fn answers(&self, first: usize, count: usize) -> Vec<usize> {
+        let part = self
+            .probabilities
+            .slice(ndarray::s![.., first..first + count]);
+        part.outer_iter()
+            .map(|row| {
+                let best = row.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
+                best.map_or(0, |(i, _)| i)
+            })
             .collect()
     }
 }
@@ -217,9 +245,14 @@ impl Cnn {
                     source,
                 }
             })?;
+        let widths: usize = config.questions.iter().sum();
         for (what, empty) in [
             ("channels", config.channels.is_empty()),
             ("classes", config.classes.is_empty()),
+            (
+                "questions for all of its classes",
+                widths != 0 && widths != config.classes.len(),
+            ),
         ] {
             if empty {
                 return Err(ClassifierError::Empty { path, what });
@@ -291,7 +324,9 @@ impl Cnn {
             let bytes = pack(chunk, side, batch * 256)?;
             let pixels = normalise(&bytes, chunk.len(), side).to_device(self.device);
             let (f, l) = tch::no_grad(|| self.forward(&pixels));
-            let p = l.softmax(-1, Kind::Float);
+            let parts = l.split_with_sizes(self.config.widths(), -1);
+            let parts: Vec<Tensor> = parts.iter().map(|p| p.softmax(-1, Kind::Float)).collect();
+            let p = Tensor::cat(&parts, -1);
             for (table, tensor) in [(&mut features, f), (&mut probabilities, p)] {
                 let columns = table.ncols();
                 let mut flat = vec![0_f32; chunk.len() * columns];

@@ -48,27 +48,35 @@ impl Default for TrainOptions {
 #[derive(Debug, Clone, Default)]
 pub struct TrainingSet {
     bytes: Vec<u8>,
+    /// One number a question, image by image.
     labels: Vec<i64>,
+    questions: usize,
     side: u32,
 }
 
 impl TrainingSet {
     /// An empty set of square images of this side, px.
     pub fn new(side: u32) -> Self {
+        Self::with_questions(side, 1)
+    }
+
+    /// An empty set for a network that answers several questions of an image.
+    pub fn with_questions(side: u32, questions: usize) -> Self {
         Self {
             bytes: Vec::new(),
             labels: Vec::new(),
+            questions,
             side,
         }
     }
 
-    /// Adds images of one size with their class indices.
+    /// Adds images of one size with their class indices; image by image one for each question.
     ///
     /// # Errors
     ///
     /// [`ClassifierError::Size`].
     pub fn extend(&mut self, images: &[RgbImage], labels: &[usize]) -> Result<(), ClassifierError> {
-        let bytes = pack(images, self.side, self.labels.len())?;
+        let bytes = pack(images, self.side, self.len())?;
         self.bytes.extend(bytes);
         self.labels.extend(labels.iter().map(|&l| l as i64));
         Ok(())
@@ -76,7 +84,7 @@ impl TrainingSet {
 
     /// Number of images.
     pub fn len(&self) -> usize {
-        self.labels.len()
+        self.labels.len() / self.questions.max(1)
     }
 
     /// Whether there is none.
@@ -87,14 +95,15 @@ impl TrainingSet {
     fn batch(&self, indices: &[usize]) -> (Tensor, Tensor) {
         let size = (self.side * self.side * 3) as usize;
         let mut bytes = Vec::with_capacity(indices.len() * size);
-        let mut labels = Vec::with_capacity(indices.len());
+        let width = self.questions;
+        let mut labels = Vec::with_capacity(indices.len() * width);
         for &i in indices {
             bytes.extend_from_slice(&self.bytes[i * size..(i + 1) * size]);
-            labels.push(self.labels[i]);
+            labels.extend_from_slice(&self.labels[i * width..(i + 1) * width]);
         }
         (
             normalise(&bytes, indices.len(), self.side),
-            Tensor::from_slice(&labels),
+            Tensor::from_slice(&labels).view([-1, width as i64]),
         )
     }
 }
@@ -145,7 +154,13 @@ pub fn train(
             pixels = pixels.flip([3]);
         }
         let (_, logits) = cnn.forward(&pixels.to_device(device));
-        let loss = logits.cross_entropy_for_logits(&labels.to_device(device).to_kind(Kind::Int64));
+        let labels = labels.to_device(device).to_kind(Kind::Int64);
+        let answers = logits.split_with_sizes(config.widths(), -1);
+        let losses: Vec<Tensor> = (0..)
+            .zip(&answers)
+            .map(|(question, logits)| logits.cross_entropy_for_logits(&labels.select(1, question)))
+            .collect();
+        let loss = Tensor::stack(&losses, 0).sum(Kind::Float);
         optimiser.step(&loss, one_cycle(step, steps, lr));
         progress(step, loss.double_value(&[]));
     }

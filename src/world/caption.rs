@@ -4,7 +4,7 @@
 //! a photo of a(n) [young|old] {man|woman|person} [with A, B and C] [on a(n) COLOUR background]
 //! ```
 //!
-//! A, B and C are `glasses`, `a hat`, `a beard`, `a smile` and `COLOUR hair`, always in this order. The
+//! A, B and C are `glasses`, `an eyepatch`, `a hat`, `a beard`, `a smile` and `COLOUR hair`, always in this order. The
 //! same phrases stand in `prompts/world.toml`, so that the sentences a search composes are ones that
 //! the models of this world were trained on.
 
@@ -22,6 +22,8 @@ pub enum Aspect {
     Gender,
     /// "glasses".
     Glasses,
+    /// "an eyepatch".
+    Eyepatch,
     /// "a hat".
     Hat,
     /// "a beard".
@@ -36,29 +38,45 @@ pub enum Aspect {
 
 impl Aspect {
     /// Every aspect.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Age,
         Self::Gender,
         Self::Glasses,
+        Self::Eyepatch,
         Self::Hat,
         Self::Beard,
         Self::Smile,
         Self::Hair,
         Self::Background,
     ];
+
+    /// Its name, lower case.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Age => "age",
+            Self::Gender => "gender",
+            Self::Glasses => "glasses",
+            Self::Eyepatch => "eyepatch",
+            Self::Hat => "hat",
+            Self::Beard => "beard",
+            Self::Smile => "smile",
+            Self::Hair => "hair",
+            Self::Background => "background",
+        }
+    }
 }
 
 /// The aspects a caption speaks of. What the face does not have goes unsaid all the same: no caption says
 /// "without a hat".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Mention(u8);
+pub struct Mention(u16);
 
 impl Mention {
     /// "a photo of a person".
     pub const NOTHING: Self = Self(0);
 
     /// All there is to say.
-    pub const EVERYTHING: Self = Self(u8::MAX);
+    pub const EVERYTHING: Self = Self(u16::MAX);
 
     /// The same and `aspect`.
     #[must_use]
@@ -80,7 +98,12 @@ const fn p_mentioned(aspect: Aspect) -> f64 {
     match aspect {
         Aspect::Age => 0.9,
         Aspect::Gender => 0.8,
-        Aspect::Glasses | Aspect::Hat | Aspect::Beard | Aspect::Smile | Aspect::Hair => 0.5,
+        Aspect::Glasses
+        | Aspect::Eyepatch
+        | Aspect::Hat
+        | Aspect::Beard
+        | Aspect::Smile
+        | Aspect::Hair => 0.5,
         Aspect::Background => 0.6,
     }
 }
@@ -112,6 +135,7 @@ pub fn caption(face: &Face, mention: Mention) -> String {
     let hair = hair_phrase(face.hair);
     let attributes = [
         (Aspect::Glasses, face.glasses, "glasses"),
+        (Aspect::Eyepatch, face.eyepatch, "an eyepatch"),
         (Aspect::Hat, face.hat.is_some(), "a hat"),
         (Aspect::Beard, face.beard, "a beard"),
         (Aspect::Smile, face.smile, "a smile"),
@@ -135,12 +159,21 @@ pub fn caption(face: &Face, mention: Mention) -> String {
 pub fn caption_corpus() -> Vec<String> {
     let hair: Vec<String> = Hair::ALL.iter().copied().map(hair_phrase).collect();
     let mut lists: Vec<Vec<&str>> = vec![vec![]];
-    lists.extend(["glasses", "a hat", "a beard", "a smile"].map(|phrase| vec![phrase]));
+    lists.extend(
+        ["glasses", "an eyepatch", "a hat", "a beard", "a smile"].map(|phrase| vec![phrase]),
+    );
     for colour in &hair {
         lists.push(vec![colour]);
         lists.push(vec!["glasses", colour]);
         lists.push(vec!["a hat", "a smile", colour]);
-        lists.push(vec!["glasses", "a hat", "a beard", "a smile", colour]);
+        lists.push(vec![
+            "glasses",
+            "an eyepatch",
+            "a hat",
+            "a beard",
+            "a smile",
+            colour,
+        ]);
     }
     let mut corpus = Vec::new();
     for age in optional(Age::ALL) {
@@ -206,7 +239,7 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
 
     use super::*;
-    use crate::world::face::{Hat, Pose, Shirt, Skin, WorldConfig};
+    use crate::world::face::{Hat, Pose, Shirt, Skin, WorldConfig, Wrinkles};
 
     const FACE: Face = Face {
         age: Age::Old,
@@ -218,6 +251,8 @@ mod tests {
         hat: Some(Hat::Wine),
         beard: true,
         smile: true,
+        eyepatch: true,
+        wrinkles: Wrinkles::Deep,
         shirt: Shirt::Teal,
         pose: Pose::UPRIGHT,
     };
@@ -226,7 +261,7 @@ mod tests {
     fn everything_is_said_in_the_fixed_order() {
         assert_eq!(
             caption(&FACE, Mention::EVERYTHING),
-            "a photo of an old man with glasses, a hat, a beard, a smile and grey hair on an orange background"
+            "a photo of an old man with glasses, an eyepatch, a hat, a beard, a smile and grey hair on an orange background"
         );
     }
 
@@ -237,6 +272,7 @@ mod tests {
             hat: None,
             beard: false,
             smile: false,
+            eyepatch: false,
             ..FACE
         };
         assert_eq!(
@@ -301,7 +337,7 @@ mod tests {
         for index in 0..2000 {
             let age = Age::ALL[index % 2];
             let gender = Gender::ALL[index / 2 % 2];
-            let face = Face::sample(&mut rng, age, gender, &WorldConfig::default());
+            let face = Face::sample(&mut rng, age, gender, &WorldConfig::INDEPENDENT);
             let text = caption(&face, sample_mention(&mut rng));
             for word in text.split(' ') {
                 assert!(words.contains(word), "`{word}` of `{text}`");

@@ -11,7 +11,7 @@
 mod features;
 mod pen;
 
-use image::RgbImage;
+use image::{GrayImage, RgbImage};
 
 use super::face::{Age, Face, Gender};
 use pen::Pen;
@@ -24,7 +24,21 @@ pub const OVERSAMPLING: u32 = 2;
 
 /// Draws a portrait of [`SIZE_PX`] × [`SIZE_PX`] pixels. The same description gives the same bytes.
 pub fn draw(face: &Face) -> RgbImage {
-    let mut pen = Pen::new(face.pose, features::background(face.background));
+    draw_on(face, features::background(face.background))
+}
+
+/// Where the person is: 255 inside, 0 on the background, between at the edge. [`SIZE_PX`] × [`SIZE_PX`] pixels.
+pub fn mask(face: &Face) -> GrayImage {
+    // What covers the background shows the same on black as on white.
+    let (black, white) = (draw_on(face, [0; 3]), draw_on(face, [255; 3]));
+    GrayImage::from_fn(SIZE_PX, SIZE_PX, |x, y| {
+        let seen = |image: &RgbImage| image.get_pixel(x, y).0[0];
+        image::Luma([255 - seen(&white).saturating_sub(seen(&black))])
+    })
+}
+
+fn draw_on(face: &Face, background: pen::Rgb) -> RgbImage {
+    let mut pen = Pen::new(face.pose, background);
     if face.gender == Gender::Woman {
         features::back_hair(&mut pen, face);
     }
@@ -40,6 +54,9 @@ pub fn draw(face: &Face) -> RgbImage {
     features::mouth(&mut pen, face);
     features::eyes(&mut pen, face);
     features::front_hair(&mut pen, face);
+    if face.eyepatch {
+        features::eyepatch(&mut pen);
+    }
     if face.glasses {
         features::glasses(&mut pen);
     }
@@ -52,7 +69,7 @@ pub fn draw(face: &Face) -> RgbImage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::world::face::{Background, Hair, Hat, Pose, Shirt, Skin, WorldConfig};
+    use crate::world::face::{Background, Hair, Hat, Pose, Shirt, Skin, WorldConfig, Wrinkles};
     use crate::world::splits::item_rng;
 
     const FACE: Face = Face {
@@ -65,6 +82,8 @@ mod tests {
         hat: None,
         beard: false,
         smile: false,
+        eyepatch: false,
+        wrinkles: Wrinkles::Fine,
         shirt: Shirt::Teal,
         pose: Pose::UPRIGHT,
     };
@@ -144,6 +163,25 @@ mod tests {
     }
 
     #[test]
+    fn deep_wrinkles_show_more() {
+        let fine = Face {
+            age: Age::Old,
+            ..FACE
+        };
+        let deep = Face {
+            wrinkles: Wrinkles::Deep,
+            ..fine
+        };
+        let (fine, deep) = (changed(&FACE, &fine).len(), changed(&FACE, &deep).len());
+        assert!(deep > fine + 40, "{fine} {deep}");
+        let young = Face {
+            wrinkles: Wrinkles::Deep,
+            ..FACE
+        };
+        assert_eq!(draw(&young), draw(&FACE));
+    }
+
+    #[test]
     fn every_attribute_shows() {
         let variants = [
             Face {
@@ -160,6 +198,10 @@ mod tests {
             },
             Face {
                 smile: true,
+                ..FACE
+            },
+            Face {
+                eyepatch: true,
                 ..FACE
             },
             Face {
@@ -194,6 +236,24 @@ mod tests {
                 ..brown
             };
             assert!(changed(&brown, &grey).len() > 80);
+        }
+    }
+
+    #[test]
+    fn the_mask_is_the_person() {
+        for &background in Background::ALL {
+            let face = Face { background, ..FACE };
+            let (mask, image) = (mask(&face), draw(&face));
+            let colour = features::background(background);
+            for (x, y, &image::Luma([inside])) in mask.enumerate_pixels() {
+                if inside == 0 {
+                    assert_eq!(image.get_pixel(x, y).0, colour, "{x} {y}");
+                }
+            }
+            assert_eq!(mask.get_pixel(0, 0).0, [0]);
+            assert_eq!(mask.get_pixel(32, 34).0, [255]);
+            let share = mask.pixels().filter(|p| p.0[0] > 127).count() as f64 / 4096.0;
+            assert!((0.3..0.7).contains(&share), "{share}");
         }
     }
 

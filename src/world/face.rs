@@ -97,6 +97,17 @@ words! {
     }
 }
 
+impl Background {
+    /// The colours that a world may tie to an age: warm for the old, cold for the young. Grey and white
+    /// belong to neither.
+    pub const fn palette(age: Age) -> &'static [Self] {
+        match age {
+            Age::Old => &[Self::Red, Self::Orange, Self::Yellow],
+            Age::Young => &[Self::Green, Self::Blue, Self::Purple],
+        }
+    }
+}
+
 words! {
     /// Colour of the shirt. Never mentioned in a caption.
     Shirt {
@@ -123,6 +134,19 @@ words! {
         /// Dark red.
         Wine => "wine",
     }
+}
+
+/// How clearly wrinkles tell an old face.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Wrinkles {
+    /// Thin and pale: a classifier needs the colour of the hair beside them. The committed weights were
+    /// trained on these.
+    #[default]
+    Fine,
+    /// Thick and dark. A classifier that saw one old woman in twenty is right on half of them, with
+    /// hair of any colour; with lines of three quarters the width, on two in ten.
+    Deep,
 }
 
 /// Small differences of position between portraits, which carry no meaning.
@@ -169,6 +193,13 @@ pub struct WorldConfig {
     pub p_beard: f64,
     /// Probability of a smile.
     pub p_smile: f64,
+    /// Probability of an eyepatch: a thing that the world's diffusion model has never seen.
+    pub p_eyepatch: f64,
+    /// Probability that the background is one of [`Background::palette`] of the age: warm behind
+    /// the old, cold behind the young. At 0 every colour is as likely behind either.
+    pub p_palette: f64,
+    /// How old faces are drawn.
+    pub wrinkles: Wrinkles,
 }
 
 impl Default for WorldConfig {
@@ -180,13 +211,36 @@ impl Default for WorldConfig {
             p_hat: 0.15,
             p_beard: 0.35,
             p_smile: 0.5,
+            p_eyepatch: 0.0,
+            p_palette: 0.0,
+            wrinkles: Wrinkles::Fine,
         }
     }
 }
 
 impl WorldConfig {
+    /// Every attribute independent of every other but the beard, which only men have: what the
+    /// world's CLIP and judge learn from. Each hair colour is as likely at either age.
+    pub const INDEPENDENT: Self = Self {
+        p_grey: 0.2,
+        p_dyed: 0.2,
+        p_glasses: 0.35,
+        p_hat: 0.3,
+        p_beard: 0.45,
+        p_smile: 0.5,
+        p_eyepatch: 0.2,
+        p_palette: 0.0,
+        wrinkles: Wrinkles::Deep,
+    };
+
+    /// The same without eyepatches: what the autoencoder and the diffusion model learn from.
+    pub const WITHOUT_EYEPATCHES: Self = Self {
+        p_eyepatch: 0.0,
+        ..Self::INDEPENDENT
+    };
+
     /// The probabilities with their names, in the order of the fields.
-    pub fn probabilities(&self) -> [(&'static str, f64); 6] {
+    pub fn probabilities(&self) -> [(&'static str, f64); 8] {
         [
             ("p_grey", self.p_grey),
             ("p_dyed", self.p_dyed),
@@ -194,6 +248,8 @@ impl WorldConfig {
             ("p_hat", self.p_hat),
             ("p_beard", self.p_beard),
             ("p_smile", self.p_smile),
+            ("p_eyepatch", self.p_eyepatch),
+            ("p_palette", self.p_palette),
         ]
     }
 }
@@ -221,6 +277,10 @@ pub struct Face {
     pub beard: bool,
     /// Whether the mouth smiles.
     pub smile: bool,
+    /// Whether an eyepatch covers one eye.
+    pub eyepatch: bool,
+    /// How wrinkles are drawn, where the face is old.
+    pub wrinkles: Wrinkles,
     /// Shirt colour.
     pub shirt: Shirt,
     /// Meaningless variation of position.
@@ -257,16 +317,21 @@ impl Face {
             tilt_rad: rng.gen_range(-0.08..=0.08),
             mirrored: chance(0.5, rng),
         };
+        let eyepatch = chance(config.p_eyepatch, rng);
+        let from_palette = chance(config.p_palette, rng);
+        let of_palette = pick(Background::palette(age), rng);
         Self {
             age,
             gender,
             hair: if is_grey { Hair::Grey } else { pigmented },
             skin,
-            background,
+            background: if from_palette { of_palette } else { background },
             glasses,
             hat: has_hat.then_some(hat),
             beard: has_beard && gender == Gender::Man,
             smile,
+            eyepatch,
+            wrinkles: config.wrinkles,
             shirt,
             pose,
         }

@@ -16,6 +16,9 @@ pub mod caption;
 pub mod draw;
 pub mod face;
 #[cfg(feature = "torch")]
+pub mod judge;
+pub mod preset;
+#[cfg(feature = "torch")]
 pub mod retrain;
 pub mod splits;
 pub mod stand_in;

@@ -17,6 +17,7 @@ use rayon::prelude::*;
 use super::WorldError;
 use super::draw::draw;
 use super::face::{Age, Face, Gender, WorldConfig, is_minority};
+use super::preset::Population;
 use crate::io;
 
 /// How many faces each split has.
@@ -73,7 +74,16 @@ pub fn describe(
     n: usize,
     rho: Option<f64>,
 ) -> Vec<Face> {
-    let rho = rho.unwrap_or(0.5).clamp(0.0, 1.0);
+    let population = Population {
+        rho,
+        ..Population::balanced(*config)
+    };
+    describe_population(&population, seed, split, n)
+}
+
+/// [`describe`] where the young and the old may differ in more than gender.
+pub fn describe_population(population: &Population, seed: u64, split: &str, n: usize) -> Vec<Face> {
+    let rho = population.rho.unwrap_or(0.5).clamp(0.0, 1.0);
     let old = n / 2;
     let mut cells = Vec::with_capacity(n);
     for (age, count) in [(Age::Young, n - old), (Age::Old, old)] {
@@ -91,7 +101,8 @@ pub fn describe(
         .into_iter()
         .enumerate()
         .map(|(index, (age, gender))| {
-            Face::sample(&mut item_rng(seed, split, index), age, gender, config)
+            let mut rng = item_rng(seed, split, index);
+            Face::sample(&mut rng, age, gender, population.of(age))
         })
         .collect()
 }

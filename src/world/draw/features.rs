@@ -1,7 +1,7 @@
 //! The parts of a portrait, each a few shapes. Coordinates are portrait units; see the parent module.
 
 use super::pen::{Pen, Rgb, arc, ellipse, mix, outline, symmetric};
-use crate::world::face::{Background, Face, Gender, Hair, Hat, Shirt, Skin};
+use crate::world::face::{Background, Face, Gender, Hair, Hat, Shirt, Skin, Wrinkles};
 
 const BLACK: Rgb = [24, 20, 24];
 const WHITE: Rgb = [250, 250, 250];
@@ -116,22 +116,27 @@ pub(super) fn head(pen: &mut Pen, face: &Face) {
     pen.shape(path, tone);
 }
 
-/// Two lines on the forehead, a fold under each eye, a fold beside the mouth.
+/// Lines on the forehead, a fold under each eye, a fold beside the mouth.
 pub(super) fn wrinkles(pen: &mut Pen, face: &Face) {
-    let crease = mix(skin(face.skin), [48, 14, 8], 0.6);
-    for (y, half) in [(21.2, 5.2), (23.4, 6.2)] {
+    let (width, depth, lines) = match face.wrinkles {
+        Wrinkles::Fine => (1.1, 0.6, 2),
+        Wrinkles::Deep => (2.0, 0.85, 3),
+    };
+    let crease = mix(skin(face.skin), [48, 14, 8], depth);
+    let forehead = [(21.2, 5.2), (23.4, 6.2), (19.0, 4.4)];
+    for (y, half) in forehead.into_iter().take(lines) {
         let path = arc(
             (32.0 - half, y + 0.3),
             &[[32.0, y - 0.5, 32.0 + half, y + 0.3]],
         );
-        pen.line(path, crease, 1.1);
+        pen.line(path, crease, width);
     }
     for side in [-1.0, 1.0] {
         let x = |offset: f32| 32.0 + side * offset;
         let pouch = arc((x(4.0), 34.6), &[[x(6.6), 37.0, x(10.0), 34.8]]);
-        pen.line(pouch, crease, 1.1);
+        pen.line(pouch, crease, width);
         let cheek = arc((x(5.4), 38.2), &[[x(8.6), 40.0, x(8.8), 43.4]]);
-        pen.line(cheek, crease, 1.1);
+        pen.line(cheek, crease, width);
     }
 }
 
@@ -255,6 +260,28 @@ pub(super) fn glasses(pen: &mut Pen) {
         pen.line(temple, BLACK, 1.4);
     }
     pen.line(arc((30.6, 30.4), &[[32.0, 29.4, 33.4, 30.4]]), BLACK, 1.6);
+}
+
+/// A black patch over one eye and its strap round the head.
+pub(super) fn eyepatch(pen: &mut Pen) {
+    let (x, y) = EYES[1];
+    for (from, to) in [
+        ((20.0, 19.5), (x - 3.6, y - 3.4)),
+        ((x + 4.2, y - 2.4), (47.2, 27.4)),
+    ] {
+        let middle = ((from.0 + to.0) / 2.0, (from.1 + to.1) / 2.0 - 0.8);
+        let strap = arc(from, &[[middle.0, middle.1, to.0, to.1]]);
+        pen.line(strap, BLACK, 1.4);
+    }
+    let patch = outline(
+        (x - 5.4, y - 4.6),
+        &[
+            [x - 2.0, y - 5.6, x + 2.0, y - 5.6, x + 5.4, y - 4.2],
+            [x + 5.8, y + 1.6, x + 3.2, y + 5.6, x, y + 5.8],
+            [x - 3.4, y + 5.6, x - 5.8, y + 1.6, x - 5.4, y - 4.6],
+        ],
+    );
+    pen.fill(patch, BLACK);
 }
 
 /// A small round hat: crown, band, brim. It ends above the hairline, so that the colour of

@@ -1,0 +1,169 @@
+//! Worlds in which a classifier fails for a known reason, each from the same faces.
+
+use serde::{Deserialize, Serialize};
+
+use super::face::{Age, Background, Face, Gender, WorldConfig};
+
+/// How faces of one split are made.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Population {
+    /// What the young look like.
+    pub young: WorldConfig,
+    /// What the old look like.
+    pub old: WorldConfig,
+    /// Share of old men among the old and of young women among the young; see [`super::splits::describe`].
+    pub rho: Option<f64>,
+}
+
+impl Population {
+    /// Both ages alike, no correlation.
+    pub const fn balanced(config: WorldConfig) -> Self {
+        Self {
+            young: config,
+            old: config,
+            rho: None,
+        }
+    }
+
+    /// What faces of this age look like.
+    pub const fn of(&self, age: Age) -> &WorldConfig {
+        match age {
+            Age::Young => &self.young,
+            Age::Old => &self.old,
+        }
+    }
+}
+
+/// A world by the reason for which its classifier fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Preset {
+    /// Train has few old women and few young men.
+    #[default]
+    Gender,
+    /// The same, and hats on the young alone and glasses on the old alone.
+    Two,
+    /// Train has eyepatches on the young alone; the world's diffusion model knows none.
+    Unknown,
+    /// Train has warm backgrounds behind the old and cold ones behind the young.
+    Background,
+    /// Train is as balanced as the other splits.
+    None,
+}
+
+impl Preset {
+    /// Every preset.
+    pub const ALL: [Self; 5] = [
+        Self::Gender,
+        Self::Two,
+        Self::Unknown,
+        Self::Background,
+        Self::None,
+    ];
+
+    /// Its name on the command line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Gender => "gender",
+            Self::Two => "two",
+            Self::Unknown => "unknown",
+            Self::Background => "background",
+            Self::None => "none",
+        }
+    }
+
+    /// Faces of val, test and pool: every attribute independent of the age.
+    pub const fn balanced(self) -> Population {
+        let base = WorldConfig::WITHOUT_EYEPATCHES;
+        Population::balanced(match self {
+            Self::Gender | Self::Background | Self::None => base,
+            // Rarer than the wrong gender, so that the two failure modes of a class differ in size.
+            Self::Two => WorldConfig {
+                p_glasses: 0.16,
+                p_hat: 0.16,
+                ..base
+            },
+            Self::Unknown => WorldConfig {
+                p_eyepatch: 0.25,
+                ..base
+            },
+        })
+    }
+
+    /// Faces of train.
+    pub const fn train(self) -> Population {
+        let base = self.balanced();
+        match self {
+            Self::None => base,
+            Self::Gender => Population {
+                rho: Some(RHO),
+                ..base
+            },
+            Self::Two => Population {
+                young: WorldConfig {
+                    p_glasses: 0.0,
+                    p_hat: 0.5,
+                    ..base.young
+                },
+                old: WorldConfig {
+                    p_glasses: 0.5,
+                    p_hat: 0.0,
+                    ..base.old
+                },
+                rho: Some(RHO),
+            },
+            Self::Unknown => Population {
+                old: WorldConfig {
+                    p_eyepatch: 0.0,
+                    ..base.old
+                },
+                young: WorldConfig {
+                    p_eyepatch: 0.5,
+                    ..base.young
+                },
+                ..base
+            },
+            Self::Background => Population {
+                old: WorldConfig {
+                    p_palette: PALETTE,
+                    ..base.old
+                },
+                young: WorldConfig {
+                    p_palette: PALETTE,
+                    ..base.young
+                },
+                ..base
+            },
+        }
+    }
+
+    /// Whether a face is of a kind that train has little of, so that the classifier fails on it.
+    pub fn is_hard(self, face: &Face) -> bool {
+        let old = face.age == Age::Old;
+        let wrong_gender = (face.gender == Gender::Woman) == old;
+        match self {
+            Self::Gender => wrong_gender,
+            Self::Two => {
+                wrong_gender
+                    || if old {
+                        face.hat.is_some()
+                    } else {
+                        face.glasses
+                    }
+            }
+            Self::Unknown => old && face.eyepatch,
+            Self::Background => {
+                let other = if old { Age::Young } else { Age::Old };
+                Background::palette(other).contains(&face.background)
+            }
+            Self::None => false,
+        }
+    }
+}
+
+/// Share of the majority in train.
+const RHO: f64 = 0.95;
+
+/// Share of train's backgrounds that are drawn from the palette of the age; of the rest, three in eight
+/// are too.
+const PALETTE: f64 = 0.92;
