@@ -19,7 +19,7 @@ pub use crate::diffusion::record::{AdapterRecord, SchedulerRecord};
 use crate::image_file::FileFormat;
 
 /// Hexadecimal digits of an id.
-const ID_DIGITS: usize = 16;
+pub const ID_DIGITS: usize = 16;
 
 /// The name of an attempt: the hash of its recipe, 16 hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

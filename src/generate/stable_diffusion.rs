@@ -113,6 +113,21 @@ impl StableDiffusion {
     }
 }
 
+/// The settings of sampling that make a recipe's image again, so many at once.
+pub fn sampling_of(recipe: &Recipe, batch: usize) -> Sampling {
+    Sampling {
+        steps: recipe.steps as usize,
+        guidance: recipe.guidance,
+        recorded: Some(recipe.scheduler.clone()),
+        negative_prompt: recipe.negative_prompt.clone(),
+        width: Some(recipe.width),
+        height: Some(recipe.height),
+        batch,
+        noise_level: recipe.condition.as_ref().map_or(0, |c| c.noise_level),
+        ..Sampling::default()
+    }
+}
+
 /// The recipe of a pipeline with such settings.
 fn template(pipeline: &Pipeline, name: &str, sampling: &Sampling) -> Result<Recipe, PipelineError> {
     let (width, height) = pipeline.size(sampling)?;

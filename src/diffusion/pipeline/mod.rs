@@ -225,6 +225,9 @@ pub struct Sampling {
     pub scheduler: Option<String>,
     /// DDIM's η.
     pub eta: f64,
+    /// A scheduler with all its settings, in place of name, η and the folder's file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recorded: Option<SchedulerRecord>,
     /// What the image should not show; empty means nothing in particular.
     pub negative_prompt: String,
     /// Width, px; none means what the model was trained on.
@@ -245,6 +248,7 @@ impl Default for Sampling {
             guidance: 7.5,
             scheduler: None,
             eta: 0.0,
+            recorded: None,
             negative_prompt: String::new(),
             width: None,
             height: None,
@@ -430,8 +434,11 @@ impl Pipeline {
     }
 
     fn scheduler(&self, sampling: &Sampling) -> Result<Resolved, PipelineError> {
-        let name = sampling.scheduler.as_deref();
         let (steps, eta) = (sampling.steps, sampling.eta);
+        if let Some(record) = &sampling.recorded {
+            return Ok(schedulers::from_record(record, steps)?);
+        }
+        let name = sampling.scheduler.as_deref();
         Ok(schedulers::resolve(name, &self.scheduler, steps, eta)?)
     }
 
