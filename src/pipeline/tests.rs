@@ -30,8 +30,15 @@ fn draw(dir: &Path) {
                 let (red, light) = (at % 2 == 0, (at * 7 % 40) as u8);
                 let tint = if red { [190, 30, 30] } else { [30, 30, 190] };
                 let noise = |x: u32, y: u32| ((x * 5 + y * 3 + at) % 11) as u8;
+                // Specks make every image of the pool another than all that are known.
+                let key = at + if class == "boat" { 0 } else { count };
+                let speck = |x: u32, y: u32| {
+                    let place = x / 2 * (key * 7 + 1) + y / 2 * (key * key + 3);
+                    u8::from(split == "pool" && place % 97 < 40) * 30
+                };
                 let image = RgbImage::from_fn(16, 16, |x, y| {
-                    Rgb(tint.map(|level| level + light + noise(x, y)))
+                    let level = |level: u8| level + light + noise(x, y) - speck(x, y);
+                    Rgb(tint.map(level))
                 });
                 image.save(folder.join(format!("{at:02}.png"))).unwrap();
                 let said = if red && at % 10 != 0 { other } else { class };

@@ -118,8 +118,8 @@ impl Tried {
         tried.dedup();
         let rows = tried.into_iter().map(|alignment| {
             Ok(AtThreshold {
-                present: alignment == present,
-                asked: Some(alignment) == asked,
+                present: alignment.total_cmp(&present).is_eq(),
+                asked: asked.is_some_and(|asked| alignment.total_cmp(&asked).is_eq()),
                 ..self.at(context, arm.mode, alignment)?
             })
         });

@@ -63,8 +63,6 @@ fn a_pool_is_picked_from_again_without_a_model_to_the_bytes_of_a_run() {
     let (hard, middle) = (ranked[1], ranked[ranked.len() / 2]);
 
     // Begun where nothing of the pool is hard enough, with every image generated that later policies need.
-    let strict = with(dir.path(), 6, -1e6, false);
-    drop(strict);
     drop(whole(&with(dir.path(), 6, 1e6, true), &at("begun")));
     for (quota, alignment) in [(6, hard), (6, middle), (3, -1e6), (2, hard)] {
         let name = format!("{quota}-{alignment}");
@@ -115,10 +113,8 @@ fn what_cannot_be_picked_again_changes_nothing() {
         }
     }
     let error = decided(&out, change(5, -1e6)).unwrap_err();
-    assert!(
-        error.to_string().contains("changed since the run"),
-        "{error:#}"
-    );
+    let text = format!("{error:#}");
+    assert!(text.contains("changed since the run"), "{text}");
     assert_same(&results(&out), &before);
 }
 
