@@ -64,7 +64,7 @@ fn a_pool_is_picked_from_again_without_a_model_to_the_bytes_of_a_run() {
 
     // Begun where nothing of the pool is hard enough, with every image generated that later policies need.
     drop(whole(&with(dir.path(), 6, 1e6, true), &at("begun")));
-    for (quota, alignment) in [(6, hard), (6, middle), (3, -1e6), (2, hard)] {
+    for (quota, alignment) in [(6, middle), (3, -1e6), (2, hard)] {
         let name = format!("{quota}-{alignment}");
         copy(&at("begun"), &at(&name));
         let now = decided(&at(&name), change(quota, alignment)).unwrap();
@@ -89,20 +89,28 @@ fn what_cannot_be_picked_again_changes_nothing() {
     let out = dir.path().join("run");
     drop(whole(&with(dir.path(), 2, -1e6, true), &out));
     let before = results(&out);
-    // The same policy needs no image of the data.
+    // The same policy needs no image of the data, but for the sheets that show some.
     let pool = dir.path().join("squares/pool");
     let aside = dir.path().join("aside");
     fs::rename(&pool, &aside).unwrap();
     decided(&out, Change::default()).unwrap();
-    assert_same(&results(&out), &before);
+    let without = results(&out);
+    let but_sheets = |files: &BTreeMap<PathBuf, Vec<u8>>| {
+        let mut files = files.clone();
+        files.retain(|name, _| !name.starts_with("previews"));
+        files
+    };
+    assert_same(&but_sheets(&without), &but_sheets(&before));
     let error = decided(&out, change(5, -1e6)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Input);
     assert!(
         format!("{error:#}").contains("nothing was changed"),
         "{error:#}"
     );
-    assert_same(&results(&out), &before);
+    assert_same(&results(&out), &without);
     fs::rename(&aside, &pool).unwrap();
+    decided(&out, Change::default()).unwrap();
+    assert_same(&results(&out), &before);
     // Nor is an image taken that is another now.
     for at in 0..24 {
         for class in ["boat", "car"] {
