@@ -67,6 +67,16 @@ pub enum CaptionError {
         source: WhitenError,
     },
 
+    /// A table has other columns.
+    #[error(
+        "{} has other columns than this version writes: let `hardlight captions` or `run` finish on the \
+         folder again", path.display()
+    )]
+    Columns {
+        /// The file.
+        path: PathBuf,
+    },
+
     /// The table could not be encoded.
     #[error("could not write {}", path.display())]
     Encode {

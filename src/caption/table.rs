@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray};
+use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use parquet::errors::ParquetError;
 
@@ -35,7 +36,33 @@ pub fn write(path: &Path, scores: &[CaptionScore], classes: &[String]) -> Result
     Ok(io::write_atomic(path, &bytes)?)
 }
 
+/// Reads a table to its end; gives its captions' number.
+///
+/// # Errors
+///
+/// [`CaptionError::Io`], [`CaptionError::Columns`].
+pub fn check(path: &Path) -> Result<u64, CaptionError> {
+    let (names, rows) = io::parquet::read_through(path)?;
+    let encoded = |source| CaptionError::Encode {
+        path: path.to_owned(),
+        source,
+    };
+    let own = batch(&[], &[])
+        .map_err(|error| encoded(error.into()))?
+        .schema();
+    if own.fields().iter().map(|field| field.name()).eq(&names) {
+        return Ok(rows);
+    }
+    Err(CaptionError::Columns {
+        path: path.to_owned(),
+    })
+}
+
 fn encode(scores: &[CaptionScore], classes: &[String]) -> Result<Vec<u8>, ParquetError> {
+    io::parquet::encode(&batch(scores, classes)?, &[])
+}
+
+fn batch(scores: &[CaptionScore], classes: &[String]) -> Result<RecordBatch, ArrowError> {
     let text = |of: &dyn Fn(&CaptionScore) -> Option<String>| -> ArrayRef {
         Arc::new(scores.iter().map(of).collect::<StringArray>())
     };
@@ -56,7 +83,7 @@ fn encode(scores: &[CaptionScore], classes: &[String]) -> Result<Vec<u8>, Parque
     };
     let (val, judged) = (|c: &Checked| c.val, |c: &Checked| c.judged);
     let verdict = |s: &CaptionScore| s.checked.map(|c| c.verdict.name().to_owned());
-    let batch = RecordBatch::try_from_iter_with_nullable([
+    RecordBatch::try_from_iter_with_nullable([
         (
             "class",
             text(&|s| classes.get(s.mode.class).cloned()),
@@ -78,8 +105,7 @@ fn encode(scores: &[CaptionScore], classes: &[String]) -> Result<Vec<u8>, Parque
         ("judged_low", checked(&judged, &|a| a.interval.0), true),
         ("judged_high", checked(&judged, &|a| a.interval.1), true),
         ("verdict", text(&verdict), true),
-    ])?;
-    io::parquet::encode(&batch, &[])
+    ])
 }
 
 /// Writes a line for every checked caption and split, hardest first in every mode; `judged_on` names

@@ -7,13 +7,14 @@ use super::show;
 use super::ui::Ui;
 use crate::pipeline::redecide::{Change, redecide, thresholds};
 use crate::pipeline::settings::flag::finite;
-use crate::pipeline::{Error, saved};
+use crate::pipeline::{Context, Error, saved};
 
 /// Decide again which generated images are kept: another quota, another threshold, no model.
 ///
 /// Every attempt of a run stays measured, whatever became of it. So kept images, manifest, summary and
-/// contact sheets follow from the new values in seconds; where a larger quota asks for images that nobody
-/// made yet, that is said, and `hardlight run` with the same values makes them.
+/// contact sheets follow from the new values in seconds. Images of a pool are picked again from where the data
+/// lies. Where a larger quota asks for images that nobody made yet, that is said, and `hardlight run` with the
+/// same values makes them, as far as the budget of attempts goes.
 ///
 /// Example: `hardlight decide runs/cats --quota 300 --min-alignment 0.8`
 #[derive(Debug, clap::Args)]
@@ -61,14 +62,12 @@ impl DecideCommand {
             keep_rejected,
         };
         if show {
-            show::thresholds(ui, &thresholds(&layout, change)?);
+            let modes = thresholds(&mut Context::new(ui), &layout, change)?;
+            show::thresholds(ui, &modes);
             return Ok(ExitStatus::Success);
         }
-        let decided = redecide(&layout, change)?;
-        show::decided(ui, &layout, &decided);
-        let outcomes = &decided.decisions.outcomes;
-        Ok(ExitStatus::of_run(
-            outcomes.iter().all(|outcome| outcome.met),
-        ))
+        let redecided = redecide(&mut Context::new(ui), &layout, change)?;
+        show::decided(ui, &layout, &redecided);
+        Ok(ExitStatus::of_run(redecided.complete))
     }
 }

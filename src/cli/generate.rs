@@ -14,7 +14,7 @@ use crate::diffusion::pipeline::Sampling;
 use crate::io::{self, ErrorKind};
 use crate::pipeline::device::device;
 use crate::pipeline::models::Diffusion;
-use crate::pipeline::pictures::{Latents, Options, draw};
+use crate::pipeline::pictures::{Latents, Options, draw, place};
 use crate::pipeline::settings::flag::finite;
 use crate::pipeline::settings::{Generate, SamplerFlags};
 use crate::pipeline::{Context, Error};
@@ -66,7 +66,7 @@ pub(super) struct GenerateCommand {
     #[arg(long, value_name = "RUN", requires = "id", conflicts_with_all = of_recipe())]
     from: Option<PathBuf>,
 
-    /// Which one: the name of its file, 16 hexadecimal digits; may be repeated.
+    /// Which one: the name of its file, 16 hexadecimal digits, or at least the first 8; may be repeated.
     #[arg(long, value_name = "ID", requires = "from")]
     id: Vec<String>,
 
@@ -170,6 +170,7 @@ impl GenerateCommand {
     }
 
     fn draw(&self, context: &mut Context<'_>) -> Result<ExitStatus, Error> {
+        place::check(&self.out)?;
         let (device, kind) = device(&self.device, &self.dtype)?;
         let embeds = orders::embeds(self.image_embeds.as_deref())?;
         self.check_count(embeds.len())?;

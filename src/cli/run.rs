@@ -51,6 +51,9 @@ pub(super) fn go(
             show::table(ui, &finished);
             outputs::summary(&finished).write(&finished.folder.layout().summary())?;
             show::paths(ui, &finished);
+            if let Some(decided) = &finished.decided {
+                show::lacking(ui, &decided.decisions.outcomes);
+            }
             Ok(ExitStatus::of_run(finished.complete))
         }
         Err(error) if error.kind() == ErrorKind::Stopped => Ok(stopped(ui, &out)),

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use super::exit::ExitStatus;
 use super::ui::Ui;
-use crate::manifest::verify::{self, Problem};
+use crate::pipeline::verify::{Problem, verify};
 use crate::pipeline::{Error, saved};
 
-/// Check a run folder: ledger checksums, every image's hash, the manifest's three encodings.
+/// Check a run folder: ledger checksums, every image's hash, the manifest's three encodings; and whether reports,
+/// directions, captions, embeddings and contact sheets can be read.
 ///
 /// Exit code 0 if all is sound, 3 if not, each problem on a line.
 ///
@@ -23,15 +24,16 @@ impl VerifyCommand {
     pub(super) fn run(self, ui: &mut Ui) -> Result<ExitStatus, Error> {
         let Self { run } = self;
         let layout = saved::layout(&run)?;
-        let report = verify::run(&layout)?;
+        let report = verify(&layout)?;
         for Problem { what, problem } in &report.problems {
             ui.say(format_args!("{what}: {problem}"));
         }
         ui.say(format_args!(
-            "{} ledger lines, {} manifest rows, {} files hashed, {} problems",
+            "{} ledger lines, {} manifest rows, {} files hashed, {} others read, {} problems",
             report.entries,
             report.rows,
             report.hashed,
+            report.read,
             report.problems.len()
         ));
         Ok(if report.problems.is_empty() {

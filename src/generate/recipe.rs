@@ -21,7 +21,7 @@ pub use crate::diffusion::record::{AdapterRecord, SchedulerRecord};
 use crate::image_file::FileFormat;
 
 /// Hexadecimal digits of an id.
-const ID_DIGITS: usize = 16;
+pub const ID_DIGITS: usize = 16;
 
 /// The name of an attempt: the hash of its recipe, 16 hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -203,6 +203,7 @@ impl Recipe {
             negative_prompt,
             scheduler: _,
             eta: _,
+            recorded: _,
             width: _,
             height: _,
             batch: _,
@@ -216,26 +217,23 @@ impl Recipe {
         }
     }
 
-    /// The settings that such an image is sampled with; of the scheduler they have the name.
+    /// The settings of sampling that make this image again, so many at once.
     #[cfg(feature = "torch")]
-    pub fn sampling(&self) -> Sampling {
+    pub fn sampling(&self, batch: usize) -> Sampling {
         // None is left to `..`: one that is forgotten here does not compile.
-        let Sampling {
-            eta,
-            batch,
-            noise_level,
-            ..
-        } = Sampling::default();
+        let Sampling { eta, .. } = Sampling::default();
         Sampling {
             steps: self.steps as usize,
             guidance: self.guidance,
-            scheduler: Some(self.scheduler.name.clone()),
+            scheduler: None,
+            // Of the recorded scheduler, as its name.
+            eta,
+            recorded: Some(self.scheduler.clone()),
             negative_prompt: self.negative_prompt.clone(),
             width: Some(self.width),
             height: Some(self.height),
-            eta,
             batch,
-            noise_level,
+            noise_level: self.condition.as_ref().map_or(0, |c| c.noise_level),
         }
     }
 

@@ -1,15 +1,17 @@
-//! A run folder checked against itself: what the ledger and the manifest say, and what is there.
+//! A run folder's images checked: what the ledger and the manifest say, and what is there.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::{ManifestError, Row, Source, read_jsonl, write};
 use crate::dataset::Members;
+use crate::generate::AttemptId;
 use crate::io::source::ImageSource;
 use crate::io::{self, IoError};
-use crate::run::decide::Decisions;
+use crate::run::decide::{self, Decisions};
 use crate::run::folder::Layout;
 use crate::run::gallery;
+use crate::run::ledger::{self, Measured};
 use crate::run::state::State;
 
 /// Something that is not as it should be.
@@ -30,17 +32,18 @@ pub struct Report {
     pub rows: usize,
     /// Files whose bytes were hashed.
     pub hashed: usize,
+    /// Other files that were read.
+    pub read: usize,
     /// What was found.
     pub problems: Vec<Problem>,
 }
 
-/// Checks a run folder, which may hold no ledger or no manifest yet.
+/// Checks what follows from the ledger and the manifest; a run folder may hold neither yet.
 ///
 /// - Every image of the ledger is there with its hash; the decided ones are where they are shown, and
-///   nothing else is there.
+///   nothing else is there. `decisions.jsonl` and `ledger.parquet` hold what the ledger says.
 /// - Every row of `train.jsonl` is sound, its file (or its part of a larger file) is there with its
-///   hash, and `train.csv` and
-///   `train.parquet` hold the same bytes as the rows give again.
+///   hash, and `train.csv` and `train.parquet` hold the same bytes as the rows give again.
 ///
 /// # Errors
 ///
@@ -51,7 +54,10 @@ pub fn run(layout: &Layout) -> Result<Report, ManifestError> {
         match State::read(layout) {
             Ok(Some(state)) => check_attempts(&mut report, layout, &state)?,
             Ok(None) => report.add("plan.json", "is not there: run the same command again"),
-            Err(error) => report.add("ledger.jsonl", &chain(&error)),
+            Err(error) => {
+                report.add(error.file(), &chain(&error));
+                check_images(&mut report, layout);
+            }
         }
     }
     let folder = layout.manifest_dir();
@@ -64,6 +70,16 @@ pub fn run(layout: &Layout) -> Result<Report, ManifestError> {
     Ok(report)
 }
 
+/// The measured images, where nothing can be said of what was decided of them.
+fn check_images(report: &mut Report, layout: &Layout) {
+    if let Ok((lines, _)) = ledger::read(&layout.ledger()) {
+        report.entries = lines.len();
+        for measured in &lines {
+            report.attempt(layout, measured, true);
+        }
+    }
+}
+
 /// Every measured image with its hash, and the folders of the decided ones.
 fn check_attempts(
     report: &mut Report,
@@ -74,20 +90,21 @@ fn check_attempts(
     if let Some(torn) = &state.torn {
         report.add("ledger.jsonl", &torn.to_string());
     }
+    let decisions = state.decide(&state.goals(&state.policy));
+    let counting: BTreeSet<&AttemptId> = decisions.all().map(|d| &d.measured.id).collect();
     for measured in state.known.values() {
-        let path = layout.attempt(measured);
-        let file = layout.relative(&path).unwrap_or_default();
-        report.hash(&file, io::read(&path), Some(&measured.sha256));
+        report.attempt(layout, measured, counting.contains(&measured.id));
     }
-    let goals = state.goals(&state.policy);
-    let decisions = state.decide(&goals);
     check_decisions(report, layout, &decisions, state.policy.keep_rejected);
+    let run = layout.root().display();
     let mut shown = BTreeSet::new();
     for (decided, path) in gallery::shown(layout, &decisions, state.policy.keep_rejected) {
         let file = layout.relative(&path).unwrap_or_default();
         // A link to what was hashed above has its bytes.
         if !gallery::is_link(&layout.attempt(&decided.measured), &path) {
-            report.hash(&file, io::read(&path), Some(&decided.measured.sha256));
+            let remedy = format!("`hardlight decide {run}` lays it out again");
+            let expected = &decided.measured.sha256;
+            report.hash(&file, io::read(&path), Some(expected), &remedy);
         }
         shown.insert(path);
     }
@@ -95,36 +112,25 @@ fn check_attempts(
         for path in files(&layout.root().join(name))? {
             if !shown.contains(&path) {
                 let what = layout.relative(&path).unwrap_or_default();
-                report.add(
-                    &what,
-                    "is no image of this run: run the same command again, or delete it",
-                );
+                let remedy = if gallery::is_attempt(&path) {
+                    format!("`hardlight decide {run}` takes it away")
+                } else {
+                    "delete it, or keep it elsewhere".to_owned()
+                };
+                report.add(&what, &format!("is no image of this run: {remedy}"));
             }
         }
     }
     Ok(())
 }
 
-/// Holds `decisions.jsonl` against the ledger, from which it follows.
+/// Holds `decisions.jsonl` and `ledger.parquet` against the ledger, from which they follow.
 fn check_decisions(report: &mut Report, layout: &Layout, decisions: &Decisions, rejected: usize) {
-    const FILE: &str = "decisions.jsonl";
-    let path = layout.decisions();
-    if !path.is_file() {
-        report.add(
-            FILE,
-            "is not there, so the run has not ended: run the same command again",
-        );
-        return;
-    }
-    let expected = io::jsonl::encode(&path, &gallery::rows(layout, decisions, rejected));
-    match (io::read(&path), expected) {
-        (Ok(bytes), Ok(expected)) if bytes == expected => {}
-        (Ok(_), Ok(_)) => report.add(
-            FILE,
-            "differs from what the ledger says: run the same command again",
-        ),
-        (Err(error), _) | (_, Err(error)) => report.add(FILE, &chain(&error)),
-    }
+    let rows = gallery::rows(layout, decisions, rejected);
+    let (lines, table) = (layout.decisions(), layout.ledger_table());
+    let expected = io::jsonl::encode(&lines, &rows);
+    report.derived(layout, &lines, expected);
+    report.derived(layout, &table, decide::encode(&table, &rows));
 }
 
 fn check_manifest(report: &mut Report, layout: &Layout, folder: &Path, rows: &[Row]) {
@@ -139,7 +145,8 @@ fn check_manifest(report: &mut Report, layout: &Layout, folder: &Path, rows: &[R
                 Err(error) => report.add(&row.id, &chain(&error)),
                 Ok(member) if row.sha256.is_some() => {
                     let image = ImageSource::new(path, member);
-                    report.hash(&row.id, image.bytes(), row.sha256.as_deref());
+                    let remedy = "restore it, or run again with another --out";
+                    report.hash(&row.id, image.bytes(), row.sha256.as_deref(), remedy);
                 }
                 Ok(_) if !path.is_file() => {
                     report.add(&row.id, &format!("{} is not there", path.display()));
@@ -166,25 +173,85 @@ fn check_manifest(report: &mut Report, layout: &Layout, folder: &Path, rows: &[R
 }
 
 impl Report {
-    fn add(&mut self, what: &str, problem: &str) {
+    /// Notes a problem; a file is named once, for what was found first.
+    pub fn add(&mut self, what: &str, problem: &str) {
+        if self.problems.iter().any(|known| known.what == what) {
+            return;
+        }
         self.problems.push(Problem {
             what: what.to_owned(),
             problem: problem.to_owned(),
         });
     }
 
-    fn hash(&mut self, what: &str, bytes: Result<Vec<u8>, IoError>, expected: Option<&str>) {
+    /// The image of an attempt, which counts or not.
+    fn attempt(&mut self, layout: &Layout, measured: &Measured, counts: bool) {
+        let path = layout.attempt(measured);
+        let file = layout.relative(&path).unwrap_or_default();
+        let run = layout.root().display();
+        let again = format!(
+            "hardlight generate --from {run} --id {} --out DIR",
+            measured.id
+        );
+        let remedy = if counts {
+            format!("`hardlight run` with the same settings makes it again, or `{again}`")
+        } else {
+            format!(
+                "it does not count now, so `hardlight run` drops it and makes it again once it is needed; \
+                 `{again}` makes it at once"
+            )
+        };
+        self.hash(&file, io::read(&path), Some(&measured.sha256), &remedy);
+    }
+
+    fn hash(
+        &mut self,
+        what: &str,
+        bytes: Result<Vec<u8>, IoError>,
+        expected: Option<&str>,
+        remedy: &str,
+    ) {
         self.hashed += 1;
         match bytes {
             Ok(bytes) if expected == Some(io::sha256_hex(&bytes).as_str()) => {}
-            Ok(_) => self.add(what, "its bytes have another SHA-256 than noted"),
-            Err(error) => self.add(what, &chain(&error)),
+            Ok(_) => self.add(
+                what,
+                &format!("its bytes have another SHA-256 than noted: {remedy}"),
+            ),
+            Err(error) => self.add(what, &format!("{}: {remedy}", chain(&error))),
+        }
+    }
+
+    /// A file that follows from the ledger.
+    fn derived<E: std::error::Error>(
+        &mut self,
+        layout: &Layout,
+        path: &Path,
+        expected: Result<Vec<u8>, E>,
+    ) {
+        let what = layout.relative(path).unwrap_or_default();
+        if !path.is_file() {
+            self.add(
+                &what,
+                "is not there, so the run has not ended: run the same command again",
+            );
+            return;
+        }
+        self.read += 1;
+        match (io::read(path), expected) {
+            (Ok(bytes), Ok(expected)) if bytes == expected => {}
+            (Ok(_), Ok(_)) => self.add(
+                &what,
+                "differs from what the ledger says: run the same command again",
+            ),
+            (Err(error), _) => self.add(&what, &chain(&error)),
+            (_, Err(error)) => self.add(&what, &chain(&error)),
         }
     }
 }
 
 /// An error with its causes, on one line.
-fn chain(error: &dyn std::error::Error) -> String {
+pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

@@ -8,14 +8,14 @@ use super::embed::Embedded;
 use super::error::Error;
 use super::models::Models;
 use super::pool::Pooled;
-use crate::dataset::{Example, Split};
+use crate::dataset::{Example, Split, Usable};
 use crate::generate::Arm;
 use crate::image_file::DigitalSource;
 use crate::io;
 use crate::manifest::{self, Row};
 use crate::run::folder::Layout;
 use crate::run::gallery;
-use crate::run::pool::{Pick, Picked};
+use crate::run::pool::{Pick, Picked, PoolRecord};
 
 /// Writes the manifest: the training images as they are, those from the pool, hardest first, then the
 /// generated ones in plan order.
@@ -42,12 +42,8 @@ pub fn manifest(
     let originals = rows.len();
     let clip = models.clip.as_ref();
     let clip = clip.map(|clip| clip.fingerprint().to_owned());
-    let in_pool: BTreeMap<&str, &Example> = data
-        .of_split(Split::Pool)
-        .map(|(_, example)| (example.id.as_str(), example))
-        .collect();
-    for picked in pooled.iter().flat_map(|pooled| &pooled.record.modes) {
-        rows.extend(pool_rows(&in_pool, picked, &root, clip.as_deref()));
+    if let Some(Pooled { record }) = pooled {
+        rows.extend(pool_rows(data, record, &root, clip.as_deref()));
     }
     let from_pool = rows.len() - originals;
     if let Some(decided) = decided {
@@ -87,14 +83,18 @@ pub(super) fn synthetic_rows<'a>(
     })
 }
 
-/// The rows of what the pool gave for a mode.
-fn pool_rows(
-    in_pool: &BTreeMap<&str, &Example>,
-    picked: &Picked,
+/// The rows of what the pool gave, mode by mode, hardest first.
+pub(super) fn pool_rows(
+    data: Usable<'_>,
+    record: &PoolRecord,
     root: &str,
     clip: Option<&str>,
 ) -> Vec<Row> {
-    let row = |pick: &Pick| {
+    let in_pool: BTreeMap<&str, &Example> = data
+        .of_split(Split::Pool)
+        .map(|(_, example)| (example.id.as_str(), example))
+        .collect();
+    let row = |picked: &Picked, pick: &Pick| {
         let example = in_pool.get(pick.id.as_str())?;
         Some(Row {
             mode: Some(picked.mode),
@@ -109,5 +109,9 @@ fn pool_rows(
             ..Row::real(example, &picked.class, root)
         })
     };
-    picked.picks.iter().filter_map(row).collect()
+    let modes = record.modes.iter();
+    let picks = modes.flat_map(|picked| picked.picks.iter().map(move |pick| (picked, pick)));
+    picks
+        .filter_map(|(picked, pick)| row(picked, pick))
+        .collect()
 }

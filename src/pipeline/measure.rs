@@ -1,23 +1,22 @@
 //! Who measures images, as the settings and what was detected make them.
 
-use super::context::{Context, Job};
-use super::detect::Detected;
-use super::embed::Embedded;
+use super::context::Context;
+use super::embed::Pictures;
 use crate::dataset::Split;
-use crate::direction::Direction;
+use crate::direction::{Direction, Whitening};
 use crate::filter::Meter;
 use crate::filter::class::ZeroShot;
-use crate::filter::duplicate::{Against, Duplicates, Known};
+use crate::filter::duplicate::{Against, DuplicateOptions, Duplicates, Known};
 
 /// Who measures the images of a direction's mode.
 pub(super) fn meter<'a>(
-    detected: &'a Detected,
+    whitening: &'a Whitening,
     direction: &'a Direction,
     zero_shot: Option<&'a ZeroShot>,
     duplicates: &'a Duplicates<'a>,
 ) -> Meter<'a> {
     Meter {
-        whitening: &detected.whitening,
+        whitening,
         direction,
         zero_shot,
         duplicates,
@@ -29,12 +28,15 @@ pub(super) fn meter<'a>(
 /// Embeddings may come without their images; then there is nothing to compare pixels with, which is said.
 pub(super) fn duplicates<'a>(
     context: &mut Context<'_>,
-    job: &Job<'_>,
-    embedded: &'a Embedded,
+    options: DuplicateOptions,
+    pictures: Pictures<'a>,
 ) -> Duplicates<'a> {
-    let Embedded { data, parts, .. } = embedded;
-    let dataset = &data.dataset;
-    let options = job.settings.filter.duplicate;
+    let Pictures {
+        dataset,
+        parts,
+        exif,
+        embedded_before,
+    } = pictures;
     let mut known = Vec::new();
     for (split, against) in [
         (Split::Train, Against::Train),
@@ -48,7 +50,7 @@ pub(super) fn duplicates<'a>(
         let images: Vec<_> = examples
             .map(|example| {
                 let image = dataset.image(example);
-                let there = !data.is_embedded_before() || image.file().is_file();
+                let there = !embedded_before || image.file().is_file();
                 (example.id.as_str(), there.then_some(image))
             })
             .collect();
@@ -60,7 +62,7 @@ pub(super) fn duplicates<'a>(
                 images.len()
             ));
         }
-        known.push(Known::new(against, part.view(), images, data.exif));
+        known.push(Known::new(against, part.view(), images, exif));
     }
     Duplicates::new(options.similarity, known)
 }

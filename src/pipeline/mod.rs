@@ -56,6 +56,7 @@ pub mod space;
 mod threshold;
 #[cfg(feature = "torch")]
 pub mod vectors;
+pub mod verify;
 pub mod weigh;
 
 pub use self::captions::{Captioned, caption};

@@ -1,5 +1,6 @@
 //! What a run leaves behind besides the manifest: previews, `summary.json`, the closing table.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::context::{Context, Job};
@@ -13,7 +14,7 @@ use crate::report::detection::ModeReport;
 use crate::report::summary::{ModeSummary, PoolCounts, Summary, TopCaption};
 use crate::report::{JsonFile as _, version};
 use crate::run::decide::Outcome;
-use crate::run::pool::Picked;
+use crate::run::pool::{Picked, PoolRecord};
 
 /// The `K` of the minority's share in `summary.json`.
 pub const TOP: usize = 50;
@@ -42,7 +43,14 @@ pub fn complete(
     decided: Option<&Decided>,
     wanted: bool,
 ) -> bool {
-    let unmet = match (pooled.map(|pooled| &pooled.record), decided) {
+    let unmet = unmet(pooled.map(|pooled| &pooled.record), decided);
+    let unmet = unmet && (wanted || pooled.is_none());
+    !(detected.fitted.directions.is_empty() || unmet)
+}
+
+/// Whether images lack of what was asked for, or nothing was asked for.
+pub(super) fn unmet(pool: Option<&PoolRecord>, decided: Option<&Decided>) -> bool {
+    match (pool, decided) {
         (None, None) => false,
         (None, Some(decided)) => {
             let outcomes = &decided.decisions.outcomes;
@@ -53,10 +61,9 @@ pub fn complete(
                 let outcome = decided.and_then(|all| all.of_mode(picked.mode_id()));
                 picked.picks.len() >= record.quota || outcome.is_some_and(|outcome| outcome.met)
             };
-            wanted && (record.modes.is_empty() || !record.modes.iter().all(met))
+            record.modes.is_empty() || !record.modes.iter().all(met)
         }
-    };
-    !(detected.fitted.directions.is_empty() || unmet)
+    }
 }
 
 /// `summary.json`, without what only the demo knows.
@@ -86,12 +93,11 @@ fn mode(done: &Finished, at: usize, entry: &ModeReport) -> ModeSummary {
     let outcome = outcome.and_then(|decided| decided.of_mode(id));
     let pooled = done.pooled.as_ref();
     let picked = pooled.and_then(|pooled| pooled.record.of(id));
-    let enough = |picked: &Picked| picked.picks.len() >= done.quota;
     let captions = done.captioned.as_ref();
     let captions = captions.and_then(|captioned| captioned.report.modes.get(at));
     let top_captions = captions.iter().flat_map(|mode| &mode.hard);
     let figures = &entry.judged.figures;
-    ModeSummary {
+    let mut summary = ModeSummary {
         mode: entry.mode.clone(),
         barred: entry.barred.clone(),
         c: entry.c,
@@ -103,22 +109,39 @@ fn mode(done: &Finished, at: usize, entry: &ModeReport) -> ModeSummary {
                 verdict: caption.verdict,
             })
             .collect(),
-        attempted: outcome.map_or(0, |outcome| outcome.decided.len()),
-        kept: outcome.map_or(0, |outcome| outcome.kept().count()),
-        quota_met: outcome.map(|outcome| outcome.met).or(picked.map(enough)),
-        pool: picked.map(|picked| PoolCounts {
-            of_class: picked.of_class,
-            kept: picked.picks.len(),
-            rejected: picked.rejected.clone(),
-            left: picked.left,
-        }),
-        rejected: outcome.map(Outcome::rejected).unwrap_or_default(),
+        attempted: 0,
+        kept: 0,
+        quota_met: None,
+        pool: None,
+        rejected: BTreeMap::new(),
         minority_share_top50: figures.head(TOP).and_then(|head| head.minority),
         minority_share_base: figures.minority_base,
         sentence: captions
             .and_then(|mode| mode.sentence.clone())
             .or_else(|| Some(entry.judged.sentence.clone())),
-    }
+    };
+    count(&mut summary, picked, outcome, done.quota);
+    summary
+}
+
+/// Enters what a mode's images came to.
+pub(super) fn count(
+    entry: &mut ModeSummary,
+    picked: Option<&Picked>,
+    outcome: Option<&Outcome>,
+    quota: usize,
+) {
+    let enough = |picked: &Picked| picked.picks.len() >= quota;
+    entry.attempted = outcome.map_or(0, |outcome| outcome.decided.len());
+    entry.kept = outcome.map_or(0, |outcome| outcome.kept().count());
+    entry.quota_met = outcome.map(|outcome| outcome.met).or(picked.map(enough));
+    entry.rejected = outcome.map(Outcome::rejected).unwrap_or_default();
+    entry.pool = picked.map(|picked| PoolCounts {
+        of_class: picked.of_class,
+        kept: picked.picks.len(),
+        rejected: picked.rejected.clone(),
+        left: picked.left,
+    });
 }
 
 fn round(seconds: f64) -> f64 {

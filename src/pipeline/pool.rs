@@ -2,27 +2,29 @@
 
 use std::time::Instant;
 
+use ndarray::{Array2, ArrayView2};
+
 use super::captions;
 use super::context::{Context, Job};
 use super::detect::Detected;
-use super::embed::Embedded;
+use super::embed::{Embedded, Pictures};
 use super::error::Error;
 use super::measure::{duplicates, meter};
 use super::policy::policy;
 use crate::dataset::Split;
-use crate::direction::Direction;
+use crate::direction::{Direction, Whitening};
 use crate::embed::TextEncoder;
 use crate::filter::class::ZeroShot;
 use crate::filter::duplicate::KeptImages;
-use crate::filter::filters;
-use crate::io;
-use crate::run::pool::{Picked, Pool, Record, Wanted, pick};
+use crate::io::{self, JsonFile as _};
+use crate::run::policy::Policy;
+use crate::run::pool::{Picked, Pool, PoolRecord, Wanted, pick};
 
 /// What the pool gave.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pooled {
     /// As `pool.json` has it.
-    pub record: Record,
+    pub record: PoolRecord,
 }
 
 impl Pooled {
@@ -32,7 +34,8 @@ impl Pooled {
     }
 }
 
-/// Picks the hardest images of the pool for every direction worth it; writes `pool.json`.
+/// Picks the hardest images of the pool for every direction worth it; writes `pool.json`, and what images
+/// were held against, so that another policy picks again without a model.
 ///
 /// # Errors
 ///
@@ -45,57 +48,94 @@ pub fn pool(
     texts: Option<&dyn TextEncoder>,
 ) -> Result<Pooled, Error> {
     let begun = Instant::now();
-    let settings = job.settings;
-    let Embedded { data, parts, .. } = embedded;
-    let Some(part) = parts.get(&Split::Pool) else {
-        let text = "the data has no pool split: put the images to choose from in pool/CLASS, or give \
-                    their rows the split pool; or leave out --pool";
-        return Err(Error::input(text.to_owned()));
-    };
+    let (settings, data) = (job.settings, &embedded.data);
+    if !embedded.parts.contains_key(&Split::Pool) {
+        return Err(no_pool());
+    }
     let references = captions::references(settings, data, texts)?;
-    if references.is_none() {
-        context.info(
+    match &references {
+        Some(references) => {
+            io::create_dir_all(&job.layout.embeddings_dir())?;
+            let (path, classes) = (job.layout.references(), data.dataset.classes());
+            io::matrix::write_safetensors(&path, "embeddings", references.view(), classes)?;
+        }
+        None => context.info(
             "the pool's images are not looked at by zero-shot CLIP, for directions are not in CLIP's \
              space: their labels are taken as they are",
-        );
+        ),
     }
-    let zero_shot = references.map(|references| ZeroShot::new(references.view()));
-    let duplicates = duplicates(context, job, embedded);
+    let directions = detected.fitted.directions.iter();
+    let usable = |direction: &&Direction| detected.is_usable(direction) || settings.generate.force;
+    let source = Source {
+        pictures: embedded.pictures(),
+        whitening: &detected.whitening,
+        directions: directions.filter(usable).collect(),
+        references: references.as_ref().map(Array2::view),
+    };
     let policy = policy(settings);
-    let wanted: Vec<Wanted<'_>> = detected
-        .fitted
-        .directions
-        .iter()
-        .filter(|direction| detected.is_usable(direction) || settings.generate.force)
-        .map(|direction| Wanted {
-            mode: direction.id,
-            meter: meter(detected, direction, zero_shot.as_ref(), &duplicates),
-            threshold: policy.filter.min_alignment.unwrap_or(direction.threshold),
-            filters: filters(&policy.filter, direction.threshold),
-        })
-        .collect();
-    let pool = Pool {
-        dataset: &data.dataset,
-        ids: &part.ids,
-        matrix: part.view(),
-        exif: data.exif,
-    };
-    let quota = settings.generate.quota;
-    let mut kept = KeptImages::default();
-    let Some(record) = pick(pool, &wanted, quota, &mut kept, context.stop)? else {
-        return Err(Error::stopped());
-    };
+    let record = source.pick(context, &policy)?;
     for picked in &record.modes {
-        context.info(said(picked, quota));
+        context.info(said(picked, policy.quota));
     }
     if record.modes.is_empty() {
         context
             .warn("nothing is taken from the pool: no class has a direction that may be acted on");
     }
-    let json = serde_json::to_string_pretty(&record).map_err(Error::other)?;
-    io::write_atomic(&job.layout.pool(), format!("{json}\n").as_bytes())?;
+    record.write(&job.layout.pool())?;
     context.took("pool", begun);
     Ok(Pooled { record })
+}
+
+fn no_pool() -> Error {
+    Error::input(
+        "the data has no pool split: put the images to choose from in pool/CLASS, or give their rows the \
+         split pool; or leave out --pool",
+    )
+}
+
+/// What images are picked from, and what they are measured by.
+pub(super) struct Source<'a> {
+    /// The data's images, the pool's among them.
+    pub(super) pictures: Pictures<'a>,
+    /// Of the run's space.
+    pub(super) whitening: &'a Whitening,
+    /// Those that are acted on.
+    pub(super) directions: Vec<&'a Direction>,
+    /// Embeddings of the classes' reference captions; none where the space has no captions in it.
+    pub(super) references: Option<ArrayView2<'a, f32>>,
+}
+
+impl Source<'_> {
+    /// Picks as a policy wants it.
+    pub(super) fn pick(
+        &self,
+        context: &mut Context<'_>,
+        policy: &Policy,
+    ) -> Result<PoolRecord, Error> {
+        let pictures = self.pictures;
+        let part = pictures.parts.get(&Split::Pool).ok_or_else(no_pool)?;
+        let zero_shot = self.references.map(ZeroShot::new);
+        let duplicates = duplicates(context, policy.filter.duplicate, pictures);
+        let wanted = self.directions.iter().map(|direction| {
+            let meter = meter(self.whitening, direction, zero_shot.as_ref(), &duplicates);
+            Wanted::new(meter, policy)
+        });
+        let pool = Pool {
+            dataset: pictures.dataset,
+            ids: &part.ids,
+            matrix: part.view(),
+            exif: pictures.exif,
+        };
+        let modes: Vec<Wanted<'_>> = wanted.collect();
+        let record = pick(
+            pool,
+            &modes,
+            policy,
+            &mut KeptImages::default(),
+            context.stop,
+        )?;
+        record.ok_or_else(Error::stopped)
+    }
 }
 
 /// What a mode got, and why not more.

@@ -65,7 +65,8 @@ pub fn sample(
     if goals.is_empty() && !plan.arms.is_empty() && pooled.is_some() {
         context.info("the pool meets every quota: no image is generated");
     }
-    let duplicates = duplicates(context, job, embedded);
+    let options = job.settings.filter.duplicate;
+    let duplicates = duplicates(context, options, embedded.pictures());
     let zero_shot = ZeroShot::new(captioned.references.view());
     let meters = goals
         .iter()
@@ -73,7 +74,8 @@ pub fn sample(
             let direction = detected.fitted.get(goal.plan.mode).ok_or_else(|| {
                 Error::input(format!("class {} has no direction", goal.plan.class))
             })?;
-            Ok(meter(detected, direction, Some(&zero_shot), &duplicates))
+            let whitening = &detected.whitening;
+            Ok(meter(whitening, direction, Some(&zero_shot), &duplicates))
         })
         .collect::<Result<Vec<Meter<'_>>, Error>>()?;
     let sampler = Sampler {

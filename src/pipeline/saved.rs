@@ -8,12 +8,14 @@ use serde_json::{Value, json};
 
 use super::context::Context;
 use super::data;
+use super::embed::{Part, Parts, Pictures, by_split};
 use super::error::Error;
 use super::precomputed::{Precomputed, matrix_file};
 use super::settings::{CheckedSettings, Settings};
 use super::space::Space;
 use crate::dataset::{Dataset, ExampleId, Split, Unusable, Usable};
 use crate::direction::{Direction, persist};
+use crate::io::image::Exif;
 use crate::io::{self, ErrorKind};
 use crate::report::{DetectionReport, JsonFile as _};
 use crate::run::cache::CacheFiles;
@@ -36,6 +38,8 @@ pub struct Saved {
     own: Option<PathBuf>,
     /// The examples that the run passed over.
     unusable: Unusable,
+    /// How images are turned.
+    exif: Exif,
 }
 
 /// The layout of a folder that holds a run.
@@ -98,6 +102,11 @@ impl Saved {
             force: settings.generate.force,
             barred,
             own: matrix_file(&Space::of(&settings), &settings)?.map(Path::to_path_buf),
+            exif: if report.exif {
+                Exif::Apply
+            } else {
+                Exif::Ignore
+            },
         })
     }
 
@@ -125,6 +134,43 @@ impl Saved {
             self.of_run(split, &ids)?
         };
         Ok((ids, self.found.whitening.apply(matrix.view())?))
+    }
+
+    /// The run's embeddings of every split, before whitening; images are not read again.
+    ///
+    /// # Errors
+    ///
+    /// Of kind input for data that changed since.
+    pub(super) fn parts(&self) -> Result<Parts, Error> {
+        if let Some(path) = &self.own {
+            let own = Precomputed::open(path, &self.dataset)?;
+            return Ok(by_split(&own, self.usable_data()));
+        }
+        let mut parts = Parts::new();
+        for split in Split::ALL {
+            let of_split = self.usable_data().of_split(split);
+            let ids: Vec<ExampleId> = of_split.map(|(id, _)| id).collect();
+            if !ids.is_empty() {
+                let matrix = self.of_run(split, &ids)?;
+                parts.insert(split, Part::held(ids, matrix));
+            }
+        }
+        Ok(parts)
+    }
+
+    /// Whether embeddings were made before the run, and lie elsewhere.
+    pub(super) fn is_embedded_before(&self) -> bool {
+        self.own.is_some()
+    }
+
+    /// The data's images with these embeddings.
+    pub(super) fn pictures<'a>(&'a self, parts: &'a Parts) -> Pictures<'a> {
+        Pictures {
+            dataset: &self.dataset,
+            parts,
+            exif: self.exif,
+            embedded_before: self.own.is_some(),
+        }
     }
 
     fn of_run(&self, split: Split, wanted: &[ExampleId]) -> Result<Array2<f32>, Error> {

@@ -1,23 +1,28 @@
 //! A whole run on stand-ins: stages, resume and quota in milliseconds, without a model.
 
+mod again;
+mod verified;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use image::{Rgb, RgbImage};
 
 use super::models::Generator;
 use super::settings::{CheckedSettings, Settings};
-use super::{Context, Error, Finished, Models, Recorder, Target, Until, data, run_with};
+use super::{Context, Error, Finished, Models, Recorder, Target, Until, data, outputs, run_with};
 use crate::io::ErrorKind;
 use crate::manifest::{self, Row};
+use crate::report::JsonFile as _;
 use crate::world::stand_in::{ColourEncoder, Painter};
 
 /// Red and blue squares of two classes, and a classifier that mistakes most of the red ones.
 fn draw(dir: &Path) {
     let mut table = "path,prediction\n".to_owned();
-    for (split, count) in [("train", 8), ("val", 40), ("test", 20)] {
+    for (split, count) in [("train", 8), ("val", 40), ("test", 20), ("pool", 24)] {
         for (class, other) in [("boat", "car"), ("car", "boat")] {
             let folder = dir.join("squares").join(split).join(class);
             fs::create_dir_all(&folder).unwrap();
@@ -25,12 +30,19 @@ fn draw(dir: &Path) {
                 let (red, light) = (at % 2 == 0, (at * 7 % 40) as u8);
                 let tint = if red { [190, 30, 30] } else { [30, 30, 190] };
                 let noise = |x: u32, y: u32| ((x * 5 + y * 3 + at) % 11) as u8;
+                // Specks make every image of the pool another than all that are known.
+                let key = at + if class == "boat" { 0 } else { count };
+                let speck = |x: u32, y: u32| {
+                    let place = x / 2 * (key * 7 + 1) + y / 2 * (key * key + 3);
+                    u8::from(split == "pool" && place % 97 < 40) * 30
+                };
                 let image = RgbImage::from_fn(16, 16, |x, y| {
-                    Rgb(tint.map(|level| level + light + noise(x, y)))
+                    let level = |level: u8| level + light + noise(x, y) - speck(x, y);
+                    Rgb(tint.map(level))
                 });
                 image.save(folder.join(format!("{at:02}.png"))).unwrap();
                 let said = if red && at % 10 != 0 { other } else { class };
-                if split != "train" {
+                if split == "val" || split == "test" {
                     writeln!(table, "{split}/{class}/{at:02}.png,{said}").unwrap();
                 }
             }
@@ -73,6 +85,50 @@ fn work(
         ..Models::default()
     };
     run_with(context, settings, Target::at(out), until, data, &mut models)
+}
+
+/// What a run leaves, by its path below the folder, but for what depends on the clock.
+fn results(out: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![out.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(out).unwrap().to_owned();
+                found.insert(name, fs::read(path).unwrap());
+            }
+        }
+    }
+    for name in [".lock", "run.log"] {
+        found.remove(Path::new(name));
+    }
+    if let Some(summary) = found.get_mut(Path::new("summary.json")) {
+        let mut json: serde_json::Value = serde_json::from_slice(summary).unwrap();
+        json.as_object_mut().unwrap().remove("seconds").unwrap();
+        *summary = json.to_string().into_bytes();
+    }
+    found
+}
+
+/// Fails naming the files that differ.
+#[track_caller]
+fn assert_same(a: &BTreeMap<PathBuf, Vec<u8>>, b: &BTreeMap<PathBuf, Vec<u8>>) {
+    let names: BTreeSet<_> = a.keys().chain(b.keys()).collect();
+    let differ: Vec<_> = names.iter().filter(|n| a.get(**n) != b.get(**n)).collect();
+    assert!(differ.is_empty() && !a.is_empty(), "{differ:#?}");
+}
+
+/// A whole run with its summary, as the command makes it.
+fn whole(settings: &CheckedSettings, out: &Path) -> Finished {
+    let mut recorder = Recorder::default();
+    let mut context = Context::new(&mut recorder);
+    let finished = work(&mut context, settings, out, Until::Manifest).unwrap();
+    let summary = finished.folder.layout().summary();
+    outputs::summary(&finished).write(&summary).unwrap();
+    finished
 }
 
 /// The generated rows of a manifest.

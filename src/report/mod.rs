@@ -4,14 +4,15 @@
 //! pipeline ──▶ DetectionReport  ─▶ report.json    ─┬─▶ preview, evaluate, export: the same types
 //!              Summary          ─▶ summary.json   ─┤
 //!              EvaluationReport ─▶ evaluate.json  ─┼─▶ docs/schemas/*.schema.json, for others
-//!              RunRecord        ─▶ run.json       ─┘
+//!              RunRecord        ─▶ run.json       ─┤
+//!              PoolRecord       ─▶ pool.json      ─┘
 //! ```
 //!
 //! Each is a [`JsonFile`]: its schema number says which version of hardlight reads it, an error names the
 //! file and the key. Every entry about a failure mode carries the name of its class, the class's index and
 //! the number of the mode within the class ([`Mode`]). Figures that may not exist are `null`, never NaN.
 //!
-//! - [`detection`], [`summary`], [`evaluation`]: a file each; `run.json` is the run folder's own.
+//! - [`detection`], [`summary`], [`evaluation`]: a file each; `run.json` and `pool.json` are the run's own.
 //! - [`csv`]: the detection report as tables for spreadsheets.
 //! - [`mode`], [`captions`], [`doubts`], [`retraining`]: what they are put together from.
 //!
@@ -35,6 +36,7 @@ pub use self::summary::Summary;
 pub use crate::direction::persist::DirectionsFile;
 pub use crate::io::{JsonFile, JsonFileError};
 pub use crate::run::RunRecord;
+pub use crate::run::pool::PoolRecord;
 
 /// The version of hardlight that writes a file.
 pub fn version() -> String {

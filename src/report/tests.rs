@@ -29,6 +29,7 @@ fn every_file_reads_back_equal() {
         reads_back(&samples::summary(full));
         reads_back(&samples::evaluation(full));
         reads_back(&samples::run(full));
+        reads_back(&samples::pool(full));
     }
 }
 
@@ -158,6 +159,7 @@ fn the_committed_schemas_are_those_of_the_types() {
         ("summary", schema::<Summary>()),
         ("evaluate", schema::<EvaluationReport>()),
         ("run", schema::<RunRecord>()),
+        ("pool", schema::<PoolRecord>()),
         ("directions", schema::<DirectionsFile>()),
     ] {
         let path = folder.join(format!("{name}.schema.json"));

@@ -145,6 +145,13 @@ impl CacheFiles {
         }
     }
 
+    /// SHA-256 of the image of every row; none if there are no sound keys.
+    pub fn sha256(&self) -> Option<Vec<String>> {
+        let text = io::read_to_string(&self.keys).ok()?;
+        let keys = serde_json::from_str::<Keys>(&text).ok()?;
+        Some(keys.sha256)
+    }
+
     fn store(
         &self,
         fingerprint: &str,

@@ -126,7 +126,7 @@ impl RunFolder {
     pub fn set_policy(layout: &Layout, policy: &Policy) -> Result<(), FolderError> {
         let path = layout.run_json();
         let mut record = RunRecord::read(&path)?;
-        record.policy = *policy;
+        record.decide_by(policy);
         Ok(record.write(&path)?)
     }
 

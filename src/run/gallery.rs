@@ -140,7 +140,8 @@ fn clear(folder: &Path, wanted: &BTreeMap<PathBuf, PathBuf>) -> Result<(), IoErr
     Ok(())
 }
 
-fn is_attempt(path: &Path) -> bool {
+/// Whether a file is named like an attempt's image.
+pub fn is_attempt(path: &Path) -> bool {
     let stem = path.file_stem().and_then(|stem| stem.to_str());
     stem.is_some_and(|stem| AttemptId::parse(stem).is_some())
 }

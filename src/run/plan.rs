@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::ledger::Measured;
 use super::policy::Policy;
 use crate::direction::ModeId;
 use crate::filter::{Filter, filters};
@@ -134,6 +135,19 @@ impl Plan {
     /// Attempt `j` of an arm.
     pub fn attempt(&self, plan: &ModePlan, j: u64) -> Attempt {
         plan.attempt(self.seed, &self.template, j)
+    }
+
+    /// Where an attempt stands: its arm, and its number there; none if the plan does not have it.
+    pub fn place(&self, measured: &Measured) -> Option<(usize, u64)> {
+        let Measured {
+            mode, arm, index, ..
+        } = *measured;
+        let own = |planned: &PlannedArm| (planned.mode, planned.arm) == (mode, arm);
+        let at = self.arms.iter().position(own)?;
+        let mut captions = self.arms[at].captions.iter();
+        let count = captions.len() as u64;
+        let turn = captions.position(|caption| *caption == measured.recipe.caption)?;
+        Some((at, index * count + turn as u64))
     }
 
     /// What is wanted of every arm under a policy, in plan order; `found` are the images that modes have

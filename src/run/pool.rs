@@ -8,29 +8,28 @@
 //!
 //! The threshold, the class test and that for duplicates are those of generated images. The same
 //! embeddings give the same picks, so nothing has to be remembered for a run to go on; `pool.json` tells
-//! people and previews what was picked.
+//! people and previews what was picked, and under which policy, so that another one picks again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use image::RgbImage;
 use ndarray::{ArrayView2, Axis};
 use rayon::prelude::*;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::policy::Policy;
 use crate::dataset::{Dataset, Example, ExampleId};
-use crate::direction::ModeId;
+use crate::direction::{Direction, ModeId};
 use crate::filter::alignment::alignment;
 use crate::filter::duplicate::{Descriptor, KeptImages};
-use crate::filter::{Filter, Measures, Meter, Reason, Subject, first_reason};
+use crate::filter::{self, Filter, Measures, Meter, Reason, Subject, filters, first_reason};
 use crate::io::image::Exif;
 use crate::io::source::Member;
-use crate::io::{self, IoError};
+use crate::io::{self, IoError, JsonFile};
 
 /// Images read at once.
 const CHUNK: usize = 32;
-
-/// Version of `pool.json`.
-const SCHEMA: u32 = 2;
 
 /// The images to pick from.
 #[derive(Debug, Clone, Copy)]
@@ -58,22 +57,36 @@ pub struct Wanted<'a> {
     pub filters: Vec<Box<dyn Filter>>,
 }
 
+impl<'a> Wanted<'a> {
+    /// What a policy wants of the pool for the mode of a direction.
+    pub fn new(meter: Meter<'a>, policy: &Policy) -> Self {
+        let Policy { filter, .. } = policy;
+        let Direction { id, threshold, .. } = *meter.direction;
+        Self {
+            mode: id,
+            meter,
+            threshold: filter.min_alignment.unwrap_or(threshold),
+            filters: filters(filter, threshold),
+        }
+    }
+}
+
 /// A picked image.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Pick {
     /// Id of the example.
     pub id: String,
     /// Its path below the data set's root.
     pub path: String,
-    /// The part of that file that it is.
+    /// The part of that file that it is; `null` for the whole.
     pub member: Option<Member>,
     /// Alignment with the mode's direction; larger is harder.
     pub alignment: f64,
-    /// Cosine with the own class's reference caption.
+    /// Cosine with the own class's reference caption; `null` without captions.
     pub class_similarity: Option<f64>,
-    /// That cosine less the largest with another class's.
+    /// That cosine less the largest with another class's; `null` without captions.
     pub class_margin: Option<f64>,
-    /// Cosine with the nearest training image.
+    /// Cosine with the nearest training image; `null` without any.
     pub nearest_train_similarity: Option<f64>,
     /// Width, px.
     pub width: u32,
@@ -86,7 +99,7 @@ pub struct Pick {
 }
 
 /// An image that was hard enough, but nearly another.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Duplicate {
     /// Id of the example.
     pub id: String,
@@ -97,7 +110,7 @@ pub struct Duplicate {
 }
 
 /// What the pool gave for a failure mode.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Picked {
     /// Name of the class.
     pub class: String,
@@ -119,25 +132,44 @@ pub struct Picked {
     pub left: usize,
 }
 
-/// What the pool gave, as `pool.json` has it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Record {
-    /// Version of this file.
+/// What `pool.json` holds: the real images that were taken before any were generated.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PoolRecord {
+    /// Version of this format.
+    #[schemars(extend("const" = 2))]
     pub schema: u32,
+    /// Version of hardlight that wrote the file.
+    pub version: String,
     /// Images asked for per failure mode.
     pub quota: usize,
+    /// What an image had to reach.
+    pub filter: filter::Policy,
+    /// Whether images were held against the classes' reference captions, by zero-shot CLIP.
+    pub zero_shot: bool,
     /// Every usable failure mode.
     pub modes: Vec<Picked>,
 }
 
-impl Record {
+impl JsonFile for PoolRecord {
+    const SCHEMA: u32 = 2;
+    const WHAT: &'static str = "record of the pool's images";
+    const REMEDY: &'static str = "let `hardlight run` finish on the folder again";
+}
+
+impl PoolRecord {
+    /// Whether images were picked as a policy wants them.
+    pub fn is_under(&self, policy: &Policy) -> bool {
+        (self.quota, self.filter) == (policy.quota, policy.filter)
+    }
+
     /// What the pool gave for a mode.
     pub fn of(&self, mode: ModeId) -> Option<&Picked> {
         self.modes.iter().find(|picked| picked.mode_id() == mode)
     }
 }
 
-/// Picks up to `quota` images for every mode, in the order given; none if `stop` asked to end in between.
+/// Picks images for every mode, in the order given, up to the policy's quota; none if `stop` asked to end in
+/// between.
 ///
 /// An image is picked once. What is picked is added to `kept`, and compared with what is in it.
 ///
@@ -147,10 +179,11 @@ impl Record {
 pub fn pick(
     pool: Pool<'_>,
     modes: &[Wanted<'_>],
-    quota: usize,
+    policy: &Policy,
     kept: &mut KeptImages,
     stop: &dyn Fn() -> bool,
-) -> Result<Option<Record>, IoError> {
+) -> Result<Option<PoolRecord>, IoError> {
+    let quota = policy.quota;
     let mut taken = BTreeSet::new();
     let mut all = Vec::new();
     for wanted in modes {
@@ -159,9 +192,12 @@ pub fn pick(
         };
         all.push(picked);
     }
-    Ok(Some(Record {
-        schema: SCHEMA,
+    Ok(Some(PoolRecord {
+        schema: PoolRecord::SCHEMA,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
         quota,
+        filter: policy.filter,
+        zero_shot: modes.iter().any(|wanted| wanted.meter.zero_shot.is_some()),
         modes: all,
     }))
 }

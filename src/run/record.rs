@@ -30,6 +30,22 @@ pub struct RunRecord {
 }
 
 impl RunRecord {
+    /// Takes another policy, which the settings say then too, as if they had been given so.
+    pub(super) fn decide_by(&mut self, policy: &Policy) {
+        self.policy = *policy;
+        let filter = &policy.filter;
+        for (key, value) in [
+            ("/generate/quota", Value::from(policy.quota)),
+            ("/filter/keep_rejected", policy.keep_rejected.into()),
+            ("/filter/min_alignment", filter.min_alignment.into()),
+            ("/filter/class_margin", filter.class_margin.into()),
+        ] {
+            if let Some(setting) = self.settings.pointer_mut(key) {
+                *setting = value;
+            }
+        }
+    }
+
     /// Whether another says the same, but for the version that wrote it.
     pub(super) fn is_as(&self, other: &Self) -> bool {
         (&self.identity, &self.policy, &self.settings)

@@ -1,26 +1,22 @@
 //! What a run folder holds of its attempts, enough to decide again without a model.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use super::decide::{self, Decisions, Known};
 use super::folder::{FolderError, Layout, read_policy};
 use super::ledger::{self, LedgerError, TornTail};
 use super::plan::{Goal, Plan, PlanError};
 use super::policy::Policy;
-use super::pool::Record;
+use super::pool::PoolRecord;
 use super::sampling::by_id;
 use crate::direction::ModeId;
 use crate::filter::duplicate::KeptImages;
-use crate::io::{self, Classified, ErrorKind, IoError};
+use crate::io::{Classified, ErrorKind, JsonFile as _, JsonFileError};
 
 /// Why the state of a run could not be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StateError {
-    /// A file could not be read.
-    #[error(transparent)]
-    Io(#[from] IoError),
     /// The plan is damaged.
     #[error(transparent)]
     Plan(#[from] PlanError),
@@ -31,24 +27,29 @@ pub enum StateError {
     #[error(transparent)]
     Folder(#[from] FolderError),
     /// What was picked from the pool cannot be read.
-    #[error("{} is not sound: let `hardlight run` finish on the folder again", path.display())]
-    Pool {
-        /// The file.
-        path: PathBuf,
-        /// What the parser said.
-        #[source]
-        source: serde_json::Error,
-    },
+    #[error(transparent)]
+    Pool(#[from] JsonFileError),
+}
+
+impl StateError {
+    /// The file of the run folder that is damaged.
+    pub fn file(&self) -> &'static str {
+        match self {
+            Self::Plan(_) => "plan.json",
+            Self::Ledger(_) => "ledger.jsonl",
+            Self::Folder(_) => "run.json",
+            Self::Pool(_) => "pool.json",
+        }
+    }
 }
 
 impl Classified for StateError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::Io(error) => error.kind(),
             Self::Plan(error) => error.kind(),
             Self::Ledger(error) => error.kind(),
             Self::Folder(error) => error.kind(),
-            Self::Pool { .. } => ErrorKind::Input,
+            Self::Pool(error) => error.kind(),
         }
     }
 }
@@ -65,7 +66,7 @@ pub struct State {
     /// A last line of the ledger that was not written to its end.
     pub torn: Option<TornTail>,
     /// What was picked from the pool, where there is one.
-    pub pool: Option<Record>,
+    pub pool: Option<PoolRecord>,
 }
 
 impl State {
@@ -96,13 +97,21 @@ impl State {
 
     /// What is wanted under a policy.
     pub fn goals(&self, policy: &Policy) -> Vec<Goal> {
-        let found = self.pool.as_ref().map(Record::found).unwrap_or_default();
+        let found = self
+            .pool
+            .as_ref()
+            .map(PoolRecord::found)
+            .unwrap_or_default();
         self.plan.goals(policy, &found)
     }
 
     /// Decides on every attempt that counts.
     pub fn decide(&self, goals: &[Goal]) -> Decisions {
-        let earlier = self.pool.as_ref().map(Record::earlier).unwrap_or_default();
+        let earlier = self
+            .pool
+            .as_ref()
+            .map(PoolRecord::earlier)
+            .unwrap_or_default();
         decide::decide(&self.plan, goals, &self.known, earlier)
     }
 }
@@ -111,19 +120,16 @@ impl State {
 ///
 /// # Errors
 ///
-/// [`StateError::Io`], [`StateError::Pool`].
-pub fn read_pool(layout: &Layout) -> Result<Option<Record>, StateError> {
+/// [`StateError::Pool`].
+pub fn read_pool(layout: &Layout) -> Result<Option<PoolRecord>, StateError> {
     let path = layout.pool();
     if !path.is_file() {
         return Ok(None);
     }
-    let text = io::read_to_string(&path)?;
-    serde_json::from_str(&text)
-        .map(Some)
-        .map_err(|source| StateError::Pool { path, source })
+    Ok(Some(PoolRecord::read(&path)?))
 }
 
-impl Record {
+impl PoolRecord {
     /// How many images every mode has.
     pub fn found(&self) -> BTreeMap<ModeId, usize> {
         let modes = self.modes.iter();

@@ -98,6 +98,26 @@ fn an_image_of_a_run_is_made_again_from_its_ledger() {
     let mut made = files(&work.path("out/attempts")).into_iter();
     let (_, before) = made.find(|(path, _)| path.ends_with(&name)).unwrap();
     assert!(files(&work.path("again"))[&name] == before);
+    // By the beginning of its id, in capitals, and whatever the settings say of the sampler since.
+    let path = work.path("out/run.json");
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains("\"eta\": 0.0"));
+    fs::write(&path, text.replace("\"eta\": 0.0", "\"eta\": 0.5")).unwrap();
+    let short = id[..10].to_ascii_uppercase();
+    let again = |id: &str, out: &str| {
+        work.hardlight(["generate", "--from", "out", "--id", id, "--out", out])
+            .run()
+    };
+    again(&short, "short").exits(0);
+    assert!(files(&work.path("short"))[&name] == before);
+    fs::write(&path, text).unwrap();
+    for (out, what) in [
+        ("out", "is a run folder"),
+        ("out/again", "lies in the run folder"),
+        ("faces/train/old", "lies in the data folder"),
+    ] {
+        again(id, out).exits(2).complains(&["--out", what]);
+    }
     let other = ["generate", "--from", "out", "--id", id, "--seed", "4"];
     let other = work.hardlight(other).args(["--out", "none"]);
     other.run().exits(2).complains(&["--seed"]);

@@ -4,6 +4,8 @@ use crate::common::weights;
 use hardlight::diffusion::pipeline::{ImageRequest, Outcome, Pipeline, Sampling};
 use hardlight::embed::clip::ClipEncoder;
 use hardlight::embed::{ImageEncoder as _, TextEncoder as _};
+use hardlight::generate::stable_diffusion::StableDiffusion;
+use hardlight::generate::{ImageGenerator as _, Recipe};
 use image::RgbImage;
 use tch::{Device, Kind};
 
@@ -141,4 +143,33 @@ fn a_stop_between_steps_is_obeyed() {
         .unwrap();
     assert!(matches!(outcome, Outcome::Stopped));
     assert_eq!(calls.get(), 3);
+}
+
+#[test]
+fn a_recipe_alone_makes_its_image_again() {
+    let generator = |sampling| StableDiffusion::new(pipeline(), "world", sampling, None).unwrap();
+    let picture = |generator: &mut StableDiffusion, recipe: &Recipe| {
+        let recipes = std::slice::from_ref(recipe);
+        let pictures = generator.generate(recipes, &|| false).unwrap().unwrap();
+        pictures[0].image.clone()
+    };
+    let given = Sampling {
+        eta: 0.7,
+        negative_prompt: "a hat".to_owned(),
+        width: Some(32),
+        ..sampling("ddim", 1)
+    };
+    let mut first = generator(given);
+    let recipe = first.template().draw(CAPTIONS[0], 5);
+    let mut again = generator(recipe.sampling(1));
+    assert_eq!(again.template().draw(CAPTIONS[0], 5), recipe);
+    assert_eq!(picture(&mut again, &recipe), picture(&mut first, &recipe));
+    // A setting that the model's folder does not say is taken from the recipe too.
+    let mut other = recipe.clone();
+    let spacing = ("timestep_spacing".to_owned(), "trailing".into());
+    assert_ne!(recipe.scheduler.settings.get(&spacing.0), Some(&spacing.1));
+    other.scheduler.settings.extend([spacing]);
+    let mut trailing = generator(other.sampling(1));
+    assert_eq!(trailing.template().scheduler, other.scheduler);
+    assert_ne!(picture(&mut trailing, &other), picture(&mut first, &recipe));
 }

@@ -4,11 +4,12 @@ use std::path::Path;
 
 use super::GenerateCommand;
 use crate::cli::exit::ExitStatus;
-use crate::diffusion::pipeline::Sampling;
+use crate::generate::stable_diffusion::StableDiffusion;
 use crate::io;
 use crate::pipeline::device::device;
-use crate::pipeline::models::Diffusion;
-use crate::pipeline::pictures::{again as make_again, find};
+use crate::pipeline::models::{Diffusion, locate};
+use crate::pipeline::pictures::{again as make_again, find, place};
+use crate::pipeline::settings::Settings;
 use crate::pipeline::{Context, Error, saved};
 use crate::run::ledger::Measured;
 
@@ -20,37 +21,13 @@ pub(super) fn again(
 ) -> Result<ExitStatus, Error> {
     let layout = saved::layout(run)?;
     let settings = saved::given(&layout)?;
-    let lines: Vec<Measured> = command
-        .id
-        .iter()
-        .map(|id| find(&layout.ledger(), id))
-        .collect::<Result<_, _>>()?;
+    place::check(&command.out)?;
+    place::check_beside(&command.out, &layout, &settings)?;
+    let lines = find(&layout.ledger(), &command.id)?;
     io::create_dir_all(&command.out)?;
     let mut complete = true;
     for line in lines {
-        let recipe = &line.recipe;
-        let on = match command.device.as_str() {
-            "auto" => line.made_on.device.as_str(),
-            given => given,
-        };
-        let (device, kind) = device(on, &recipe.model.dtype)?;
-        let given = command.model.as_ref().or(settings.generate.model.as_ref());
-        let model =
-            given.ok_or_else(|| Error::usage("the run names no model: give --model DIR"))?;
-        let mut images = Diffusion {
-            model,
-            variant: settings.generate.variant.clone(),
-            lora: &settings.generate.lora,
-            safety_checker: false,
-            sampling: Sampling {
-                eta: settings.generate.eta,
-                batch: line.made_on.batch,
-                ..recipe.sampling()
-            },
-            device,
-            kind,
-        }
-        .open(context)?;
+        let mut images = open(command, &settings, &line, context)?;
         let made = make_again(context, &line, &mut images)?;
         let name = format!("{}.{}", line.id, made.format.extension());
         io::write_atomic(&command.out.join(name), &made.bytes)?;
@@ -64,4 +41,32 @@ pub(super) fn again(
         }
     }
     Ok(ExitStatus::of_run(complete))
+}
+
+/// The model that made an image, from where the run's settings say it lies; everything that changes a pixel is
+/// the recipe's, and the safety checker changes none.
+fn open(
+    command: &GenerateCommand,
+    settings: &Settings,
+    line: &Measured,
+    context: &mut Context<'_>,
+) -> Result<StableDiffusion, Error> {
+    let (recipe, made_on) = (&line.recipe, &line.made_on);
+    let on = match command.device.as_str() {
+        "auto" => made_on.device.as_str(),
+        given => given,
+    };
+    let (device, kind) = device(on, &recipe.model.dtype)?;
+    let given = command.model.as_ref().or(settings.generate.model.as_ref());
+    let model = given.ok_or_else(|| Error::usage("the run names no model: give --model DIR"))?;
+    Diffusion {
+        model,
+        variant: settings.generate.variant.clone(),
+        lora: &locate::rescaled(&settings.generate.lora, &recipe.model.adapters)?,
+        safety_checker: false,
+        sampling: recipe.sampling(made_on.batch),
+        device,
+        kind,
+    }
+    .open(context)
 }

@@ -7,5 +7,5 @@ mod proof;
 mod tables;
 
 pub(super) use self::closing::{paths, table};
-pub(super) use self::decided::{decided, thresholds};
+pub(super) use self::decided::{decided, lacking, thresholds};
 pub(super) use self::proof::{judged, retraining};

@@ -201,8 +201,11 @@ impl Pipeline {
     }
 
     fn scheduler(&self, sampling: &Sampling) -> Result<Resolved, PipelineError> {
-        let name = sampling.scheduler.as_deref();
         let (steps, eta) = (sampling.steps, sampling.eta);
+        if let Some(record) = &sampling.recorded {
+            return Ok(schedulers::from_record(record, steps)?);
+        }
+        let name = sampling.scheduler.as_deref();
         Ok(schedulers::resolve(name, &self.scheduler, steps, eta)?)
     }
 

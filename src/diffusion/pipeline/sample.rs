@@ -6,6 +6,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::{EncodedCaption, ImageRequest, Outcome, Pipeline, PipelineError, Sampled};
 use crate::diffusion::noise;
+use crate::diffusion::schedulers::SchedulerRecord;
 use crate::diffusion::unet::Conditions;
 
 /// Images sampled at once at most.
@@ -23,6 +24,9 @@ pub struct Sampling {
     pub scheduler: Option<String>,
     /// DDIM's η.
     pub eta: f64,
+    /// A scheduler with all its settings, in place of name, η and the folder's file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recorded: Option<SchedulerRecord>,
     /// What the image should not show; empty means nothing in particular.
     pub negative_prompt: String,
     /// Width, px; none means what the model was trained on.
@@ -43,6 +47,7 @@ impl Default for Sampling {
             guidance: 7.5,
             scheduler: None,
             eta: 0.0,
+            recorded: None,
             negative_prompt: String::new(),
             width: None,
             height: None,

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use half::f16;
 use ndarray::ArrayView1;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Against, Thumbnail, Twin};
@@ -12,7 +13,7 @@ use super::{Against, Thumbnail, Twin};
 ///
 /// Comparisons use these numbers, also in the process that made them: a run that goes on decides as one
 /// that was never interrupted.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Text", into = "Text")]
 pub struct Descriptor {
     unit: Vec<f16>,
@@ -20,10 +21,13 @@ pub struct Descriptor {
 }
 
 /// A [`Descriptor`] as files have it: little-endian float16 in base 64.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Descriptor")]
 struct Text {
+    /// The embedding, of length 1.
     embedding: String,
+    /// 16 × 16 gray pixels, less their mean and of length 1.
     thumbnail: String,
 }
 

@@ -6,7 +6,6 @@ use crate::embed::ImageEncoder;
 use crate::io::image::Exif;
 use crate::pipeline::context::{Context, Job};
 use crate::pipeline::error::Error;
-use crate::pipeline::precomputed::Rows;
 use crate::pipeline::reporter::Stage;
 use crate::run::cache::{self, CacheFiles, Images};
 use crate::run::skipped::Skips;
@@ -65,8 +64,7 @@ pub(super) fn encode(
             sha256[id.index()] = Some(sha);
         }
         if !embedded.ids.is_empty() {
-            let (ids, matrix) = (embedded.ids, Rows::Held(embedded.matrix));
-            parts.insert(split, Part { ids, matrix });
+            parts.insert(split, Part::held(embedded.ids, embedded.matrix));
         }
     }
     Ok(Encoded { parts, sha256 })

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use self::encode::{Encoded, encode};
 pub use self::part::{Part, Parts};
-pub(crate) use self::part::{by_split, with_predictions};
+pub(crate) use self::part::{Pictures, by_split, with_predictions};
 use super::context::{Context, Job};
 use super::data::Data;
 use super::error::Error;
@@ -35,6 +35,16 @@ impl Embedded {
     /// The examples.
     pub fn dataset(&self) -> &Dataset {
         &self.data.dataset
+    }
+
+    /// Its images with their embeddings.
+    pub(super) fn pictures(&self) -> Pictures<'_> {
+        Pictures {
+            dataset: &self.data.dataset,
+            parts: &self.parts,
+            exif: self.data.exif,
+            embedded_before: self.data.is_embedded_before(),
+        }
     }
 
     /// The examples whose image can be used.

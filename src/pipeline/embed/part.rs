@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use ndarray::{ArrayView2, Axis};
+use ndarray::{Array2, ArrayView2, Axis};
 
 use crate::dataset::{Dataset, ExampleId, Split, Usable};
+use crate::io::image::Exif;
 use crate::pipeline::precomputed::{Precomputed, Rows};
 
 /// A split's embeddings.
@@ -15,6 +16,12 @@ pub struct Part {
 }
 
 impl Part {
+    /// A row an example, in their order.
+    pub(crate) fn held(ids: Vec<ExampleId>, matrix: Array2<f32>) -> Self {
+        let matrix = Rows::Held(matrix);
+        Self { ids, matrix }
+    }
+
     /// As the encoder made them, a row each, `[ids, d]`.
     pub fn view(&self) -> ArrayView2<'_, f32> {
         self.matrix.view()
@@ -23,6 +30,19 @@ impl Part {
 
 /// Embeddings by split.
 pub type Parts = BTreeMap<Split, Part>;
+
+/// The data's images with their embeddings.
+#[derive(Clone, Copy)]
+pub(crate) struct Pictures<'a> {
+    /// The examples.
+    pub(crate) dataset: &'a Dataset,
+    /// Their embeddings.
+    pub(crate) parts: &'a Parts,
+    /// How images are turned.
+    pub(crate) exif: Exif,
+    /// Whether embeddings were made before, so that images need not be there.
+    pub(crate) embedded_before: bool,
+}
 
 /// Given embeddings of the usable examples, by split.
 pub(crate) fn by_split(own: &Precomputed, data: Usable<'_>) -> Parts {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::generate::recipe::AdapterRecord;
 use crate::hub::{self, Env, HubError, Progress, Want, Watch};
 use crate::pipeline::context::{Context, StopCheck};
 use crate::pipeline::error::Error;
@@ -30,6 +31,31 @@ pub fn adapters(context: &mut Context<'_>, given: &[String]) -> Result<Vec<(Path
     let all: Vec<(&str, f64)> = given.iter().map(|g| scaled(g)).collect::<Result<_, _>>()?;
     all.into_iter()
         .map(|(name, scale)| Ok((locate(context, Path::new(name), Want::Lora)?, scale)))
+        .collect()
+}
+
+/// Adapters as a user wrote them, with the scales of a recipe in place of those written: which files they are is
+/// told by their hashes when a picture is made.
+///
+/// # Errors
+///
+/// Of kind usage for what is no scale; of kind input where there are not as many.
+pub fn rescaled(given: &[String], recipe: &[AdapterRecord]) -> Result<Vec<String>, Error> {
+    if given.len() != recipe.len() {
+        return Err(Error::input(format!(
+            "the image was made with {} adapters, and the run's settings name {}: restore run.json from a \
+             copy",
+            recipe.len(),
+            given.len()
+        )));
+    }
+    given
+        .iter()
+        .zip(recipe)
+        .map(|(given, record)| {
+            let (name, _) = scaled(given)?;
+            Ok(format!("{name}:{}", record.scale))
+        })
         .collect()
 }
 
@@ -107,5 +133,30 @@ impl Watch for Told<'_> {
 
     fn stopped(&self) -> bool {
         (self.stop)()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::ErrorKind;
+
+    #[test]
+    fn scales_are_those_of_the_recipe() {
+        let record = |scale| AdapterRecord {
+            name: "style.safetensors".to_owned(),
+            sha256: "ab".repeat(32),
+            scale,
+        };
+        let given = ["a/style.safetensors:0.8", "who/what"].map(str::to_owned);
+        let third = 1.0 / 3.0;
+        assert_eq!(
+            rescaled(&given, &[record(third), record(-2.0)]).unwrap(),
+            ["a/style.safetensors:0.3333333333333333", "who/what:-2"]
+        );
+        assert_eq!(scaled("a:0.3333333333333333").unwrap(), ("a", third));
+        let error = rescaled(&given, &[record(1.0)]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Input);
+        assert!(error.to_string().contains("1 adapters"), "{error}");
     }
 }

@@ -2,6 +2,7 @@
 
 mod again;
 mod latents;
+pub mod place;
 
 use std::path::PathBuf;
 

@@ -89,6 +89,33 @@ fn what_is_flagged_is_black_and_what_is_broken_is_not_written() {
 }
 
 #[test]
+fn an_attempt_is_found_by_its_id_in_any_case_or_by_its_beginning() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines: Vec<_> = (0..4).map(crate::run::ledger::tests::entry).collect();
+    let path = folder.path().join("ledger.jsonl");
+    crate::run::ledger::write(&path, &lines.iter().collect::<Vec<_>>()).unwrap();
+    let found = |ids: &[&str]| {
+        let ids: Vec<String> = ids.iter().map(|&id| id.to_owned()).collect();
+        find(&path, &ids)
+    };
+    let (first, last) = (lines[0].id.as_str(), lines[3].id.as_str());
+    let upper = last.to_ascii_uppercase();
+    // In the order given, and one that is named twice once.
+    let two = found(&[&upper, &first[..8], last]).unwrap();
+    assert_eq!(two, [lines[3].clone(), lines[0].clone()]);
+    for (id, kind) in [
+        (&first[..7], ErrorKind::Usage),
+        ("no id at all", ErrorKind::Usage),
+        (&*format!("{first}0"), ErrorKind::Usage),
+        ("00000000", ErrorKind::Input),
+    ] {
+        let error = found(&[id]).unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.to_string().contains(id), "{error}");
+    }
+}
+
+#[test]
 fn stopped_it_goes_on_where_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let orders = orders(folder.path(), &["a red thing"; 6]);

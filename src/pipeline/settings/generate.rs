@@ -133,6 +133,7 @@ impl Generate {
             guidance: self.guidance,
             scheduler: self.scheduler.clone(),
             eta: self.eta,
+            recorded: None,
             negative_prompt: self.negative_prompt.clone(),
             width: self.width,
             height: self.height,

@@ -10,6 +10,7 @@ use crate::direction::doubt::duplicates::Same;
 use crate::direction::doubt::{Warning, WarningKind};
 use crate::direction::evaluate::{self, ModeChange, Part, Slice};
 use crate::direction::report::{AtK, ClassReport, Figures, SplitReport};
+use crate::filter::duplicate::{Descriptor, Thumbnail};
 use crate::io::JsonFile as _;
 use crate::io::source::Member;
 use crate::report::captions::{Caption, CaptionsReport, ModeCaptions};
@@ -21,7 +22,8 @@ use crate::report::evaluation::{self, EvaluationReport};
 use crate::report::mode::Mode;
 use crate::report::retraining::{Judge, Measures, Paired, Retraining, Spread};
 use crate::report::summary::{ModeSummary, PoolCounts, Summary, TopCaption};
-use crate::report::{RunRecord, captions, version};
+use crate::report::{PoolRecord, RunRecord, captions, version};
+use crate::run::pool::{self, Pick, Picked};
 
 /// A third, which no short decimal is.
 const THIRD: f64 = 1.0 / 3.0;
@@ -382,5 +384,52 @@ pub(in crate::report) fn run(full: bool) -> RunRecord {
             filter: crate::filter::tests::policy(),
         },
         facts: tree,
+    }
+}
+
+pub(in crate::report) fn pool(full: bool) -> PoolRecord {
+    let pick = Pick {
+        id: "pool/dog/1.png".to_owned(),
+        path: "pool.tar".to_owned(),
+        member: full.then(|| Member::File {
+            name: "dog/1.png".to_owned(),
+            offset: 512,
+            length: 9,
+        }),
+        alignment: THIRD,
+        class_similarity: full.then_some(0.1 + 0.2),
+        class_margin: full.then_some(-0.0),
+        nearest_train_similarity: full.then_some(5e-324),
+        width: 3,
+        height: 2,
+        sha256: "ab".repeat(32),
+        descriptor: full.then(|| {
+            let picture = image::RgbImage::from_fn(4, 4, |x, y| image::Rgb([(x * y) as u8; 3]));
+            let embedding = ndarray::array![3.0, 4.0];
+            Descriptor::new(embedding.view(), &Thumbnail::of(&picture))
+        }),
+    };
+    let picked = Picked {
+        class: "dog".to_owned(),
+        class_index: 1,
+        mode: 2,
+        threshold: THIRD,
+        of_class: 9,
+        picks: vec![pick],
+        rejected: BTreeMap::from([("alignment".to_owned(), 3)]),
+        duplicates: vec![pool::Duplicate {
+            id: "pool/dog/2.png".to_owned(),
+            reason: "duplicate-train".to_owned(),
+            of: "train/dog/1.png".to_owned(),
+        }],
+        left: 1,
+    };
+    PoolRecord {
+        schema: PoolRecord::SCHEMA,
+        version: version(),
+        quota: 50,
+        filter: crate::filter::tests::policy(),
+        zero_shot: full,
+        modes: full.then_some(picked).into_iter().collect(),
     }
 }

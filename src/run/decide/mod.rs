@@ -18,7 +18,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use self::row::Row;
-pub use self::table::{TableError, write};
+pub use self::table::{TableError, encode, write};
 
 use super::ledger::Measured;
 use super::plan::{Goal, Plan};
@@ -85,6 +85,31 @@ impl Outcome {
         self.decided.iter().filter(|d| d.status != Status::Rejected)
     }
 
+    /// Why images lack; none where the quota is met.
+    pub fn lack(&self) -> Option<Lack> {
+        let ModePlan {
+            quota, budget, arm, ..
+        } = self.plan;
+        let images = quota.saturating_sub(self.kept().count());
+        if self.met || images == 0 {
+            return None;
+        }
+        Some(if self.unfinished {
+            Lack::Unmade {
+                images,
+                attempts: budget.saturating_sub(self.decided.len() as u64),
+                budget,
+            }
+        } else if arm.is_control() {
+            Lack::Controls {
+                images,
+                attempts: budget,
+            }
+        } else {
+            Lack::Spent { images, budget }
+        })
+    }
+
     /// How many attempts were rejected, by reason.
     pub fn rejected(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
@@ -93,6 +118,34 @@ impl Outcome {
         }
         counts
     }
+}
+
+/// Why images lack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lack {
+    /// There are attempts that nobody has made yet.
+    Unmade {
+        /// Images that lack.
+        images: usize,
+        /// Attempts that the budget leaves.
+        attempts: u64,
+        /// Attempts that it has.
+        budget: u64,
+    },
+    /// All attempts of the budget are made.
+    Spent {
+        /// Images that lack.
+        images: usize,
+        /// Attempts that it has.
+        budget: u64,
+    },
+    /// All attempts of a control arm are made, which no budget changes.
+    Controls {
+        /// Images that lack.
+        images: usize,
+        /// Attempts that it has.
+        attempts: u64,
+    },
 }
 
 /// What a run came to, arm by arm, in plan order.

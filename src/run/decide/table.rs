@@ -45,14 +45,22 @@ impl Classified for TableError {
 /// [`TableError`], naming the file.
 pub fn write(jsonl: &Path, parquet: &Path, rows: &[Row]) -> Result<(), TableError> {
     io::jsonl::write(jsonl, rows)?;
-    let bytes = encode(rows).map_err(|source| TableError::Encode {
-        path: parquet.to_owned(),
-        source,
-    })?;
-    Ok(io::write_atomic(parquet, &bytes)?)
+    Ok(io::write_atomic(parquet, &encode(parquet, rows)?)?)
 }
 
-fn encode(rows: &[Row]) -> Result<Vec<u8>, ParquetError> {
+/// The bytes of the Parquet table, which would be written to this path.
+///
+/// # Errors
+///
+/// [`TableError::Encode`].
+pub fn encode(path: &Path, rows: &[Row]) -> Result<Vec<u8>, TableError> {
+    bytes(rows).map_err(|source| TableError::Encode {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn bytes(rows: &[Row]) -> Result<Vec<u8>, ParquetError> {
     let text = |of: &dyn Fn(&Row) -> Option<String>| -> ArrayRef {
         Arc::new(rows.iter().map(of).collect::<StringArray>())
     };

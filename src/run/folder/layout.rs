@@ -67,6 +67,11 @@ impl Layout {
         self.root.join("pool.json")
     }
 
+    /// Embeddings of the classes' reference captions, which images of the pool are held against.
+    pub fn references(&self) -> PathBuf {
+        self.embeddings_dir().join("references.safetensors")
+    }
+
     /// The figures a script needs.
     pub fn summary(&self) -> PathBuf {
         self.root.join("summary.json")

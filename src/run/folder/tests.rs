@@ -99,6 +99,24 @@ fn another_policy_or_place_is_the_same_run_and_is_noted() {
     assert_eq!(read_settings(&layout).unwrap(), other.settings);
     RunFolder::set_policy(&layout, &settings().policy).unwrap();
     assert_eq!(read_policy(&layout).unwrap(), settings().policy);
+    // Settings that the folder does not have are not made up.
+    assert_eq!(read_settings(&layout).unwrap(), other.settings);
+}
+
+#[test]
+fn a_policy_that_is_decided_by_is_what_the_settings_say() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut given = settings();
+    given.settings =
+        json!({"generate": {"quota": 50, "steps": 4}, "filter": {"min_alignment": null}});
+    let layout = RunFolder::open_or_create(folder.path(), &given, false)
+        .unwrap()
+        .layout();
+    let mut policy = given.policy;
+    (policy.quota, policy.filter.min_alignment) = (80, Some(0.5));
+    RunFolder::set_policy(&layout, &policy).unwrap();
+    let said = json!({"generate": {"quota": 80, "steps": 4}, "filter": {"min_alignment": 0.5}});
+    assert_eq!(read_settings(&layout).unwrap(), said);
 }
 
 #[test]

@@ -7,7 +7,6 @@ use super::*;
 use crate::dataset::Split;
 use crate::filter::class::ZeroShot;
 use crate::filter::duplicate::{Against, Duplicates, Known};
-use crate::filter::filters;
 use crate::filter::tests::{direction, policy, whitening};
 
 /// A picture with a bright bar at `x`; nothing but gray for none.
@@ -83,7 +82,7 @@ impl Set {
         references: Option<Array2<f32>>,
         quota: usize,
         stop: &dyn Fn() -> bool,
-    ) -> Result<Option<Record>, IoError> {
+    ) -> Result<Option<PoolRecord>, IoError> {
         let image = self.dataset.image(&self.dataset.examples()[0]);
         let known = Known::new(
             Against::Train,
@@ -98,19 +97,23 @@ impl Set {
             .iter()
             .map(|id| direction(id.class, id.mode))
             .collect();
-        let wanted: Vec<Wanted<'_>> = modes
+        let wanted = Policy {
+            quota,
+            budget: 0,
+            controls: 0,
+            keep_rejected: 0,
+            filter: policy(),
+        };
+        let modes: Vec<Wanted<'_>> = directions
             .iter()
-            .zip(&directions)
-            .map(|(&mode, direction)| Wanted {
-                mode,
-                meter: Meter {
+            .map(|direction| {
+                let meter = Meter {
                     whitening: &whitening,
                     direction,
                     zero_shot: zero_shot.as_ref(),
                     duplicates: &duplicates,
-                },
-                threshold: direction.threshold,
-                filters: filters(&policy(), direction.threshold),
+                };
+                Wanted::new(meter, &wanted)
             })
             .collect();
         let pool = Pool {
@@ -119,7 +122,7 @@ impl Set {
             matrix: self.matrix.view(),
             exif: Exif::Ignore,
         };
-        pick(pool, &wanted, quota, &mut KeptImages::default(), stop)
+        pick(pool, &modes, &wanted, &mut KeptImages::default(), stop)
     }
 }
 

@@ -112,7 +112,7 @@ impl Sampler<'_> {
         writer.join().map_err(|_panic| SamplingError::Writer)??;
         let ended = ended?;
         if ended == Ended::Done {
-            sort(layout, plan, goals)?;
+            sort(layout, plan)?;
         }
         Ok(ended)
     }
@@ -141,22 +141,17 @@ pub fn by_id(lines: Vec<Measured>) -> Known {
     each.map(|line| (line.id.clone(), Arc::new(line))).collect()
 }
 
-/// Puts the lines of the ledger into plan order; those that no goal asks for come last, by id.
-fn sort(layout: &Layout, plan: &Plan, goals: &[Goal]) -> Result<(), SamplingError> {
+/// Puts the lines of the ledger into plan order, whatever is wanted now; those that the plan does not have come
+/// last, by id.
+fn sort(layout: &Layout, plan: &Plan) -> Result<(), SamplingError> {
     let path = layout.ledger();
     let (lines, _) = ledger::read(&path)?;
-    let before: Vec<_> = lines.iter().map(|line| line.id.clone()).collect();
-    let mut known = by_id(lines);
-    let mut sorted: Vec<Arc<Measured>> = Vec::with_capacity(known.len());
-    for goal in goals {
-        let attempts = (0..goal.plan.budget).map(|j| plan.attempt(&goal.plan, j).id);
-        sorted.extend(attempts.map_while(|id| known.remove(&id)));
-    }
-    sorted.extend(known.into_values());
-    if sorted.iter().map(|line| &line.id).eq(&before) {
+    let place = |line: &Measured| plan.place(line).unwrap_or((usize::MAX, u64::MAX));
+    let mut sorted: Vec<&Measured> = lines.iter().collect();
+    sorted.sort_by(|a, b| place(a).cmp(&place(b)).then_with(|| a.id.cmp(&b.id)));
+    if sorted.iter().zip(&lines).all(|(a, b)| a.id == b.id) {
         return Ok(());
     }
-    let sorted: Vec<&Measured> = sorted.iter().map(Arc::as_ref).collect();
     Ok(ledger::write(&path, &sorted)?)
 }
 
