@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::place::Place;
+use super::location::Location;
 use super::wordnet::WordNetError;
 use crate::direction::WhitenError;
 use crate::io::{Classified, ErrorKind, IoError};
@@ -19,7 +19,7 @@ pub enum CaptionError {
     #[error("{place}: not a grammar; prompts/README.md shows what one looks like")]
     Parse {
         /// Where.
-        place: Place,
+        place: Location,
         /// What the TOML reader said.
         #[source]
         source: Box<toml::de::Error>,
@@ -29,7 +29,7 @@ pub enum CaptionError {
     #[error("{place}: {fault}")]
     Grammar {
         /// Where.
-        place: Place,
+        place: Location,
         /// What is wrong.
         fault: Fault,
     },
@@ -38,7 +38,7 @@ pub enum CaptionError {
     #[error("{place}: nouns could not be had from WordNet")]
     Nouns {
         /// Where they are asked for.
-        place: Place,
+        place: Location,
         /// Why.
         #[source]
         source: Box<WordNetError>,

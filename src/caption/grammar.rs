@@ -20,7 +20,7 @@ pub use self::english::says;
 use self::english::{holds, polish, words};
 use self::template::Template;
 use super::CaptionError;
-use super::place::Source;
+use super::location::Source;
 use crate::io;
 
 /// Captions of one class at most.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::exit::ExitStatus;
 use super::ui::Ui;
-use crate::direction::evaluate::{Part, Slice};
+use crate::direction::evaluate::{Slice, SliceKind};
 use crate::pipeline::{Context, Error, evaluate};
 use crate::report::{EvaluationReport, JsonFile as _};
 
@@ -87,14 +87,14 @@ fn table(ui: &mut Ui, report: &EvaluationReport) {
 fn line(ui: &mut Ui, slice: &Slice) {
     let name = slice.name.as_deref().unwrap_or_default();
     let what = match slice.part {
-        Part::Failure => "failure".to_owned(),
-        Part::Rest => "rest of the class".to_owned(),
-        Part::Decile if name == "1" => "decile 1 (hardest)".to_owned(),
-        Part::Decile => format!("decile {name}"),
-        Part::Group => format!("group {name}"),
-        Part::Class => "whole class".to_owned(),
-        Part::Elsewhere => "rest of other classes".to_owned(),
-        Part::All => "whole split".to_owned(),
+        SliceKind::Failure => "failure".to_owned(),
+        SliceKind::Rest => "rest of the class".to_owned(),
+        SliceKind::Decile if name == "1" => "decile 1 (hardest)".to_owned(),
+        SliceKind::Decile => format!("decile {name}"),
+        SliceKind::Group => format!("group {name}"),
+        SliceKind::Class => "whole class".to_owned(),
+        SliceKind::Elsewhere => "rest of other classes".to_owned(),
+        SliceKind::All => "whole split".to_owned(),
     };
     let rate = |wrong: usize| {
         if slice.examples == 0 {

@@ -33,7 +33,7 @@ pub(super) struct FetchCommand {
 
     /// What the model must be [default: told by the repository's files].
     #[arg(long, value_enum, value_name = "KIND")]
-    only: Option<Kind>,
+    only: Option<ModelKind>,
 
     /// Fetch the pipeline's safety checker, too.
     #[arg(long)]
@@ -53,7 +53,7 @@ enum Dtype {
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Kind {
+enum ModelKind {
     Pipeline,
     Clip,
     Lora,
@@ -79,9 +79,9 @@ impl FetchCommand {
             Dtype::Fp16 | Dtype::Bf16 => true,
         };
         let want = match only {
-            Some(Kind::Pipeline) => Want::Pipeline { half, safety },
-            Some(Kind::Clip) => Want::Clip,
-            Some(Kind::Lora) => Want::Lora,
+            Some(ModelKind::Pipeline) => Want::Pipeline { half, safety },
+            Some(ModelKind::Clip) => Want::Clip,
+            Some(ModelKind::Lora) => Want::Lora,
             None => Want::Any { half, safety },
         };
         let stop = stop.check();

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::published::{absent_present, first_of};
-use super::records::Place;
+use super::records::Location;
 use super::{Dataset, DatasetError, Example, Layout, LayoutOptions, Split, checks};
 use crate::io;
 
@@ -37,7 +37,7 @@ pub(super) fn read(root: &Path, options: &LayoutOptions) -> Result<Dataset, Data
 
     let text = io::read_to_string(&file)?;
     let mut lines = text.lines().zip(1..);
-    let at = |line| Place { path: &file, line };
+    let at = |line| Location { path: &file, line };
     let count = lines.next().and_then(|(text, _)| text.trim().parse().ok());
     let count: usize = count.ok_or_else(|| bad_line(at(1), "the number of images"))?;
     let names = lines.next().map_or("", |(text, _)| text);
@@ -77,7 +77,7 @@ pub(super) fn read(root: &Path, options: &LayoutOptions) -> Result<Dataset, Data
 
 /// A line of the list of attributes.
 struct Row<'a> {
-    place: Place<'a>,
+    place: Location<'a>,
     image: &'a str,
     /// Names of the attributes.
     names: &'a [String],
@@ -86,7 +86,11 @@ struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    fn parse(text: &'a str, names: &'a [String], place: Place<'a>) -> Result<Self, DatasetError> {
+    fn parse(
+        text: &'a str,
+        names: &'a [String],
+        place: Location<'a>,
+    ) -> Result<Self, DatasetError> {
         let mut cells = text.split_whitespace();
         let image = cells.next().unwrap_or_default();
         let values: Vec<&str> = cells.collect();
@@ -126,7 +130,7 @@ impl<'a> Row<'a> {
     }
 }
 
-fn bad_line(place: Place<'_>, expected: impl Into<String>) -> DatasetError {
+fn bad_line(place: Location<'_>, expected: impl Into<String>) -> DatasetError {
     DatasetError::BadLine {
         place: place.to_string(),
         expected: expected.into(),
@@ -146,13 +150,13 @@ fn splits(path: &Path) -> Result<HashMap<String, Split>, DatasetError> {
             (Some("1"), None) => Split::Val,
             (Some("2"), None) => Split::Test,
             _ => {
-                let place = Place { path, line };
+                let place = Location { path, line };
                 return Err(bad_line(place, "a file name and 0, 1 or 2"));
             }
         };
         if splits.insert(image.to_owned(), split).is_some() {
             return Err(DatasetError::Disagreement {
-                place: Place { path, line }.to_string(),
+                place: Location { path, line }.to_string(),
                 name: image.to_owned(),
                 reason: "is listed twice",
             });

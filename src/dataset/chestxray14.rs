@@ -11,7 +11,7 @@ use std::path::Path;
 
 use super::folder::folders;
 use super::published::{absent_present, first_of};
-use super::records::{self, Place, Row};
+use super::records::{self, Location, Row};
 use super::{
     Dataset, DatasetError, Example, Layout, LayoutOptions, Passed, Split, checks, images_below,
 };
@@ -100,7 +100,7 @@ pub(super) fn read(
     let path = &table;
     checks::check(&dataset, |index| {
         let line = lines[index];
-        Place { path, line }.to_string()
+        Location { path, line }.to_string()
     })?;
     Ok(dataset)
 }
@@ -199,7 +199,7 @@ fn list(
         let other = listed.insert(name.to_owned(), split);
         if other.is_some_and(|other| (other, split) != (Split::Train, Split::Val)) {
             return Err(DatasetError::Disagreement {
-                place: Place { path, line }.to_string(),
+                place: Location { path, line }.to_string(),
                 name: name.to_owned(),
                 reason: "was listed before, here or in another list",
             });

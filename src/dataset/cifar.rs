@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use super::published::first_of;
-use super::records::Place;
+use super::records::Location;
 use super::{Dataset, DatasetError, Example, Layout, LayoutOptions, Split, checks};
 use crate::io;
 use crate::io::source::Member;
@@ -21,14 +21,14 @@ const PIXELS: usize = (3 * SIDE * SIDE) as usize;
 const VAL_SHARE: usize = 5;
 
 /// How one of the two data sets is laid out.
-struct Kind {
+struct Variant {
     train: &'static [&'static str],
     test: &'static str,
     /// Names of the labels and the file of their class names, in the order of a record's bytes.
     labels: &'static [(&'static str, &'static str)],
 }
 
-const CIFAR10: Kind = Kind {
+const CIFAR10: Variant = Variant {
     train: &[
         "data_batch_1.bin",
         "data_batch_2.bin",
@@ -40,7 +40,7 @@ const CIFAR10: Kind = Kind {
     labels: &[("label", "batches.meta.txt")],
 };
 
-const CIFAR100: Kind = Kind {
+const CIFAR100: Variant = Variant {
     train: &["train.bin"],
     test: "test.bin",
     labels: &[
@@ -49,7 +49,7 @@ const CIFAR100: Kind = Kind {
     ],
 };
 
-impl Kind {
+impl Variant {
     /// Bytes of a record.
     fn size(&self) -> usize {
         self.labels.len() + PIXELS
@@ -69,7 +69,7 @@ impl Kind {
 /// A record of a file, which is known by its name; none if it is no such file.
 pub(super) fn record(file: &Path, row: u64) -> Option<Member> {
     let name = file.file_name()?.to_str()?;
-    let has = |kind: &Kind| kind.train.contains(&name) || kind.test == name;
+    let has = |kind: &Variant| kind.train.contains(&name) || kind.test == name;
     [CIFAR10, CIFAR100].into_iter().find(has)?.member(row)
 }
 
@@ -156,7 +156,7 @@ impl Chosen {
     fn read(
         root: &Path,
         layout: Layout,
-        kind: &Kind,
+        kind: &Variant,
         options: &LayoutOptions,
     ) -> Result<Self, DatasetError> {
         let known: Vec<String> = kind.labels.iter().map(|(name, _)| (*name).into()).collect();
@@ -207,7 +207,7 @@ fn names(root: &Path, layout: Layout, file: &str) -> Result<Vec<String>, Dataset
     match names.iter().position(String::is_empty) {
         None => Ok(names),
         Some(index) => Err(DatasetError::BadLine {
-            place: Place {
+            place: Location {
                 path: &path,
                 line: index + 1,
             }

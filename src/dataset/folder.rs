@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use self::entries::{Entry, Kind, LOOP, check_folder, leads_back, list};
+use self::entries::{Entry, EntryKind, LOOP, check_folder, leads_back, list};
 use super::{Dataset, DatasetError, Example, Split, checks};
 
 /// What the names of images end in, in lower case.
@@ -55,11 +55,11 @@ pub fn read_folder(root: &Path, passed: &mut Vec<Passed>) -> Result<Dataset, Dat
         let before = walk.found.len();
         for entry in list(&folder)? {
             match entry.kind {
-                Kind::Folder | Kind::Link => {
+                EntryKind::Folder | EntryKind::Link => {
                     walk.class(&entry, *split, &format!("{name}/{}", entry.name))?;
                 }
-                Kind::Image => return Err(DatasetError::NoClassFolder { path: entry.path }),
-                Kind::Other(reason) => walk.pass(entry.path, reason),
+                EntryKind::Image => return Err(DatasetError::NoClassFolder { path: entry.path }),
+                EntryKind::Other(reason) => walk.pass(entry.path, reason),
             }
         }
         if walk.found.len() == before {
@@ -95,18 +95,18 @@ pub fn images_below(root: &Path, passed: &mut Vec<Passed>) -> Result<Vec<String>
 pub(super) fn folders(root: &Path) -> Result<Vec<String>, DatasetError> {
     check_folder(root)?;
     let entries = list(root)?.into_iter();
-    let folders = entries.filter(|entry| matches!(entry.kind, Kind::Folder | Kind::Link));
+    let folders = entries.filter(|entry| matches!(entry.kind, EntryKind::Folder | EntryKind::Link));
     Ok(folders.map(|entry| entry.name).collect())
 }
 
 /// An image of the folder.
-struct Found {
+struct FoundImage {
     path: String,
     class: String,
     split: Split,
 }
 
-fn dataset(root: &Path, found: Vec<Found>) -> Result<Dataset, DatasetError> {
+fn dataset(root: &Path, found: Vec<FoundImage>) -> Result<Dataset, DatasetError> {
     let mut indices: BTreeMap<String, usize> =
         found.iter().map(|image| (image.class.clone(), 0)).collect();
     for (index, slot) in indices.values_mut().enumerate() {
@@ -139,7 +139,7 @@ fn split_folders(
     let mut splits = BTreeMap::new();
     let mut folders = Vec::new();
     for entry in list(root)? {
-        if !matches!(entry.kind, Kind::Folder | Kind::Link) {
+        if !matches!(entry.kind, EntryKind::Folder | EntryKind::Link) {
             walk.pass(entry.path, "lies beside the splits");
             continue;
         }
@@ -172,7 +172,7 @@ fn split_folders(
 /// The images found so far and the entries passed over.
 struct Walk<'a> {
     passed: &'a mut Vec<Passed>,
-    found: Vec<Found>,
+    found: Vec<FoundImage>,
 }
 
 impl Walk<'_> {
@@ -194,7 +194,7 @@ impl Walk<'_> {
             let path = entry.path.clone();
             return Err(DatasetError::EmptyClass { path });
         }
-        let found = |path| Found {
+        let found = |path| FoundImage {
             path,
             class: entry.name.clone(),
             split,
@@ -216,10 +216,10 @@ impl Walk<'_> {
             for entry in list(&folder)? {
                 let path = format!("{prefix}{}", entry.name);
                 match entry.kind {
-                    Kind::Folder => todo.push((entry.path, format!("{path}/"))),
-                    Kind::Link => self.pass(entry.path, "is a link to a folder"),
-                    Kind::Image => give(path),
-                    Kind::Other(reason) => self.pass(entry.path, reason),
+                    EntryKind::Folder => todo.push((entry.path, format!("{path}/"))),
+                    EntryKind::Link => self.pass(entry.path, "is a link to a folder"),
+                    EntryKind::Image => give(path),
+                    EntryKind::Other(reason) => self.pass(entry.path, reason),
                 }
             }
         }

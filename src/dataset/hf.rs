@@ -44,7 +44,7 @@ pub(super) fn read(
     passed: &mut Vec<Passed>,
 ) -> Result<Dataset, DatasetError> {
     let (root, files) = files(root)?;
-    let mut found = Found::default();
+    let mut found = RowsSoFar::default();
     for file in &files {
         found.read(root, file, options, passed)?;
     }
@@ -114,7 +114,7 @@ fn files(root: &Path) -> Result<(&Path, Vec<String>), DatasetError> {
 
 /// What the files read so far hold.
 #[derive(Default)]
-struct Found {
+struct RowsSoFar {
     examples: Vec<Example>,
     /// Distinct labels; an example's label counts these until the classes are known.
     labels: Distinct,
@@ -122,7 +122,7 @@ struct Found {
     kind: Option<Labels>,
 }
 
-impl Found {
+impl RowsSoFar {
     /// Adds the rows of a file.
     fn read(
         &mut self,

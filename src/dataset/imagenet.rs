@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
 use super::folder::folders;
-use super::records::{self, Place};
+use super::records::{self, Location};
 use super::{
     Dataset, DatasetError, Example, Layout, LayoutOptions, Passed, Split, checks, images_below,
 };
@@ -31,7 +31,7 @@ const SOLUTION: &str = "LOC_val_solution.csv";
 const GROUND_TRUTH: &str = "ILSVRC2012_validation_ground_truth.txt";
 
 /// An image and the synset it shows.
-struct Found {
+struct LabelledImage {
     path: String,
     synset: String,
     split: Split,
@@ -97,7 +97,7 @@ fn of_split(
     folder: &str,
     split: Split,
     passed: &mut Vec<Passed>,
-    found: &mut Vec<Found>,
+    found: &mut Vec<LabelledImage>,
 ) -> Result<(), DatasetError> {
     let place = root.join(folder);
     let synsets = folders(&place)?;
@@ -118,7 +118,7 @@ fn of_split(
         if images.is_empty() {
             return Err(DatasetError::EmptyClass { path: place });
         }
-        found.extend(images.into_iter().map(|image| Found {
+        found.extend(images.into_iter().map(|image| LabelledImage {
             path: format!("{folder}/{synset}/{image}"),
             synset: synset.clone(),
             split,
@@ -133,7 +133,7 @@ fn flat(
     root: &Path,
     folder: &str,
     passed: &mut Vec<Passed>,
-    found: &mut Vec<Found>,
+    found: &mut Vec<LabelledImage>,
 ) -> Result<(), DatasetError> {
     let table = root.join(SOLUTION);
     if !table.exists() {
@@ -172,7 +172,7 @@ fn flat(
         };
         // A synset and its box, perhaps several times.
         let synset = boxes.split_whitespace().next().unwrap_or_default();
-        found.push(Found {
+        found.push(LabelledImage {
             path: format!("{folder}/{name}"),
             synset: synset.to_owned(),
             split: Split::Val,
@@ -242,7 +242,7 @@ fn from_lines(path: &Path) -> Result<BTreeMap<String, String>, DatasetError> {
     for (text, line) in io::read_to_string(path)?.lines().zip(1..) {
         let Some((synset, words)) = text.trim().split_once(' ') else {
             return Err(DatasetError::BadLine {
-                place: Place { path, line }.to_string(),
+                place: Location { path, line }.to_string(),
                 expected: "a synset and its names".to_owned(),
             });
         };

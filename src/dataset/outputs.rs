@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::records::{PROBABILITY_PREFIX, Place, RawProbabilities, Row};
+use super::records::{Location, PROBABILITY_PREFIX, RawProbabilities, Row};
 use super::{DatasetError, Example, checks};
 
 /// Class names and their indices.
@@ -28,7 +28,7 @@ impl<'a> Classes<'a> {
         &self,
         name: &str,
         column: &str,
-        place: Place<'_>,
+        place: Location<'_>,
     ) -> Result<usize, DatasetError> {
         let known = self.indices.get(name).copied();
         known.ok_or_else(|| DatasetError::UnknownClass {
@@ -118,7 +118,7 @@ impl Outputs {
         self,
         example: &mut Example,
         classes: &Classes<'_>,
-        place: Place<'_>,
+        place: Location<'_>,
     ) -> Result<(), DatasetError> {
         let Self {
             prediction,
@@ -155,7 +155,7 @@ impl Outputs {
 fn in_order(
     pairs: Vec<(String, f32)>,
     classes: &Classes<'_>,
-    place: Place<'_>,
+    place: Location<'_>,
 ) -> Result<Vec<f32>, DatasetError> {
     let mut values = vec![None; classes.names.len()];
     for (name, value) in &pairs {

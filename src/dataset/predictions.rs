@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::outputs::{Classes, Outputs};
-use super::records::{self, Place};
+use super::records::{self, Location};
 use super::{Dataset, DatasetError, ExampleId, Split, table};
 
 /// What a join did.
@@ -56,7 +56,7 @@ pub fn join_predictions_on(
         }
         if let Some(line) = taken.insert(id, row.place.line) {
             return Err(DatasetError::DuplicatePrediction {
-                first: Place { path, line }.to_string(),
+                first: Location { path, line }.to_string(),
                 second: row.place.to_string(),
                 id: dataset.example(id).id.clone(),
             });
@@ -72,7 +72,7 @@ pub fn join_predictions_on(
     for (id, line, outputs) in rows {
         let example = &mut dataset.examples[id.0];
         let old = example.prediction;
-        outputs.put(example, &classes, Place { path, line })?;
+        outputs.put(example, &classes, Location { path, line })?;
         replaced += usize::from(old.is_some() && old != example.prediction);
     }
     let (examples, without) = (

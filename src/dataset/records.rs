@@ -24,12 +24,12 @@ const SHOWN_CHARS: usize = 60;
 
 /// A file and a one-based line of it (of a Parquet a row, of a tar a member).
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place<'a> {
+pub(super) struct Location<'a> {
     pub(super) path: &'a Path,
     pub(super) line: usize,
 }
 
-impl fmt::Display for Place<'_> {
+impl fmt::Display for Location<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let extension = self.path.extension().and_then(|text| text.to_str());
         let unit = match extension.map(str::to_ascii_lowercase).as_deref() {
@@ -43,7 +43,7 @@ impl fmt::Display for Place<'_> {
 
 /// One row of a table.
 pub(super) struct Row<'a> {
-    pub(super) place: Place<'a>,
+    pub(super) place: Location<'a>,
     cells: Cells<'a>,
 }
 
@@ -128,11 +128,11 @@ fn for_each_csv(
     let error = |source: csv::Error| {
         let line = source.position().map(csv::Position::line);
         let line = line.map_or_else(|| last.get() + 1, |line| line as usize);
-        let place = Place { path, line }.to_string();
+        let place = Location { path, line }.to_string();
         DatasetError::Csv { place, source }
     };
     let names = reader.headers().map_err(error)?;
-    let header = Header::new(names, Place { path, line: 1 })?;
+    let header = Header::new(names, Location { path, line: 1 })?;
     let mut record = csv::StringRecord::new();
     while reader.read_record(&mut record).map_err(error)? {
         let line = record.position().map_or(0, csv::Position::line) as usize;
@@ -140,7 +140,7 @@ fn for_each_csv(
             header: &header,
             record: &record,
         };
-        let place = Place { path, line };
+        let place = Location { path, line };
         each(&Row { place, cells })?;
         record_bytes.set(0);
         last.set(line);
@@ -178,7 +178,7 @@ fn for_each_json(
     for item in io::jsonl::lines(path)? {
         let (line, text) = item?;
         let cells: Map<String, Value> = io::jsonl::parse(path, line, &text)?;
-        let place = Place { path, line };
+        let place = Location { path, line };
         let cells = Cells::Json(&cells);
         each(&Row { place, cells })?;
     }
@@ -194,7 +194,7 @@ fn for_each_parquet(
     let fields = table.schema().fields().iter();
     let names: Vec<String> = fields.map(|field| field.name().clone()).collect();
     table.for_each(&wanted, &mut |line, cells| {
-        let place = Place { path, line };
+        let place = Location { path, line };
         let names = &names;
         let cells = Cells::Parquet { names, cells };
         each(&Row { place, cells })
@@ -202,7 +202,7 @@ fn for_each_parquet(
 }
 
 impl Header {
-    fn new(record: &csv::StringRecord, place: Place<'_>) -> Result<Self, DatasetError> {
+    fn new(record: &csv::StringRecord, place: Location<'_>) -> Result<Self, DatasetError> {
         let names: Vec<String> = record.iter().map(|name| name.trim().to_owned()).collect();
         let mut indices = HashMap::with_capacity(names.len());
         for (index, name) in names.iter().enumerate() {

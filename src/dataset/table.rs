@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::outputs::{Classes, Distinct, Outputs};
-use super::records::{self, Place, Row};
+use super::records::{self, Location, Row};
 use super::{Dataset, DatasetError, Example, checks};
 
 /// What a table itself does not say.
@@ -66,7 +66,7 @@ pub fn read_table(path: &Path, options: &TableOptions) -> Result<Dataset, Datase
     }
     let at = |index: usize| {
         let line = lines[index];
-        Place { path, line }
+        Location { path, line }
     };
     let classes = classes.clone().unwrap_or_else(|| {
         let texts: BTreeSet<&str> = labels.texts().iter().map(String::as_str).collect();
@@ -155,7 +155,7 @@ fn same_type(
             place: row.place.to_string(),
             column,
             number,
-            first: Place { line, ..row.place }.to_string(),
+            first: Location { line, ..row.place }.to_string(),
         }),
         _ => Ok(()),
     }

@@ -19,7 +19,7 @@ pub(super) use self::shard::images;
 use self::shard::{Label, Sample};
 use super::folder::folders;
 use super::outputs::Classes;
-use super::records::Place;
+use super::records::Location;
 use super::table::in_order;
 use super::{Dataset, DatasetError, Example, LayoutOptions, checks};
 
@@ -49,7 +49,7 @@ pub(super) fn read(root: &Path, options: &LayoutOptions) -> Result<Dataset, Data
         let (path, line) = (path.as_path(), sample.at);
         example.label = match number {
             Some(number) => number,
-            None => index.index(&label.text, "label", Place { path, line })?,
+            None => index.index(&label.text, "label", Location { path, line })?,
         };
     }
     let dataset = Dataset {

@@ -41,7 +41,7 @@ pub struct TwoModels<'a> {
 /// What part of the split a slice is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Part {
+pub enum SliceKind {
     /// The mode's class, alignment at or above the mode's threshold.
     Failure,
     /// The mode's class, below it.
@@ -62,7 +62,7 @@ pub enum Part {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Slice {
     /// What part it is.
-    pub part: Part,
+    pub part: SliceKind,
     /// Which of several: the decile's number, the group.
     pub name: Option<String>,
     /// Examples.
@@ -120,14 +120,14 @@ pub struct ModeChange {
 
 impl ModeChange {
     /// The first slice of a kind.
-    pub fn slice(&self, part: Part) -> Option<&Slice> {
+    pub fn slice(&self, part: SliceKind) -> Option<&Slice> {
         self.slices.iter().find(|slice| slice.part == part)
     }
 }
 
 impl Slice {
     /// Counts both models on the examples `rows`.
-    fn count(part: Part, name: Option<String>, rows: &[usize], of: TwoModels<'_>) -> Self {
+    fn count(part: SliceKind, name: Option<String>, rows: &[usize], of: TwoModels<'_>) -> Self {
         let wrong = |models: &[usize], i: usize| models[i] != of.labels[i];
         let count = |is: &dyn Fn(usize) -> bool| rows.iter().filter(|&&i| is(i)).count();
         let mended = count(&|i| wrong(of.before, i) && !wrong(of.after, i));
@@ -192,23 +192,23 @@ pub fn mode_change(
     let order: Vec<usize> = ranked.iter().map(|&(_, i)| i).collect();
     let (failure, rest) = order.split_at(head);
     let mut slices = vec![
-        Slice::count(Part::Failure, None, failure, of),
-        Slice::count(Part::Rest, None, rest, of),
+        Slice::count(SliceKind::Failure, None, failure, of),
+        Slice::count(SliceKind::Rest, None, rest, of),
     ];
     let n = order.len();
     if n >= 10 {
         for t in 0..10 {
             let tenth = &order[t * n / 10..(t + 1) * n / 10];
             let name = Some((t + 1).to_string());
-            slices.push(Slice::count(Part::Decile, name, tenth, of));
+            slices.push(Slice::count(SliceKind::Decile, name, tenth, of));
         }
     }
     slices.extend(group_slices(of, &rows));
-    slices.push(Slice::count(Part::Class, None, &rows, of));
+    slices.push(Slice::count(SliceKind::Class, None, &rows, of));
     let others: Vec<usize> = (0..of.labels.len())
         .filter(|&i| of.labels[i] != direction.id.class && !in_failures[i])
         .collect();
-    slices.push(Slice::count(Part::Elsewhere, None, &others, of));
+    slices.push(Slice::count(SliceKind::Elsewhere, None, &others, of));
     let mut sentence = sentence(class, &slices);
     if !direction.is_finding() {
         sentence.push_str(" (its direction is no better than chance)");
@@ -228,7 +228,7 @@ pub fn mode_change(
 /// Compares two models on a class that has no direction.
 pub fn class_change(of: TwoModels<'_>, class: usize, name: &str) -> ModeChange {
     let rows = of_class(of, class);
-    let whole = Slice::count(Part::Class, None, &rows, of);
+    let whole = Slice::count(SliceKind::Class, None, &rows, of);
     let verdict = whole.verdict();
     let sentence = if rows.is_empty() {
         format!("{name}: no test examples")
@@ -256,7 +256,7 @@ pub fn class_change(of: TwoModels<'_>, class: usize, name: &str) -> ModeChange {
 /// Compares two models on the whole split, and on every group over all classes.
 pub fn overall(of: TwoModels<'_>) -> Vec<Slice> {
     let rows: Vec<usize> = (0..of.labels.len()).collect();
-    let mut slices = vec![Slice::count(Part::All, None, &rows, of)];
+    let mut slices = vec![Slice::count(SliceKind::All, None, &rows, of)];
     slices.extend(group_slices(of, &rows));
     slices
 }
@@ -283,7 +283,7 @@ fn group_slices(of: TwoModels<'_>, rows: &[usize]) -> Vec<Slice> {
                 .copied()
                 .filter(|&i| of.groups[i].as_ref() == Some(name))
                 .collect();
-            Slice::count(Part::Group, Some(name.clone()), &own, of)
+            Slice::count(SliceKind::Group, Some(name.clone()), &own, of)
         })
         .collect()
 }
@@ -321,7 +321,7 @@ fn sentence(class: &str, slices: &[Slice]) -> String {
         "{begin}: of its {} test examples {}{}",
         failure.examples,
         errors(failure),
-        cost(of(Part::Rest), of(Part::Elsewhere))
+        cost(of(SliceKind::Rest), of(SliceKind::Elsewhere))
     )
 }
 

@@ -1,6 +1,6 @@
 //! What every generator promises, as checks that run on any of them.
 
-use super::{ImageGenerator, Picture, Recipe};
+use super::{GeneratedImage, ImageGenerator, Recipe};
 
 /// Holds a generator to its promises; gives the first that it breaks.
 ///
@@ -18,7 +18,7 @@ pub fn check(generator: &mut dyn ImageGenerator, captions: [&str; 2]) -> Result<
     let recipes: Vec<Recipe> = (0..3)
         .map(|seed| template.draw(captions[0], seed))
         .collect();
-    let alone: Vec<Picture> = recipes
+    let alone: Vec<GeneratedImage> = recipes
         .iter()
         .map(|recipe| made(generator, std::slice::from_ref(recipe)).map(|mut one| one.remove(0)))
         .collect::<Result<_, _>>()?;
@@ -63,7 +63,10 @@ pub fn check(generator: &mut dyn ImageGenerator, captions: [&str; 2]) -> Result<
     }
 }
 
-fn made(generator: &mut dyn ImageGenerator, recipes: &[Recipe]) -> Result<Vec<Picture>, String> {
+fn made(
+    generator: &mut dyn ImageGenerator,
+    recipes: &[Recipe],
+) -> Result<Vec<GeneratedImage>, String> {
     let pictures = generator
         .generate(recipes, &|| false)
         .map_err(|error| error.to_string())?

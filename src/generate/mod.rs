@@ -69,7 +69,7 @@ impl Classified for GenerateError {
 
 /// A generated picture.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Picture {
+pub struct GeneratedImage {
     /// The pixels.
     pub image: RgbImage,
     /// Whether every pixel was a finite number before rounding.
@@ -99,7 +99,7 @@ pub trait ImageGenerator {
         &mut self,
         recipes: &[Recipe],
         stop: &dyn Fn() -> bool,
-    ) -> Result<Option<Vec<Picture>>, GenerateError>;
+    ) -> Result<Option<Vec<GeneratedImage>>, GenerateError>;
 
     /// Where pictures are made; its batch is how many recipes a call should have, and at most.
     fn made_on(&self) -> MadeOn;

@@ -1,6 +1,6 @@
 //! The one loop in which pictures are made, whoever asks for them.
 
-use super::{GenerateError, ImageGenerator, Picture, Recipe};
+use super::{GenerateError, GeneratedImage, ImageGenerator, Recipe};
 
 /// Who says what to make next, and takes what was made.
 pub trait Queue {
@@ -19,7 +19,11 @@ pub trait Queue {
     /// # Errors
     ///
     /// Those of the queue; the loop ends with them.
-    fn take(&mut self, recipes: Vec<Recipe>, pictures: Vec<Picture>) -> Result<(), Self::Error>;
+    fn take(
+        &mut self,
+        recipes: Vec<Recipe>,
+        pictures: Vec<GeneratedImage>,
+    ) -> Result<(), Self::Error>;
 }
 
 /// How sampling ended.

@@ -6,7 +6,7 @@ use ndarray::Array3;
 use tch::{Device, Kind, Tensor};
 
 use super::recipe::{Condition, ModelRecord};
-use super::{GenerateError, ImageGenerator, MadeOn, Picture, Recipe};
+use super::{GenerateError, GeneratedImage, ImageGenerator, MadeOn, Recipe};
 use crate::diffusion::pipeline::{
     EncodedCaption, ImageRequest, Outcome, Pipeline, PipelineError, Sampled, Sampling,
 };
@@ -150,7 +150,7 @@ impl ImageGenerator for StableDiffusion {
         &mut self,
         recipes: &[Recipe],
         stop: &dyn Fn() -> bool,
-    ) -> Result<Option<Vec<Picture>>, GenerateError> {
+    ) -> Result<Option<Vec<GeneratedImage>>, GenerateError> {
         for recipe in recipes {
             self.check(recipe)?;
             if !self.captions.contains_key(&recipe.caption) {
@@ -187,7 +187,7 @@ impl ImageGenerator for StableDiffusion {
                 None => false,
             };
             let latents = self.keep_latents.then(|| array(&latents)).transpose()?;
-            Ok(Picture {
+            Ok(GeneratedImage {
                 image,
                 finite,
                 flagged,

@@ -23,7 +23,7 @@ pub mod verify;
 pub mod weigh;
 mod write;
 
-pub use row::{COLUMNS, Column, Kind, Row, Source};
+pub use row::{COLUMNS, Column, ColumnType, Row, Source};
 pub use write::write_all;
 
 use std::collections::BTreeMap;

@@ -105,7 +105,7 @@ pub struct Row {
 
 /// The type of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ColumnType {
     /// UTF-8 text.
     Text,
     /// A whole number from 0 to 2⁶³ − 1.
@@ -120,12 +120,12 @@ pub struct Column {
     /// Its name.
     pub name: &'static str,
     /// Its type.
-    pub kind: Kind,
+    pub kind: ColumnType,
     /// Whether every row has a value.
     pub required: bool,
 }
 
-const fn column(name: &'static str, kind: Kind, required: bool) -> Column {
+const fn column(name: &'static str, kind: ColumnType, required: bool) -> Column {
     Column {
         name,
         kind,
@@ -135,42 +135,42 @@ const fn column(name: &'static str, kind: Kind, required: bool) -> Column {
 
 /// The columns, in order; the same in all encodings.
 pub const COLUMNS: [Column; 31] = [
-    column("id", Kind::Text, true),
-    column("path", Kind::Text, true),
-    column("root", Kind::Text, true),
-    column("member", Kind::Text, false),
-    column("label", Kind::Whole, true),
-    column("split", Kind::Text, true),
-    column("source", Kind::Text, true),
-    column("weight", Kind::Real, true),
-    column("caption", Kind::Text, false),
-    column("caption_kind", Kind::Text, false),
-    column("class", Kind::Text, true),
-    column("mode", Kind::Whole, false),
-    column("alignment", Kind::Real, false),
-    column("threshold", Kind::Real, false),
-    column("class_similarity", Kind::Real, false),
-    column("nearest_train_similarity", Kind::Real, false),
-    column("seed", Kind::Whole, false),
-    column("steps", Kind::Whole, false),
-    column("guidance", Kind::Real, false),
-    column("scheduler", Kind::Text, false),
-    column("negative_prompt", Kind::Text, false),
-    column("strength", Kind::Real, false),
-    column("init_image", Kind::Text, false),
-    column("model", Kind::Text, false),
-    column("model_fingerprint", Kind::Text, false),
-    column("clip_fingerprint", Kind::Text, false),
-    column("width", Kind::Whole, false),
-    column("height", Kind::Whole, false),
-    column("sha256", Kind::Text, false),
-    column("digital_source_type", Kind::Text, false),
-    column("recipe", Kind::Text, false),
+    column("id", ColumnType::Text, true),
+    column("path", ColumnType::Text, true),
+    column("root", ColumnType::Text, true),
+    column("member", ColumnType::Text, false),
+    column("label", ColumnType::Whole, true),
+    column("split", ColumnType::Text, true),
+    column("source", ColumnType::Text, true),
+    column("weight", ColumnType::Real, true),
+    column("caption", ColumnType::Text, false),
+    column("caption_kind", ColumnType::Text, false),
+    column("class", ColumnType::Text, true),
+    column("mode", ColumnType::Whole, false),
+    column("alignment", ColumnType::Real, false),
+    column("threshold", ColumnType::Real, false),
+    column("class_similarity", ColumnType::Real, false),
+    column("nearest_train_similarity", ColumnType::Real, false),
+    column("seed", ColumnType::Whole, false),
+    column("steps", ColumnType::Whole, false),
+    column("guidance", ColumnType::Real, false),
+    column("scheduler", ColumnType::Text, false),
+    column("negative_prompt", ColumnType::Text, false),
+    column("strength", ColumnType::Real, false),
+    column("init_image", ColumnType::Text, false),
+    column("model", ColumnType::Text, false),
+    column("model_fingerprint", ColumnType::Text, false),
+    column("clip_fingerprint", ColumnType::Text, false),
+    column("width", ColumnType::Whole, false),
+    column("height", ColumnType::Whole, false),
+    column("sha256", ColumnType::Text, false),
+    column("digital_source_type", ColumnType::Text, false),
+    column("recipe", ColumnType::Text, false),
 ];
 
 /// One value of a row.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Cell<'a> {
+pub(super) enum ColumnValue<'a> {
     Text(Option<&'a str>),
     Whole(Option<u64>),
     Real(Option<f64>),
@@ -276,7 +276,7 @@ impl Row {
 
     /// The values, in the order of [`COLUMNS`]. Every encoding is written from these.
     #[allow(clippy::too_many_lines, reason = "a line a column, twice")]
-    pub(super) fn cells(&self) -> [Cell<'_>; COLUMNS.len()] {
+    pub(super) fn cells(&self) -> [ColumnValue<'_>; COLUMNS.len()] {
         // A field that is forgotten here does not compile.
         let Self {
             id,
@@ -312,31 +312,31 @@ impl Row {
             recipe,
         } = self;
         let optional =
-            |text| Cell::Text(Option::as_deref(text).filter(|text: &&str| !text.is_empty()));
-        let small = |number: &Option<u32>| Cell::Whole(number.map(u64::from));
+            |text| ColumnValue::Text(Option::as_deref(text).filter(|text: &&str| !text.is_empty()));
+        let small = |number: &Option<u32>| ColumnValue::Whole(number.map(u64::from));
         [
-            Cell::Text(Some(id)),
-            Cell::Text(Some(path)),
-            Cell::Text(Some(root)),
+            ColumnValue::Text(Some(id)),
+            ColumnValue::Text(Some(path)),
+            ColumnValue::Text(Some(root)),
             optional(member),
-            Cell::Whole(Some(*label as u64)),
-            Cell::Text(Some(split.name())),
-            Cell::Text(Some(source.name())),
-            Cell::Real(Some(*weight)),
+            ColumnValue::Whole(Some(*label as u64)),
+            ColumnValue::Text(Some(split.name())),
+            ColumnValue::Text(Some(source.name())),
+            ColumnValue::Real(Some(*weight)),
             optional(caption),
             optional(caption_kind),
-            Cell::Text(Some(class)),
+            ColumnValue::Text(Some(class)),
             small(mode),
-            Cell::Real(*alignment),
-            Cell::Real(*threshold),
-            Cell::Real(*class_similarity),
-            Cell::Real(*nearest_train_similarity),
-            Cell::Whole(*seed),
+            ColumnValue::Real(*alignment),
+            ColumnValue::Real(*threshold),
+            ColumnValue::Real(*class_similarity),
+            ColumnValue::Real(*nearest_train_similarity),
+            ColumnValue::Whole(*seed),
             small(steps),
-            Cell::Real(*guidance),
+            ColumnValue::Real(*guidance),
             optional(scheduler),
             optional(negative_prompt),
-            Cell::Real(*strength),
+            ColumnValue::Real(*strength),
             optional(init_image),
             optional(model),
             optional(model_fingerprint),

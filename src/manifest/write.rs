@@ -10,7 +10,7 @@ use arrow::record_batch::RecordBatch;
 use parquet::errors::ParquetError;
 use serde::{Serialize, Serializer};
 
-use super::row::{COLUMNS, Cell, Kind, Row};
+use super::row::{COLUMNS, ColumnType, ColumnValue, Row};
 use super::{ManifestError, SCHEMA};
 
 /// The names of the files, in the order they are written and returned.
@@ -73,7 +73,7 @@ impl Serialize for Line<'_> {
     }
 }
 
-impl Serialize for Cell<'_> {
+impl Serialize for ColumnValue<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Text(value) => value.serialize(serializer),
@@ -100,10 +100,10 @@ fn csv(rows: &[Row]) -> Result<Vec<u8>, csv::Error> {
     for row in rows {
         for cell in row.cells() {
             match cell {
-                Cell::Text(text) => writer.write_field(text.unwrap_or_default())?,
-                Cell::Whole(value) => writer.write_field(shown(value))?,
+                ColumnValue::Text(text) => writer.write_field(text.unwrap_or_default())?,
+                ColumnValue::Whole(value) => writer.write_field(shown(value))?,
                 // As in JSON, so that both encodings read as the same number.
-                Cell::Real(value) => {
+                ColumnValue::Real(value) => {
                     writer.write_field(shown(value.and_then(serde_json::Number::from_f64)))?;
                 }
             }
@@ -138,9 +138,9 @@ fn batch(rows: &[Row]) -> Result<RecordBatch, ArrowError> {
     for (index, column) in COLUMNS.iter().enumerate() {
         let values = cells.iter().map(|row| row[index]);
         let (kind, array): (_, ArrayRef) = match column.kind {
-            Kind::Text => {
+            ColumnType::Text => {
                 let text = values.map(|cell| {
-                    if let Cell::Text(text) = cell {
+                    if let ColumnValue::Text(text) = cell {
                         text
                     } else {
                         None
@@ -148,17 +148,17 @@ fn batch(rows: &[Row]) -> Result<RecordBatch, ArrowError> {
                 });
                 (DataType::Utf8, Arc::new(text.collect::<StringArray>()))
             }
-            Kind::Whole => {
+            ColumnType::Whole => {
                 // Signed, because few readers know unsigned columns; the range was checked.
                 let whole = values.map(|cell| match cell {
-                    Cell::Whole(Some(value)) => i64::try_from(value).ok(),
+                    ColumnValue::Whole(Some(value)) => i64::try_from(value).ok(),
                     _ => None,
                 });
                 (DataType::Int64, Arc::new(whole.collect::<Int64Array>()))
             }
-            Kind::Real => {
+            ColumnType::Real => {
                 let real = values.map(|cell| {
-                    if let Cell::Real(value) = cell {
+                    if let ColumnValue::Real(value) = cell {
                         value
                     } else {
                         None
@@ -197,11 +197,11 @@ mod tests {
     }
 
     /// A value in the form all encodings have in common.
-    fn cell_text(cell: Cell<'_>) -> Option<String> {
+    fn cell_text(cell: ColumnValue<'_>) -> Option<String> {
         match cell {
-            Cell::Text(value) => value.map(str::to_owned),
-            Cell::Whole(value) => value.map(|value| value.to_string()),
-            Cell::Real(value) => value.map(|value| format!("{:016x}", value.to_bits())),
+            ColumnValue::Text(value) => value.map(str::to_owned),
+            ColumnValue::Whole(value) => value.map(|value| value.to_string()),
+            ColumnValue::Real(value) => value.map(|value| format!("{:016x}", value.to_bits())),
         }
     }
 
@@ -231,16 +231,16 @@ mod tests {
                 let cells = COLUMNS.iter().zip(batch.columns()).map(|(column, array)| {
                     let known = array.is_valid(row);
                     cell_text(match column.kind {
-                        Kind::Text => {
-                            Cell::Text(known.then(|| array.as_string::<i32>().value(row)))
+                        ColumnType::Text => {
+                            ColumnValue::Text(known.then(|| array.as_string::<i32>().value(row)))
                         }
-                        Kind::Whole => {
+                        ColumnType::Whole => {
                             let value = array.as_primitive::<Int64Type>().value(row);
-                            Cell::Whole(known.then(|| u64::try_from(value).unwrap()))
+                            ColumnValue::Whole(known.then(|| u64::try_from(value).unwrap()))
                         }
-                        Kind::Real => {
+                        ColumnType::Real => {
                             let value = array.as_primitive::<Float64Type>().value(row);
-                            Cell::Real(known.then_some(value))
+                            ColumnValue::Real(known.then_some(value))
                         }
                     })
                 });
@@ -264,7 +264,9 @@ mod tests {
                     .zip(&record)
                     .map(|(column, text)| match (column.kind, text) {
                         (_, "") => None,
-                        (Kind::Real, text) => cell_text(Cell::Real(Some(text.parse().unwrap()))),
+                        (ColumnType::Real, text) => {
+                            cell_text(ColumnValue::Real(Some(text.parse().unwrap())))
+                        }
                         (_, text) => Some(text.to_owned()),
                     });
             cells.collect()

@@ -10,7 +10,7 @@ use super::candidates::{Candidates, Texts};
 use super::context::{Context, Job};
 use super::data::Data;
 use super::detect::Detected;
-use super::embed::{Embedded, Part, with_predictions};
+use super::embed::{Embedded, SplitEmbeddings, with_predictions};
 use super::error::Error;
 use super::reporter::Stage;
 use super::settings::{Captions, CheckedSettings};
@@ -245,7 +245,7 @@ fn reals(embedded: &Embedded, detected: &Detected) -> BTreeMap<usize, Real> {
         part.map(|part| with_predictions(dataset, part))
     };
     let (val, judged) = (part(Split::Val), part(detected.judged_on));
-    let of_class = |part: &Option<Part>, class: usize| -> Option<Images> {
+    let of_class = |part: &Option<SplitEmbeddings>, class: usize| -> Option<Images> {
         let part = part.as_ref()?;
         let example = |at: usize| dataset.example(part.ids[at]);
         let rows: Vec<usize> = (0..part.ids.len())

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ndarray::{Array2, Axis};
 
-use super::embed::{Part, Parts, with_predictions};
+use super::embed::{Parts, SplitEmbeddings, with_predictions};
 use super::error::Error;
 use super::minorities::minorities;
 use crate::dataset::{Dataset, ExampleId, Split, Usable};
@@ -76,7 +76,7 @@ impl Known {
     fn new(
         dataset: &Dataset,
         whitening: &Whitening,
-        part: &Part,
+        part: &SplitEmbeddings,
         minority: Option<&[bool]>,
         scoring: Scoring<'static>,
     ) -> Result<Self, Error> {
@@ -168,8 +168,8 @@ pub(super) fn learn(
 
 /// Learns whitening on train, or on val if there is no train; gives the split too.
 fn whiten(
-    train: Option<&Part>,
-    val: &Part,
+    train: Option<&SplitEmbeddings>,
+    val: &SplitEmbeddings,
     warnings: &mut Vec<Warning>,
 ) -> Result<(Whitening, Split), Error> {
     let (reference, whitened_on) = match train {
@@ -196,7 +196,7 @@ fn pool(
     dataset: &Dataset,
     whitening: &Whitening,
     fitted: &Fitted,
-    part: &Part,
+    part: &SplitEmbeddings,
     minority: Option<&[bool]>,
 ) -> Result<Option<SplitReport>, Error> {
     let example = |at: usize| dataset.example(part.ids[at]);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::context::Context;
 use super::data;
-use super::embed::{Part, Parts, Pictures, by_split};
+use super::embed::{Parts, Pictures, SplitEmbeddings, by_split};
 use super::error::Error;
 use super::precomputed::{Precomputed, matrix_file};
 use super::settings::{CheckedSettings, Settings};
@@ -152,7 +152,7 @@ impl Saved {
             let ids: Vec<ExampleId> = of_split.map(|(id, _)| id).collect();
             if !ids.is_empty() {
                 let matrix = self.of_run(split, &ids)?;
-                parts.insert(split, Part::held(ids, matrix));
+                parts.insert(split, SplitEmbeddings::held(ids, matrix));
             }
         }
         Ok(parts)

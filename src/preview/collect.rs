@@ -7,10 +7,10 @@ use std::path::PathBuf;
 
 use image::RgbImage;
 
-use super::cell::{Cell, Mark};
 use super::error::PreviewError;
 use super::page;
 use super::sheet::{Section, Sheet, SheetOptions, write};
+use super::tile::{Mark, Tile};
 use crate::direction::legible;
 use crate::filter::Reason;
 use crate::generate::Arm;
@@ -248,7 +248,7 @@ fn of_data(
     (ImageSource::new(path, member.cloned()), exif)
 }
 
-fn pooled(layout: &Layout, report: &DetectionReport, pick: &Pick) -> Cell {
+fn pooled(layout: &Layout, report: &DetectionReport, pick: &Pick) -> Tile {
     let (image, exif) = of_data(layout, report, &pick.path, pick.member.as_ref());
     let lines = vec![
         pick.id.clone(),
@@ -257,7 +257,7 @@ fn pooled(layout: &Layout, report: &DetectionReport, pick: &Pick) -> Cell {
     picture(&image, exif, lines, Mark::Kept)
 }
 
-fn real(layout: &Layout, report: &DetectionReport, ranked: &RankedExample) -> Cell {
+fn real(layout: &Layout, report: &DetectionReport, ranked: &RankedExample) -> Tile {
     let (image, exif) = of_data(layout, report, &ranked.path, ranked.member.as_ref());
     let mut lines = vec![
         ranked.id.clone(),
@@ -272,7 +272,7 @@ fn real(layout: &Layout, report: &DetectionReport, ranked: &RankedExample) -> Ce
     picture(&image, exif, lines, Mark::Plain)
 }
 
-fn generated(layout: &Layout, decided: &Decision, mark: Mark) -> Cell {
+fn generated(layout: &Layout, decided: &Decision, mark: Mark) -> Tile {
     let measured = &decided.measured;
     let mut lines = vec![measured.recipe.caption.clone()];
     if let Some(alignment) = measured.measures.alignment {
@@ -295,10 +295,10 @@ fn generated(layout: &Layout, decided: &Decision, mark: Mark) -> Cell {
     picture(&ImageSource::new(path, None), Exif::Ignore, lines, mark)
 }
 
-fn picture(image: &ImageSource, exif: Exif, mut lines: Vec<String>, mark: Mark) -> Cell {
+fn picture(image: &ImageSource, exif: Exif, mut lines: Vec<String>, mark: Mark) -> Tile {
     let image = image.rgb(exif).unwrap_or_else(|_gone| {
         lines.push("(no longer readable)".to_owned());
         RgbImage::new(0, 0)
     });
-    Cell { image, lines, mark }
+    Tile { image, lines, mark }
 }

@@ -9,13 +9,13 @@
 //! [`collect`] fills the sheets of a run from its files. The same sheet gives the same bytes. Reads, never decides: which images are shown, and what is
 //! said of them, was settled before.
 
-mod cell;
 pub mod collect;
 mod error;
 pub mod page;
 mod sheet;
 mod text;
+mod tile;
 
-pub use cell::{Cell, Mark};
 pub use error::PreviewError;
 pub use sheet::{Section, Sheet, SheetOptions, render, write};
+pub use tile::{Mark, Tile};

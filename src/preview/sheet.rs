@@ -5,9 +5,9 @@ use std::path::Path;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder as _, Rgb, RgbImage};
 
-use super::cell::{self, Cell};
 use super::error::PreviewError;
 use super::text::{Style, draw, wrap};
+use super::tile::{self, Tile};
 use crate::io;
 
 /// Everything on one sheet.
@@ -29,7 +29,7 @@ pub struct Section {
     /// Below it, wrapped; may be empty. Where there are no cells, says why.
     pub note: String,
     /// The pictures, row by row.
-    pub cells: Vec<Cell>,
+    pub cells: Vec<Tile>,
 }
 
 /// How a sheet is laid out.
@@ -76,7 +76,7 @@ const NOTE: Style = Style {
 /// Something to draw across the sheet.
 enum Item<'a> {
     Line(String, Style),
-    Row(&'a [Cell]),
+    Row(&'a [Tile]),
     Space(u32),
 }
 
@@ -85,7 +85,7 @@ impl Item<'_> {
         match self {
             Self::Line(_, style) => style.height(),
             Self::Row(cells) => {
-                let highest = cells.iter().map(|cell| cell::height(cell, side)).max();
+                let highest = cells.iter().map(|cell| tile::height(cell, side)).max();
                 highest.unwrap_or(0) + GAP_PX
             }
             Self::Space(height) => *height,
@@ -96,7 +96,7 @@ impl Item<'_> {
 /// Draws a sheet. Its width follows from the options alone.
 pub fn render(sheet: &Sheet, options: &SheetOptions) -> RgbImage {
     let (columns, side) = (options.columns.clamp(1, 32), options.cell.clamp(80, 512));
-    let inner = columns * (cell::width(side) + GAP_PX) - GAP_PX;
+    let inner = columns * (tile::width(side) + GAP_PX) - GAP_PX;
     let items = items(sheet, columns, inner);
     let height = items.iter().map(|item| item.height(side)).sum::<u32>() + 2 * MARGIN_PX;
     let mut canvas = RgbImage::from_pixel(inner + 2 * MARGIN_PX, height, PAPER);
@@ -106,8 +106,8 @@ pub fn render(sheet: &Sheet, options: &SheetOptions) -> RgbImage {
             Item::Line(line, style) => draw(&mut canvas, MARGIN_PX, y, line, *style),
             Item::Row(cells) => {
                 for (column, cell) in (0..).zip(*cells) {
-                    let x = MARGIN_PX + column * (cell::width(side) + GAP_PX);
-                    cell::draw_cell(&mut canvas, x, y, cell, side);
+                    let x = MARGIN_PX + column * (tile::width(side) + GAP_PX);
+                    tile::draw_cell(&mut canvas, x, y, cell, side);
                 }
             }
             Item::Space(_) => {}

@@ -36,7 +36,7 @@ impl From<csv::Error> for TableError {
 
 /// A cell.
 #[derive(Debug, Clone, PartialEq)]
-enum Cell {
+enum Field {
     /// Text of any origin.
     Text(String),
     /// A count.
@@ -49,43 +49,43 @@ enum Cell {
     None,
 }
 
-impl From<&str> for Cell {
+impl From<&str> for Field {
     fn from(text: &str) -> Self {
         Self::Text(text.to_owned())
     }
 }
 
-impl From<Split> for Cell {
+impl From<Split> for Field {
     fn from(split: Split) -> Self {
         split.name().into()
     }
 }
 
-impl From<usize> for Cell {
+impl From<usize> for Field {
     fn from(count: usize) -> Self {
         Self::Whole(count)
     }
 }
 
-impl From<f64> for Cell {
+impl From<f64> for Field {
     fn from(value: f64) -> Self {
         Self::Real(value)
     }
 }
 
-impl From<bool> for Cell {
+impl From<bool> for Field {
     fn from(flag: bool) -> Self {
         Self::Flag(flag)
     }
 }
 
-impl<T: Into<Cell>> From<Option<T>> for Cell {
+impl<T: Into<Field>> From<Option<T>> for Field {
     fn from(value: Option<T>) -> Self {
         value.map_or(Self::None, Into::into)
     }
 }
 
-impl Cell {
+impl Field {
     fn shown(&self) -> String {
         match self {
             Self::Text(text) if text.starts_with(['=', '+', '-', '@', '\t', '\r']) => {
@@ -105,13 +105,13 @@ impl Cell {
 /// # Errors
 ///
 /// [`TableError`], if a row is not as long as the names.
-fn encode(names: &[&str], rows: &[Vec<Cell>]) -> Result<Vec<u8>, TableError> {
+fn encode(names: &[&str], rows: &[Vec<Field>]) -> Result<Vec<u8>, TableError> {
     let mut writer = csv::WriterBuilder::new()
         .terminator(csv::Terminator::Any(b'\n'))
         .from_writer(Vec::new());
     writer.write_record(names)?;
     for row in rows {
-        writer.write_record(row.iter().map(Cell::shown))?;
+        writer.write_record(row.iter().map(Field::shown))?;
     }
     let bytes = writer.into_inner();
     bytes.map_err(|error| csv::Error::from(error.into_error()).into())
@@ -152,11 +152,11 @@ mod tests {
     #[test]
     fn text_that_would_be_a_formula_is_quoted_and_numbers_are_not() {
         let rows = [vec![
-            Cell::from("=1+1"),
-            Cell::from("@x"),
-            Cell::from("a=b, \"c\""),
-            Cell::from(-0.5),
-            Cell::from(None::<f64>),
+            Field::from("=1+1"),
+            Field::from("@x"),
+            Field::from("a=b, \"c\""),
+            Field::from(-0.5),
+            Field::from(None::<f64>),
         ]];
         let bytes = encode(&["a", "b", "c", "d", "e"], &rows).unwrap();
         assert_eq!(

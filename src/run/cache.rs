@@ -209,8 +209,8 @@ pub fn embed(
                 }
             };
             match found {
-                Found::Row(row) => rows.matrix.row_mut(at).assign(&row),
-                Found::Picture(picture) => {
+                Content::Row(row) => rows.matrix.row_mut(at).assign(&row),
+                Content::Picture(picture) => {
                     missing.push(at);
                     pictures.push(picture);
                 }
@@ -240,7 +240,7 @@ pub fn embed(
 }
 
 /// What there is of an image that can be used.
-enum Found<'a> {
+enum Content<'a> {
     /// Its row in the cache.
     Row(ArrayView1<'a, f32>),
     /// Its pixels, still to be embedded.
@@ -254,7 +254,7 @@ impl Images<'_> {
         ids: &[ExampleId],
         stored: &'a Stored,
         dim: usize,
-    ) -> Vec<Result<(String, Found<'a>), CacheError>> {
+    ) -> Vec<Result<(String, Content<'a>), CacheError>> {
         ids.par_iter()
             .map(|&id| {
                 let image = self.dataset.image(self.dataset.example(id));
@@ -262,10 +262,10 @@ impl Images<'_> {
                 let sha256 = io::sha256_hex(&bytes);
                 let row = stored.rows.get(&sha256).filter(|row| row.len() == dim);
                 let found = if let Some(row) = row {
-                    Found::Row(ArrayView1::from(row))
+                    Content::Row(ArrayView1::from(row))
                 } else {
                     let decoded = image.decode(&bytes, self.exif);
-                    Found::Picture(decoded.map_err(|source| CacheError::Decode {
+                    Content::Picture(decoded.map_err(|source| CacheError::Decode {
                         image: image.place(),
                         source,
                     })?)

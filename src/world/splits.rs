@@ -134,7 +134,7 @@ pub fn write_dataset(
             .enumerate()
         {
             let path = format!("{split}/{}/{index:05}.png", face.age.as_str());
-            pictures.push(Picture { path, split, face });
+            pictures.push(Portrait { path, split, face });
         }
     }
     // Sorted by path, which is not the order of the splits: the table reads like a listing.
@@ -153,7 +153,7 @@ pub fn write_dataset(
 }
 
 /// A portrait and where it goes.
-struct Picture {
+struct Portrait {
     /// Relative to the data set, with `/`.
     path: String,
     split: &'static str,
@@ -172,7 +172,7 @@ fn check(config: &WorldConfig, rho: Option<f64>) -> Result<(), WorldError> {
     }
 }
 
-fn refuse_leftovers(dir: &Path, pictures: &[Picture]) -> Result<(), WorldError> {
+fn refuse_leftovers(dir: &Path, pictures: &[Portrait]) -> Result<(), WorldError> {
     for (split, _) in SplitSizes::default().named() {
         for age in Age::ALL {
             let folder = dir.join(split).join(age.as_str());
@@ -205,7 +205,7 @@ fn refuse_leftovers(dir: &Path, pictures: &[Picture]) -> Result<(), WorldError> 
     Ok(())
 }
 
-fn write_picture(dir: &Path, picture: &Picture) -> Result<(), WorldError> {
+fn write_picture(dir: &Path, picture: &Portrait) -> Result<(), WorldError> {
     let path = dir.join(&picture.path);
     let mut png = Cursor::new(Vec::new());
     draw(&picture.face)
@@ -223,7 +223,7 @@ fn write_picture(dir: &Path, picture: &Picture) -> Result<(), WorldError> {
     Ok(())
 }
 
-fn table(dir: &Path, pictures: &[Picture]) -> Result<Vec<u8>, WorldError> {
+fn table(dir: &Path, pictures: &[Portrait]) -> Result<Vec<u8>, WorldError> {
     let error = |source| WorldError::Table {
         path: dir.join("table.csv"),
         source,
@@ -232,7 +232,7 @@ fn table(dir: &Path, pictures: &[Picture]) -> Result<Vec<u8>, WorldError> {
     table
         .write_record(["path", "label", "split", "group"])
         .map_err(error)?;
-    for Picture { path, split, face } in pictures {
+    for Portrait { path, split, face } in pictures {
         table
             .write_record([path, face.age.as_str(), split, face.gender.as_str()])
             .map_err(error)?;

@@ -5,7 +5,7 @@ use std::fs;
 
 use crate::common::{Hardlight, Ran, Work, files};
 use hardlight::dataset::Split;
-use hardlight::direction::evaluate::{ModeChange, Part, Slice, Verdict};
+use hardlight::direction::evaluate::{ModeChange, Slice, SliceKind, Verdict};
 use hardlight::report::{DetectionReport, EvaluationReport, JsonFile as _};
 
 /// The small world after `hardlight detect`, with groups in a table of `before.csv`.
@@ -53,7 +53,7 @@ fn figures(work: &Work) -> EvaluationReport {
     EvaluationReport::read(&work.path("out/evaluate.json")).unwrap()
 }
 
-fn slices(class: &ModeChange, part: Part) -> Vec<&Slice> {
+fn slices(class: &ModeChange, part: SliceKind) -> Vec<&Slice> {
     let all = class.slices.iter();
     all.filter(|slice| slice.part == part).collect()
 }
@@ -74,7 +74,7 @@ fn deciles_of_the_old_model_are_those_of_the_report() {
         assert_eq!(class.class, reported.mode.class);
         assert_eq!(class.class_index, reported.mode.class_index);
         assert_eq!(class.verdict, Verdict::Undecided);
-        let accuracy: Vec<f64> = slices(class, Part::Decile)
+        let accuracy: Vec<f64> = slices(class, SliceKind::Decile)
             .iter()
             .map(|slice| {
                 assert_eq!((slice.mended, slice.new), (0, 0));
@@ -91,7 +91,7 @@ fn deciles_of_the_old_model_are_those_of_the_report() {
             let within = ranked.iter().filter(|r| r.alignment >= reported.threshold);
             within.count()
         });
-        let failure = slices(class, Part::Failure)[0];
+        let failure = slices(class, SliceKind::Failure)[0];
         assert_eq!(failure.examples, wrong + right);
         assert_eq!(failure.wrong_before, wrong);
     }
@@ -112,11 +112,11 @@ fn a_mended_failure_and_its_cost_are_told_apart() {
     let mended = figures(&work);
     for class in &mended.classes {
         assert_eq!(class.verdict, Verdict::Shrank, "{class:#?}");
-        let failure = slices(class, Part::Failure)[0];
+        let failure = slices(class, SliceKind::Failure)[0];
         let (_, high) = failure.interval.unwrap();
         assert!(high < 0.0 && failure.p_value < 0.05);
         let minority = if class.class == "old" { "woman" } else { "man" };
-        for group in slices(class, Part::Group) {
+        for group in slices(class, SliceKind::Group) {
             let whole = group.name.as_deref() == Some(minority);
             assert_eq!(group.mended > 0, whole, "{group:#?}");
             assert_eq!(group.new, 0);
@@ -236,8 +236,8 @@ fn one_file_given_twice_is_warned_of_and_groups_must_agree() {
     evaluate(&work, "after.csv").run().exits(0);
     for class in &figures(&work).classes {
         assert_eq!(class.verdict, Verdict::Shrank);
-        assert_eq!(slices(class, Part::Group).len(), 0);
-        assert_eq!(slices(class, Part::Decile).len(), 10);
+        assert_eq!(slices(class, SliceKind::Group).len(), 0);
+        assert_eq!(slices(class, SliceKind::Decile).len(), 10);
     }
 }
 

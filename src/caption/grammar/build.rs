@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::super::place::{Place, Source};
+use super::super::location::{Location, Source};
 use super::super::wordnet::WordNet;
 use super::super::{CaptionError, Fault};
 use super::file::{self, File, Nouns, Text};
@@ -79,7 +79,7 @@ pub(super) fn build(
     Ok(grammar)
 }
 
-pub(super) fn fault(place: Place, fault: Fault) -> CaptionError {
+pub(super) fn fault(place: Location, fault: Fault) -> CaptionError {
     CaptionError::Grammar { place, fault }
 }
 
@@ -131,7 +131,7 @@ fn classes(
     source: Source<'_>,
     wordnet: Option<&Path>,
     grammar: &mut Grammar,
-) -> Result<BTreeMap<String, Place>, CaptionError> {
+) -> Result<BTreeMap<String, Location>, CaptionError> {
     let mut opened = None;
     let mut places = BTreeMap::new();
     for (name, class) in &file.classes {
@@ -190,7 +190,7 @@ pub(super) fn call(
     grammar: &mut Grammar,
     name: &str,
     key: &str,
-    place: &Place,
+    place: &Location,
 ) -> Result<(), CaptionError> {
     let written = english::name(name);
     match grammar.by_name.insert(written, key.to_owned()) {
@@ -202,7 +202,11 @@ pub(super) fn call(
     }
 }
 
-pub(super) fn is_group(grammar: &Grammar, name: &str, place: &Place) -> Result<(), CaptionError> {
+pub(super) fn is_group(
+    grammar: &Grammar,
+    name: &str,
+    place: &Location,
+) -> Result<(), CaptionError> {
     if grammar.groups.contains_key(name) {
         return Ok(());
     }
@@ -214,8 +218,8 @@ pub(super) fn is_group(grammar: &Grammar, name: &str, place: &Place) -> Result<(
 /// Every template fills for every class, and leaves some captions, and not too many.
 fn check(
     grammar: &Grammar,
-    places: &BTreeMap<String, Place>,
-    templates: &Place,
+    places: &BTreeMap<String, Location>,
+    templates: &Location,
 ) -> Result<(), CaptionError> {
     // What a class that the grammar does not name is called here: its captions read as a class's do.
     const UNNAMED: &str = "thing";

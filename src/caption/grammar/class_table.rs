@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::place::{Place, Source};
+use super::super::location::{Location, Source};
 use super::super::{CaptionError, Fault};
 use super::build::{call, fault, is_group};
 use super::{Class, Grammar, Slots, english};
@@ -21,7 +21,7 @@ struct Row<'a> {
 pub(super) fn add(
     source: Source<'_>,
     grammar: &mut Grammar,
-    places: &mut BTreeMap<String, Place>,
+    places: &mut BTreeMap<String, Location>,
 ) -> Result<(), CaptionError> {
     let mut rows = Vec::new();
     let mut begin = 0;

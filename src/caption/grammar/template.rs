@@ -1,20 +1,20 @@
 //! A template: texts and `{slots}` in turn.
 
-use super::super::place::{Place, Source};
+use super::super::location::{Location, Source};
 use super::super::{CaptionError, Fault};
 use super::file::Text;
 
 /// A template, taken apart.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Template {
-    pub(super) place: Place,
-    parts: Vec<Part>,
+    pub(super) place: Location,
+    parts: Vec<Piece>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-enum Part {
+enum Piece {
     Text(String),
-    Slot { name: String, place: Place },
+    Slot { name: String, place: Location },
 }
 
 /// What stands for the class, in place of `a(n)`.
@@ -40,11 +40,11 @@ impl Template {
         for (byte, c) in value.char_indices() {
             match (c, open) {
                 ('{', None) => {
-                    parts.push(Part::Text(value[begin..byte].to_owned()));
+                    parts.push(Piece::Text(value[begin..byte].to_owned()));
                     open = Some(byte);
                 }
                 ('}', Some(opened)) => {
-                    parts.push(Part::Slot {
+                    parts.push(Piece::Slot {
                         name: value[opened + 1..byte].to_owned(),
                         place: at(opened),
                     });
@@ -59,24 +59,24 @@ impl Template {
         if let Some(opened) = open {
             return fault(opened, brace());
         }
-        parts.push(Part::Text(value[begin..].to_owned()));
+        parts.push(Piece::Text(value[begin..].to_owned()));
         let place = at(0);
         Ok(Self { place, parts })
     }
 
     /// The slots with their places.
-    pub(super) fn slots(&self) -> impl Iterator<Item = (&str, &Place)> {
+    pub(super) fn slots(&self) -> impl Iterator<Item = (&str, &Location)> {
         self.parts.iter().filter_map(|part| match part {
-            Part::Slot { name, place } => Some((name.as_str(), place)),
-            Part::Text(_) => None,
+            Piece::Slot { name, place } => Some((name.as_str(), place)),
+            Piece::Text(_) => None,
         })
     }
 
     /// The literal texts.
     pub(super) fn texts(&self) -> impl Iterator<Item = &str> {
         self.parts.iter().filter_map(|part| match part {
-            Part::Text(text) => Some(text.as_str()),
-            Part::Slot { .. } => None,
+            Piece::Text(text) => Some(text.as_str()),
+            Piece::Slot { .. } => None,
         })
     }
 
@@ -85,11 +85,11 @@ impl Template {
     pub(super) fn without_article(&self) -> Self {
         let mut parts = self.parts.clone();
         for class in (0..parts.len()).rev() {
-            if !matches!(&parts[class], Part::Slot { name, .. } if name == "class") {
+            if !matches!(&parts[class], Piece::Slot { name, .. } if name == "class") {
                 continue;
             }
             for part in parts[..class].iter_mut().rev() {
-                let Part::Text(text) = part else { continue };
+                let Piece::Text(text) = part else { continue };
                 if let Some(begin) = text.trim_end().strip_suffix(ARTICLE) {
                     *text = begin.to_owned();
                     break;
@@ -119,8 +119,8 @@ impl Template {
         let mut chosen: Vec<&str> = Vec::with_capacity(self.parts.len());
         for part in self.parts.iter().rev() {
             chosen.push(match part {
-                Part::Text(text) => text,
-                Part::Slot { name, .. } => {
+                Piece::Text(text) => text,
+                Piece::Slot { name, .. } => {
                     let values = values(name);
                     let n = (values.len() as u128).max(1);
                     let value = values.get((rest % n) as usize);

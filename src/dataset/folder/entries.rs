@@ -10,10 +10,10 @@ use crate::dataset::DatasetError;
 pub(super) struct Entry {
     pub(super) path: PathBuf,
     pub(super) name: String,
-    pub(super) kind: Kind,
+    pub(super) kind: EntryKind,
 }
 
-pub(super) enum Kind {
+pub(super) enum EntryKind {
     Folder,
     /// A link to a folder.
     Link,
@@ -45,26 +45,26 @@ pub(super) fn list(folder: &Path) -> Result<Vec<Entry>, DatasetError> {
 }
 
 /// What an entry is; `own` is its type before links are followed.
-fn kind(path: &Path, own: fs::FileType) -> Kind {
+fn kind(path: &Path, own: fs::FileType) -> EntryKind {
     let target = if own.is_symlink() {
         match fs::metadata(path) {
-            Ok(target) if target.is_dir() => return Kind::Link,
+            Ok(target) if target.is_dir() => return EntryKind::Link,
             Ok(target) => target.file_type(),
-            Err(_) => return Kind::Other("is a broken link"),
+            Err(_) => return EntryKind::Other("is a broken link"),
         }
     } else {
         own
     };
     if target.is_dir() {
-        return Kind::Folder;
+        return EntryKind::Folder;
     }
     if !target.is_file() {
-        return Kind::Other("is a pipe, socket or device");
+        return EntryKind::Other("is a pipe, socket or device");
     }
     let extension = path.extension().and_then(|text| text.to_str());
     match extension.map(str::to_ascii_lowercase) {
-        Some(text) if EXTENSIONS.contains(&text.as_str()) => Kind::Image,
-        _ => Kind::Other("is not named as an image"),
+        Some(text) if EXTENSIONS.contains(&text.as_str()) => EntryKind::Image,
+        _ => EntryKind::Other("is not named as an image"),
     }
 }
 
@@ -86,7 +86,7 @@ pub(super) const LOOP: &str = "is a link to a folder it lies in";
 
 /// Whether a link leads to one of the folders above it.
 pub(super) fn leads_back(entry: &Entry) -> bool {
-    if !matches!(entry.kind, Kind::Link) {
+    if !matches!(entry.kind, EntryKind::Link) {
         return false;
     }
     let parent = entry.path.parent().unwrap_or(Path::new("."));

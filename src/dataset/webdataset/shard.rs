@@ -10,7 +10,7 @@ use tar::{Archive, Entry};
 
 use crate::dataset::folder::EXTENSIONS;
 use crate::dataset::published::split_of;
-use crate::dataset::records::Place;
+use crate::dataset::records::Location;
 use crate::dataset::{DatasetError, LayoutOptions, Split, checks};
 use crate::io::source::Member;
 use crate::io::{self, IoError};
@@ -57,7 +57,7 @@ pub(super) fn read(
     let mut archive = Archive::new(file);
     for (entry, line) in archive.entries_with_seek().map_err(failed)?.zip(1..) {
         let mut entry = entry.map_err(failed)?;
-        let place = Place { path: &path, line };
+        let place = Location { path: &path, line };
         let Some(file) = Header::read(&entry, place, size)? else {
             continue;
         };
@@ -97,7 +97,7 @@ impl Sample {
     pub(super) fn place(&self, root: &Path) -> String {
         let path = root.join(&self.shard);
         let (path, line) = (path.as_path(), self.at);
-        Place { path, line }.to_string()
+        Location { path, line }.to_string()
     }
 
     /// Takes what a member says of it; `kind` is the end of the member's name.
@@ -151,7 +151,7 @@ impl Sample {
 
 /// What the archive says of a file in it, before its bytes are read.
 struct Header<'a> {
-    place: Place<'a>,
+    place: Location<'a>,
     name: String,
     /// Where its bytes begin in the shard.
     offset: u64,
@@ -164,7 +164,7 @@ impl<'a> Header<'a> {
     /// `size` is that of the shard.
     fn read(
         entry: &Entry<'_, fs::File>,
-        place: Place<'a>,
+        place: Location<'a>,
         size: u64,
     ) -> Result<Option<Self>, DatasetError> {
         let kind = entry.header().entry_type();
@@ -281,7 +281,7 @@ fn put<T>(
 fn cell(
     cells: &Map<String, Value>,
     key: &str,
-    place: Place<'_>,
+    place: Location<'_>,
 ) -> Result<Option<(String, bool)>, DatasetError> {
     match cells.get(key) {
         None | Some(Value::Null) => Ok(None),

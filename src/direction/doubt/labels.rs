@@ -167,7 +167,7 @@ pub struct LabelError {
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Found {
+pub struct LabelCheck {
     /// Likely label errors, in the order of the mistakes.
     pub errors: Vec<LabelError>,
     /// Mistakes that no reference could judge, or that were thinned out.
@@ -185,7 +185,7 @@ pub fn find(
     x: ArrayView2<'_, f64>,
     mistakes: &[Mistake],
     thresholds: &[f64],
-) -> Found {
+) -> LabelCheck {
     let sure = |m: &Mistake| {
         let threshold = thresholds.get(m.prediction).copied().unwrap_or_default();
         m.confidence.is_none_or(|c| f64::from(c) >= threshold)
@@ -233,7 +233,7 @@ pub fn find(
                 .collect::<Vec<_>>()
         })
         .collect();
-    Found { errors, unchecked }
+    LabelCheck { errors, unchecked }
 }
 
 /// How sure the classifier is of each class on the examples that are labelled so, on average.

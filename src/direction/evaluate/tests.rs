@@ -180,23 +180,23 @@ fn a_failure_that_shrank_without_cost_is_told() {
     let made = Made::new(|i, new| i < 16 && !(new && i < 12));
     let change = changed(&made, &direction(0.0));
     assert_eq!(change.verdict, Verdict::Shrank);
-    let failure = change.slice(Part::Failure).unwrap();
+    let failure = change.slice(SliceKind::Failure).unwrap();
     assert_eq!(
         (failure.examples, failure.wrong_before, failure.wrong_after),
         (20, 16, 4)
     );
     assert_eq!((failure.mended, failure.new), (12, 0));
     assert_eq!(failure.change, Some(-0.6));
-    assert_eq!(change.slice(Part::Rest).unwrap().examples, 20);
-    assert_eq!(change.slice(Part::Elsewhere).unwrap().examples, 40);
+    assert_eq!(change.slice(SliceKind::Rest).unwrap().examples, 20);
+    assert_eq!(change.slice(SliceKind::Elsewhere).unwrap().examples, 40);
     assert_eq!(
-        change.slice(Part::Elsewhere).unwrap().verdict(),
+        change.slice(SliceKind::Elsewhere).unwrap().verdict(),
         Verdict::Undecided
     );
     let deciles: Vec<_> = change
         .slices
         .iter()
-        .filter(|s| s.part == Part::Decile)
+        .filter(|s| s.part == SliceKind::Decile)
         .map(|s| (s.wrong_before, s.wrong_after))
         .collect();
     assert_eq!(deciles[..5], [(4, 0), (4, 0), (4, 0), (4, 4), (0, 0)]);
@@ -204,7 +204,7 @@ fn a_failure_that_shrank_without_cost_is_told() {
     let groups: Vec<_> = change
         .slices
         .iter()
-        .filter(|s| s.part == Part::Group)
+        .filter(|s| s.part == SliceKind::Group)
         .map(|s| (s.name.as_deref().unwrap(), s.examples, s.mended))
         .collect();
     assert_eq!(groups, [("even", 20, 6), ("odd", 20, 6)]);
@@ -259,7 +259,7 @@ fn a_cost_is_not_hidden_by_what_another_mode_gained() {
     let failures = in_failures(of, &modes);
     assert_eq!(failures.iter().filter(|&&is| is).count(), 40);
     let change = mode_change(of, &modes[0], "cat", &failures);
-    let elsewhere = change.slice(Part::Elsewhere).unwrap();
+    let elsewhere = change.slice(SliceKind::Elsewhere).unwrap();
     assert_eq!(
         (elsewhere.examples, elsewhere.new, elsewhere.mended),
         (20, 14, 0)
@@ -270,7 +270,7 @@ fn a_cost_is_not_hidden_by_what_another_mode_gained() {
         change.sentence
     );
     let other = mode_change(of, &modes[1], "dog", &failures);
-    let elsewhere = other.slice(Part::Elsewhere).unwrap();
+    let elsewhere = other.slice(SliceKind::Elsewhere).unwrap();
     assert_eq!((elsewhere.examples, elsewhere.new), (20, 0));
     // Its own class paid.
     assert!(

@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path};
 
-use super::{COLUMNS, Cell, Row, Source};
+use super::{COLUMNS, ColumnValue, Row, Source};
 use crate::manifest::ManifestError;
 
 impl Row {
@@ -17,7 +17,7 @@ impl Row {
         };
         for (column, cell) in COLUMNS.iter().zip(self.cells()) {
             match cell {
-                Cell::Real(Some(value)) if !value.is_finite() => {
+                ColumnValue::Real(Some(value)) if !value.is_finite() => {
                     return Err(ManifestError::NonFinite {
                         row,
                         id: self.id.clone(),
@@ -25,11 +25,11 @@ impl Row {
                         value,
                     });
                 }
-                Cell::Whole(Some(value)) if i64::try_from(value).is_err() => {
+                ColumnValue::Whole(Some(value)) if i64::try_from(value).is_err() => {
                     let expected = "a number below 2^63";
                     return Err(invalid(column.name, &value.to_string(), expected));
                 }
-                Cell::Text(Some("")) => {
+                ColumnValue::Text(Some("")) => {
                     return Err(invalid(column.name, "empty", "a text"));
                 }
                 _ => {}

@@ -40,9 +40,9 @@ fn refused(change: impl FnOnce(&mut Row)) -> ManifestError {
 fn a_cell_has_the_type_of_its_column() {
     for (column, cell) in COLUMNS.iter().zip(synthetic(1).cells()) {
         let (kind, known) = match cell {
-            Cell::Text(value) => (Kind::Text, value.is_some()),
-            Cell::Whole(value) => (Kind::Whole, value.is_some()),
-            Cell::Real(value) => (Kind::Real, value.is_some()),
+            ColumnValue::Text(value) => (ColumnType::Text, value.is_some()),
+            ColumnValue::Whole(value) => (ColumnType::Whole, value.is_some()),
+            ColumnValue::Real(value) => (ColumnType::Real, value.is_some()),
         };
         assert_eq!(kind, column.kind, "{}", column.name);
         assert!(known || !column.required, "{}", column.name);
@@ -51,7 +51,7 @@ fn a_cell_has_the_type_of_its_column() {
     for (column, cell) in COLUMNS.iter().zip(original().cells()) {
         let absent = matches!(
             cell,
-            Cell::Text(None) | Cell::Whole(None) | Cell::Real(None)
+            ColumnValue::Text(None) | ColumnValue::Whole(None) | ColumnValue::Real(None)
         );
         assert_eq!(absent, !column.required, "{}", column.name);
     }

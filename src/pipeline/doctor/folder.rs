@@ -46,14 +46,14 @@ pub struct Folder {
 
 /// What heads are asked about: the device and what it computes in.
 #[derive(Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct Compute {
     pub(super) device: Device,
     pub(super) kind: Kind,
 }
 
 impl Folder {
     /// Looks at the folder that `given` means; at none, where it could not be had.
-    pub(super) fn look(given: &Path, found: Result<PathBuf, HubError>, place: Place) -> Self {
+    pub(super) fn look(given: &Path, found: Result<PathBuf, HubError>, place: Compute) -> Self {
         let path = found.as_ref().map_or(given, PathBuf::as_path).to_path_buf();
         let mut this = Self {
             given: given.to_path_buf(),
@@ -88,7 +88,7 @@ impl Folder {
         }
     }
 
-    fn diagnose(&mut self, dir: &Path, place: Place) -> Result<(), Error> {
+    fn diagnose(&mut self, dir: &Path, place: Compute) -> Result<(), Error> {
         let has = |name: &str| dir.join(name).is_file();
         if dir.is_file() {
             return Err(Error::input(
@@ -136,7 +136,7 @@ impl Folder {
         }
     }
 
-    fn clip(&mut self, dir: &Path, place: Place) -> Result<(), Error> {
+    fn clip(&mut self, dir: &Path, place: Compute) -> Result<(), Error> {
         "CLIPModel".clone_into(&mut self.what);
         self.part(dir, "weights", "model", place)?;
         let config: ClipConfig = config::read(&dir.join("config.json"))?;
@@ -147,7 +147,7 @@ impl Folder {
         Ok(())
     }
 
-    fn open_clip(&mut self, dir: &Path, place: Place) -> Result<(), Error> {
+    fn open_clip(&mut self, dir: &Path, place: Compute) -> Result<(), Error> {
         "open_clip".clone_into(&mut self.what);
         self.part(dir, "weights", "open_clip_model", place)?;
         let path = dir.join("open_clip_config.json");
@@ -160,7 +160,7 @@ impl Folder {
         Ok(())
     }
 
-    fn siglip(&mut self, dir: &Path, place: Place) -> Result<(), Error> {
+    fn siglip(&mut self, dir: &Path, place: Compute) -> Result<(), Error> {
         "SiglipModel".clone_into(&mut self.what);
         self.part(dir, "weights", "model", place)?;
         let config: SiglipConfig = config::read(&dir.join("config.json"))?;
@@ -173,7 +173,7 @@ impl Folder {
         Ok(())
     }
 
-    fn pipeline(&mut self, dir: &Path, place: Place) -> Result<(), Error> {
+    fn pipeline(&mut self, dir: &Path, place: Compute) -> Result<(), Error> {
         let index: Value = config::read(&dir.join("model_index.json"))?;
         let class = index["_class_name"].as_str().unwrap_or("nothing");
         class.clone_into(&mut self.what);
@@ -201,7 +201,7 @@ impl Folder {
         // As the pipeline does it.
         let upcast = class.contains("XL") && place.kind == Kind::Half && vae.force_upcast;
         let kind = if upcast { Kind::Float } else { place.kind };
-        self.heads("vae", (width, 1), false, Place { kind, ..place });
+        self.heads("vae", (width, 1), false, Compute { kind, ..place });
         for part in ["text_encoder", "text_encoder_2"] {
             let path = dir.join(part).join("config.json");
             if path.is_file() {
@@ -212,7 +212,7 @@ impl Folder {
     }
 
     /// Notes what the weights `stem` of a part hold, from their header.
-    fn part(&mut self, dir: &Path, name: &str, stem: &str, place: Place) -> Result<(), Error> {
+    fn part(&mut self, dir: &Path, name: &str, stem: &str, place: Compute) -> Result<(), Error> {
         let below = dir.join(name);
         let dir = if below.is_dir() { &below } else { dir };
         let found = weights::find(dir, stem, None, place.kind)?;
@@ -241,20 +241,20 @@ impl Folder {
         Ok(())
     }
 
-    fn towers(&mut self, config: &ClipConfig, place: Place) {
+    fn towers(&mut self, config: &ClipConfig, place: Compute) {
         self.text("text", &config.text_config, place);
         let image = &config.vision_config;
         let split = (image.hidden_size, image.num_attention_heads);
         self.heads("image", split, false, place);
     }
 
-    fn text(&mut self, part: &str, config: &TextConfig, place: Place) {
+    fn text(&mut self, part: &str, config: &TextConfig, place: Compute) {
         let split = (config.hidden_size, config.num_attention_heads);
         self.heads(part, split, true, place);
     }
 
     /// Notes the kernel for a width that is split among heads.
-    fn heads(&mut self, part: &str, (width, heads): (i64, i64), masked: bool, place: Place) {
+    fn heads(&mut self, part: &str, (width, heads): (i64, i64), masked: bool, place: Compute) {
         let head_dim = width / heads;
         let heads = json!({
             "part": part,
@@ -273,7 +273,7 @@ impl Folder {
 fn fit<T>(
     dir: &Path,
     stem: &str,
-    place: Place,
+    place: Compute,
     build: impl FnOnce(&Scope) -> T,
 ) -> Result<(), Error> {
     let found = weights::find(dir, stem, None, place.kind)?;

@@ -9,8 +9,8 @@ use serde::Serialize;
 use serde_json::Value;
 use tch::Kind;
 
+use self::folder::Compute;
 pub use self::folder::Folder;
-use self::folder::Place;
 use super::context::Context;
 use super::device::device;
 use super::error::Error;
@@ -43,7 +43,7 @@ impl Diagnosis {
 pub fn examine(context: &mut Context<'_>, given: &[PathBuf]) -> Result<Diagnosis, Error> {
     let (device, kind) = device("auto", "auto")?;
     let machine = machine::look(device, kind);
-    let place = Place { device, kind };
+    let place = Compute { device, kind };
     let (half, safety) = (kind != Kind::Float, false);
     let mut folders = Vec::new();
     for given in given {

@@ -1,6 +1,6 @@
 //! Embedding images, split by split, through the cache of the run folder.
 
-use super::part::{Part, Parts};
+use super::part::{Parts, SplitEmbeddings};
 use crate::dataset::{Dataset, ExampleId, Split};
 use crate::embed::ImageEncoder;
 use crate::io::image::Exif;
@@ -64,7 +64,7 @@ pub(super) fn encode(
             sha256[id.index()] = Some(sha);
         }
         if !embedded.ids.is_empty() {
-            parts.insert(split, Part::held(embedded.ids, embedded.matrix));
+            parts.insert(split, SplitEmbeddings::held(embedded.ids, embedded.matrix));
         }
     }
     Ok(Encoded { parts, sha256 })

@@ -7,7 +7,7 @@ mod part;
 use std::time::Instant;
 
 use self::encode::{Encoded, encode};
-pub use self::part::{Part, Parts};
+pub use self::part::{Parts, SplitEmbeddings};
 pub(crate) use self::part::{Pictures, by_split, with_predictions};
 use super::context::{Context, Job};
 use super::data::Data;

@@ -9,13 +9,13 @@ use crate::io::image::Exif;
 use crate::pipeline::precomputed::{Precomputed, Rows};
 
 /// A split's embeddings.
-pub struct Part {
+pub struct SplitEmbeddings {
     /// The examples, in table order.
     pub ids: Vec<ExampleId>,
     pub(super) matrix: Rows,
 }
 
-impl Part {
+impl SplitEmbeddings {
     /// A row an example, in their order.
     pub(crate) fn held(ids: Vec<ExampleId>, matrix: Array2<f32>) -> Self {
         let matrix = Rows::Held(matrix);
@@ -29,7 +29,7 @@ impl Part {
 }
 
 /// Embeddings by split.
-pub type Parts = BTreeMap<Split, Part>;
+pub type Parts = BTreeMap<Split, SplitEmbeddings>;
 
 /// The data's images with their embeddings.
 #[derive(Clone, Copy)]
@@ -51,17 +51,17 @@ pub(crate) fn by_split(own: &Precomputed, data: Usable<'_>) -> Parts {
         let ids: Vec<ExampleId> = data.of_split(split).map(|(id, _)| id).collect();
         if !ids.is_empty() {
             let matrix = own.rows(&ids);
-            parts.insert(split, Part { ids, matrix });
+            parts.insert(split, SplitEmbeddings { ids, matrix });
         }
     }
     parts
 }
 
 /// The examples of a part that have predictions.
-pub(crate) fn with_predictions(dataset: &Dataset, part: &Part) -> Part {
+pub(crate) fn with_predictions(dataset: &Dataset, part: &SplitEmbeddings) -> SplitEmbeddings {
     let known = |at: &usize| dataset.example(part.ids[*at]).prediction.is_some();
     let kept: Vec<usize> = (0..part.ids.len()).filter(known).collect();
-    Part {
+    SplitEmbeddings {
         ids: kept.iter().map(|&at| part.ids[at]).collect(),
         matrix: Rows::Held(part.view().select(Axis(0), &kept)),
     }

@@ -16,7 +16,7 @@ use super::context::Context;
 use super::error::Error;
 use super::reporter::Stage;
 use crate::generate::sampling::{Ended, Queue, sample};
-use crate::generate::{ImageGenerator, MadeOn, Picture, Recipe};
+use crate::generate::{GeneratedImage, ImageGenerator, MadeOn, Recipe};
 use crate::image_file::{self, Marks};
 use crate::io;
 use crate::run::sampling::marks;
@@ -126,7 +126,7 @@ impl Queue for Waiting<'_> {
         Ok((!recipes.is_empty()).then_some(recipes))
     }
 
-    fn take(&mut self, recipes: Vec<Recipe>, pictures: Vec<Picture>) -> Result<(), Error> {
+    fn take(&mut self, recipes: Vec<Recipe>, pictures: Vec<GeneratedImage>) -> Result<(), Error> {
         let orders = &self.missing[self.at..self.at + recipes.len()];
         for (order, picture) in orders.iter().zip(pictures) {
             if let (Some(latents), Some(last)) = (&self.options.latents, &picture.latents) {

@@ -2,7 +2,7 @@ use super::*;
 use crate::preview::Mark;
 
 fn sheet(count: usize, mark: Mark) -> Sheet {
-    let cell = Cell {
+    let cell = Tile {
         image: RgbImage::from_fn(64, 64, |x, y| Rgb([x as u8, y as u8, 200])),
         lines: vec!["a cat".to_owned(), "alignment 1.25".to_owned()],
         mark,

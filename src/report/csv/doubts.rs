@@ -1,6 +1,6 @@
 //! Tables of doubts: likely label errors, duplicates, warnings.
 
-use super::{Cell, TableError, encode};
+use super::{Field, TableError, encode};
 use crate::direction::doubt::Warning;
 use crate::report::doubts::{Duplicate, LabelErrors};
 
@@ -16,7 +16,7 @@ pub(super) fn label_errors(found: &LabelErrors) -> Result<Vec<u8>, TableError> {
         "votes",
         "alignment",
     ];
-    let rows: Vec<Vec<Cell>> = found
+    let rows: Vec<Vec<Field>> = found
         .examples
         .iter()
         .map(|e| {
@@ -47,7 +47,7 @@ pub(super) fn duplicates(pairs: &[Duplicate]) -> Result<Vec<u8>, TableError> {
         "also_label",
         "same",
     ];
-    let rows: Vec<Vec<Cell>> = pairs
+    let rows: Vec<Vec<Field>> = pairs
         .iter()
         .map(|pair| {
             vec![
@@ -66,7 +66,7 @@ pub(super) fn duplicates(pairs: &[Duplicate]) -> Result<Vec<u8>, TableError> {
 
 /// `warnings.csv`.
 pub(super) fn warnings(warnings: &[Warning]) -> Result<Vec<u8>, TableError> {
-    let rows: Vec<Vec<Cell>> = warnings
+    let rows: Vec<Vec<Field>> = warnings
         .iter()
         .map(|warning| {
             vec![

@@ -1,6 +1,6 @@
 //! Tables of rankings: a row a space, split and failure mode, one for all classes together.
 
-use super::{Cell, TableError, encode};
+use super::{Field, TableError, encode};
 use crate::direction::ModeId;
 use crate::direction::report::{AtK, Figures, SplitReport};
 use crate::report::detection::DetectionReport;
@@ -14,7 +14,7 @@ const PLACE: [&str; 4] = ["space", "split", "class", "mode"];
 
 /// A ranking with its place: space, split, class, mode.
 pub(super) struct Line<'a> {
-    place: [Cell; 4],
+    place: [Field; 4],
     split: &'a SplitReport,
     mode: Option<&'a Mode>,
     figures: &'a Figures,
@@ -57,7 +57,7 @@ fn of_space<'a>(space: &str, modes: &[&'a Mode], splits: &'a [SplitReport]) -> V
 }
 
 /// What a column says of a ranking, under its name.
-type Column = (&'static str, fn(&Line<'_>) -> Cell);
+type Column = (&'static str, fn(&Line<'_>) -> Field);
 
 /// The columns of `classes.csv` behind the place.
 const COLUMNS: [Column; 16] = [
@@ -96,7 +96,7 @@ pub(super) fn classes(lines: &[Line<'_>]) -> Result<Vec<u8>, TableError> {
         row.extend(COLUMNS.map(|(_, cell)| cell(line)));
         row
     };
-    let rows: Vec<Vec<Cell>> = lines.iter().map(row).collect();
+    let rows: Vec<Vec<Field>> = lines.iter().map(row).collect();
     encode(&names, &rows)
 }
 

@@ -8,7 +8,7 @@ use crate::caption::{Accuracy, CaptionVerdict};
 use crate::dataset::{ChosenBy, Split, Threshold};
 use crate::direction::doubt::duplicates::Same;
 use crate::direction::doubt::{Warning, WarningKind};
-use crate::direction::evaluate::{self, ModeChange, Part, Slice};
+use crate::direction::evaluate::{self, ModeChange, Slice, SliceKind};
 use crate::direction::report::{AtK, ClassReport, Figures, SplitReport};
 use crate::filter::duplicate::{Descriptor, Thumbnail};
 use crate::io::JsonFile as _;
@@ -351,7 +351,7 @@ pub(in crate::report) fn evaluation(full: bool) -> EvaluationReport {
         after: "new.csv".to_owned(),
         interval: evaluation::INTERVAL.to_owned(),
         p_value: evaluation::P_VALUE.to_owned(),
-        overall: vec![slice(Part::All, 6), slice(Part::Group, 0)],
+        overall: vec![slice(SliceKind::All, 6), slice(SliceKind::Group, 0)],
         classes: vec![ModeChange {
             class: "dog".to_owned(),
             class_index: 1,
@@ -359,7 +359,7 @@ pub(in crate::report) fn evaluation(full: bool) -> EvaluationReport {
             threshold: full.then_some(THIRD),
             finding: full,
             verdict: evaluate::Verdict::Undecided,
-            slices: vec![slice(Part::Failure, 6), slice(Part::Elsewhere, 0)],
+            slices: vec![slice(SliceKind::Failure, 6), slice(SliceKind::Elsewhere, 0)],
             sentence: "dog: no change".to_owned(),
         }],
     }

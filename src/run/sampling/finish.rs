@@ -6,13 +6,13 @@ use serde_json::json;
 use super::SamplingError;
 use crate::embed::resize::{Filter, Kernel, resize};
 use crate::generate::recipe::Output;
-use crate::generate::{AttemptId, MadeOn, Picture, Recipe};
+use crate::generate::{AttemptId, GeneratedImage, MadeOn, Recipe};
 use crate::image_file::{self, DigitalSource, FileFormat, Marks, Parameters};
 use crate::io::image::{Exif, decode_rgb};
 
 /// A picture with the pixels that a reader of its file will see.
 pub(super) struct Finished {
-    pub(super) picture: Picture,
+    pub(super) picture: GeneratedImage,
     /// Its file without marks, where the format loses something.
     jpeg: Option<Vec<u8>>,
 }
@@ -24,7 +24,10 @@ pub(super) enum Body {
 }
 
 /// The picture at its output's size and encoding: what is measured is what is written.
-pub(super) fn finished(mut picture: Picture, output: Output) -> Result<Finished, SamplingError> {
+pub(super) fn finished(
+    mut picture: GeneratedImage,
+    output: Output,
+) -> Result<Finished, SamplingError> {
     let Output {
         width,
         height,
@@ -62,7 +65,11 @@ impl Body {
 /// # Errors
 ///
 /// [`SamplingError::Encode`], [`SamplingError::Decode`].
-pub fn file(picture: Picture, recipe: &Recipe, made_on: &MadeOn) -> Result<Vec<u8>, SamplingError> {
+pub fn file(
+    picture: GeneratedImage,
+    recipe: &Recipe,
+    made_on: &MadeOn,
+) -> Result<Vec<u8>, SamplingError> {
     let marks = marks(&recipe.id(), recipe, made_on);
     let finished = finished(picture, recipe.output)?;
     finished.into_body().encode(recipe.output.format, &marks)
@@ -106,7 +113,7 @@ mod tests {
         let image = RgbImage::from_fn(20, 20, |x, y| {
             image::Rgb([(x * 12) as u8, (y * 12) as u8, (x * y) as u8])
         });
-        let picture = Picture {
+        let picture = GeneratedImage {
             image: image.clone(),
             finite: true,
             flagged: false,

@@ -13,7 +13,7 @@ use crate::embed::ImageEncoder;
 use crate::filter::duplicate::KeptImages;
 use crate::filter::{Meter, Subject};
 use crate::generate::sampling::Queue;
-use crate::generate::{Attempt, MadeOn, Picture, Recipe};
+use crate::generate::{Attempt, GeneratedImage, MadeOn, Recipe};
 use crate::run::decide::{Fold, Known};
 use crate::run::folder::Layout;
 use crate::run::ledger::Measured;
@@ -116,7 +116,7 @@ impl<'a, 'p> Frontier<'a, 'p> {
     fn measure(
         &self,
         attempts: Vec<Attempt>,
-        pictures: Vec<Picture>,
+        pictures: Vec<GeneratedImage>,
     ) -> Result<Vec<Job>, SamplingError> {
         let Goal { plan, .. } = &self.work.goals[self.goal];
         let finished: Vec<_> = attempts
@@ -191,7 +191,11 @@ impl Queue for Frontier<'_, '_> {
         Ok(None)
     }
 
-    fn take(&mut self, recipes: Vec<Recipe>, pictures: Vec<Picture>) -> Result<(), SamplingError> {
+    fn take(
+        &mut self,
+        recipes: Vec<Recipe>,
+        pictures: Vec<GeneratedImage>,
+    ) -> Result<(), SamplingError> {
         let goals = self.work.goals;
         let Some(goal) = goals.get(self.goal) else {
             return Ok(());

@@ -13,7 +13,7 @@ use crate::filter;
 use crate::filter::duplicate::{Duplicates, KeptImages};
 use crate::filter::tests::{direction, policy as of_filters};
 use crate::generate::recipe::Output;
-use crate::generate::{Arm, GenerateError, MadeOn, Picture, Recipe};
+use crate::generate::{Arm, GenerateError, GeneratedImage, MadeOn, Recipe};
 use crate::image_file::{FileFormat, read_marks};
 use crate::run::decide::decide;
 use crate::run::gallery;
@@ -408,7 +408,7 @@ impl ImageGenerator for Failing {
         &mut self,
         recipes: &[Recipe],
         stop: &dyn Fn() -> bool,
-    ) -> Result<Option<Vec<Picture>>, GenerateError> {
+    ) -> Result<Option<Vec<GeneratedImage>>, GenerateError> {
         self.calls -= 1;
         if self.calls == 0 {
             return Err(GenerateError::Count { asked: 1, given: 0 });

@@ -6,7 +6,7 @@ use image::{Rgb, RgbImage};
 
 use super::named;
 use crate::generate::recipe::{ModelRecord, SchedulerRecord};
-use crate::generate::{GenerateError, ImageGenerator, MadeOn, Picture, Recipe};
+use crate::generate::{GenerateError, GeneratedImage, ImageGenerator, MadeOn, Recipe};
 
 /// Paints stripes around the colour that the caption names, moved by the seed.
 ///
@@ -48,7 +48,7 @@ impl Painter {
 }
 
 /// One picture.
-fn paint(recipe: &Recipe) -> Picture {
+fn paint(recipe: &Recipe) -> GeneratedImage {
     let has = |word: &str| recipe.caption.split(' ').any(|w| w == word);
     let base = named(&recipe.caption).next().unwrap_or([128; 3]);
     let key = blake3::hash(format!("{}\n{}", recipe.caption, recipe.seed).as_bytes());
@@ -64,7 +64,7 @@ fn paint(recipe: &Recipe) -> Picture {
         };
         Rgb([along(0), along(1), along(2)])
     });
-    Picture {
+    GeneratedImage {
         image,
         finite: !has("broken"),
         flagged: has("unsafe"),
@@ -81,7 +81,7 @@ impl ImageGenerator for Painter {
         &mut self,
         recipes: &[Recipe],
         stop: &dyn Fn() -> bool,
-    ) -> Result<Option<Vec<Picture>>, GenerateError> {
+    ) -> Result<Option<Vec<GeneratedImage>>, GenerateError> {
         if let Some((field, wanted, found)) = recipes.iter().find_map(|r| r.differs(&self.template))
         {
             return Err(GenerateError::OtherRecipe {

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 /// A line and a column of a file, both from 1; columns count characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct Location {
     /// The file.
     pub origin: String,
     /// Line, from 1.
@@ -14,7 +14,7 @@ pub struct Place {
     pub column: usize,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             origin,
@@ -34,10 +34,10 @@ pub(super) struct Source<'a> {
 
 impl Source<'_> {
     /// The place of a byte.
-    pub(super) fn at(&self, byte: usize) -> Place {
+    pub(super) fn at(&self, byte: usize) -> Location {
         let before = self.text.get(..byte).unwrap_or(self.text);
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        Place {
+        Location {
             origin: self.origin.to_owned(),
             line: before.bytes().filter(|&b| b == b'\n').count() + 1,
             column: before[line_start..].chars().count() + 1,
@@ -47,7 +47,7 @@ impl Source<'_> {
     /// The place of a byte of a string's value, the string itself standing at `span`.
     ///
     /// The string's own place where escapes make its text another than its value.
-    pub(super) fn inside(&self, span: Range<usize>, value: &str, byte: usize) -> Place {
+    pub(super) fn inside(&self, span: Range<usize>, value: &str, byte: usize) -> Location {
         let raw = self.text.get(span.clone()).unwrap_or_default();
         match raw.find(value) {
             Some(begin) if !value.is_empty() => self.at(span.start + begin + byte),

@@ -19,7 +19,7 @@ pub enum Mark {
 
 /// A picture with its text.
 #[derive(Debug, Clone)]
-pub struct Cell {
+pub struct Tile {
     /// The picture, of any size; one without pixels leaves its place grey.
     pub image: RgbImage,
     /// The caption, cut after four lines; then what is always shown whole, such as the alignment
@@ -68,13 +68,13 @@ pub(super) fn width(side: u32) -> u32 {
 }
 
 /// Height of a cell whose picture has `side` px.
-pub(super) fn height(cell: &Cell, side: u32) -> u32 {
+pub(super) fn height(cell: &Tile, side: u32) -> u32 {
     let sign = cell.mark.sign().map_or(0, |_| BODY.height());
     let lines = text_lines(cell, side).len() as u32;
     width(side) + GAP_PX + sign + lines * BODY.height()
 }
 
-fn text_lines(cell: &Cell, side: u32) -> Vec<String> {
+fn text_lines(cell: &Tile, side: u32) -> Vec<String> {
     let columns = BODY.columns(width(side));
     let Some((caption, facts)) = cell.lines.split_first() else {
         return Vec::new();
@@ -85,7 +85,7 @@ fn text_lines(cell: &Cell, side: u32) -> Vec<String> {
 }
 
 /// Draws a cell with its upper left corner at `(x, y)`.
-pub(super) fn draw_cell(canvas: &mut RgbImage, x: u32, y: u32, cell: &Cell, side: u32) {
+pub(super) fn draw_cell(canvas: &mut RgbImage, x: u32, y: u32, cell: &Tile, side: u32) {
     let outer = width(side);
     let frame = RgbImage::from_pixel(outer, outer, cell.mark.colour());
     imageops::replace(canvas, &frame, i64::from(x), i64::from(y));
@@ -154,15 +154,15 @@ mod tests {
 
     const BLUE: Rgb<u8> = Rgb([10, 20, 200]);
 
-    fn cell(lines: &[&str], mark: Mark) -> Cell {
-        Cell {
+    fn cell(lines: &[&str], mark: Mark) -> Tile {
+        Tile {
             image: RgbImage::from_pixel(64, 32, BLUE),
             lines: lines.iter().map(ToString::to_string).collect(),
             mark,
         }
     }
 
-    fn drawn(cell: &Cell) -> RgbImage {
+    fn drawn(cell: &Tile) -> RgbImage {
         let mut canvas = RgbImage::from_pixel(width(160), height(cell, 160), Rgb([255; 3]));
         draw_cell(&mut canvas, 0, 0, cell, 160);
         canvas
