@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use ndarray::ArrayView2;
+use ndarray::{Array2, ArrayView2};
 
 use super::captions;
 use super::context::{Context, Job};
@@ -70,7 +70,7 @@ pub fn pool(
         pictures: embedded.pictures(),
         whitening: &detected.whitening,
         directions: directions.filter(usable).collect(),
-        references: references.as_ref().map(|references| references.view()),
+        references: references.as_ref().map(Array2::view),
     };
     let policy = policy(settings);
     let record = source.pick(context, &policy)?;

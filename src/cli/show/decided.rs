@@ -117,7 +117,7 @@ fn notes(row: &AtThreshold) -> String {
         (!row.met, "quota unmet"),
     ];
     let said = notes.iter().filter(|(is, _)| *is);
-    said.map(|(_, note)| format!("  {note}")).collect()
+    said.flat_map(|(_, note)| ["  ", note]).collect()
 }
 
 #[cfg(test)]

@@ -82,7 +82,7 @@ impl Picker {
             directions: modes
                 .filter_map(|picked| found.get(picked.mode_id()))
                 .collect(),
-            references: self.references.as_ref().map(|references| references.view()),
+            references: self.references.as_ref().map(Array2::view),
         };
         let record = source.pick(context, policy)?;
         self.check(&record)?;
