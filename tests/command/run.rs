@@ -11,7 +11,7 @@ use crate::common::{
 };
 use arrow::util::display::array_value_to_string;
 use hardlight::io::sha256_hex;
-use hardlight::manifest::{COLUMNS, Kind};
+use hardlight::manifest::{COLUMNS, ColumnType};
 use hardlight::world::splits::SplitSizes;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
@@ -267,7 +267,7 @@ fn the_manifest_says_the_same_in_three_encodings() {
             let name = column.name;
             let in_csv = Some(&csv[at]).filter(|cell| !cell.is_empty());
             let in_parquet = parquet[name].as_deref();
-            if column.kind == Kind::Text {
+            if column.kind == ColumnType::Text {
                 assert_eq!(
                     (json[name].as_str(), in_csv),
                     (in_csv, in_parquet),
@@ -278,7 +278,7 @@ fn the_manifest_says_the_same_in_three_encodings() {
             let number = |text: Option<&str>| text.map(|t| t.parse::<f64>().unwrap());
             // Whole numbers, the seeds among them, are compared to the last digit.
             let exact = |text: Option<&str>| {
-                text.filter(|_| column.kind == Kind::Whole)
+                text.filter(|_| column.kind == ColumnType::Whole)
                     .map(str::to_owned)
             };
             assert_eq!(json[name].as_f64(), number(in_csv), "{name}");
@@ -287,7 +287,7 @@ fn the_manifest_says_the_same_in_three_encodings() {
                 json[name]
                     .as_u64()
                     .map(|n| n.to_string())
-                    .filter(|_| column.kind == Kind::Whole),
+                    .filter(|_| column.kind == ColumnType::Whole),
                 exact(in_csv),
                 "{name}"
             );
