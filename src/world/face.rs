@@ -258,6 +258,7 @@ impl WorldConfig {
 ///
 /// [`Face::sample`] never makes a woman with a beard; the type itself permits it, so that counterfactual pictures can be drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[allow(clippy::struct_excessive_bools, reason = "a thing is there or not")]
 pub struct Face {
     /// The label.
     pub age: Age,

@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 use image::RgbImage;
 use ndarray::Array3;
 
-use super::resize::{Filter, Kernel, Samples, Window};
+use super::resize::{Filter, Kernel, Raster, Window};
 use crate::io::image::decoded::{self, DecodedImage, rgb_of_inks};
 use crate::io::{Classified, ErrorKind, IoError};
 
@@ -227,7 +227,7 @@ impl Preprocess {
     pub fn apply(&self, image: &RgbImage) -> Array3<f32> {
         let place = self.place(image.dimensions());
         let bytes = if place.resizes {
-            place.window.bytes::<3>(Samples::of(image))
+            place.window.bytes::<3>(Raster::of(image))
         } else {
             cut(image, &place.window)
         };
@@ -254,19 +254,19 @@ impl Preprocess {
         }
         let window = &place.window;
         let bytes: Vec<u8> = match picture.pixels() {
-            decoded::Pixels::Palette(image) => window.nearest(Samples::of(image)),
+            decoded::Pixels::Palette(image) => window.nearest(Raster::of(image)),
             decoded::Pixels::Rgba(image) => {
-                let bytes = window.weighted_by_alpha(Samples::of(image));
+                let bytes = window.weighted_by_alpha(Raster::of(image));
                 let (pixels, _) = bytes.as_chunks();
                 pixels.iter().flat_map(|&[r, g, b, _]| [r, g, b]).collect()
             }
             decoded::Pixels::Gray16(image) => {
-                let values = window.gray16(Samples::of(image));
+                let values = window.gray16(Raster::of(image));
                 let bytes = values.iter().map(|&value| value.min(255) as u8);
                 bytes.flat_map(|byte| [byte; 3]).collect()
             }
             decoded::Pixels::Cmyk(image) => {
-                let bytes = window.bytes::<4>(Samples::of(image));
+                let bytes = window.bytes::<4>(Raster::of(image));
                 let (pixels, _) = bytes.as_chunks();
                 pixels.iter().flat_map(|&inks| rgb_of_inks(inks)).collect()
             }

@@ -99,20 +99,20 @@ pub fn resize(
         filter,
         kernel,
     };
-    let pixels = window.bytes::<3>(Samples::of(image));
+    let pixels = window.bytes::<3>(Raster::of(image));
     RgbImage::from_raw(width, height, pixels).unwrap_or_else(|| RgbImage::new(width, height))
 }
 
 /// An image's samples, row by row.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Samples<'a, T> {
+pub(super) struct Raster<'a, T> {
     /// As many for a pixel as it has channels.
     pub(super) samples: &'a [T],
     pub(super) width: usize,
     pub(super) height: usize,
 }
 
-impl<'a, T> Samples<'a, T> {
+impl<'a, T> Raster<'a, T> {
     pub(super) fn of<P: Pixel<Subpixel = T>>(image: &'a ImageBuffer<P, Vec<T>>) -> Self {
         Self {
             samples: image.as_raw(),
@@ -137,8 +137,8 @@ pub(super) struct Window {
 
 impl Window {
     /// The bytes of the part. An image or part without pixels gives none.
-    pub(super) fn bytes<const CHANNELS: usize>(&self, image: Samples<'_, u8>) -> Vec<u8> {
-        let Samples { width, height, .. } = image;
+    pub(super) fn bytes<const CHANNELS: usize>(&self, image: Raster<'_, u8>) -> Vec<u8> {
+        let Raster { width, height, .. } = image;
         if self.is_empty(width, height) {
             return Vec::new();
         }

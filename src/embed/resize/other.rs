@@ -5,13 +5,13 @@
 //! of `Convert.c`, `ImagingResampleHorizontal_16bpc` of `Resample.c`.
 
 use super::axis::{Taps, taps};
-use super::{Samples, Window};
+use super::{Raster, Window};
 use crate::io::image::decoded::scaled;
 
 impl Window {
     /// The nearest pixels.
-    pub(in crate::embed) fn nearest(&self, image: Samples<'_, u8>) -> Vec<u8> {
-        let Samples {
+    pub(in crate::embed) fn nearest(&self, image: Raster<'_, u8>) -> Vec<u8> {
+        let Raster {
             samples,
             width,
             height,
@@ -31,14 +31,14 @@ impl Window {
     }
 
     /// Red, green, blue and alpha, the colors weighted by their alpha.
-    pub(in crate::embed) fn weighted_by_alpha(&self, image: Samples<'_, u8>) -> Vec<u8> {
+    pub(in crate::embed) fn weighted_by_alpha(&self, image: Raster<'_, u8>) -> Vec<u8> {
         let (pixels, _) = image.samples.as_chunks::<4>();
         let weighted: Vec<u8> = pixels
             .iter()
             .flat_map(|&[r, g, b, a]| [scaled(r, a), scaled(g, a), scaled(b, a), a])
             .collect();
         let samples = weighted.as_slice();
-        let mut out = self.bytes::<4>(Samples { samples, ..image });
+        let mut out = self.bytes::<4>(Raster { samples, ..image });
         let (pixels, _) = out.as_chunks_mut::<4>();
         for [r, g, b, a] in pixels {
             if *a > 0 {
@@ -51,8 +51,8 @@ impl Window {
     }
 
     /// Gray of 16 bits, with sums that are rounded to 16 bits after either pass.
-    pub(in crate::embed) fn gray16(&self, image: Samples<'_, u16>) -> Vec<u16> {
-        let Samples {
+    pub(in crate::embed) fn gray16(&self, image: Raster<'_, u16>) -> Vec<u16> {
+        let Raster {
             samples,
             width,
             height,

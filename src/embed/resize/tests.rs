@@ -113,7 +113,7 @@ fn a_window_equals_that_part_of_the_whole() {
                 filter: Filter::Bicubic,
                 kernel,
             };
-            let part = window.bytes::<3>(Samples::of(&image));
+            let part = window.bytes::<3>(Raster::of(&image));
             let expected: Vec<u8> = (7..10)
                 .flat_map(|y| (4..12).map(move |x| (x, y)))
                 .flat_map(|(x, y)| whole.get_pixel(x, y).0)
@@ -134,7 +134,7 @@ fn a_thin_strip_costs_no_more_than_its_window() {
         filter: Filter::Bicubic,
         kernel: Kernel::Pil,
     };
-    let part = window.bytes::<3>(Samples::of(&strip));
+    let part = window.bytes::<3>(Raster::of(&strip));
     assert_eq!(part.len(), 10 * 224 * 3);
     assert!(part.chunks(3).all(|pixel| pixel == [9, 120, 255]));
 }

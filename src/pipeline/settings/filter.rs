@@ -9,7 +9,7 @@ use crate::filter::Policy;
 use crate::filter::duplicate::DuplicateOptions;
 
 /// What `hardlight init` writes of this section.
-pub(super) const TEMPLATE: &str = r#"[filter]
+pub(super) const TEMPLATE: &str = r"[filter]
 # Smallest alignment to keep an image; the calibrated threshold of its mode if absent.
 # min_alignment = 0.0
 # Smallest lead, in cosine, of the own class's reference caption over the others'.
@@ -34,7 +34,7 @@ similarity = 0.95
 # ... and so is the correlation of their thumbnails, 16 x 16 gray pixels, upright or mirrored. -1 for
 # either leaves it to the other alone.
 thumbnail = 0.99
-"#;
+";
 
 /// Which images are kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -34,15 +34,15 @@ pub use generate::{Generate, GenerateFlags, SamplerFlags};
 pub use input::{Otherwise, Resampling, ResizeTo, Sides};
 
 /// How the settings file begins that `hardlight init` writes.
-const HEAD: &str = r#"# Settings of a hardlight run. Flags override them; `--set section.key=value` overrides any key.
+const HEAD: &str = r"# Settings of a hardlight run. Flags override them; `--set section.key=value` overrides any key.
 # Paths are relative to the folder the command is started in. Values shown are the defaults.
 
 # Seed of everything that is random: images, permutations, resamples.
 seed = 0
-"#;
+";
 
 /// What `hardlight init` writes of `[direction]`, whose keys are those of [`FitOptions`].
-const DIRECTION: &str = r#"[direction]
+const DIRECTION: &str = r"[direction]
 # Cross-validation folds.
 folds = 2
 # Permutations behind the p-value.
@@ -55,7 +55,7 @@ min_mistakes = 5
 quantile = 0.5
 # Seed of permutations and resamples.
 seed = 0
-"#;
+";
 
 /// The commented settings file that `hardlight init` writes.
 pub fn template() -> String {

@@ -269,7 +269,10 @@ pub(super) fn eyepatch(pen: &mut Pen) {
         ((20.0, 19.5), (x - 3.6, y - 3.4)),
         ((x + 4.2, y - 2.4), (47.2, 27.4)),
     ] {
-        let middle = ((from.0 + to.0) / 2.0, (from.1 + to.1) / 2.0 - 0.8);
+        let middle = (
+            f32::midpoint(from.0, to.0),
+            f32::midpoint(from.1, to.1) - 0.8,
+        );
         let strap = arc(from, &[[middle.0, middle.1, to.0, to.1]]);
         pen.line(strap, BLACK, 1.4);
     }
