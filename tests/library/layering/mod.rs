@@ -91,7 +91,7 @@ const ALLOWED: [(&str, &[&str]); 20] = [
 ];
 
 /// Files and folders in which `tch` may be named.
-const TORCH: [&str; 10] = [
+const TORCH: [&str; 11] = [
     "nn/",
     "embed/clip",
     "embed/mod.rs",
@@ -99,6 +99,7 @@ const TORCH: [&str; 10] = [
     "diffusion/",
     "generate/stable_diffusion.rs",
     "classifier/",
+    "world/judge.rs",
     "world/retrain.rs",
     "pipeline/",
     "cli/",
