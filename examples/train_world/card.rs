@@ -30,6 +30,20 @@ fn lines(value: &Value) -> String {
     text
 }
 
+/// A row a part, from the losses that [`crate::data::Log`] kept.
+fn losses(job: &Job) -> String {
+    let mut rows = String::new();
+    for part in ["vae", "clip", "unet", "classifier", "judge"] {
+        let path = job.work.join(format!("{part}.losses"));
+        let text = io::read_to_string(&path).unwrap_or_default();
+        let all: Vec<&str> = text.lines().filter_map(|l| l.split(' ').nth(1)).collect();
+        let at = |tenths: usize| all.get((all.len() * tenths / 10).saturating_sub(1));
+        let shown: Vec<&str> = [1, 5, 10].into_iter().filter_map(at).copied().collect();
+        let _ = writeln!(rows, "| {part} | {} |", shown.join(", "));
+    }
+    rows
+}
+
 /// Every weight file below a folder, as `(path below it, bytes, SHA-256)`, sorted by path.
 fn weight_files(root: &Path, below: &Path) -> anyhow::Result<Vec<(String, u64, String)>> {
     let mut found = Vec::new();
@@ -77,33 +91,33 @@ pub(crate) fn write(job: &Job) -> anyhow::Result<()> {
          | `diffusion/unet` | Diffusers `UNet2DConditionModel` | {unet_steps} steps | {unet} |\n\
          | `diffusion/text_encoder` | Transformers `CLIPTextModel` | CLIP's text tower | |\n\
          | `classifier/` | `hardlight-cnn` | 400 steps | accuracy on the demo's test: {classifier} |\n\
-         | `judge/` | `hardlight-cnn` | 3000 steps | tells age and gender: {judge} |\n\n\
+         | `judge/` | `hardlight-cnn` | {judge_steps} steps | tells every attribute: {judge} |\n\n\
          | file | bytes | SHA-256 |\n| --- | --- | --- |\n{listed}\n\
          ## Data\n\n\
-         Faces drawn by `hardlight::world` with `WorldConfig::default()`, captions by its grammar. CLIP, VAE, UNet and judge \
-         learn from faces in which age and gender are independent, each from draws of its own; the classifier from 1,000 faces of which \
-         95 % are old men or young women. No photograph, no person, no third-party data. The weights carry this project's licence.\n\n\
+         Faces drawn by `hardlight::world`, captions by its grammar. CLIP and the judge learn from `WorldConfig::INDEPENDENT`, in which every \
+         attribute is independent of every other (beards: of men), VAE and UNet from the same without eyepatches, each from draws of its \
+         own; the classifier from 1,000 faces of which 95 % are old men or young women. No photograph, no person, no third-party data. \
+         The weights carry this project's licence.\n\n\
+         ## Training\n\n\
+         | part | loss at a tenth, half and all of its steps |\n| --- | --- |\n{losses}\n\
          ## Seen\n\n\
          800 pictures of 16 captions ({steps} steps of DPM-Solver++, guidance {guidance}), judged: {right:.3} show all that their caption names; the judge itself tells every attribute \
          of {accuracy:.4} of held-out drawn faces.\n\n\
          | caption | right |\n| --- | --- |\n{by_caption}\n\
          ## Limits\n\n\
          - 64 × 64 px drawn faces and about 220 tokens of vocabulary: good for watching the method work, and for tests; nothing else.\n\
-         - `p_grey` is 0.94 and `p_dyed` 0.06, so hair colour tells age wrongly in about one face of sixteen; wrinkles always tell it.\n\
-         - The first part of the VAE's and CLIP's training (about 2,750 of 3,800 and 1,000 of 2,000 steps) saw faces with `p_grey` 0.85, \
-         `p_dyed` 0 and thinner wrinkles; the renderer was changed while they trained. A new run of the recipe trains on the final \
-         renderer throughout and gives other, not worse, weights.\n\
-         - Old faces that are not grey are rare in the training data, and the UNet often draws them without wrinkles; the demo's class filter \
-         drops those.\n",
+         - The diffusion model has never seen an eyepatch; CLIP and the judge know it.\n",
         seed = job.seed,
         clip_steps = crate::clip::STEPS,
         vae_steps = crate::vae::STEPS,
         unet_steps = crate::unet::STEPS,
+        judge_steps = crate::classifiers::JUDGE_STEPS,
         clip = lines(&measured["clip"]),
         vae = lines(&measured["vae"]),
         unet = lines(&measured["unet"]),
         classifier = lines(&measured["classifier"]),
         judge = lines(&measured["judge"]),
+        losses = losses(job),
         steps = generated["steps"],
         guidance = generated["guidance"],
         right = generated["right"].as_f64().unwrap_or(f64::NAN),

@@ -5,8 +5,9 @@ use hardlight::classifier::{Cnn, CnnConfig, TrainOptions, TrainingSet, train};
 use hardlight::world::draw::draw;
 use hardlight::world::face::{Age, Face, Gender, WorldConfig};
 use hardlight::world::judge::Judge;
-use hardlight::world::retrain::{ANALYSED, RHO, WORLD_SEED, demo_sizes};
-use hardlight::world::splits::describe;
+use hardlight::world::preset::Preset;
+use hardlight::world::retrain::{ANALYSED, WORLD_SEED, demo_sizes};
+use hardlight::world::splits::{describe, describe_population};
 use image::RgbImage;
 use tch::Kind;
 
@@ -34,8 +35,8 @@ pub(crate) fn age_label(face: &Face) -> usize {
 
 pub(crate) fn train_analysed(job: &Job) -> anyhow::Result<()> {
     let dir = job.out.join("classifier");
-    let world = WorldConfig::default();
-    let faces = describe(&world, WORLD_SEED, "train", demo_sizes().train, Some(RHO));
+    let train_faces = Preset::Gender.train();
+    let faces = describe_population(&train_faces, WORLD_SEED, "train", demo_sizes().train);
     let config = CnnConfig::small(64, &["old", "young"]);
     let mut set = TrainingSet::new(64);
     set.extend(

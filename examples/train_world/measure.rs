@@ -16,8 +16,9 @@ use hardlight::nn::tokenizer::Tokenizer;
 use hardlight::world::caption::{Aspect, caption, sample_mention};
 use hardlight::world::face::{Age, Hair, WorldConfig, is_minority};
 use hardlight::world::judge::{Judge, value};
+use hardlight::world::preset::Preset;
 use hardlight::world::retrain::{WORLD_SEED, demo_sizes};
-use hardlight::world::splits::describe;
+use hardlight::world::splits::{describe, describe_population};
 use serde_json::{Value, json};
 use tch::{Kind, Tensor};
 
@@ -156,13 +157,8 @@ fn clip(job: &Job, pixels: &Tensor, captions: &[String]) -> anyhow::Result<Value
 
 /// Accuracy on the demo's test split, by age and gender.
 fn classifier(job: &Job) -> anyhow::Result<Value> {
-    let test = describe(
-        &WorldConfig::default(),
-        WORLD_SEED,
-        "test",
-        demo_sizes().test,
-        None,
-    );
+    let balanced = Preset::Gender.balanced();
+    let test = describe_population(&balanced, WORLD_SEED, "test", demo_sizes().test);
     let cnn = Cnn::read(&job.out.join("classifier"), job.device)?;
     let predicted = cnn.predict(&pictures(&test))?.classes();
     let mut report = BTreeMap::new();
