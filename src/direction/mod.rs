@@ -27,6 +27,7 @@ pub mod doubt;
 pub mod evaluate;
 mod fitted;
 mod mode;
+pub mod modes;
 pub mod persist;
 pub mod report;
 pub mod select;
