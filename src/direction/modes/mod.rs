@@ -45,6 +45,7 @@ pub use self::options::SearchOptions;
 
 use self::separate::{Judge, Separated};
 use self::units::Units;
+use super::svm;
 
 /// The images of one class, rows in the caller's order.
 #[derive(Debug, Clone, Copy)]
@@ -104,7 +105,7 @@ pub fn nearest(modes: &[FailureMode], x: ArrayView1<'_, f64>) -> Option<usize> {
 ///
 /// # Shapes
 ///
-/// Those of [`ClassRows`]. Memory and time are `O(n²)`: half a Gram matrix for the tree, one for the SVMs.
+/// Those of [`ClassRows`]. Memory and time are `O(n²)`: the Gram matrix and the distances of all pairs.
 ///
 /// # Panics
 ///
@@ -112,11 +113,12 @@ pub fn nearest(modes: &[FailureMode], x: ArrayView1<'_, f64>) -> Option<usize> {
 pub fn search(class: ClassRows<'_>, options: &SearchOptions) -> Vec<FailureMode> {
     let ClassRows { x, unit, right } = class;
     assert_eq!([unit.len(), right.len()], [x.nrows(); 2], "rows of a class");
-    let units = Units::new(class);
+    let gram = svm::gram(x);
+    let units = Units::new(class, &gram);
     if units.with_mistakes() < options.min_mistakes || right.iter().all(|r| !r) {
         return Vec::new();
     }
-    let judge = Judge::new(class, &units, options);
+    let judge = Judge::new(class, &gram, &units, options);
     let regions = accept(&units, &judge, options);
     let mut modes: Vec<FailureMode> = merge::merge(&judge, regions, options)
         .iter()
@@ -131,7 +133,7 @@ pub fn search(class: ClassRows<'_>, options: &SearchOptions) -> Vec<FailureMode>
 
 /// Accepts candidates one by one, each time from the units that are left.
 fn accept(units: &Units, judge: &Judge<'_>, options: &SearchOptions) -> Vec<Separated> {
-    let candidates = candidates::candidates(units.x.view(), options);
+    let candidates = candidates::candidates(units, options);
     let mut left = vec![true; units.len()];
     let mut regions = Vec::new();
     let again = |left: &[bool], round| scan::scan(&units.wrong, left, &candidates, round, options);

@@ -158,9 +158,7 @@ impl Pool {
             let draws = BLOCK.min(options.permutations - dealt.len());
             for draw in 0..draws {
                 hand.shuffle(&mut rng);
-                for (&unit, &excess) in self.units.iter().zip(&hand) {
-                    block[unit][draw] = excess;
-                }
+                self.lay(&hand, draw, &mut block);
             }
             for &most in &largest(&block, candidates, scales)[..draws] {
                 dealt.push(most);
@@ -171,6 +169,13 @@ impl Pool {
             }
         }
         dealt
+    }
+
+    /// Writes one dealing, an excess for each of the units left, into its place of a block.
+    fn lay(&self, hand: &[f64], draw: usize, block: &mut [[f64; BLOCK]]) {
+        for (&unit, &excess) in self.units.iter().zip(hand) {
+            block[unit][draw] = excess;
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The SVM of a region, and how two regions compare by theirs.
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array1, Array2, ArrayView2};
 
 use super::scan;
 use super::units::Units;
@@ -13,8 +13,8 @@ const FOLDS: usize = 4;
 /// What all regions of a class are separated from and judged on.
 pub struct Judge<'a> {
     x: ArrayView2<'a, f64>,
+    gram: &'a Array2<f64>,
     units: &'a Units,
-    gram: Array2<f64>,
     /// Rows that the classifier got right.
     right: Vec<usize>,
     wrong: Vec<bool>,
@@ -36,13 +36,12 @@ pub struct Separated {
 /// An SVM of some mistakes against the right images.
 #[derive(Debug, Clone, PartialEq)]
 struct Model {
-    /// The mistakes, as rows of the class; then the right images.
-    rows: Vec<usize>,
-    /// Number of the mistakes.
-    mistakes: usize,
-    /// −1 for the mistakes, 1 for the right ones.
-    targets: Vec<f64>,
-    solution: svm::Solution,
+    /// The mistakes, as rows of the class.
+    mistakes: Vec<usize>,
+    w: Array1<f64>,
+    b: f64,
+    /// Alignment of every row of the class, in the SVM's own scale.
+    hardness: Vec<f64>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -53,12 +52,18 @@ struct Fold {
 }
 
 impl<'a> Judge<'a> {
-    /// Prepares the comparison of regions; some images of the class are right.
-    pub fn new(class: ClassRows<'a>, units: &'a Units, options: &'a SearchOptions) -> Self {
+    /// Prepares the comparison of regions of a class with the Gram matrix `gram` `[n, n]`; some images are
+    /// right.
+    pub fn new<'c: 'a>(
+        class: ClassRows<'c>,
+        gram: &'a Array2<f64>,
+        units: &'a Units,
+        options: &'a SearchOptions,
+    ) -> Self {
         Self {
-            x: class.x,
+            x: class.x.reborrow(),
             units,
-            gram: svm::gram(class.x),
+            gram,
             right: (0..class.right.len())
                 .filter(|&row| class.right[row])
                 .collect(),
@@ -104,27 +109,14 @@ impl<'a> Judge<'a> {
 
     /// Whether the SVMs of two regions tell own, unseen mistakes from the other's.
     pub fn apart(&self, one: &Separated, other: &Separated) -> bool {
-        let mean = 0.5 * (self.prefers(one, other) + self.prefers(other, one));
+        let mean = 0.5 * (one.prefers(other) + other.prefers(one));
         mean >= self.options.apart_auc
     }
 
     /// The AUC of another region's mistakes against right images.
     fn finds(&self, one: &Separated, other: &Separated) -> f64 {
-        let ranked = |rows: &[usize]| self.hardness(&one.whole, rows);
-        auc(ranked(other.whole.mistakes()), ranked(&self.right))
-    }
-
-    /// The AUC of own, unseen mistakes against another region's, mean over folds.
-    fn prefers(&self, one: &Separated, other: &Separated) -> f64 {
-        let folds = one.folds.iter().map(|fold| {
-            let ranked = |rows: &[usize]| self.hardness(&fold.model, rows);
-            auc(ranked(&fold.unseen), ranked(other.whole.mistakes()))
-        });
-        if one.folds.is_empty() {
-            0.5
-        } else {
-            folds.sum::<f64>() / one.folds.len() as f64
-        }
+        let svm = &one.whole;
+        auc(svm.ranked(&other.whole.mistakes), svm.ranked(&self.right))
     }
 
     /// The units with a mistake.
@@ -135,19 +127,13 @@ impl<'a> Judge<'a> {
 
     /// The region as it is reported.
     pub fn mode(&self, region: &Separated) -> FailureMode {
-        let Model {
-            rows,
-            targets,
-            solution,
-            ..
-        } = &region.whole;
         FailureMode {
             members: self.units.rows_of(&region.units),
-            mistakes: region.whole.mistakes().to_vec(),
+            mistakes: region.whole.mistakes.clone(),
             z: scan::z(&self.units.wrong, &region.units),
             p: region.p,
-            w: svm::weights(self.x, rows, targets, solution),
-            b: solution.b,
+            w: region.whole.w.clone(),
+            b: region.whole.b,
             c: self.options.c,
         }
     }
@@ -160,36 +146,37 @@ impl<'a> Judge<'a> {
     }
 
     fn train(&self, mistakes: Vec<usize>) -> Model {
-        let count = mistakes.len();
-        let mut rows = mistakes;
-        rows.extend(&self.right);
+        let rows = [&mistakes[..], &self.right].concat();
         let mut targets = vec![1.0; rows.len()];
-        targets[..count].fill(-1.0);
-        let solution = svm::solve(&self.gram, &rows, &targets, self.options.c);
+        targets[..mistakes.len()].fill(-1.0);
+        let solution = svm::solve(self.gram, &rows, &targets, self.options.c);
+        let w = svm::weights(self.x, &rows, &targets, &solution);
+        let hardness = self.x.dot(&w).iter().map(|f| -(f + solution.b)).collect();
         Model {
-            rows,
-            mistakes: count,
-            targets,
-            solution,
+            mistakes,
+            w,
+            b: solution.b,
+            hardness,
         }
     }
+}
 
-    /// Alignment of some rows, in the SVM's own scale.
-    fn hardness(&self, model: &Model, rows: &[usize]) -> Vec<f64> {
-        let decisions = svm::decisions(
-            &self.gram,
-            &model.rows,
-            &model.targets,
-            &model.solution,
-            rows,
-        );
-        decisions.into_iter().map(|decision| -decision).collect()
+impl Separated {
+    /// The AUC of own, unseen mistakes against another region's, mean over folds.
+    fn prefers(&self, other: &Self) -> f64 {
+        if self.folds.is_empty() {
+            return 0.5;
+        }
+        let folds = self.folds.iter().map(|Fold { model, unseen }| {
+            auc(model.ranked(unseen), model.ranked(&other.whole.mistakes))
+        });
+        folds.sum::<f64>() / self.folds.len() as f64
     }
 }
 
 impl Model {
-    fn mistakes(&self) -> &[usize] {
-        &self.rows[..self.mistakes]
+    fn ranked(&self, rows: &[usize]) -> Vec<f64> {
+        rows.iter().map(|&row| self.hardness[row]).collect()
     }
 }
 

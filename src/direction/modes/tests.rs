@@ -10,6 +10,7 @@ use super::{
     ClassRows, FailureMode, SearchOptions, candidates, kmeans, merge, narrow, nearest, scan,
     search, ward,
 };
+use crate::direction::svm;
 
 /// Dimensions; enough that blobs lie nearly at right angles.
 const DIMS: usize = 32;
@@ -130,37 +131,39 @@ fn a_large_mode_does_not_hide_a_small_one() {
 
 #[test]
 fn mistakes_at_random_make_no_mode() {
-    let found = (0..60).filter(|&seed| {
-        let class = Class::draw(&[(40, 0.15); 4], 100 + seed);
+    let found = (0..40).filter(|&seed| {
+        let class = Class::draw(&[(30, 0.15); 4], 100 + seed);
         !class.search(seed).is_empty()
     });
-    // 5 % of 60 are 3; more than 8 happen in 0.3 % of draws.
+    // 5 % of 40 are 2; more than 6 happen in 0.3 % of draws.
     let found = found.count();
-    assert!(found <= 8, "{found} of 60");
+    assert!(found <= 6, "{found} of 40");
 }
 
 #[test]
 fn near_duplicates_are_one_observation() {
-    // 60 bursts of 8 images with one outcome each, at random.
+    // 30 bursts of 5 images with one outcome each, at random.
     let burst = |seed| {
-        let singles = Class::draw(&[(60, 0.15)], seed);
-        let unit: Vec<usize> = (0..480).map(|i| i / 8).collect();
+        let singles = Class::draw(&[(30, 0.3)], seed);
+        let unit: Vec<usize> = (0..150).map(|i| i / 5).collect();
         Class {
-            x: Array2::from_shape_fn((480, DIMS), |(i, j)| singles.x[[unit[i], j]]),
-            blob: vec![0; 480],
+            x: Array2::from_shape_fn((150, DIMS), |(i, j)| singles.x[[unit[i], j]]),
+            blob: vec![0; 150],
             right: unit.iter().map(|&u| singles.right[u]).collect(),
             unit,
         }
     };
     let (mut as_units, mut as_images) = (0, 0);
-    for seed in 0..10 {
+    for seed in 0..8 {
         let mut class = burst(200 + seed);
         as_units += usize::from(!class.search(seed).is_empty());
-        class.unit = (0..480).collect();
-        as_images += usize::from(!class.search(seed).is_empty());
+        if seed < 3 {
+            class.unit = (0..150).collect();
+            as_images += usize::from(!class.search(seed).is_empty());
+        }
     }
-    assert!(as_units <= 2, "{as_units} of 10");
-    assert!(as_images >= 8, "what units are for: {as_images} of 10");
+    assert!(as_units <= 2, "{as_units} of 8");
+    assert!(as_images >= 2, "what units are for: {as_images} of 3");
 }
 
 #[test]
@@ -227,6 +230,29 @@ fn equal_images_do_no_harm() {
 }
 
 #[test]
+fn units_are_where_their_images_are() {
+    let x = array![[1.0, 0.0], [0.6, 0.8], [0.0, 1.0], [0.0, -1.0]];
+    let class = ClassRows {
+        x: x.view(),
+        unit: &[9, 4, 9, 4],
+        right: &[true, false, true, true],
+    };
+    let units = Units::new(class, &svm::gram(x.view()));
+    assert_eq!(units.rows, [[0, 2], [1, 3]]);
+    assert_eq!(units.wrong, [0.0, 0.5]);
+    let half = 0.5_f64.sqrt();
+    // 0.6, −0.2 is 0.4^½ long.
+    let want = array![[half, half], [0.6 / 0.4_f64.sqrt(), -0.2 / 0.4_f64.sqrt()]];
+    assert!((&units.x - &want).iter().all(|apart| apart.abs() < 1e-12));
+    let gram = svm::gram(units.x.view());
+    assert!(
+        (&units.gram - &gram)
+            .iter()
+            .all(|apart| apart.abs() < 1e-12)
+    );
+}
+
+#[test]
 fn the_tree_is_scipys() {
     let x = array![
         [0.0, 0.0],
@@ -248,21 +274,21 @@ fn the_tree_is_scipys() {
         &[0, 1, 2, 3, 7],
         &[0, 1, 2, 3, 4, 5, 6, 7],
     ];
-    assert_eq!(ward::nodes(x.view(), 8), want);
-    assert_eq!(ward::nodes(x.view(), 3), want[..5]);
+    assert_eq!(ward::nodes(&x.dot(&x.t()), 8), want);
+    assert_eq!(ward::nodes(&x.dot(&x.t()), 3), want[..5]);
 }
 
 #[test]
 fn a_tree_of_ties_is_a_tree() {
-    let one = ward::nodes(Array2::ones((1, 3)).view(), 9);
+    let one = ward::nodes(&Array2::ones((1, 1)), 9);
     assert!(one.is_empty());
-    let equal = ward::nodes(Array2::ones((9, 3)).view(), 9);
+    let equal = ward::nodes(&Array2::ones((9, 9)), 9);
     assert_eq!((equal.len(), equal[7].len()), (8, 9));
     // A grid: every neighbour is as near.
     let grid = Array2::from_shape_fn((64, 2), |(i, j)| {
         (if j == 0 { i / 8 } else { i % 8 }) as f64
     });
-    let nodes = ward::nodes(grid.view(), 64);
+    let nodes = ward::nodes(&grid.dot(&grid.t()), 64);
     assert_eq!((nodes.len(), nodes[62].len()), (63, 64));
     for (a, b) in nodes.iter().zip(&nodes[1..]) {
         assert!(
@@ -293,7 +319,8 @@ fn k_means_finds_blobs() {
 #[test]
 fn candidates_keep_to_their_sizes() {
     let class = Class::draw(&[(50, 0.0); 4], 9);
-    let all = candidates::candidates(class.x.view(), &SearchOptions::default());
+    let units = Units::new(class.rows(), &svm::gram(class.x.view()));
+    let all = candidates::candidates(&units, &SearchOptions::default());
     assert!(all.iter().all(|units| (8..=68).contains(&units.len())));
     assert!(all.iter().all(|units| units.is_sorted()));
     assert!(all.windows(2).all(|two| two[0] != two[1]));
@@ -373,8 +400,10 @@ fn units_taken_out_are_out() {
 #[test]
 fn halves_of_a_mode_are_merged_and_others_are_not() {
     let class = Class::draw(&[(40, 0.9), (40, 0.9), (80, 0.05)], 10);
-    let (units, options) = (Units::new(class.rows()), SearchOptions::default());
-    let judge = Judge::new(class.rows(), &units, &options);
+    let gram = svm::gram(class.x.view());
+    let units = Units::new(class.rows(), &gram);
+    let options = SearchOptions::default();
+    let judge = Judge::new(class.rows(), &gram, &units, &options);
     let region = |from: usize, to: usize, p| judge.separate(&(from..to).collect::<Vec<_>>(), p);
     let regions = vec![
         region(0, 20, 0.01),
@@ -397,8 +426,10 @@ fn halves_of_a_mode_are_merged_and_others_are_not() {
 fn a_region_with_two_modes_is_narrowed_to_one() {
     // 40 images of blob 0 and 30 of blob 1 fail; the candidates know both together, and pieces.
     let class = Class::draw(&[(40, 0.9), (30, 0.9), (80, 0.02), (80, 0.02)], 11);
-    let (units, options) = (Units::new(class.rows()), SearchOptions::default());
-    let judge = Judge::new(class.rows(), &units, &options);
+    let gram = svm::gram(class.x.view());
+    let units = Units::new(class.rows(), &gram);
+    let options = SearchOptions::default();
+    let judge = Judge::new(class.rows(), &gram, &units, &options);
     let narrowed = |candidates: &[Vec<usize>]| {
         let (scan, at) = scan::scan(&units.wrong, &[true; 230], candidates, 0, &options).unwrap();
         assert_eq!(

@@ -1,9 +1,9 @@
 //! The Ward tree over units.
 
-use ndarray::ArrayView2;
+use ndarray::Array2;
 
-/// The inner nodes of the Ward tree over the rows of `x` `[n, d]`, from the first merger to the root: the
-/// rows below each, ascending.
+/// The inner nodes of the Ward tree over rows with the Gram matrix `gram` `[n, n]`, from the first merger to
+/// the root: the rows below each, ascending.
 ///
 /// Nodes of more than `largest` rows are left out.
 ///
@@ -13,12 +13,12 @@ use ndarray::ArrayView2;
 /// hierarchical, agglomerative clustering algorithms"), in the crate `kodama`; the same tree as scipy's
 /// `linkage(x, "ward")`. Of equal distances the chain takes the first, so the tree depends on row order where
 /// there are ties, and on nothing else.
-pub fn nodes(x: ArrayView2<'_, f64>, largest: usize) -> Vec<Vec<usize>> {
-    let n = x.nrows();
+pub fn nodes(gram: &Array2<f64>, largest: usize) -> Vec<Vec<usize>> {
+    let n = gram.nrows();
     if n < 2 {
         return Vec::new();
     }
-    let tree = kodama::linkage(&mut distances(x), n, kodama::Method::Ward);
+    let tree = kodama::linkage(&mut distances(gram), n, kodama::Method::Ward);
     let mut nodes: Vec<Option<Vec<usize>>> = (0..n).map(|row| Some(vec![row])).collect();
     for step in tree.steps() {
         let node = (step.size <= largest)
@@ -35,14 +35,12 @@ pub fn nodes(x: ArrayView2<'_, f64>, largest: usize) -> Vec<Vec<usize>> {
 }
 
 /// Euclidean distances of all pairs, row by row above the diagonal, `[n (n − 1) / 2]`.
-fn distances(x: ArrayView2<'_, f64>) -> Vec<f64> {
-    let n = x.nrows();
-    let square: Vec<f64> = x.outer_iter().map(|row| row.dot(&row)).collect();
-    let products = x.dot(&x.t());
+fn distances(gram: &Array2<f64>) -> Vec<f64> {
+    let n = gram.nrows();
     let mut distances = Vec::with_capacity(n * (n - 1) / 2);
     for i in 0..n {
         for j in i + 1..n {
-            let squared = square[i] + square[j] - 2.0 * products[[i, j]];
+            let squared = gram[[i, i]] + gram[[j, j]] - 2.0 * gram[[i, j]];
             distances.push(squared.max(0.0).sqrt());
         }
     }
