@@ -10,7 +10,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 pub use self::described::{DescribedMode, DirectionsFile, SkippedClass};
 
-use super::{Direction, Fitted, ModeId, WhitenError, Whitening};
+use super::{Direction, Fitted, ModeId, Standing, WhitenError, Whitening};
 use crate::dataset::{Dataset, Split};
 use crate::io::{self, Classified, ErrorKind, IoError, JsonFile as _, JsonFileError};
 
@@ -81,8 +81,8 @@ fn file(dir: &Path) -> PathBuf {
 /// Writes both files into `dir`.
 ///
 /// Tensors, all float64: `mean` and `deviation` `[d]`, and per class and mode `CLASS.MODE.w` `[d]`
-/// and `CLASS.MODE.scalars` `[c, b, cv_score, p_value, q_value, threshold]`, with class indices. The file
-/// for people names the examples that each mode explains, by their ids in `dataset`, which is the one that
+/// and `CLASS.MODE.scalars` `[c, b, cv_score, threshold]`, with class indices. The file for people has the rest: tests, counts, the
+/// probability of failure. It names the examples that each mode explains, by their ids in `dataset`, which is the one that
 /// the directions were learned on.
 ///
 /// # Errors
@@ -115,13 +115,11 @@ pub fn write(
             c,
             b,
             cv_score,
-            p_value,
-            q_value,
             threshold,
             ..
         } = *direction;
-        let scalars = bytes([c, b, cv_score, p_value, q_value, threshold]);
-        blobs.push((format!("{name}.scalars"), 6, scalars));
+        let scalars = bytes([c, b, cv_score, threshold]);
+        blobs.push((format!("{name}.scalars"), 4, scalars));
     }
     let path = file(dir);
     let format = |source| PersistError::Format {
@@ -204,32 +202,15 @@ pub fn read(dir: &Path) -> Result<Saved, PersistError> {
                 name: mode.class,
             });
         }
-        explains.insert(name, mode.explains);
         let w = tensor(&tensors, &numbers, &format!("{name}.w"))?;
         let scalars = tensor(&tensors, &numbers, &format!("{name}.scalars"))?.to_vec();
-        let [c, b, cv_score, p_value, q_value, threshold] = scalars[..] else {
-            return Err(shape(&format!("{name}.scalars")));
-        };
+        let scalars = <[f64; 4]>::try_from(scalars)
+            .map_err(|_other_length| shape(&format!("{name}.scalars")))?;
         if w.len() != d {
             return Err(shape(&format!("{name}.w")));
         }
-        directions.push(Direction {
-            id: name,
-            w,
-            b,
-            c,
-            cv_score,
-            p_value,
-            q_value,
-            threshold,
-            right: mode.right,
-            wrong: mode.wrong,
-            too_few: q_value < 0.05 && !mode.finding,
-            bootstrap_cosine: mode.bootstrap_cosine_95,
-            explains: Vec::new(),
-            out_of_fold: Vec::new(),
-            out_of_fold_distance: Vec::new(),
-        });
+        explains.insert(name, mode.explains.clone());
+        directions.push(direction(mode, w, scalars));
     }
     Ok(Saved {
         whitening,
@@ -237,6 +218,33 @@ pub fn read(dir: &Path) -> Result<Saved, PersistError> {
         directions,
         explains,
     })
+}
+
+/// A direction from what both files say of it.
+fn direction(mode: DescribedMode, w: Array1<f64>, scalars: [f64; 4]) -> Direction {
+    let [c, b, cv_score, threshold] = scalars;
+    Direction {
+        id: mode.id(),
+        w,
+        b,
+        c,
+        cv_score,
+        cv_interval: mode.cv_interval_95,
+        p_value: mode.p_value,
+        q_value: mode.q_value,
+        permutations: mode.permutations,
+        at_floor: mode.at_floor,
+        threshold,
+        admits: mode.admits,
+        probability: mode.probability,
+        right: mode.right,
+        wrong: mode.wrong,
+        units: mode.units,
+        too_few: mode.standing == Standing::TooFewExamples,
+        bootstrap_cosine: mode.bootstrap_cosine_95,
+        explains: Vec::new(),
+        out_of_fold: Vec::new(),
+    }
 }
 
 fn parse<'a>(content: &'a [u8], path: &Path) -> Result<SafeTensors<'a>, PersistError> {
@@ -275,26 +283,23 @@ mod tests {
 
     use super::*;
     use crate::dataset::{Example, ExampleId};
+    use crate::direction::probability::FailureProbability;
 
     /// A direction with numbers that tell it from others.
-    fn direction(class: usize, mode: u32, explains: Vec<ExampleId>) -> Direction {
+    fn made_up(class: usize, mode: u32, explains: Vec<ExampleId>) -> Direction {
         let at = class as f64 + 0.1 * f64::from(mode);
+        let distance: Vec<f64> = (0..6).map(|i| f64::from(i) / 7.0 - at).collect();
+        let wrong = [false, true, false, false, true, true];
+        let folds = [0, 0, 1, 1, 0, 1];
         Direction {
-            id: ModeId::new(class, mode),
-            w: array![1.0 + at, -0.3],
             b: 0.5 - at,
             c: 0.1,
-            cv_score: 0.8,
-            p_value: 0.005,
-            q_value: 0.01,
             threshold: at,
-            right: 4,
-            wrong: 2,
-            too_few: false,
+            probability: Some(FailureProbability::fit(&distance, &wrong, &folds)),
             bootstrap_cosine: Some((0.5, 0.75)),
             explains,
-            out_of_fold: vec![0.25; 6],
-            out_of_fold_distance: vec![0.5; 6],
+            out_of_fold: distance,
+            ..Direction::made_up(ModeId::new(class, mode), array![1.0 + at, -0.3])
         }
     }
 
@@ -311,9 +316,9 @@ mod tests {
         let ids: Vec<ExampleId> = data.ids().collect();
         let fitted = Fitted {
             directions: vec![
-                direction(0, 0, vec![ids[1], ids[4]]),
-                direction(0, 1, vec![ids[2]]),
-                direction(1, 0, Vec::new()),
+                made_up(0, 0, vec![ids[1], ids[4]]),
+                made_up(0, 1, vec![ids[2]]),
+                made_up(1, 0, Vec::new()),
             ],
             skipped: Vec::new(),
         };
@@ -328,7 +333,6 @@ mod tests {
             let expected = Direction {
                 explains: Vec::new(),
                 out_of_fold: Vec::new(),
-                out_of_fold_distance: Vec::new(),
                 ..written.clone()
             };
             assert_eq!(saved, &expected);
@@ -344,17 +348,40 @@ mod tests {
     }
 
     #[test]
-    fn too_few_mistakes_are_known_from_what_forbids_a_finding() {
+    fn what_a_test_came_to_reads_back() {
         let whitening = Whitening::fit(array![[1.0, 0.0], [0.6, 0.8], [-0.8, 0.6]].view()).unwrap();
-        let mut few = direction(0, 0, Vec::new());
-        few.too_few = true;
+        let made_up = |mode| made_up(0, mode, Vec::new());
+        let few = Direction {
+            too_few: true,
+            p_value: None,
+            q_value: None,
+            ..made_up(0)
+        };
+        let floor = Direction {
+            q_value: Some(0.2),
+            at_floor: true,
+            ..made_up(1)
+        };
+        let chance = Direction {
+            q_value: Some(0.2),
+            ..made_up(2)
+        };
         let fitted = Fitted {
-            directions: vec![few],
+            directions: vec![few, floor, chance, made_up(3)],
             skipped: Vec::new(),
         };
         let dir = tempfile::tempdir().unwrap();
         write(dir.path(), &whitening, Split::Train, &fitted, &dataset()).unwrap();
         let saved = read(dir.path()).unwrap();
-        assert!(saved.directions[0].too_few && !saved.directions[0].is_finding());
+        let standing: Vec<Standing> = saved.directions.iter().map(Direction::standing).collect();
+        let expected = [
+            Standing::TooFewExamples,
+            Standing::TooFewPermutations,
+            Standing::Chance,
+            Standing::Finding,
+        ];
+        assert_eq!(standing, expected);
+        let at = |alignment| saved.directions[3].failure_probability(alignment).unwrap();
+        assert!(at(-1.0) < at(1.0));
     }
 }

@@ -97,6 +97,11 @@ fn modes(
             barred: barred.get(&direction.id.class).cloned().unwrap_or_default(),
             c: direction.c,
             threshold: direction.threshold,
+            admits: direction.admits,
+            calibration_error: direction
+                .probability
+                .as_ref()
+                .map(|probability| probability.calibration_error),
             right: direction.right,
             wrong: direction.wrong,
             judged: judged.clone(),

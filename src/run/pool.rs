@@ -30,7 +30,7 @@ use crate::io::{self, IoError};
 const CHUNK: usize = 32;
 
 /// Version of `pool.json`.
-const SCHEMA: u32 = 2;
+const SCHEMA: u32 = 3;
 
 /// The images to pick from.
 #[derive(Debug, Clone, Copy)]

@@ -55,7 +55,7 @@ fn of_space<'a>(space: &str, modes: &[&'a Mode], splits: &'a [SplitReport]) -> V
 
 /// `classes.csv`.
 pub(super) fn classes(lines: &[Line<'_>]) -> Result<Vec<u8>, TableError> {
-    const NAMES: [&str; 20] = [
+    const NAMES: [&str; 30] = [
         "space",
         "split",
         "class",
@@ -65,9 +65,19 @@ pub(super) fn classes(lines: &[Line<'_>]) -> Result<Vec<u8>, TableError> {
         "mistakes",
         "model_accuracy",
         "cv_score",
+        "cv_low",
+        "cv_high",
         "p_value",
         "q_value",
         "finding",
+        "auc",
+        "auc_low",
+        "auc_high",
+        "hardest",
+        "hardest_precision",
+        "hardest_low",
+        "hardest_high",
+        "standing",
         "svm_accuracy",
         "svm_balanced_accuracy",
         "mistakes_flagged",
@@ -89,9 +99,19 @@ pub(super) fn classes(lines: &[Line<'_>]) -> Result<Vec<u8>, TableError> {
                 f.mistakes.into(),
                 f.model_accuracy.into(),
                 mode.map(|m| m.cv_score).or(line.split.cv_score).into(),
-                mode.map(|m| m.p_value).into(),
-                mode.map(|m| m.q_value).into(),
+                mode.and_then(|m| m.cv_interval_95).map(|cv| cv.0).into(),
+                mode.and_then(|m| m.cv_interval_95).map(|cv| cv.1).into(),
+                mode.and_then(|m| m.p_value).into(),
+                mode.and_then(|m| m.q_value).into(),
                 mode.map(|m| m.finding).into(),
+                f.auc.into(),
+                f.auc_interval.map(|auc| auc.0).into(),
+                f.auc_interval.map(|auc| auc.1).into(),
+                f.hardest.k.into(),
+                f.hardest.direction.into(),
+                f.hardest.interval.0.into(),
+                f.hardest.interval.1.into(),
+                mode.map(|m| m.standing.words()).into(),
                 f.svm_accuracy.into(),
                 f.svm_balanced_accuracy.into(),
             ]);
@@ -106,7 +126,7 @@ pub(super) fn classes(lines: &[Line<'_>]) -> Result<Vec<u8>, TableError> {
 
 /// `heads.csv`.
 pub(super) fn heads(lines: &[Line<'_>]) -> Result<Vec<u8>, TableError> {
-    const NAMES: [&str; 13] = [
+    const NAMES: [&str; 17] = [
         "space",
         "split",
         "class",
@@ -114,7 +134,11 @@ pub(super) fn heads(lines: &[Line<'_>]) -> Result<Vec<u8>, TableError> {
         "k",
         "k_is_minority",
         "precision",
+        "precision_low",
+        "precision_high",
         "lift",
+        "lift_low",
+        "lift_high",
         "least_confidence_precision",
         "least_confidence_lift",
         "random_precision",
@@ -129,9 +153,11 @@ pub(super) fn heads(lines: &[Line<'_>]) -> Result<Vec<u8>, TableError> {
             let AtK {
                 k,
                 direction,
+                interval,
                 least_confidence,
                 random,
                 lift,
+                lift_interval,
                 least_confidence_lift,
                 minority,
                 least_confidence_minority,
@@ -141,7 +167,11 @@ pub(super) fn heads(lines: &[Line<'_>]) -> Result<Vec<u8>, TableError> {
                 k.into(),
                 is_minority.into(),
                 direction.into(),
+                interval.0.into(),
+                interval.1.into(),
                 lift.into(),
+                lift_interval.map(|lift| lift.0).into(),
+                lift_interval.map(|lift| lift.1).into(),
                 least_confidence.into(),
                 least_confidence_lift.into(),
                 random.into(),
@@ -158,12 +188,25 @@ pub(super) fn heads(lines: &[Line<'_>]) -> Result<Vec<u8>, TableError> {
 pub(super) fn deciles(lines: &[Line<'_>]) -> Result<Vec<u8>, TableError> {
     let mut rows = Vec::new();
     for line in lines {
-        for (at, &accuracy) in line.figures.decile_accuracy.iter().enumerate() {
+        let Figures {
+            decile_accuracy,
+            decile_examples,
+            decile_interval,
+            ..
+        } = line.figures;
+        let each = decile_accuracy
+            .iter()
+            .zip(decile_examples)
+            .zip(decile_interval);
+        for (at, ((&accuracy, &examples), &(low, high))) in each.enumerate() {
             let mut row = line.place.to_vec();
             row.extend([(at + 1).into(), accuracy.into()]);
+            row.extend([examples.into(), low.into(), high.into()]);
             rows.push(row);
         }
     }
-    let names = ["space", "split", "class", "mode", "decile", "accuracy"];
+    let names = [
+        "space", "split", "class", "mode", "decile", "accuracy", "examples", "low", "high",
+    ];
     encode(&names, &rows)
 }
