@@ -416,3 +416,115 @@ fn quantiles_are_numpys() {
     assert_eq!(quantile(&mut [4.0], 1.0), 4.0);
     assert!(quantile(&mut [], 0.5).is_nan());
 }
+
+/// Times and simulations for the method's page: `cargo test --release --no-default-features --lib -- --ignored --nocapture a_study`.
+#[test]
+#[ignore = "a study, minutes long"]
+fn a_study() {
+    // Embeddings with a spectrum such as CLIP's: 512 dimensions, variance falling as 1/k.
+    let world = |n: usize, classes: usize, planted: &dyn Fn(usize) -> bool, seed: u64| {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let d = 512;
+        let mix = Array2::from_shape_fn((64, d), |_| rng.gen_range(-1.0_f64..1.0));
+        let factors = Array2::from_shape_fn((n, 64), |(_, k)| {
+            rng.gen_range(-1.0_f64..1.0) / (1.0 + k as f64).sqrt()
+        });
+        let mut x = factors.dot(&mix);
+        x.mapv_inplace(|v| v + 0.5 * rng.gen_range(-1.0..1.0));
+        for mut column in x.columns_mut() {
+            let mean = column.mean().unwrap();
+            let sd = column.std(1.0);
+            column.mapv_inplace(|v| (v - mean) / sd);
+        }
+        unit_rows(&mut x);
+        let each = n / classes;
+        let labels: Vec<usize> = (0..n).map(|i| (i / each).min(classes - 1)).collect();
+        let predictions = labels
+            .iter()
+            .enumerate()
+            .map(|(i, &label)| {
+                let share = if planted(label) && factors[[i, 1]] > 0.3 {
+                    0.7
+                } else {
+                    0.1
+                };
+                if rng.gen_bool(share) { classes } else { label }
+            })
+            .collect();
+        World {
+            x,
+            labels,
+            predictions,
+            units: None,
+        }
+    };
+    let options = FitOptions::default();
+    for n in [200, 500, 1000] {
+        for planted in [false, true] {
+            let world = world(n, 1, &|_| planted, 3);
+            let begun = std::time::Instant::now();
+            let d = world.direction(&options);
+            println!(
+                "n {n} planted {planted}: {:.2} s, {} permutations, cv {:.3}, p {:?}, c {}, units {}, wrong {}",
+                begun.elapsed().as_secs_f64(),
+                d.permutations,
+                d.cv_score,
+                d.p_value,
+                d.c,
+                d.units,
+                d.wrong
+            );
+        }
+    }
+    let two = world(1000, 2, &|class| class == 0, 4);
+    let begun = std::time::Instant::now();
+    let fitted = two.fit(2, &options).unwrap();
+    println!(
+        "demo size: {:.2} s, {:?}",
+        begun.elapsed().as_secs_f64(),
+        fitted
+            .directions
+            .iter()
+            .map(|d| (d.permutations, d.q_value))
+            .collect::<Vec<_>>()
+    );
+    for (classes, each) in [(100, 50), (1000, 50)] {
+        let many = world(classes * each, classes, &|class| class < 5, 5);
+        let begun = std::time::Instant::now();
+        let fitted = many.fit(classes, &options).unwrap();
+        let found: Vec<usize> = fitted
+            .directions
+            .iter()
+            .filter(|d| d.is_finding())
+            .map(|d| d.id.class)
+            .collect();
+        let draws: usize = fitted.directions.iter().map(|d| d.permutations).sum();
+        let tested = fitted
+            .directions
+            .iter()
+            .filter(|d| d.q_value.is_some())
+            .count();
+        println!(
+            "{classes} classes of {each}: {:.1} s, {draws} permutations of {tested} tested, found {found:?}",
+            begun.elapsed().as_secs_f64()
+        );
+    }
+    let quick = FitOptions {
+        bootstrap: 0,
+        ..options
+    };
+    let level = |name: &str, of: &(dyn Fn(u64) -> World + Sync)| {
+        let begun = std::time::Instant::now();
+        println!(
+            "{name}: {:.3} of 300 ({:.0} s)",
+            found(300, &quick, of),
+            begun.elapsed().as_secs_f64()
+        );
+    };
+    level("null, bursts of 4", &|seed| bursts(40, 4, NULL, seed));
+    level("planted, bursts of 4", &|seed| {
+        bursts(80, 4, [0.05, 0.95], seed)
+    });
+    level("null, single", &|seed| bursts(120, 1, NULL, seed));
+    level("planted, single", &|seed| bursts(120, 1, [0.1, 0.7], seed));
+}
