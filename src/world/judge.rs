@@ -205,29 +205,6 @@ mod tests {
     }
 
     #[test]
-    fn one_network_learns_several_questions() {
-        let dir = tempfile::tempdir().unwrap();
-        let faces =
-            |split| crate::world::splits::describe(&WorldConfig::INDEPENDENT, 3, split, 256, None);
-        let options = TrainOptions {
-            steps: 60,
-            ..TrainOptions::default()
-        };
-        let trained = Judge::train(dir.path(), &faces("a"), &options, Device::Cpu, |_, _| {});
-        trained.unwrap();
-        let judge = Judge::read(dir.path(), Device::Cpu).unwrap();
-        let faces = faces("b");
-        let images: Vec<RgbImage> = faces.iter().map(draw).collect();
-        let said = judge.values(&images).unwrap();
-        for (aspect, least) in [(Aspect::Background, 0.3), (Aspect::Gender, 0.65)] {
-            let right = faces.iter().zip(&said);
-            let right = right.filter(|(f, v)| v[aspect as usize] == value(f, aspect));
-            let share = right.count() as f64 / faces.len() as f64;
-            assert!(share > least, "{aspect:?}: {share}");
-        }
-    }
-
-    #[test]
     fn every_class_of_the_network_belongs_to_one_question() {
         let config = Judge::config();
         assert_eq!(config.questions.iter().sum::<usize>(), config.classes.len());

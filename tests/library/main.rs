@@ -12,6 +12,8 @@ mod common;
 mod cuda;
 #[cfg(feature = "torch")]
 mod images;
+#[cfg(feature = "torch")]
+mod judge;
 mod layering;
 #[cfg(feature = "torch")]
 mod models;
