@@ -21,7 +21,7 @@ use crate::pipeline::{Context, Error};
 use crate::run::lock::FolderLock;
 
 /// Arguments whose values an image that is made again has from its recipe, besides the sampler's.
-const RECIPE: [&str; 11] = [
+const RECIPE: [&str; 10] = [
     "prompt",
     "save_latents",
     "negative",
@@ -32,7 +32,6 @@ const RECIPE: [&str; 11] = [
     "count",
     "image_embeds",
     "noise_level",
-    "lora",
 ];
 
 /// All arguments whose values an image that is made again has from its recipe.
@@ -119,7 +118,8 @@ pub(super) struct GenerateCommand {
     #[arg(long, value_name = "NAME")]
     variant: Option<String>,
 
-    /// Low-rank adapter, a .safetensors or its id on the hub, with its scale [default: 1]; may be repeated.
+    /// Low-rank adapter, a .safetensors or its id on the hub, with its scale [default: 1]; may be repeated
+    /// [with --from: where the run's adapters lie now, in their order; their scales are the recipe's].
     #[arg(long, value_name = "FILE|ID[:SCALE]")]
     lora: Vec<String>,
 

@@ -24,6 +24,7 @@ use crate::filter::duplicate::KeptImages;
 use crate::generate::Arm;
 use crate::generate::recipe::Output;
 use crate::generate::sampling::Ended;
+use crate::io::JsonFile as _;
 use crate::run::plan::{Goal, Plan, PlannedArm};
 use crate::run::sampling::{Progress, Sampler};
 use crate::run::typical_image::typical_image;

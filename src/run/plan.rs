@@ -3,7 +3,6 @@
 //! With the ledger it is enough to decide again which images are kept, without any model.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -12,44 +11,16 @@ use super::policy::Policy;
 use crate::direction::ModeId;
 use crate::filter::{Filter, filters};
 use crate::generate::{Arm, Attempt, ModePlan, Recipe};
-use crate::io::{self, Classified, ErrorKind, IoError};
-
-/// Version of `plan.json`.
-const SCHEMA: u32 = 1;
-
-/// Why a plan could not be read or written.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum PlanError {
-    /// Reading or writing failed.
-    #[error(transparent)]
-    Io(#[from] IoError),
-    /// The file is no plan of this version.
-    #[error("{} is no plan of this version: let `hardlight run` finish on the folder again", path.display())]
-    Parse {
-        /// The file.
-        path: PathBuf,
-        /// What the parser said.
-        #[source]
-        source: serde_json::Error,
-    },
-}
-
-impl Classified for PlanError {
-    fn kind(&self) -> ErrorKind {
-        match self {
-            Self::Io(error) => error.kind(),
-            Self::Parse { .. } => ErrorKind::Input,
-        }
-    }
-}
+use crate::io::JsonFile;
 
 /// What attempts follow from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
-    /// Version of the file.
+    /// Version of this format.
     schema: u32,
+    /// Version of hardlight that wrote the file.
+    version: String,
     /// Seed of the run.
     pub seed: u64,
     /// The settings of every image, without caption and seed.
@@ -85,51 +56,23 @@ pub struct Goal {
     pub filters: Vec<Box<dyn Filter>>,
 }
 
+impl JsonFile for Plan {
+    const SCHEMA: u32 = 2;
+    const WHAT: &'static str = "plan of a run's attempts";
+    const REMEDY: &'static str = "let `hardlight run` finish on the folder again";
+}
+
 impl Plan {
     /// A plan of these arms; those without captions are left out.
     pub fn new(seed: u64, template: Recipe, mut arms: Vec<PlannedArm>) -> Self {
         arms.retain(|arm| !arm.captions.is_empty());
         Self {
-            schema: SCHEMA,
+            schema: Self::SCHEMA,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
             seed,
             template,
             arms,
         }
-    }
-
-    /// Reads a plan.
-    ///
-    /// # Errors
-    ///
-    /// [`PlanError`], naming the file.
-    pub fn read(path: &Path) -> Result<Self, PlanError> {
-        let text = io::read_to_string(path)?;
-        serde_json::from_str(&text)
-            .and_then(|plan: Self| {
-                let found = format!("schema {}, expected {SCHEMA}", plan.schema);
-                let known = plan.schema == SCHEMA;
-                known
-                    .then_some(plan)
-                    .ok_or_else(|| serde::de::Error::custom(found))
-            })
-            .map_err(|source| PlanError::Parse {
-                path: path.to_owned(),
-                source,
-            })
-    }
-
-    /// Writes the plan.
-    ///
-    /// # Errors
-    ///
-    /// [`PlanError::Io`].
-    pub fn write(&self, path: &Path) -> Result<(), PlanError> {
-        let mut text = serde_json::to_string_pretty(self).map_err(|source| PlanError::Parse {
-            path: path.to_owned(),
-            source,
-        })?;
-        text.push('\n');
-        Ok(io::write_atomic(path, text.as_bytes())?)
     }
 
     /// Attempt `j` of an arm.

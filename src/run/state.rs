@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::decide::{self, Decisions, Known};
 use super::folder::{FolderError, Layout, read_policy};
 use super::ledger::{self, LedgerError, TornTail};
-use super::plan::{Goal, Plan, PlanError};
+use super::plan::{Goal, Plan};
 use super::policy::Policy;
 use super::pool::PoolRecord;
 use super::sampling::by_id;
@@ -19,7 +19,7 @@ use crate::io::{Classified, ErrorKind, JsonFile as _, JsonFileError};
 pub enum StateError {
     /// The plan is damaged.
     #[error(transparent)]
-    Plan(#[from] PlanError),
+    Plan(#[source] JsonFileError),
     /// The ledger is damaged.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -28,7 +28,7 @@ pub enum StateError {
     Folder(#[from] FolderError),
     /// What was picked from the pool cannot be read.
     #[error(transparent)]
-    Pool(#[from] JsonFileError),
+    Pool(#[source] JsonFileError),
 }
 
 impl StateError {
@@ -79,7 +79,7 @@ impl State {
         if !layout.plan().is_file() {
             return Ok(None);
         }
-        let plan = Plan::read(&layout.plan())?;
+        let plan = Plan::read(&layout.plan()).map_err(StateError::Plan)?;
         let policy = read_policy(layout)?;
         let (lines, torn) = if layout.ledger().is_file() {
             ledger::read(&layout.ledger())?
@@ -126,7 +126,7 @@ pub fn read_pool(layout: &Layout) -> Result<Option<PoolRecord>, StateError> {
     if !path.is_file() {
         return Ok(None);
     }
-    Ok(Some(PoolRecord::read(&path)?))
+    PoolRecord::read(&path).map(Some).map_err(StateError::Pool)
 }
 
 impl PoolRecord {

@@ -121,6 +121,18 @@ fn an_image_of_a_run_is_made_again_from_its_ledger() {
     let other = ["generate", "--from", "out", "--id", id, "--seed", "4"];
     let other = work.hardlight(other).args(["--out", "none"]);
     other.run().exits(2).complains(&["--seed"]);
+    let adapter = [
+        "generate",
+        "--from",
+        "out",
+        "--id",
+        id,
+        "--lora",
+        "a.safetensors",
+    ];
+    let adapter = work.hardlight(adapter).args(["--out", "none"]);
+    let made_with = ["made with 0 adapters, and 1 are named", "--lora"];
+    adapter.run().exits(3).complains(&made_with);
     // An image that is to be shown and is gone is named before anything changes.
     fs::remove_dir_all(work.path("out/attempts")).unwrap();
     let left = results(&work.path("out"));

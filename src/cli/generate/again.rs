@@ -59,10 +59,14 @@ fn open(
     let (device, kind) = device(on, &recipe.model.dtype)?;
     let given = command.model.as_ref().or(settings.generate.model.as_ref());
     let model = given.ok_or_else(|| Error::usage("the run names no model: give --model DIR"))?;
+    let lora = match command.lora.as_slice() {
+        [] => settings.generate.lora.as_slice(),
+        moved => moved,
+    };
     Diffusion {
         model,
         variant: settings.generate.variant.clone(),
-        lora: &locate::rescaled(&settings.generate.lora, &recipe.model.adapters)?,
+        lora: &locate::rescaled(lora, &recipe.model.adapters)?,
         safety_checker: false,
         sampling: recipe.sampling(made_on.batch),
         device,

@@ -43,8 +43,8 @@ pub fn adapters(context: &mut Context<'_>, given: &[String]) -> Result<Vec<(Path
 pub fn rescaled(given: &[String], recipe: &[AdapterRecord]) -> Result<Vec<String>, Error> {
     if given.len() != recipe.len() {
         return Err(Error::input(format!(
-            "the image was made with {} adapters, and the run's settings name {}: restore run.json from a \
-             copy",
+            "the image was made with {} adapters, and {} are named: give each with --lora, in the order in \
+             which the run had them",
             recipe.len(),
             given.len()
         )));

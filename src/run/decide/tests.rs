@@ -8,6 +8,7 @@ use crate::filter::tests::{measures as of_image, policy as of_filters};
 use crate::filter::{self, Measures};
 use crate::generate::recipe::tests::recipe;
 use crate::generate::{MadeOn, Recipe};
+use crate::io::JsonFile as _;
 use crate::run::plan::PlannedArm;
 use crate::run::policy::Policy;
 
@@ -225,10 +226,10 @@ fn a_plan_comes_back_from_its_file() {
     plan().write(&path).unwrap();
     assert_eq!(Plan::read(&path).unwrap(), plan());
     let text = std::fs::read_to_string(&path).unwrap();
-    std::fs::write(&path, text.replacen("\"schema\": 1", "\"schema\": 9", 1)).unwrap();
-    let error = Plan::read(&path).unwrap_err();
+    std::fs::write(&path, text.replacen("\"schema\": 2", "\"schema\": 9", 1)).unwrap();
+    let error = Plan::read(&path).unwrap_err().to_string();
     assert!(
-        error.to_string().contains("no plan of this version"),
+        error.contains("of schema 9") && error.contains("let `hardlight run` finish"),
         "{error}"
     );
 }
