@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    hardlight::cli::main()
+    ExitCode::from(hardlight::cli::run(std::env::args_os()))
 }

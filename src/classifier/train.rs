@@ -8,6 +8,7 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use tch::{Device, Kind, Tensor};
 
+use super::augment::Augment;
 use super::cnn::{ClassifierError, Cnn, CnnConfig, normalise, pack};
 use crate::nn::params::Params;
 use crate::nn::train::{AdamW, one_cycle};
@@ -27,8 +28,8 @@ pub struct TrainOptions {
     pub decay: f64,
     /// Seed of the initial weights and of the order of images.
     pub seed: u64,
-    /// Whether images are mirrored left to right at random.
-    pub mirror: bool,
+    /// How images are changed each time.
+    pub augment: Augment,
 }
 
 impl Default for TrainOptions {
@@ -39,7 +40,7 @@ impl Default for TrainOptions {
             lr: 2e-3,
             decay: 1e-2,
             seed: 0,
-            mirror: false,
+            augment: Augment::NONE,
         }
     }
 }
@@ -92,13 +93,20 @@ impl TrainingSet {
         self.labels.is_empty()
     }
 
-    fn batch(&self, indices: &[usize]) -> (Tensor, Tensor) {
+    fn batch(
+        &self,
+        indices: &[usize],
+        augment: &Augment,
+        rng: &mut ChaCha8Rng,
+    ) -> (Tensor, Tensor) {
         let size = (self.side * self.side * 3) as usize;
         let mut bytes = Vec::with_capacity(indices.len() * size);
         let width = self.questions;
         let mut labels = Vec::with_capacity(indices.len() * width);
         for &i in indices {
+            let start = bytes.len();
             bytes.extend_from_slice(&self.bytes[i * size..(i + 1) * size]);
+            augment.apply(&mut bytes[start..], self.side as usize, rng);
             labels.extend_from_slice(&self.labels[i * width..(i + 1) * width]);
         }
         (
@@ -124,7 +132,7 @@ pub fn train(
         lr,
         decay,
         seed,
-        mirror,
+        augment,
     } = *options;
     let (params, cnn) = {
         // libtorch has one generator for the whole process: trainings side by side take turns.
@@ -149,10 +157,7 @@ pub fn train(
         if indices.is_empty() {
             break;
         }
-        let (mut pixels, labels) = set.batch(&indices);
-        if mirror && rand::Rng::r#gen::<bool>(&mut rng) {
-            pixels = pixels.flip([3]);
-        }
+        let (pixels, labels) = set.batch(&indices, &augment, &mut rng);
         let (_, logits) = cnn.forward(&pixels.to_device(device));
         let labels = labels.to_device(device).to_kind(Kind::Int64);
         let answers = logits.split_with_sizes(config.widths(), -1);

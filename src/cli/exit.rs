@@ -1,7 +1,5 @@
 //! From the kind of an error to an exit code.
 
-use std::process::ExitCode;
-
 use crate::io::ErrorKind;
 
 /// How a command ended.
@@ -31,9 +29,9 @@ impl ExitStatus {
     }
 }
 
-impl From<ExitStatus> for ExitCode {
+impl From<ExitStatus> for u8 {
     fn from(status: ExitStatus) -> Self {
-        Self::from(match status {
+        match status {
             ExitStatus::Success => 0,
             ExitStatus::Failure => 1,
             ExitStatus::Usage => 2,
@@ -43,7 +41,7 @@ impl From<ExitStatus> for ExitCode {
             ExitStatus::Disk => 6,
             ExitStatus::Stopped | ExitStatus::Interrupted => 130,
             ExitStatus::Terminated => 143,
-        })
+        }
     }
 }
 
@@ -70,7 +68,7 @@ mod tests {
     use crate::pipeline::{Error, WithContext as _};
     use crate::run::ledger::LedgerError;
 
-    fn code(error: impl Into<Error>) -> ExitCode {
+    fn code(error: impl Into<Error>) -> u8 {
         ExitStatus::from(error.into().kind()).into()
     }
 
@@ -92,11 +90,7 @@ mod tests {
             (ErrorKind::Disk, 6),
             (ErrorKind::Stopped, 130),
         ] {
-            assert_eq!(
-                ExitCode::from(ExitStatus::from(kind)),
-                ExitCode::from(expected),
-                "{kind:?}"
-            );
+            assert_eq!(u8::from(ExitStatus::from(kind)), expected, "{kind:?}");
         }
     }
 
@@ -104,7 +98,7 @@ mod tests {
     fn a_cause_deep_inside_decides() {
         let full = LedgerError::Io(write(std::io::ErrorKind::StorageFull));
         let sampling = crate::run::sampling::SamplingError::from(full);
-        assert_eq!(code(sampling), ExitStatus::Disk.into());
+        assert_eq!(code(sampling), u8::from(ExitStatus::Disk));
 
         let lost = tch::TchError::Torch("CUDA error: unspecified launch failure".to_owned());
         let params = ParamsError::Torch {
@@ -114,13 +108,13 @@ mod tests {
         let embed = crate::embed::EmbedError::from(params);
         let cache = crate::run::cache::CacheError::from(embed);
         let told = Err::<(), _>(cache).context("could not embed val");
-        assert_eq!(code(told.unwrap_err()), ExitStatus::DeviceLost.into());
+        assert_eq!(code(told.unwrap_err()), u8::from(ExitStatus::DeviceLost));
     }
 
     #[test]
     fn a_wrong_path_is_no_bad_disk_and_a_silent_network_no_bad_input() {
         let missing = write(std::io::ErrorKind::NotFound);
-        assert_eq!(code(missing), ExitStatus::BadInput.into());
+        assert_eq!(code(missing), u8::from(ExitStatus::BadInput));
         let down = || HubError::Network {
             url: "https://hub".to_owned(),
             source: "refused".into(),
@@ -130,13 +124,16 @@ mod tests {
             path: "org/clip".into(),
             source: Box::new(source),
         };
-        assert_eq!(code(folder(down())), ExitStatus::Failure.into());
-        assert_eq!(code(folder(HubError::Stopped)), ExitStatus::Stopped.into());
+        assert_eq!(code(folder(down())), u8::from(ExitStatus::Failure));
+        assert_eq!(
+            code(folder(HubError::Stopped)),
+            u8::from(ExitStatus::Stopped)
+        );
         let bad = HubError::BadId {
             text: "a/b/c".to_owned(),
             reason: "it has two slashes",
         };
         assert_eq!(bad.kind(), ErrorKind::Usage);
-        assert_eq!(code(folder(bad)), ExitStatus::BadInput.into());
+        assert_eq!(code(folder(bad)), u8::from(ExitStatus::BadInput));
     }
 }

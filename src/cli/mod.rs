@@ -26,7 +26,7 @@ mod stop;
 mod ui;
 mod verify;
 
-use std::process::ExitCode;
+use std::ffi::OsString;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
@@ -86,9 +86,10 @@ impl Command {
     }
 }
 
-/// Parses the arguments, runs the command, prints what went wrong, gives the exit code.
-pub fn main() -> ExitCode {
-    let Cli { quiet, command } = Cli::parse();
+/// Parses the arguments, of which the first is the command's name, runs the command, prints what went wrong, and
+/// gives the exit code. Arguments that are none, and `--help`, end the process.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    let Cli { quiet, command } = Cli::parse_from(arguments);
     let mut ui = Ui::new(quiet);
     let installed = if command.asks_to_stop() {
         Stop::install(quiet)

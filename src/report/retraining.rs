@@ -24,12 +24,16 @@ pub struct Judge {
 pub struct Retraining {
     /// Trainings per arm.
     pub seeds: u64,
-    /// Images that every arm but `none` adds.
+    /// Images that every arm but `none` and `augmented` adds.
     pub added: usize,
     /// Nothing added.
     pub none: Measures,
+    /// Nothing added, but the training images mirrored, shifted and recoloured at random, for as many steps.
+    pub augmented: Measures,
     /// Real images drawn from the pool.
     pub real: Measures,
+    /// Val images that the classifier gets wrong.
+    pub mistakes: Measures,
     /// Images of reference captions, filtered.
     pub neutral: Measures,
     /// Images of the easiest captions, filtered.
@@ -47,6 +51,10 @@ pub struct Retraining {
 pub struct Paired {
     /// `failure` less `none`.
     pub failure_less_none: Measures,
+    /// `failure` less `augmented`.
+    pub failure_less_augmented: Measures,
+    /// `failure` less `mistakes`.
+    pub failure_less_mistakes: Measures,
     /// `failure` less `neutral`.
     pub failure_less_neutral: Measures,
 }
@@ -78,10 +86,12 @@ impl Measures {
 
 impl Retraining {
     /// The arms in the order of the table, by name.
-    pub fn arms(&self) -> [(&'static str, &Measures); 6] {
+    pub fn arms(&self) -> [(&'static str, &Measures); 8] {
         [
             ("none", &self.none),
+            ("augmented", &self.augmented),
             ("real", &self.real),
+            ("mistakes", &self.mistakes),
             ("neutral", &self.neutral),
             ("easy", &self.easy),
             ("failure_unfiltered", &self.failure_unfiltered),
@@ -92,9 +102,11 @@ impl Retraining {
 
 impl Paired {
     /// The differences in the order of the table, by name.
-    pub fn named(&self) -> [(&'static str, &Measures); 2] {
+    pub fn named(&self) -> [(&'static str, &Measures); 4] {
         [
             ("failure_less_none", &self.failure_less_none),
+            ("failure_less_augmented", &self.failure_less_augmented),
+            ("failure_less_mistakes", &self.failure_less_mistakes),
             ("failure_less_neutral", &self.failure_less_neutral),
         ]
     }

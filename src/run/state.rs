@@ -19,7 +19,7 @@ use crate::io::{Classified, ErrorKind, JsonFile as _, JsonFileError};
 pub enum StateError {
     /// The plan is damaged.
     #[error(transparent)]
-    Plan(#[source] JsonFileError),
+    Plan(JsonFileError),
     /// The ledger is damaged.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -28,7 +28,7 @@ pub enum StateError {
     Folder(#[from] FolderError),
     /// What was picked from the pool cannot be read.
     #[error(transparent)]
-    Pool(#[source] JsonFileError),
+    Pool(JsonFileError),
 }
 
 impl StateError {

@@ -7,7 +7,7 @@ use image::RgbImage;
 use serde::{Deserialize, Serialize};
 use tch::Device;
 
-use crate::classifier::{ClassifierError, CnnConfig, TrainOptions, TrainingSet, train};
+use crate::classifier::{Augment, ClassifierError, CnnConfig, TrainOptions, TrainingSet, train};
 use crate::world::splits::SplitSizes;
 
 /// Seed of the demo's data.
@@ -23,7 +23,7 @@ pub const ANALYSED: TrainOptions = TrainOptions {
     lr: 1.5e-3,
     decay: 1e-2,
     seed: 0,
-    mirror: false,
+    augment: Augment::NONE,
 };
 
 /// Sizes of the demo's splits.

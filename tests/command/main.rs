@@ -34,3 +34,11 @@ mod resume;
 mod run;
 mod scores;
 mod space;
+
+/// Not a test: the process from which the others' commands are forked ([`common::preloaded`]).
+#[cfg(unix)]
+#[test]
+#[ignore = "run by the tests themselves"]
+fn serve() {
+    common::preloaded::serve();
+}

@@ -6,6 +6,8 @@
 
 pub(crate) mod formula;
 mod kept;
+#[cfg(unix)]
+pub(crate) mod preloaded;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -182,23 +184,62 @@ impl Hardlight {
 
     /// Runs it to its end.
     pub(crate) fn run(self) -> Ran {
+        #[cfg(unix)]
+        return self.begin(Process::preloaded).wait();
+        #[cfg(not(unix))]
         self.start().wait()
     }
 
-    /// Starts it.
-    pub(crate) fn start(mut self) -> Running {
+    /// Starts the program itself.
+    pub(crate) fn start(self) -> Running {
+        self.begin(Process::start)
+    }
+
+    fn begin(mut self, start: impl FnOnce(&mut Command, &Path) -> Process) -> Running {
         // Files, not pipes: nobody has to empty them while the command works.
         let streams = tempfile::tempdir().unwrap();
-        let stream = |name| File::create(streams.path().join(name)).unwrap();
-        let text = format!("{:?}", self.command);
-        self.command
-            .stdout(stream("stdout"))
-            .stderr(stream("stderr"));
-        let child = self.command.spawn().unwrap();
         Running {
-            text,
-            child,
+            text: format!("{:?}", self.command),
+            process: start(&mut self.command, streams.path()),
             streams,
+        }
+    }
+}
+
+/// The process in which a command runs.
+enum Process {
+    /// The program itself.
+    Own(Child),
+    #[cfg(unix)]
+    Forked(preloaded::Forked),
+}
+
+impl Process {
+    fn start(command: &mut Command, streams: &Path) -> Self {
+        let stream = |name| File::create(streams.join(name)).unwrap();
+        let command = command.stdout(stream("stdout")).stderr(stream("stderr"));
+        Self::Own(command.spawn().unwrap())
+    }
+
+    #[cfg(unix)]
+    fn preloaded(command: &mut Command, streams: &Path) -> Self {
+        Self::Forked(preloaded::start(command, streams))
+    }
+
+    /// How it ended, if it has.
+    fn ended(&mut self) -> Option<ExitStatus> {
+        match self {
+            Self::Own(child) => child.try_wait().unwrap(),
+            #[cfg(unix)]
+            Self::Forked(forked) => forked.ended(),
+        }
+    }
+
+    fn id(&self) -> u32 {
+        match self {
+            Self::Own(child) => child.id(),
+            #[cfg(unix)]
+            Self::Forked(forked) => forked.id(),
         }
     }
 }
@@ -206,7 +247,7 @@ impl Hardlight {
 /// A command at work; killed if the test ends before it does.
 pub(crate) struct Running {
     text: String,
-    child: Child,
+    process: Process,
     streams: TempDir,
 }
 
@@ -215,7 +256,7 @@ impl Running {
     pub(crate) fn wait(mut self) -> Ran {
         let begun = Instant::now();
         let status = loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
+            if let Some(status) = self.process.ended() {
                 break status;
             }
             assert!(
@@ -236,7 +277,7 @@ impl Running {
     pub(crate) fn until(&mut self, what: &str, is_so: impl Fn() -> bool) {
         let begun = Instant::now();
         while !is_so() {
-            let ended = self.child.try_wait().unwrap();
+            let ended = self.process.ended();
             assert!(ended.is_none(), "ended before {what}: {self}");
             assert!(
                 begun.elapsed() < PATIENCE,
@@ -256,14 +297,17 @@ impl Running {
     /// Kills it, and waits until it is gone.
     pub(crate) fn kill(mut self) -> Ran {
         // Not by another process, which would have to start first.
-        self.child.kill().unwrap();
+        let Process::Own(child) = &mut self.process else {
+            panic!("kill what was begun by `start`: {self}");
+        };
+        child.kill().unwrap();
         self.wait()
     }
 
     /// Sends it a signal by name, as in `INT`.
     pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("kill")
-            .args(["-s", name, &self.child.id().to_string()])
+            .args(["-s", name, &self.process.id().to_string()])
             .status()
             .unwrap();
         assert!(sent.success(), "could not send {name} to {self}");
@@ -277,8 +321,14 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        match &mut self.process {
+            Process::Own(child) => {
+                let _ = child.kill();
+                let _ = child.wait();
+            }
+            #[cfg(unix)]
+            Process::Forked(forked) => forked.kill(),
+        }
     }
 }
 

@@ -7,16 +7,21 @@ use rand::SeedableRng as _;
 use rand::seq::SliceRandom as _;
 use rand_chacha::ChaCha8Rng;
 
-use crate::dataset::Split;
+use crate::dataset::{Example, Split};
 use crate::generate::Arm;
 use crate::pipeline::error::Error;
 use crate::pipeline::order::Finished;
 use crate::run::decide::{Decision, Decisions};
 
+/// The arm that adds nothing, and changes the training images at random instead.
+pub(super) const AUGMENTED: &str = "augmented";
+
 /// The arms, in the order of the table.
-pub(super) const ARMS: [&str; 6] = [
+pub(super) const ARMS: [&str; 8] = [
     "none",
+    AUGMENTED,
     "real",
+    "mistakes",
     "neutral",
     "easy",
     "failure_unfiltered",
@@ -28,7 +33,7 @@ pub(super) type Added = Vec<(PathBuf, usize)>;
 
 /// What every arm adds.
 pub(super) struct Arms {
-    /// Images of a class, the same number in every arm but the first, which adds none.
+    /// Images of a class, the same number in every arm but the first two, which add none.
     pub(super) per_class: usize,
     /// In the order of [`ARMS`].
     pub(super) added: Vec<(&'static str, Added)>,
@@ -45,7 +50,8 @@ impl Arms {
             .ok_or_else(|| Error::input("nothing was generated, so there is nothing to prove"))?;
         let generated = |arm, kept| generated(done, decisions, arm, kept);
         let all: BTreeMap<&'static str, BTreeMap<usize, Added>> = BTreeMap::from([
-            ("real", real(done)),
+            ("real", real(done, Split::Pool, |_| true)),
+            ("mistakes", mistakes(done)),
             ("neutral", generated(Arm::Neutral, true)),
             ("easy", generated(Arm::Easy, true)),
             ("failure_unfiltered", generated(Arm::Hard, false)),
@@ -102,11 +108,23 @@ fn generated(
     by_class
 }
 
-/// Real images of the pool by class, in random order.
-fn real(done: &Finished) -> BTreeMap<usize, Added> {
+/// The val images that the classifier gets wrong: what a user has at hand to add instead.
+fn mistakes(done: &Finished) -> BTreeMap<usize, Added> {
+    real(done, Split::Val, |e| {
+        e.prediction.is_some_and(|said| said != e.label)
+    })
+}
+
+/// Real images of a split by class, in random order.
+fn real(
+    done: &Finished,
+    split: Split,
+    is_wanted: impl Fn(&Example) -> bool,
+) -> BTreeMap<usize, Added> {
     let dataset = done.dataset();
     let mut real: BTreeMap<usize, Added> = BTreeMap::new();
-    for (_, e) in done.embedded.usable().of_split(Split::Pool) {
+    let of_split = done.embedded.usable().of_split(split);
+    for (_, e) in of_split.filter(|(_, e)| is_wanted(e)) {
         let of_class = real.entry(e.label).or_default();
         of_class.push((dataset.image_path(e), e.label));
     }

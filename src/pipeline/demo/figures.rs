@@ -33,13 +33,17 @@ pub(super) fn summarise(
         seeds,
         added: per_class * classes,
         none: arm("none"),
+        augmented: arm("augmented"),
         real: arm("real"),
+        mistakes: arm("mistakes"),
         neutral: arm("neutral"),
         easy: arm("easy"),
         failure_unfiltered: arm("failure_unfiltered"),
         failure: arm("failure"),
         paired: Paired {
             failure_less_none: less("none"),
+            failure_less_augmented: less("augmented"),
+            failure_less_mistakes: less("mistakes"),
             failure_less_neutral: less("neutral"),
         },
     }

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use image::RgbImage;
 
-use super::arms::{ARMS, Arms};
+use super::arms::{ARMS, AUGMENTED, Arms};
 use super::figures::summarise;
 use super::read;
 use super::trainings::{Results, key, side_by_side};
-use crate::classifier::{Cnn, TrainOptions, TrainingSet};
+use crate::classifier::{Augment, Cnn, TrainOptions, TrainingSet};
 use crate::dataset::Split;
 use crate::pipeline::context::Context;
 use crate::pipeline::error::Error;
@@ -48,6 +48,11 @@ pub fn retrain(
         let (images, labels) = &pictures[name];
         let options = TrainOptions {
             seed: 1000 + seed,
+            augment: if name == AUGMENTED {
+                Augment::CLASSICAL
+            } else {
+                Augment::NONE
+            },
             ..ANALYSED
         };
         let (added, test) = ((images.as_slice(), labels.as_slice()), (&*test, &*truth));
