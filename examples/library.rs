@@ -14,7 +14,8 @@ use hardlight::pipeline::settings::Settings;
 use hardlight::pipeline::{self, Context, Error, Silent, Target, Until, outputs};
 use hardlight::report::{JsonFile as _, Summary};
 use hardlight::world::face::{Gender, WorldConfig};
-use hardlight::world::splits::{SplitSizes, describe, write_dataset};
+use hardlight::world::folder;
+use hardlight::world::splits::{SplitSizes, describe};
 
 fn main() -> Result<(), Error> {
     let out = std::env::args().nth(1);
@@ -60,7 +61,7 @@ fn draw(dir: &Path) -> Result<(), Error> {
         test: 60,
         pool: 0,
     };
-    write_dataset(&dir.join("faces"), &config, &sizes, Some(0.95), 7)?;
+    folder::write_dataset(&dir.join("faces"), &config, &sizes, Some(0.95), 7)?;
     let mut table = "path,prediction\n".to_owned();
     for (split, count) in &sizes.named()[1..3] {
         let faces = describe(&config, 7, split, *count, None);

@@ -7,7 +7,7 @@
 //! Writes `00000.png` … and `captions.txt` (a line a face). Needs no libtorch: it also runs with
 //! `--no-default-features`. A whole data set with a planted failure: [`write_dataset`].
 //!
-//! [`write_dataset`]: hardlight::world::splits::write_dataset
+//! [`write_dataset`]: hardlight::world::folder::write_dataset
 
 #![allow(clippy::print_stdout, reason = "a program's own output")]
 

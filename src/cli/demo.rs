@@ -9,8 +9,10 @@ use super::ui::Ui;
 use super::{run, show};
 use crate::io::ErrorKind;
 use crate::pipeline::demo::{self, DemoOptions};
-use crate::pipeline::{Context, Error};
+use crate::pipeline::{Context, Error, StopCheck, outputs};
 use crate::report::JsonFile as _;
+use crate::world::preset::Preset;
+use crate::world::retrain::demo_sizes;
 
 /// Watch the whole method work on a small drawn world: no network, no GPU, a few minutes.
 ///
@@ -23,6 +25,16 @@ pub(super) struct DemoCommand {
     /// Folder for everything the demo writes; the same command on it goes on where it was.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+
+    /// What the classifier fails on: gender (old women, young men), two (the same, and hats on the old and
+    /// glasses on the young), unknown (eyepatches, which the diffusion model does not know), background (the
+    /// palette of the other age), none (nothing: the run must find nothing).
+    #[arg(long, value_name = "NAME", default_value = "gender", value_parser = world)]
+    world: Preset,
+
+    /// Write the world's images, groups and masks and its classifier's predictions, and end there.
+    #[arg(long)]
+    only_data: bool,
 
     /// The embedded world's models [default: weights/world of this checkout].
     #[arg(long, value_name = "DIR", env = "HARDLIGHT_WEIGHTS")]
@@ -63,56 +75,77 @@ pub(super) struct DemoCommand {
 
 impl DemoCommand {
     pub(super) fn run(self, ui: &mut Ui, stop: &Stop) -> Result<ExitStatus, Error> {
-        let started = Instant::now();
-        let Self {
-            out,
-            weights,
-            quota,
-            added,
-            seeds,
-            steps,
-            batch,
-            seed,
-            device,
-            force_new,
-        } = self;
-        let options = DemoOptions {
-            out,
-            force_new,
-            weights: demo::weights(weights)?,
-            quota,
-            steps,
-            batch,
-            seed,
-            device,
-        };
+        let (only_data, seeds) = (self.only_data, self.seeds);
+        let most = self.added.unwrap_or(self.quota);
+        let options = self.options()?;
         let check = stop.check();
-        let ended = demo::run(&mut Context::stopped_by(ui, &check), &options);
-        let mut finished = match ended {
-            Err(error) if error.kind() == ErrorKind::Stopped => {
-                return Ok(run::stopped(ui, &options.out));
-            }
-            ended => ended?,
+        let ended = if only_data {
+            let written = demo::only_data(&mut Context::stopped_by(ui, &check), &options);
+            written.map(|()| {
+                ui.say(format_args!("{}", options.out.display()));
+                ExitStatus::Success
+            })
+        } else {
+            whole(ui, &check, &options, seeds, most)
         };
-        show::table(ui, &finished);
+        match ended {
+            Err(error) if error.kind() == ErrorKind::Stopped => Ok(run::stopped(ui, &options.out)),
+            ended => ended,
+        }
+    }
+
+    fn options(self) -> Result<DemoOptions, Error> {
+        Ok(DemoOptions {
+            out: self.out,
+            force_new: self.force_new,
+            world: self.world,
+            sizes: demo_sizes(),
+            weights: demo::weights(self.weights)?,
+            quota: self.quota,
+            steps: self.steps,
+            batch: self.batch,
+            seed: self.seed,
+            device: self.device,
+        })
+    }
+}
+
+/// The run, and the proof where it found something.
+fn whole(
+    ui: &mut Ui,
+    stop: StopCheck<'_>,
+    options: &DemoOptions,
+    seeds: u64,
+    most: usize,
+) -> Result<ExitStatus, Error> {
+    let started = Instant::now();
+    let mut finished = demo::run(&mut Context::stopped_by(ui, stop), options)?;
+    let path = finished.folder.layout().summary();
+    show::table(ui, &finished);
+    if finished.made_any() {
         let begun = Instant::now();
         let judged = demo::judge(&finished, &options.weights)?;
         show::judged(ui, &judged);
-        let most = added.unwrap_or(quota);
-        let mut context = Context::stopped_by(ui, &check);
-        let retraining = demo::retrain(&mut context, &finished, &options.weights, seeds, most);
-        let retraining = match retraining {
-            Err(error) if error.kind() == ErrorKind::Stopped => {
-                return Ok(run::stopped(ui, &options.out));
-            }
-            retraining => retraining?,
-        };
+        let mut context = Context::stopped_by(ui, stop);
+        let classifier = options.classifier();
+        let retraining = demo::retrain(&mut context, &finished, &classifier, seeds, most)?;
         show::retraining(ui, &retraining);
         finished.took("proof", begun);
         finished.took("total", started);
-        let summary = demo::summary(&finished, judged, retraining);
-        summary.write(&finished.folder.layout().summary())?;
-        show::paths(ui, &finished);
-        Ok(ExitStatus::of_run(finished.complete))
+        demo::summary(&finished, judged, retraining).write(&path)?;
+    } else {
+        ui.say("\nno failure mode was found, so nothing was generated");
+        outputs::summary(&finished).write(&path)?;
     }
+    show::paths(ui, &finished);
+    Ok(ExitStatus::of_run(finished.complete))
+}
+
+/// A world by its name.
+fn world(name: &str) -> Result<Preset, String> {
+    let named = |preset: &Preset| preset.as_str() == name;
+    Preset::ALL.into_iter().find(named).ok_or_else(|| {
+        let names = Preset::ALL.map(Preset::as_str);
+        format!("expected one of {}", names.join(", "))
+    })
 }

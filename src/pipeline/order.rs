@@ -86,6 +86,12 @@ impl Finished {
         self.embedded.dataset()
     }
 
+    /// Whether images were attempted for any failure mode.
+    pub fn made_any(&self) -> bool {
+        let decided = self.decided.as_ref();
+        decided.is_some_and(|decided| !decided.decisions.outcomes.is_empty())
+    }
+
     /// Notes the seconds since `begun` as those of a stage.
     pub fn took(&mut self, stage: &'static str, begun: Instant) {
         self.seconds.insert(stage, begun.elapsed().as_secs_f64());

@@ -46,10 +46,9 @@ impl StateError {
 impl Classified for StateError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::Plan(error) => error.kind(),
+            Self::Plan(error) | Self::Pool(error) => error.kind(),
             Self::Ledger(error) => error.kind(),
             Self::Folder(error) => error.kind(),
-            Self::Pool(error) => error.kind(),
         }
     }
 }

@@ -10,11 +10,13 @@
 //! 2. [`draw`]: the description becomes pixels;
 //! 3. [`caption`]: the description becomes a sentence.
 //!
-//! [`splits`] puts them together into a data set on disk with exact group counts.
+//! [`splits`] puts them together into data sets with exact group counts, [`folder`] writes these, and [`preset`]
+//! says what each world's classifier fails on.
 
 pub mod caption;
 pub mod draw;
 pub mod face;
+pub mod folder;
 #[cfg(feature = "torch")]
 pub mod judge;
 pub mod preset;

@@ -137,6 +137,36 @@ impl Preset {
         }
     }
 
+    /// What the classifier may fail on, of a face, in words: the value of `group` in the data set's table.
+    pub fn group(self, face: &Face) -> String {
+        let Face {
+            gender,
+            glasses,
+            hat,
+            eyepatch,
+            ..
+        } = *face;
+        let warm = Background::palette(Age::Old).contains(&face.background);
+        let cold = Background::palette(Age::Young).contains(&face.background);
+        match self {
+            Self::Gender | Self::None => gender.as_str().to_owned(),
+            Self::Two => {
+                let worn = match (glasses, hat.is_some()) {
+                    (false, false) => "",
+                    (true, false) => " with glasses",
+                    (false, true) => " with a hat",
+                    (true, true) => " with glasses and a hat",
+                };
+                format!("{}{worn}", gender.as_str())
+            }
+            Self::Unknown if eyepatch => "eyepatch".to_owned(),
+            Self::Unknown => "both eyes".to_owned(),
+            Self::Background if warm => "warm background".to_owned(),
+            Self::Background if cold => "cold background".to_owned(),
+            Self::Background => "gray background".to_owned(),
+        }
+    }
+
     /// Whether a face is of a kind that train has little of, so that the classifier fails on it.
     pub fn is_hard(self, face: &Face) -> bool {
         let old = face.age == Age::Old;

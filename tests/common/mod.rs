@@ -20,7 +20,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use hardlight::world::face::WorldConfig;
-use hardlight::world::splits::{SplitSizes, write_dataset};
+use hardlight::world::folder::write_dataset;
+use hardlight::world::splits::SplitSizes;
 use tempfile::TempDir;
 
 pub(crate) use self::kept::Kept;

@@ -1,22 +1,23 @@
 //! The demo: the whole job on the embedded world, and the proof that it helps.
 //!
 //! ```text
-//! draw ─▶ run ─▶ Finished ─┬─▶ judge   ─▶ Judge       what generated faces show
+//! data ─▶ run ─▶ Finished ─┬─▶ judge   ─▶ Judge       what generated faces show
 //!                          └─▶ retrain ─▶ Retraining  what each arm's images do for the classifier
 //! ```
 
 mod arms;
+mod data;
 mod figures;
 mod judge;
 mod retrain;
 mod trainings;
 
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use image::RgbImage;
 use rayon::prelude::*;
 
+pub use self::data::only_data;
 pub use self::judge::judge;
 pub use self::retrain::retrain;
 use super::context::Context;
@@ -28,9 +29,8 @@ use crate::io::image::{Exif, read_rgb};
 use crate::report::Summary;
 use crate::report::retraining::{Judge, Retraining};
 use crate::run::folder::RunFolder;
-use crate::world::face::WorldConfig;
-use crate::world::retrain::{RHO, WORLD_SEED, demo_sizes};
-use crate::world::splits::write_dataset;
+use crate::world::preset::Preset;
+use crate::world::splits::SplitSizes;
 
 /// Guidance of the demo's images.
 const GUIDANCE: f64 = 3.0;
@@ -46,6 +46,10 @@ pub struct DemoOptions {
     pub out: PathBuf,
     /// Whether an earlier run in it is moved aside.
     pub force_new: bool,
+    /// What the classifier fails on.
+    pub world: Preset,
+    /// How many images its splits have.
+    pub sizes: SplitSizes,
     /// The embedded world's models; [`weights`] finds them.
     pub weights: PathBuf,
     /// Images to keep per class.
@@ -66,6 +70,14 @@ impl DemoOptions {
         self.out.join("data")
     }
 
+    /// Where the classifier is that fails.
+    pub fn classifier(&self) -> PathBuf {
+        match self.world {
+            Preset::Gender => self.weights.join("classifier"),
+            world => self.out.join("classifier").join(world.as_str()),
+        }
+    }
+
     /// What the run is told.
     ///
     /// # Errors
@@ -79,7 +91,7 @@ impl DemoOptions {
         };
         settings.data.table = Some(data.join("table.csv"));
         settings.data.root = Some(data);
-        settings.data.classifier = Some(weights.join("classifier"));
+        settings.data.classifier = Some(self.classifier());
         settings.embed.clip = Some(weights.join("clip"));
         "world".clone_into(&mut settings.captions.grammar);
         let generate = &mut settings.generate;
@@ -106,17 +118,7 @@ impl DemoOptions {
 pub fn run(context: &mut Context<'_>, options: &DemoOptions) -> Result<Finished, Error> {
     let settings = options.settings()?;
     let claim = RunFolder::claim(&options.out, options.force_new)?;
-    let data = options.data();
-    context.info(format_args!("drawing the world into {}", data.display()));
-    let begun = Instant::now();
-    write_dataset(
-        &data,
-        &WorldConfig::default(),
-        &demo_sizes(),
-        Some(RHO),
-        WORLD_SEED,
-    )?;
-    context.took("data", begun);
+    data::prepare(context, options)?;
     let target = Target::Claimed(claim);
     order::run(context, &settings, target, Until::Manifest)
 }

@@ -19,7 +19,7 @@ use crate::pipeline::reporter::Stage;
 use crate::report::retraining::Retraining;
 use crate::world::retrain::{ANALYSED, Truth, retrain as train_anew};
 
-/// Trains networks like the analysed one anew with each arm's images, at most `most` a class.
+/// Trains networks like the analysed `classifier` anew with each arm's images, at most `most` a class.
 ///
 /// # Errors
 ///
@@ -27,11 +27,11 @@ use crate::world::retrain::{ANALYSED, Truth, retrain as train_anew};
 pub fn retrain(
     context: &mut Context<'_>,
     done: &Finished,
-    weights: &Path,
+    classifier: &Path,
     seeds: u64,
     most: usize,
 ) -> Result<Retraining, Error> {
-    let classifier = Cnn::read(&weights.join("classifier"), tch::Device::Cpu)?;
+    let classifier = Cnn::read(classifier, tch::Device::Cpu)?;
     let classifier = classifier.config();
     let mut originals = TrainingSet::new(classifier.image_size);
     let (images, labels) = images(done, Split::Train)?;

@@ -14,6 +14,7 @@ use crate::run::lock;
 const RESULTS: &[&str] = &[
     "attempts",
     "captions.parquet",
+    "classifier",
     "controls",
     "data",
     "decisions.jsonl",
@@ -81,8 +82,8 @@ pub(super) fn inspect(path: &Path) -> Result<bool, FolderError> {
         let entry = entry.map_err(failed)?;
         let name = entry.file_name().to_string_lossy().into_owned();
         let own = name == lock::FILE_NAME
-            // The embedded world is drawn before the settings are written.
-            || name == "data" && entry.file_type().is_ok_and(|kind| kind.is_dir())
+            // The demo's data and classifier are made before the settings are written.
+            || ["classifier", "data"].contains(&name.as_str()) && entry.file_type().is_ok_and(|kind| kind.is_dir())
             || name.starts_with(TEMPORARY) && entry.file_type().is_ok_and(|kind| kind.is_file());
         if !(begun && own) {
             foreign.push(name);
