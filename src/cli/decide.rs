@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::exit::ExitStatus;
 use super::show;
 use super::ui::Ui;
-use crate::pipeline::redecide::{Change, redecide, thresholds};
+use crate::pipeline::redecide::{Change, MinAlignment, redecide, thresholds};
 use crate::pipeline::settings::flag::finite;
 use crate::pipeline::{Context, Error, saved};
 
@@ -27,9 +27,10 @@ pub(super) struct DecideCommand {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     quota: Option<u32>,
 
-    /// Smallest alignment to keep an image [default: as before].
-    #[arg(long, value_name = "X", value_parser = finite, allow_negative_numbers = true)]
-    min_alignment: Option<f64>,
+    /// Smallest alignment to keep an image, or `calibrated` for the threshold of each failure mode [default: as
+    /// before].
+    #[arg(long, value_name = "X", value_parser = min_alignment, allow_negative_numbers = true)]
+    min_alignment: Option<MinAlignment>,
 
     /// Smallest lead of the own class's caption, in cosine [default: as before].
     #[arg(long, value_name = "X", value_parser = finite, allow_negative_numbers = true)]
@@ -69,5 +70,14 @@ impl DecideCommand {
         let redecided = redecide(&mut Context::new(ui), &layout, change)?;
         show::decided(ui, &layout, &redecided);
         Ok(ExitStatus::of_run(redecided.complete))
+    }
+}
+
+fn min_alignment(text: &str) -> Result<MinAlignment, String> {
+    match text {
+        "calibrated" => Ok(MinAlignment::Calibrated),
+        number => finite(number)
+            .map(MinAlignment::At)
+            .map_err(|expected| format!("{expected}, or `calibrated`")),
     }
 }

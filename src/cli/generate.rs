@@ -21,7 +21,7 @@ use crate::pipeline::{Context, Error};
 use crate::run::lock::FolderLock;
 
 /// Arguments whose values an image that is made again has from its recipe, besides the sampler's.
-const RECIPE: [&str; 10] = [
+const RECIPE: [&str; 14] = [
     "prompt",
     "save_latents",
     "negative",
@@ -32,6 +32,10 @@ const RECIPE: [&str; 10] = [
     "count",
     "image_embeds",
     "noise_level",
+    "batch",
+    "dtype",
+    "variant",
+    "no_safety_checker",
 ];
 
 /// All arguments whose values an image that is made again has from its recipe.

@@ -29,12 +29,13 @@ impl VerifyCommand {
             ui.say(format_args!("{what}: {problem}"));
         }
         ui.say(format_args!(
-            "{} ledger lines, {} manifest rows, {} files hashed, {} others read, {} problems",
+            "{} ledger lines, {} manifest rows, {} files hashed, {} others read, {} problem{}",
             report.entries,
             report.rows,
             report.hashed,
             report.read,
-            report.problems.len()
+            report.problems.len(),
+            if report.problems.len() == 1 { "" } else { "s" }
         ));
         Ok(if report.problems.is_empty() {
             ExitStatus::Success

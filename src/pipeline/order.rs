@@ -22,6 +22,7 @@ use super::settings::CheckedSettings;
 use crate::dataset::Dataset;
 use crate::embed::TextEncoder;
 use crate::run::folder::{Claim, RunFolder, Told};
+use crate::run::ledger;
 
 /// How far a run goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -147,6 +148,10 @@ pub fn run_with(
         layout: folder.layout(),
         run_id: folder.run_id().to_owned(),
     };
+    // Hours may pass before it is needed.
+    if job.layout.ledger().is_file() {
+        ledger::read(&job.layout.ledger())?;
+    }
     let embedded = embed(context, &job, data, models)?;
     let detected = detect::detect(context, &job, &embedded, models)?;
     let texts = models.clip.as_deref().map(|clip| clip as &dyn TextEncoder);

@@ -144,7 +144,7 @@ impl Check<'_> {
 
     /// Every matrix of embeddings, and its keys where it has some.
     fn embeddings(&mut self) -> Result<(), IoError> {
-        let remedy = "delete it, and `hardlight run` embeds again what lacks";
+        let remedy = "delete it, and `hardlight run` embeds again what is missing";
         for path in matrices(&self.layout.embeddings_dir())? {
             let name = path.file_stem().unwrap_or_default().to_string_lossy();
             let files = CacheFiles::new(&self.layout.embeddings_dir(), &name);

@@ -67,18 +67,51 @@ pub fn missing(layout: &Layout, decisions: &Decisions, keep_rejected: usize) -> 
     images.find(|image| !image.is_file())
 }
 
-/// Shows the images that count, and takes away those of an earlier decision.
-///
-/// Only files that are named like attempts are ever removed.
+/// Whether all folders of images are folders of the run's own.
 ///
 /// # Errors
 ///
-/// [`IoError`], naming the file.
+/// [`IoError::Write`] at a link, whose target may hold another's files.
+pub fn check(layout: &Layout) -> Result<(), IoError> {
+    let root = layout.root();
+    FOLDERS
+        .iter()
+        .try_for_each(|name| check_below(&root.join(name)))
+}
+
+fn check_below(folder: &Path) -> Result<(), IoError> {
+    let failed = |source| IoError::Write {
+        path: folder.to_owned(),
+        source,
+    };
+    let Ok(kind) = fs::symlink_metadata(folder) else {
+        return Ok(());
+    };
+    if kind.is_symlink() && folder.is_dir() {
+        let what = "a link to another folder, in which nothing is changed: remove the link";
+        return Err(failed(std::io::Error::other(what)));
+    }
+    if kind.is_dir() {
+        for entry in fs::read_dir(folder).map_err(failed)? {
+            check_below(&entry.map_err(failed)?.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Shows the images that count, and takes away those of an earlier decision.
+///
+/// Only files that are named like attempts are ever removed, and nothing behind a link.
+///
+/// # Errors
+///
+/// [`IoError`], naming the file; before anything is changed where a folder is a link ([`check`]).
 pub fn lay_out(
     layout: &Layout,
     decisions: &Decisions,
     keep_rejected: usize,
 ) -> Result<(), IoError> {
+    check(layout)?;
     let shown = shown(layout, decisions, keep_rejected);
     let wanted: BTreeMap<PathBuf, PathBuf> = shown
         .into_iter()

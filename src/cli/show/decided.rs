@@ -39,7 +39,7 @@ pub(in crate::cli) fn decided(ui: &mut Ui, layout: &Layout, redecided: &Redecide
     ui.say(format_args!("manifest  {}", manifest.display()));
 }
 
-/// A warning for every arm that lacks images.
+/// A warning for every arm with images missing.
 pub(in crate::cli) fn lacking(ui: &mut Ui, outcomes: &[Outcome]) {
     for outcome in outcomes {
         if let Some(lack) = outcome.lack() {
@@ -54,7 +54,15 @@ pub(in crate::cli) fn lacking(ui: &mut Ui, outcomes: &[Outcome]) {
     }
 }
 
-/// How many images lack, why, and what helps.
+fn images_are(count: usize) -> String {
+    if count == 1 {
+        "1 image is".to_owned()
+    } else {
+        format!("{count} images are")
+    }
+}
+
+/// How many images are missing, why, and what helps.
 fn words(lack: Lack) -> String {
     match lack {
         Lack::Unmade {
@@ -62,22 +70,25 @@ fn words(lack: Lack) -> String {
             attempts,
             budget,
         } if attempts < images as u64 => format!(
-            "{images} images lack, and the budget of {budget} attempts leaves {attempts}: give `hardlight run` \
-             a larger --budget (generate.budget)"
+            "{} missing, and the budget of {budget} attempts leaves {attempts}: give `hardlight run` \
+             a larger --budget (generate.budget)",
+            images_are(images)
         ),
         Lack::Unmade {
             images, attempts, ..
         } => format!(
-            "{images} images lack, and no more attempts are measured: `hardlight run` with the same settings \
-             makes them, in {attempts} more attempts at most"
+            "{} missing: `hardlight run` with the same settings makes them, in {attempts} more attempts at most",
+            images_are(images)
         ),
         Lack::Spent { images, budget } => format!(
-            "{images} images lack, and the budget of {budget} attempts is spent: give `hardlight run` a larger \
-             --budget (generate.budget), or ask for less, with --quota or --min-alignment"
+            "{} missing, and the budget of {budget} attempts is spent: give `hardlight run` a larger \
+             --budget (generate.budget), or ask for less, with --quota or --min-alignment",
+            images_are(images)
         ),
         Lack::Controls { images, attempts } => format!(
-            "{images} control images lack, and all {attempts} attempts at them are made: ask for more of them \
-             (generate.controls)"
+            "{} missing from the controls, and all {attempts} attempts at them are made: ask for more of them \
+             (generate.controls)",
+            images_are(images)
         ),
     }
 }
@@ -112,6 +123,7 @@ pub(in crate::cli) fn thresholds(ui: &mut Ui, modes: &[Thresholds]) {
 /// What is to be said of a threshold.
 fn notes(row: &AtThreshold) -> String {
     let notes = [
+        (row.calibrated, "(calibrated)"),
         (row.present, "(now)"),
         (row.asked && !row.present, "(asked for)"),
         (!row.met, "quota unmet"),
@@ -157,6 +169,7 @@ mod tests {
     fn now_is_what_the_run_holds_and_not_what_is_asked_for() {
         let row = |present, asked, met| AtThreshold {
             alignment: 0.5,
+            calibrated: false,
             present,
             asked,
             pool: None,

@@ -10,16 +10,27 @@ use super::decide::{Decided, read, write};
 use super::error::{Error, WithContext as _};
 use super::manifest::{pool_rows, synthetic_rows};
 use super::outputs;
+use super::settings::Filter;
 use crate::io::{self, JsonFile as _};
 use crate::manifest::{self, Row, Source};
 use crate::preview::{SheetOptions, collect};
-use crate::report::Summary;
+use crate::report::{DetectionReport, Summary};
 use crate::run::RunRecord;
 use crate::run::folder::{FolderError, Layout, RunFolder};
+use crate::run::gallery;
 use crate::run::lock::FolderLock;
 use crate::run::policy::Policy;
 use crate::run::pool::PoolRecord;
 use crate::run::state::State;
+
+/// The smallest alignment with which an image is kept.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum MinAlignment {
+    /// The calibrated threshold of each failure mode.
+    Calibrated,
+    /// One for all.
+    At(f64),
+}
 
 /// What is to be otherwise than before.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -27,7 +38,7 @@ pub struct Change {
     /// Images to keep per failure mode.
     pub quota: Option<usize>,
     /// Smallest alignment.
-    pub min_alignment: Option<f64>,
+    pub min_alignment: Option<MinAlignment>,
     /// Smallest lead of the own class's reference caption, in cosine.
     pub class_margin: Option<f64>,
     /// Rejected images that are shown per failure mode.
@@ -40,9 +51,20 @@ impl Change {
         let mut policy = policy;
         policy.quota = self.quota.unwrap_or(policy.quota);
         policy.keep_rejected = self.keep_rejected.unwrap_or(policy.keep_rejected);
-        policy.filter.min_alignment = self.min_alignment.or(policy.filter.min_alignment);
+        match self.min_alignment {
+            Some(MinAlignment::Calibrated) => policy.filter.min_alignment = None,
+            Some(MinAlignment::At(alignment)) => policy.filter.min_alignment = Some(alignment),
+            None => {}
+        }
         policy.filter.class_margin = self.class_margin.unwrap_or(policy.filter.class_margin);
         policy
+    }
+
+    /// The policy after the change, which must be one that `hardlight run` takes too.
+    fn checked(&self, policy: Policy) -> Result<Policy, Error> {
+        let policy = self.of(policy);
+        Filter::default().under(&policy.filter).check()?;
+        Ok(policy)
     }
 }
 
@@ -66,8 +88,9 @@ pub struct Redecided {
 ///
 /// # Errors
 ///
-/// Of kind input where the folder holds no finished run, and where images of the pool are to be picked again
-/// and the data changed or is gone. Nothing is changed then.
+/// Of kind usage for a policy that no run takes; of kind input where the folder holds no finished run, where its
+/// report or summary cannot be read, and where images of the pool are to be picked again and the data changed
+/// or is gone. Nothing is changed then.
 pub fn redecide(
     context: &mut Context<'_>,
     layout: &Layout,
@@ -75,15 +98,19 @@ pub fn redecide(
 ) -> Result<Redecided, Error> {
     let lock = FolderLock::acquire(layout.root()).map_err(FolderError::from)?;
     let mut state = read(layout)?;
-    let policy = change.of(state.policy);
+    let policy = change.checked(state.policy)?;
     let table = layout.manifest_dir().join("train.jsonl");
-    if !table.is_file() {
+    if !table.is_file() || !layout.summary().is_file() {
         return Err(Error::input(format!(
             "the run in {} has not ended: give its command again first, or look with --show",
             layout.root().display()
         )));
     }
+    // All that is read is read before anything is written.
     let former = manifest::read_jsonl(&table)?;
+    let summary = Summary::read(&layout.summary())?;
+    DetectionReport::read(&layout.report())?;
+    gallery::check(layout)?;
     let picked =
         match &state.pool {
             Some(record) if !record.is_under(&policy) => {
@@ -106,7 +133,7 @@ pub fn redecide(
     let rows = rows(layout, former, from_pool, &decided)?;
     io::create_dir_all(&layout.manifest_dir())?;
     manifest::write_all(&layout.manifest_dir(), &rows)?;
-    summarise(layout, &state, &decided)?;
+    summarise(summary, &state, &decided).write(&layout.summary())?;
     collect::run(
         layout,
         collect::Amounts::default(),
@@ -163,16 +190,11 @@ fn clip(layout: &Layout) -> Result<Option<String>, Error> {
 }
 
 /// The summary with what was decided now.
-fn summarise(layout: &Layout, state: &State, decided: &Decided) -> Result<(), Error> {
-    let path = layout.summary();
-    if !path.is_file() {
-        return Ok(());
-    }
-    let mut summary = Summary::read(&path)?;
+fn summarise(mut summary: Summary, state: &State, decided: &Decided) -> Summary {
     for entry in &mut summary.classes {
         let id = entry.mode.id();
         let picked = state.pool.as_ref().and_then(|record| record.of(id));
         outputs::count(entry, picked, decided.of_mode(id), decided.policy.quota);
     }
-    Ok(summary.write(&path)?)
+    summary
 }

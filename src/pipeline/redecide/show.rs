@@ -1,7 +1,7 @@
 //! What a few thresholds would keep.
 
-use super::Change;
 use super::picker::Picker;
+use super::{Change, MinAlignment};
 use crate::direction::{ModeId, quantile};
 use crate::generate::Arm;
 use crate::pipeline::context::Context;
@@ -30,6 +30,8 @@ pub struct Thresholds {
 pub struct AtThreshold {
     /// The smallest alignment.
     pub alignment: f64,
+    /// Whether it is the calibrated threshold.
+    pub calibrated: bool,
     /// Whether it is the one that the run folder is decided by now.
     pub present: bool,
     /// Whether it is the one that was asked for.
@@ -51,7 +53,7 @@ const TRIED: [f64; 5] = [0.0, 0.25, 0.5, 0.75, 0.9];
 ///
 /// # Errors
 ///
-/// Of kind input where the folder holds no plan, or a damaged one, or a pool whose images changed or are gone.
+/// Of kind usage for a policy that no run takes; of kind input where the folder holds no plan, or a damaged one, or a pool whose images changed or are gone.
 pub fn thresholds(
     context: &mut Context<'_>,
     layout: &Layout,
@@ -63,7 +65,7 @@ pub fn thresholds(
         None => None,
     };
     let mut tried = Tried {
-        policy: change.of(state.policy),
+        policy: change.checked(state.policy)?,
         state,
         picker,
     };
@@ -96,28 +98,33 @@ struct Tried {
 }
 
 impl Tried {
-    /// Thresholds of a mode, rising: some that parts of its images reach, the present one and the one that is
-    /// asked for.
+    /// Thresholds of a mode, rising: some that parts of its images reach, the calibrated one, the
+    /// present one and the one that is asked for.
     fn rows(
         &mut self,
         context: &mut Context<'_>,
         arm: &PlannedArm,
-        asked: Option<f64>,
+        asked: Option<MinAlignment>,
     ) -> Result<Vec<AtThreshold>, Error> {
         let own = self.state.policy.filter.min_alignment;
         let present = own.unwrap_or(arm.threshold);
+        let asked = asked.map(|asked| match asked {
+            MinAlignment::Calibrated => arm.threshold,
+            MinAlignment::At(alignment) => alignment,
+        });
         let mut alignments: Vec<f64> = of_mode(&self.state, arm.mode).flatten().collect();
         let mut tried: Vec<f64> = TRIED
             .iter()
             .map(|&share| quantile(&mut alignments, share))
             .filter(|alignment| alignment.is_finite())
-            .chain([present])
+            .chain([present, arm.threshold])
             .chain(asked)
             .collect();
         tried.sort_by(f64::total_cmp);
         tried.dedup();
         let rows = tried.into_iter().map(|alignment| {
             Ok(AtThreshold {
+                calibrated: alignment.total_cmp(&arm.threshold).is_eq(),
                 present: alignment.total_cmp(&present).is_eq(),
                 asked: asked.is_some_and(|asked| alignment.total_cmp(&asked).is_eq()),
                 ..self.at(context, arm.mode, alignment)?
@@ -148,6 +155,7 @@ impl Tried {
         };
         Ok(AtThreshold {
             alignment,
+            calibrated: false,
             present: false,
             asked: false,
             pool,

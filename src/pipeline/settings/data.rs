@@ -47,7 +47,7 @@ classifier_batch = 32
 # "f1" for chestxray14 and 0.5 for a TorchScript with one logit (through a sigmoid).
 # score_threshold = "f1"
 # A split of more real images, labelled, in no use yet. Its hardest are added to training first, up to
-# generate.quota per failure mode; only what lacks then is generated.
+# generate.quota per failure mode; only what is still missing then is generated.
 # pool = "pool"
 # Obey the EXIF orientation of photographs; must equal what your own loader does.
 exif = true

@@ -81,8 +81,25 @@ impl Filter {
         }
     }
 
+    /// These settings with what a policy says.
+    pub(in crate::pipeline) fn under(self, policy: &Policy) -> Self {
+        let Policy {
+            min_alignment,
+            class_margin,
+            min_deviation,
+            duplicate,
+        } = *policy;
+        Self {
+            min_alignment,
+            class_margin,
+            min_deviation,
+            duplicate,
+            ..self
+        }
+    }
+
     /// Checks the ranges of this section.
-    pub(super) fn check(&self) -> Result<(), SettingsError> {
+    pub(in crate::pipeline) fn check(&self) -> Result<(), SettingsError> {
         if let Some(alignment) = self.min_alignment {
             finite("filter.min_alignment", alignment)?;
         }

@@ -18,12 +18,21 @@ pub(super) fn refuse(
     })
 }
 
+/// A number for people, never with hundreds of digits.
+fn shown(value: f64) -> String {
+    if value.abs() < 1e9 {
+        value.to_string()
+    } else {
+        format!("{value:e}")
+    }
+}
+
 /// Any number but NaN and the infinities.
 pub(super) fn finite(key: &str, value: f64) -> Result<(), SettingsError> {
     if value.is_finite() {
         Ok(())
     } else {
-        refuse(key, value, "a finite number")
+        refuse(key, shown(value), "a finite number")
     }
 }
 
@@ -37,7 +46,7 @@ pub(super) fn within(
     if range.contains(&value) {
         Ok(())
     } else {
-        refuse(key, value, expected)
+        refuse(key, shown(value), expected)
     }
 }
 

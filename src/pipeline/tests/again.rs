@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::dataset::Split;
-use crate::pipeline::redecide::{Change, Redecided, redecide, thresholds};
+use crate::pipeline::redecide::{Change, MinAlignment, Redecided, redecide, thresholds};
 use crate::run::folder::Layout;
 
 /// Settings with a quota and a threshold, and a pool to pick from.
@@ -21,7 +21,7 @@ fn decided(out: &Path, change: Change) -> Result<Redecided, Error> {
 fn change(quota: usize, alignment: f64) -> Change {
     Change {
         quota: Some(quota),
-        min_alignment: Some(alignment),
+        min_alignment: Some(MinAlignment::At(alignment)),
         ..Change::default()
     }
 }
@@ -191,7 +191,7 @@ fn now_is_the_threshold_that_the_run_is_decided_by() {
         thresholds(&mut context, &Layout::new(&out), change).unwrap()
     };
     let asked = Change {
-        min_alignment: Some(1e5),
+        min_alignment: Some(MinAlignment::At(1e5)),
         ..Change::default()
     };
     let modes = show(asked);
@@ -227,4 +227,80 @@ fn what_the_pool_gives_counts_towards_the_quota_that_is_shown() {
         assert_eq!((now.pool, now.kept, now.met), (Some(3), 0, true));
     }
     assert_same(&results(&out), &before);
+}
+
+#[test]
+fn what_cannot_be_written_whole_is_not_begun() {
+    let dir = tempfile::tempdir().unwrap();
+    draw(dir.path());
+    let out = dir.path().join("run");
+    drop(whole(&with(dir.path(), 3, -1e6, false), &out));
+    let layout = Layout::new(&out);
+    for path in [layout.summary(), layout.report()] {
+        let sound = fs::read_to_string(&path).unwrap();
+        let schema = "\"schema\": ";
+        fs::write(&path, sound.replacen(schema, "\"schema\": 9", 1)).unwrap();
+        let before = results(&out);
+        let error = decided(&out, change(1, -1e6)).unwrap_err();
+        assert!(error.to_string().contains("schema 9"), "{error:#}");
+        assert_same(&results(&out), &before);
+        fs::write(&path, sound).unwrap();
+    }
+    let margin = Change {
+        class_margin: Some(5.0),
+        ..Change::default()
+    };
+    let before = results(&out);
+    let error = decided(&out, margin).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Usage);
+    assert!(error.to_string().contains("class_margin"), "{error:#}");
+    fs::remove_file(layout.summary()).unwrap();
+    let error = decided(&out, change(1, -1e6)).unwrap_err();
+    assert!(error.to_string().contains("has not ended"), "{error:#}");
+    assert_same(&results(&out), &before);
+}
+
+#[test]
+#[cfg(unix)]
+fn nothing_behind_a_link_is_taken_away() {
+    let dir = tempfile::tempdir().unwrap();
+    draw(dir.path());
+    let out = dir.path().join("run");
+    drop(whole(&with(dir.path(), 3, -1e6, false), &out));
+    let class = fs::read_dir(out.join("images")).unwrap().next();
+    let class = class.unwrap().unwrap().path();
+    for folder in [class, out.join("images")] {
+        let elsewhere = dir.path().join("elsewhere");
+        fs::rename(&folder, &elsewhere).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, &folder).unwrap();
+        let before = (results(&out), results(&elsewhere));
+        let error = decided(&out, change(1, -1e6)).unwrap_err();
+        assert!(
+            format!("{error:#}").contains("remove the link"),
+            "{error:#}"
+        );
+        assert_same(&results(&out), &before.0);
+        assert_same(&results(&elsewhere), &before.1);
+        fs::remove_file(&folder).unwrap();
+        fs::rename(&elsewhere, &folder).unwrap();
+    }
+}
+
+#[test]
+fn the_calibrated_threshold_comes_back() {
+    let dir = tempfile::tempdir().unwrap();
+    draw(dir.path());
+    let out = dir.path().join("run");
+    let mut own: Settings = (*settings(dir.path(), 3)).clone();
+    own.filter.min_alignment = None;
+    drop(whole(&own.check().unwrap(), &out));
+    let before = but_measured(&out);
+    decided(&out, change(3, -1e6)).unwrap();
+    assert!(but_measured(&out) != before);
+    let calibrated = Change {
+        min_alignment: Some(MinAlignment::Calibrated),
+        ..Change::default()
+    };
+    decided(&out, calibrated).unwrap();
+    assert_same(&but_measured(&out), &before);
 }

@@ -16,8 +16,8 @@ pub enum LedgerError {
 
     /// A line that is not the last is damaged.
     #[error(
-        "{}, line {line}: damaged, {reason}: restore the file from a copy, or remove it and every \
-         line after this one", .path.display()
+        "{}, line {line}: damaged, {reason}: restore the file from a copy, or remove this line: its attempt is then \
+         made again", .path.display()
     )]
     Corrupt {
         /// The ledger.
