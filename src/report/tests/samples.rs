@@ -153,6 +153,8 @@ fn caption(full: bool) -> Caption {
         caption: "a photo of a dog at night".to_owned(),
         alignment: THIRD,
         cosine: -0.25,
+        rank_sum: full.then_some(7.5),
+        p_value: full.then_some(0.001),
         verdict: full.then_some(CaptionVerdict::NotConfirmed),
         val: full.then(accuracy),
         judged: full.then(accuracy),
