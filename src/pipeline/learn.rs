@@ -12,7 +12,7 @@ use crate::direction::doubt::{Warning, WarningKind};
 use crate::direction::report::{
     ClassReport, Scoring, SplitReport, SplitView, alignments, split_report,
 };
-use crate::direction::{self, FitOptions, Fitted, ModeId, ValExamples, Whitening};
+use crate::direction::{self, FitOptions, Fitted, ModeId, ValExamples, Whitening, units};
 use crate::report::Mode;
 use crate::report::detection::{RankedExample, SpaceMode};
 
@@ -69,6 +69,10 @@ pub(super) struct Known {
     pub(super) predictions: Vec<usize>,
     confidence: Option<Vec<f32>>,
     minority: Option<Vec<bool>>,
+    /// Units over all classes; none where they were not looked for.
+    units: Option<Vec<u32>>,
+    /// What the user says belongs together.
+    keys: Option<Vec<Option<u32>>>,
     pub(super) scoring: Scoring<'static>,
 }
 
@@ -84,9 +88,13 @@ impl Known {
         let x = whitening.apply(known.view())?;
         let ids = known.ids;
         let examples = || ids.iter().map(|&id| dataset.example(id));
+        let labels: Vec<usize> = examples().map(|e| e.label).collect();
+        let keys = unit_keys(dataset, &ids);
         Ok(Self {
+            units: Some(units::by_class(x.view(), &labels, keys.as_deref())),
+            keys,
             x,
-            labels: examples().map(|e| e.label).collect(),
+            labels,
             predictions: examples()
                 .map(|e| e.prediction.unwrap_or(e.label))
                 .collect(),
@@ -104,8 +112,22 @@ impl Known {
             predictions: &self.predictions,
             confidence: self.confidence.as_deref(),
             minority: self.minority.as_deref(),
+            units: self.units.as_deref(),
         }
     }
+}
+
+/// What the user says belongs together, as numbers; none where nothing is said.
+pub(super) fn unit_keys(dataset: &Dataset, ids: &[ExampleId]) -> Option<Vec<Option<u32>>> {
+    let texts = ids.iter().map(|&id| dataset.example(id).unit.as_deref());
+    let mut known: BTreeMap<&str, u32> = BTreeMap::new();
+    let keys: Vec<Option<u32>> = texts
+        .map(|text| {
+            let next = known.len() as u32;
+            Some(*known.entry(text?).or_insert(next))
+        })
+        .collect();
+    (!known.is_empty()).then_some(keys)
 }
 
 /// Learns directions from the embeddings of one space, and judges them.
@@ -128,6 +150,7 @@ pub(super) fn learn(
         x: val.x.view(),
         labels: &val.labels,
         predictions: &val.predictions,
+        units: val.keys.as_deref(),
     };
     let fitted = direction::fit(examples, dataset.classes().len(), options)?;
     let mut known = BTreeMap::from([(Split::Val, val)]);
@@ -228,6 +251,8 @@ fn pool(
             let flag = |&at: &usize| flags[part.ids[at].index()];
             kept.iter().map(flag).collect()
         }),
+        units: None,
+        keys: None,
         scoring: Scoring::Direct,
     };
     let scoring = Scoring::Given(&scores);
@@ -274,6 +299,7 @@ fn heads(
                         path: e.path.clone(),
                         member: e.member.clone(),
                         alignment,
+                        failure_probability: direction.failure_probability(alignment),
                         prediction: e.prediction.map(|p| dataset.classes()[p].clone()),
                         confidence: e.confidence,
                         group: e.group.clone(),

@@ -32,6 +32,7 @@ mod report;
 #[cfg(unix)]
 mod resume;
 mod run;
+mod score;
 mod scores;
 mod space;
 
