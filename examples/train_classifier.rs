@@ -16,13 +16,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use clap::Parser;
-use hardlight::classifier::{Cnn, CnnConfig, TrainOptions, TrainingSet, train};
+use hardlight::classifier::{Augment, Cnn, CnnConfig, TrainOptions, TrainingSet, train};
 use hardlight::dataset::{Dataset, Split, read_folder};
 use hardlight::io::image::{Exif, read_rgb};
 use hardlight::run::features::fitted;
 use image::RgbImage;
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use tch::{Device, Kind};
 
 /// Train a small classifier on a folder of images.
@@ -37,15 +35,12 @@ struct Args {
     /// Optimiser steps of 64 images.
     #[arg(long, value_name = "N", default_value_t = 2500)]
     steps: usize,
-    /// Seed of weights, order and shifts.
+    /// Seed of weights, order, and how images are moved.
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
     /// Side that images are resized to, px.
     #[arg(long, value_name = "PX", default_value_t = 32)]
     size: u32,
-    /// Shifted copies of every image, held in memory: more of them overfit less.
-    #[arg(long, value_name = "N", default_value_t = 8)]
-    copies: usize,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -63,7 +58,8 @@ fn main() -> anyhow::Result<()> {
         args.data.display()
     );
 
-    let set = with_copies(&args, &images, &labels)?;
+    let mut set = TrainingSet::new(args.size);
+    set.extend(&images, &labels)?;
     let names: Vec<&str> = data.classes().iter().map(String::as_str).collect();
     let levels = args.size.ilog2() as usize - 2;
     let config = CnnConfig {
@@ -75,7 +71,11 @@ fn main() -> anyhow::Result<()> {
         steps: args.steps,
         seed: args.seed,
         decay: 0.05,
-        mirror: true,
+        augment: Augment {
+            mirror: true,
+            shift: args.size / 8,
+            colour: 0.0,
+        },
         ..TrainOptions::default()
     };
     let (started, mut said) = (Instant::now(), Instant::now());
@@ -114,30 +114,4 @@ fn load(data: &Dataset, split: Split, size: u32) -> anyhow::Result<(Vec<RgbImage
         labels.push(example.label);
     }
     Ok((fitted(&images, size), labels))
-}
-
-/// The images and their moved copies.
-fn with_copies(args: &Args, images: &[RgbImage], labels: &[usize]) -> anyhow::Result<TrainingSet> {
-    let mut set = TrainingSet::new(args.size);
-    set.extend(images, labels)?;
-    let mut rng = ChaCha8Rng::seed_from_u64(args.seed);
-    for _ in 0..args.copies {
-        let moved: Vec<_> = images
-            .iter()
-            .map(|image| shifted(image, &mut rng))
-            .collect();
-        set.extend(&moved, labels)?;
-    }
-    Ok(set)
-}
-
-/// The image moved by up to an eighth of its side, its edges drawn out.
-fn shifted(image: &RgbImage, rng: &mut ChaCha8Rng) -> RgbImage {
-    let side = image.width() as i32;
-    let most = side / 8;
-    let (dx, dy) = (rng.gen_range(-most..=most), rng.gen_range(-most..=most));
-    RgbImage::from_fn(image.width(), image.height(), |x, y| {
-        let at = |v: u32, d: i32| (v as i32 + d).clamp(0, side - 1) as u32;
-        *image.get_pixel(at(x, dx), at(y, dy))
-    })
 }
