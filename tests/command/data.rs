@@ -237,7 +237,7 @@ fn goes_through(
     let row = &rows[7];
     damage(&work.path(root).join(&row.path), &original[row.id.as_str()]);
     let ran = work.hardlight(["verify", "out"]).run().exits(3);
-    ran.says(&[&row.id, " 1 problems"]);
+    ran.says(&[&row.id, " 1 problem"]);
 }
 
 /// Changes a byte of an image where it lies in a file.

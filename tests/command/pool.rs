@@ -181,7 +181,7 @@ fn the_run_verifies_and_shows_the_pool_in_its_sheets() {
     let pool = pool.iter().find(|row| row.source == Source::Pool).unwrap();
     fs::write(work.path("faces").join(&pool.path), "no face").unwrap();
     let ran = work.hardlight(["verify", OUT]).run().exits(3);
-    ran.says(&[&pool.id, "SHA-256", " 1 problems"]);
+    ran.says(&[&pool.id, "SHA-256", " 1 problem"]);
 }
 
 #[test]

@@ -370,7 +370,7 @@ fn verify_names_an_image_with_a_flipped_bit() {
     let image = finished.kept_image();
     flip(&finished.work.path(&out).join(&image));
     let ran = finished.work.hardlight(["verify", &out]).run().exits(3);
-    ran.says(&[&format!("{image}: "), "SHA-256", " 1 problems"]);
+    ran.says(&[&format!("{image}: "), "SHA-256", " 1 problem"]);
 }
 
 #[test]
