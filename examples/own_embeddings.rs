@@ -46,6 +46,7 @@ fn main() -> anyhow::Result<()> {
         x: x.view(),
         labels: &val.labels,
         predictions: &val.predictions,
+        units: None,
     };
     let fitted = fit(examples, NAMES.len(), &options)?;
     for skipped in &fitted.skipped {
@@ -57,16 +58,14 @@ fn main() -> anyhow::Result<()> {
     for direction in &fitted.directions {
         let name = NAMES[direction.id.class];
         println!(
-            "{name}: {} right, {} wrong, CV score {:.3}, p {:.3}: {}",
+            "{name}: {} right, {} wrong, CV score {:.3}, q {}: {}",
             direction.right,
             direction.wrong,
             direction.cv_score,
-            direction.q_value,
-            if direction.is_finding() {
-                "a finding"
-            } else {
-                "no better than chance"
-            }
+            direction
+                .q_value
+                .map_or_else(|| "-".to_owned(), |q| format!("{q:.3}")),
+            direction.standing().words()
         );
         let view = SplitView {
             x: x.view(),
@@ -74,6 +73,7 @@ fn main() -> anyhow::Result<()> {
             predictions: &test.predictions,
             confidence: None,
             minority: None,
+            units: None,
         };
         if let Some(report) = class_report(view, direction, name) {
             println!("  {}", report.sentence);

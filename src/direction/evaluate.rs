@@ -16,6 +16,8 @@
 //! Intervals are a slice's own, not corrected for the number of slices. The verdict of a failure
 //! mode rests on its failure slice alone.
 
+use std::fmt::Write as _;
+
 use ndarray::ArrayView2;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -211,7 +213,11 @@ pub fn mode_change(
     slices.push(Slice::count(SliceKind::Elsewhere, None, &others, of));
     let mut sentence = sentence(class, &slices);
     if !direction.is_finding() {
-        sentence.push_str(" (its direction is no better than chance)");
+        let _ = write!(
+            sentence,
+            " (its direction: {})",
+            direction.standing().words()
+        );
     }
     ModeChange {
         class: class.to_owned(),

@@ -4,8 +4,9 @@
 //! embeddings [n, d] ──whiten──▶ z [n, d] ──unit norm──▶ x [n, d] ──SVM, class c──▶ w [d], b
 //! ```
 //!
-//! The *direction* of class `c` is `v = −w/‖w‖₂`; the *alignment* of an example is
-//! `a(x) = −(w·x + b)`. Larger alignment means harder. No other room spells this sign out.
+//! The *direction* of class `c` is `v = −w/‖w‖₂`; the *alignment* of an example is its signed distance
+//! `a(x) = −(w·x + b)/‖w‖₂`. Larger alignment means harder, and alignments of all classes are on one scale.
+//! The *decision value* `w·x + b` stands in `directions.json` alone. No other room spells this sign out.
 //!
 //! Matrices are row-major with one example per row, stored as `f32`; sums and solver state are
 //! `f64`. The same seed gives the same bytes, whatever the number of threads.
@@ -13,7 +14,8 @@
 //! A class may have several failure modes: a [`ModeId`] is the key of all that belongs to one, and
 //! [`Direction::explains`] names the mistakes behind it. Nothing here takes a class to have one.
 //!
-//! - [`whiten`], [`svm`], [`select`]: the three steps; [`significance`]: is it more than chance.
+//! - [`whiten`], [`svm`], [`select`]: the three steps; [`units`], [`folds`]: who is dealt to what;
+//!   [`significance`]: is it more than chance; [`probability`]: what an alignment means.
 //! - [`report`]: how well directions find mistakes; [`doubt`]: what makes them less than they look;
 //!   [`persist`]: their files.
 //! - [`evaluate`]: two models on the same slices.
@@ -23,23 +25,31 @@
 //!
 //! Source: Jain, Lawrence, Moitra, Madry, ICLR 2023 (<https://arxiv.org/abs/2206.14754>).
 
+mod class;
+mod crossfit;
 pub mod doubt;
 pub mod evaluate;
 mod fitted;
+pub mod folds;
 mod mode;
+mod options;
 pub mod persist;
+pub mod probability;
 pub mod report;
 pub mod select;
 pub mod significance;
 pub mod svm;
+pub mod units;
 pub mod whiten;
 
-use ndarray::{ArrayView2, Axis};
+use ndarray::ArrayView2;
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
-pub use self::fitted::{Direction, Fitted, Skipped};
+pub use self::crossfit::Admitted;
+pub use self::fitted::{Direction, Fitted, Skipped, Standing};
+pub use self::folds::Folds;
 pub use self::mode::ModeId;
+pub use self::options::FitOptions;
 pub use self::whiten::{WhitenError, Whitening};
 
 use crate::dataset::ExampleId;
@@ -65,6 +75,17 @@ pub enum DirectionError {
         predictions: usize,
     },
 
+    /// Keys of units are not one an example.
+    #[error(
+        "{examples} examples and {units} keys of units: there must be one an example, or none at all"
+    )]
+    Units {
+        /// Examples.
+        examples: usize,
+        /// Keys.
+        units: usize,
+    },
+
     /// A setting makes no sense.
     #[error("{name} is {value}: expected {expected}")]
     Setting {
@@ -81,71 +102,12 @@ impl Classified for DirectionError {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Setting { .. } => ErrorKind::Usage,
-            Self::Lengths { .. } => ErrorKind::Input,
+            Self::Lengths { .. } | Self::Units { .. } => ErrorKind::Input,
         }
     }
 }
 
-/// How directions are learned.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct FitOptions {
-    /// Cross-validation folds.
-    pub folds: usize,
-    /// Permutations behind the p-value.
-    pub permutations: usize,
-    /// Resamples behind the interval of the direction; 0 for none.
-    pub bootstrap: usize,
-    /// Fewer mistakes than this make a class's direction a guess: it is never a finding.
-    pub min_mistakes: usize,
-    /// Quantile of the mistakes' out-of-fold alignment that becomes the threshold.
-    pub quantile: f64,
-    /// Seed of permutations and resamples.
-    pub seed: u64,
-}
-
-impl Default for FitOptions {
-    fn default() -> Self {
-        Self {
-            folds: 2,
-            permutations: 199,
-            bootstrap: 100,
-            min_mistakes: 5,
-            quantile: 0.5,
-            seed: 0,
-        }
-    }
-}
-
-impl FitOptions {
-    /// Checks the settings before anything is opened.
-    ///
-    /// # Errors
-    ///
-    /// [`DirectionError::Setting`].
-    pub fn check(&self) -> Result<(), DirectionError> {
-        let setting = |name, value: String, expected| {
-            Err(DirectionError::Setting {
-                name,
-                value,
-                expected,
-            })
-        };
-        if self.folds < 2 {
-            return setting("folds", self.folds.to_string(), "at least 2");
-        }
-        if !(0.0..=1.0).contains(&self.quantile) {
-            return setting(
-                "quantile",
-                self.quantile.to_string(),
-                "a number from 0 to 1",
-            );
-        }
-        Ok(())
-    }
-}
-
-/// The val examples that directions are learned from, in table order (folds follow it).
+/// The val examples that directions are learned from, in table order.
 #[derive(Debug, Clone, Copy)]
 pub struct ValExamples<'a> {
     /// Which examples of the data set they are: results name them so.
@@ -156,6 +118,9 @@ pub struct ValExamples<'a> {
     pub labels: &'a [usize],
     /// Predicted class index of every example, `[n]`.
     pub predictions: &'a [usize],
+    /// What the user says belongs together (a patient, a video, a burst): examples of a class with the same key are one
+    /// unit, `[n]`. Near-duplicates are one in any case ([`units`]).
+    pub units: Option<&'a [Option<u32>]>,
 }
 
 /// Learns the failure directions of every class from val.
@@ -181,7 +146,14 @@ pub fn fit(
         x,
         labels,
         predictions,
+        units,
     } = val;
+    if units.is_some_and(|units| units.len() != x.nrows()) {
+        return Err(DirectionError::Units {
+            examples: x.nrows(),
+            units: units.map_or(0, <[_]>::len),
+        });
+    }
     if [ids.len(), labels.len(), predictions.len()] != [x.nrows(); 3] {
         return Err(DirectionError::Lengths {
             examples: ids.len(),
@@ -190,9 +162,10 @@ pub fn fit(
             predictions: predictions.len(),
         });
     }
+    let most = significance::most(options.permutations, family(val, classes, options));
     let each: Vec<Result<Direction, Skipped>> = (0..classes)
         .into_par_iter()
-        .map(|class| fit_class(val, class, options))
+        .map(|class| fit_class(val, class, options, most))
         .collect();
     let mut fitted = Fitted {
         directions: Vec::new(),
@@ -204,82 +177,62 @@ pub fn fit(
             Err(skipped) => fitted.skipped.push(skipped),
         }
     }
-    let p: Vec<f64> = fitted.directions.iter().map(|d| d.p_value).collect();
-    for (direction, q) in fitted.directions.iter_mut().zip(significance::adjust(&p)) {
-        direction.q_value = q;
-    }
+    correct(&mut fitted.directions);
     Ok(fitted)
 }
 
+/// The mode 0 of a class: all its mistakes against all its right examples.
 fn fit_class(
     val: ValExamples<'_>,
     class: usize,
     options: &FitOptions,
+    most: usize,
 ) -> Result<Direction, Skipped> {
-    let ValExamples {
-        ids,
-        x,
-        labels,
-        predictions,
-    } = val;
-    let rows: Vec<usize> = (0..labels.len()).filter(|&i| labels[i] == class).collect();
-    let right: Vec<bool> = rows.iter().map(|&i| predictions[i] == class).collect();
-    let hits = right.iter().filter(|&&r| r).count();
-    let misses = right.len() - hits;
-    if hits < options.folds || misses < options.folds {
-        let reason = format!(
-            "a direction needs at least {0} right and {0} wrong val examples; it has {hits} and {misses}",
-            options.folds
-        );
-        return Err(Skipped {
-            class,
-            right: hits,
-            wrong: misses,
-            reason,
-        });
-    }
-    let own = x.select(Axis(0), &rows);
-    let gram = svm::gram(own.view());
-    let selection = select::select(&gram, &right, options.folds);
-    let all: Vec<usize> = (0..right.len()).collect();
-    let targets = select::targets(right.iter().copied());
-    let solution = svm::solve(&gram, &all, &targets, selection.c);
-    let w = svm::weights(own.view(), &all, &targets, &solution);
-    let out_of_fold: Vec<f64> = selection.out_of_fold.iter().map(|f| -f).collect();
-    let (fold_of, norms) =
-        select::fold_norms(own.view(), &gram, &right, options.folds, selection.c);
-    let in_fold = out_of_fold.iter().zip(&fold_of);
-    let out_of_fold_distance: Vec<f64> = in_fold
-        .map(|(alignment, &fold)| alignment / norms[fold])
+    let rows: Vec<usize> = (0..val.labels.len())
+        .filter(|&i| val.labels[i] == class)
         .collect();
-    let mistakes = out_of_fold.iter().zip(&right).filter(|(_, r)| !**r);
-    let mut mistakes: Vec<f64> = mistakes.map(|(alignment, _)| *alignment).collect();
-    let p_value = significance::permutation_p(&gram, &right, selection.score, class, options);
-    let bootstrap_cosine =
-        significance::bootstrap(own.view(), &gram, &right, &w, selection.c, class, options);
-    let explains = rows.iter().filter(|&&i| predictions[i] != class);
-    let explains = explains.map(|&i| ids[i]).collect();
-    Ok(Direction {
-        id: ModeId::new(class, 0),
-        w,
-        b: solution.b,
-        c: selection.c,
-        cv_score: selection.score,
-        p_value,
-        q_value: p_value,
-        threshold: quantile(&mut mistakes, options.quantile),
-        right: hits,
-        wrong: misses,
-        too_few: misses < options.min_mistakes,
-        bootstrap_cosine,
-        explains,
-        out_of_fold,
-        out_of_fold_distance,
-    })
+    let is_right = |i: usize| val.predictions[i] == class;
+    let right = rows.iter().filter(|&&i| is_right(i)).count();
+    let wrong = rows.len() - right;
+    if let Some(skipped) = class::too_small(class, right, wrong, options.folds.count()) {
+        return Err(skipped);
+    }
+    let id = ModeId::new(class, 0);
+    let problem = class::Problem::new(val, id, &rows, is_right);
+    let mut direction = problem.fit(options, most)?;
+    let explains = rows.into_iter().filter(|&i| !is_right(i));
+    direction.explains = explains.map(|i| val.ids[i]).collect();
+    Ok(direction)
 }
 
-/// An alignment for people: three decimals, or three digits and a power of ten where a small `C` makes
-/// all of them small.
+/// Corrects the p-values of those that were tested for their number.
+fn correct(directions: &mut [Direction]) {
+    let tested: Vec<usize> = (0..directions.len())
+        .filter(|&at| directions[at].p_value.is_some())
+        .collect();
+    let p: Vec<f64> = tested
+        .iter()
+        .filter_map(|&at| directions[at].p_value)
+        .collect();
+    for (at, q) in tested.into_iter().zip(significance::adjust(&p)) {
+        directions[at].q_value = Some(q);
+    }
+}
+
+/// How many classes have examples enough to be tested.
+fn family(val: ValExamples<'_>, classes: usize, options: &FitOptions) -> usize {
+    let mut counts = vec![[0_usize; 2]; classes];
+    for (&label, &prediction) in val.labels.iter().zip(val.predictions) {
+        if let Some(counts) = counts.get_mut(label) {
+            counts[usize::from(label == prediction)] += 1;
+        }
+    }
+    let least = options.min_mistakes.max(options.folds.count());
+    let enough = |counts: &&[usize; 2]| counts.iter().all(|&count| count >= least);
+    counts.iter().filter(enough).count()
+}
+
+/// An alignment for people: three decimals, or three digits and a power of ten where it is tiny.
 ///
 /// ```
 /// assert_eq!(hardlight::direction::legible(-1.23456), "-1.235");
@@ -305,128 +258,4 @@ pub fn quantile(values: &mut [f64], q: f64) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use ndarray::Array2;
-    use rand::{Rng, SeedableRng};
-    use rand_chacha::ChaCha8Rng;
-
-    fn fit_one(
-        x: &Array2<f64>,
-        labels: &[usize],
-        predictions: &[usize],
-        classes: usize,
-    ) -> Result<Fitted, DirectionError> {
-        let ids = ExampleId::numbered(labels.len());
-        let val = ValExamples {
-            ids: &ids,
-            x: x.view(),
-            labels,
-            predictions,
-        };
-        fit(val, classes, &FitOptions::default())
-    }
-
-    /// `n` unit vectors; the first coordinate decides mistakes when `planted`.
-    fn problem(n: usize, planted: bool) -> (Array2<f64>, Vec<usize>, Vec<usize>) {
-        let mut rng = ChaCha8Rng::seed_from_u64(5);
-        let mut x = Array2::from_shape_fn((n, 12), |_| rng.gen_range(-1.0_f64..1.0));
-        let mut predictions = Vec::new();
-        for mut row in x.outer_iter_mut() {
-            let norm = row.dot(&row).sqrt();
-            row /= norm;
-            let wrong = if planted {
-                row[0] > 0.15
-            } else {
-                rng.gen_bool(0.3)
-            };
-            predictions.push(usize::from(wrong));
-        }
-        (x, vec![0; n], predictions)
-    }
-
-    #[test]
-    fn a_planted_failure_is_found_and_points_the_right_way() {
-        let (x, labels, predictions) = problem(200, true);
-        let fitted = fit_one(&x, &labels, &predictions, 2).unwrap();
-        let direction = &fitted.directions[0];
-        assert!(direction.is_finding(), "p = {}", direction.p_value);
-        assert!(direction.cv_score > 0.85, "{}", direction.cv_score);
-        assert!(direction.unit()[0] > 0.9, "{}", direction.unit());
-        let (low, high) = direction.bootstrap_cosine.unwrap();
-        assert!(
-            low > 0.8 && high <= 1.0 + 1e-9 && low <= high,
-            "{low} {high}"
-        );
-        // The mistakes lie on the hard side.
-        let harder = |i: usize| direction.alignment(x.row(i));
-        let mean = |wrong: usize| {
-            let of: Vec<_> = (0..200)
-                .filter(|&i| predictions[i] == wrong)
-                .map(harder)
-                .collect();
-            of.iter().sum::<f64>() / of.len() as f64
-        };
-        assert!(mean(1) > mean(0));
-        assert_eq!(fitted.skipped.len(), 1, "class 1 has no examples");
-        let id = ModeId::new(0, 0);
-        assert_eq!(fitted.get(id), Some(direction));
-        assert_eq!(fitted.of_class(0).count(), 1);
-        assert_eq!(
-            (fitted.get(ModeId::new(0, 1)), fitted.of_class(1).count()),
-            (None, 0)
-        );
-        let wrong = direction.explains.iter().map(|id| predictions[id.index()]);
-        assert_eq!(
-            wrong.sum::<usize>(),
-            direction.wrong,
-            "all mistakes and nothing else"
-        );
-        assert_eq!(direction.explains.len(), direction.wrong);
-    }
-
-    #[test]
-    fn mistakes_at_random_are_no_finding() {
-        let (x, labels, predictions) = problem(200, false);
-        let fitted = fit_one(&x, &labels, &predictions, 1).unwrap();
-        assert!(
-            !fitted.directions[0].is_finding(),
-            "p = {}",
-            fitted.directions[0].p_value
-        );
-    }
-
-    #[test]
-    fn a_class_with_too_few_mistakes_is_skipped_with_its_counts() {
-        let (x, labels, mut predictions) = problem(30, true);
-        predictions.fill(0);
-        predictions[3] = 1;
-        let fitted = fit_one(&x, &labels, &predictions, 1).unwrap();
-        assert!(fitted.directions.is_empty());
-        assert_eq!((fitted.skipped[0].right, fitted.skipped[0].wrong), (29, 1));
-        predictions[4..7].fill(1);
-        let fitted = fit_one(&x, &labels, &predictions, 1).unwrap();
-        assert!(fitted.directions[0].too_few && !fitted.directions[0].is_finding());
-    }
-
-    #[test]
-    fn threads_do_not_change_a_byte() {
-        let (x, labels, predictions) = problem(120, true);
-        let run = |threads| {
-            let pool = rayon::ThreadPoolBuilder::new()
-                .num_threads(threads)
-                .build()
-                .unwrap();
-            pool.install(|| fit_one(&x, &labels, &predictions, 1).unwrap())
-        };
-        assert_eq!(run(1), run(4));
-    }
-
-    #[test]
-    fn quantiles_are_numpys() {
-        assert_eq!(quantile(&mut [3.0, 1.0, 2.0, 10.0], 0.5), 2.5);
-        assert_eq!(quantile(&mut [3.0, 1.0], 0.25), 1.5);
-        assert_eq!(quantile(&mut [4.0], 1.0), 4.0);
-        assert!(quantile(&mut [], 0.5).is_nan());
-    }
-}
+mod tests;

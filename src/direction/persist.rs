@@ -10,7 +10,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 pub use self::described::{DescribedMode, DirectionsFile, SkippedClass};
 
-use super::{Direction, Fitted, ModeId, WhitenError, Whitening};
+use super::{Direction, Fitted, ModeId, Standing, WhitenError, Whitening};
 use crate::dataset::{Dataset, Split};
 use crate::io::{self, Classified, ErrorKind, IoError, JsonFile as _, JsonFileError};
 
@@ -81,8 +81,8 @@ fn file(dir: &Path) -> PathBuf {
 /// Writes both files into `dir`.
 ///
 /// Tensors, all float64: `mean` and `deviation` `[d]`, and per class and mode `CLASS.MODE.w` `[d]`
-/// and `CLASS.MODE.scalars` `[c, b, cv_score, p_value, q_value, threshold]`, with class indices. The file
-/// for people names the examples that each mode explains, by their ids in `dataset`, which is the one that
+/// and `CLASS.MODE.scalars` `[c, b, cv_score, threshold]`, with class indices. The file for people has the rest: tests, counts,
+/// the probability of failure. It names the examples that each mode explains, by their ids in `dataset`, which is the one that
 /// the directions were learned on.
 ///
 /// # Errors
@@ -115,13 +115,11 @@ pub fn write(
             c,
             b,
             cv_score,
-            p_value,
-            q_value,
             threshold,
             ..
         } = *direction;
-        let scalars = bytes([c, b, cv_score, p_value, q_value, threshold]);
-        blobs.push((format!("{name}.scalars"), 6, scalars));
+        let scalars = bytes([c, b, cv_score, threshold]);
+        blobs.push((format!("{name}.scalars"), 4, scalars));
     }
     let path = file(dir);
     let format = |source| PersistError::Format {
@@ -189,8 +187,8 @@ pub fn read(dir: &Path) -> Result<Saved, PersistError> {
                 name: mode.class,
             });
         }
-        directions.push(numbers.direction(&mode, whitening.mean().len())?);
-        explains.insert(mode.id(), mode.explains);
+        explains.insert(mode.id(), mode.explains.clone());
+        directions.push(numbers.direction(mode, whitening.mean().len())?);
     }
     Ok(Saved {
         whitening,
@@ -228,11 +226,11 @@ impl<'a> Numbers<'a> {
     }
 
     /// The direction of a mode, in `d` dimensions.
-    fn direction(&self, mode: &DescribedMode, d: usize) -> Result<Direction, PersistError> {
+    fn direction(&self, mode: DescribedMode, d: usize) -> Result<Direction, PersistError> {
         let id = mode.id();
         let w = self.vector(&format!("{id}.w"))?;
         let scalars = self.vector(&format!("{id}.scalars"))?.to_vec();
-        let [c, b, cv_score, p_value, q_value, threshold] = scalars[..] else {
+        let [c, b, cv_score, threshold] = scalars[..] else {
             return Err(self.bad(&format!("{id}.scalars")));
         };
         if w.len() != d {
@@ -244,16 +242,21 @@ impl<'a> Numbers<'a> {
             b,
             c,
             cv_score,
-            p_value,
-            q_value,
+            cv_interval: mode.cv_interval_95,
+            p_value: mode.p_value,
+            q_value: mode.q_value,
+            permutations: mode.permutations,
+            at_floor: mode.at_floor,
             threshold,
+            admits: mode.admits,
+            probability: mode.probability,
             right: mode.right,
             wrong: mode.wrong,
-            too_few: q_value < 0.05 && !mode.finding,
+            units: mode.units,
+            too_few: mode.standing == Standing::TooFewExamples,
             bootstrap_cosine: mode.bootstrap_cosine_95,
             explains: Vec::new(),
             out_of_fold: Vec::new(),
-            out_of_fold_distance: Vec::new(),
         })
     }
 
@@ -285,91 +288,4 @@ impl<'a> Numbers<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use ndarray::array;
-
-    use super::*;
-    use crate::dataset::{Example, ExampleId};
-
-    /// A direction with numbers that tell it from others.
-    fn direction(class: usize, mode: u32, explains: Vec<ExampleId>) -> Direction {
-        let at = class as f64 + 0.1 * f64::from(mode);
-        Direction {
-            id: ModeId::new(class, mode),
-            w: array![1.0 + at, -0.3],
-            b: 0.5 - at,
-            c: 0.1,
-            cv_score: 0.8,
-            p_value: 0.005,
-            q_value: 0.01,
-            threshold: at,
-            right: 4,
-            wrong: 2,
-            too_few: false,
-            bootstrap_cosine: Some((0.5, 0.75)),
-            explains,
-            out_of_fold: vec![0.25; 6],
-            out_of_fold_distance: vec![0.5; 6],
-        }
-    }
-
-    fn dataset() -> Dataset {
-        let examples = (0..6).map(|i| Example::new(format!("val/{i}.png"), 0, Split::Val));
-        let classes = ["cat", "dog"].map(str::to_owned).to_vec();
-        Dataset::new(PathBuf::new(), classes, examples.collect()).unwrap()
-    }
-
-    #[test]
-    fn several_modes_a_class_read_back_bit_for_bit() {
-        let whitening = Whitening::fit(array![[1.0, 0.0], [0.6, 0.8], [-0.8, 0.6]].view()).unwrap();
-        let data = dataset();
-        let ids: Vec<ExampleId> = data.ids().collect();
-        let fitted = Fitted {
-            directions: vec![
-                direction(0, 0, vec![ids[1], ids[4]]),
-                direction(0, 1, vec![ids[2]]),
-                direction(1, 0, Vec::new()),
-            ],
-            skipped: Vec::new(),
-        };
-        let dir = tempfile::tempdir().unwrap();
-        write(dir.path(), &whitening, Split::Train, &fitted, &data).unwrap();
-        let saved = read(dir.path()).unwrap();
-        assert_eq!(
-            (&saved.whitening, &saved.classes[..]),
-            (&whitening, data.classes())
-        );
-        for (saved, written) in saved.directions.iter().zip(&fitted.directions) {
-            let expected = Direction {
-                explains: Vec::new(),
-                out_of_fold: Vec::new(),
-                out_of_fold_distance: Vec::new(),
-                ..written.clone()
-            };
-            assert_eq!(saved, &expected);
-        }
-        assert_eq!(saved.of_class(0).count(), 2);
-        let second = ModeId::new(0, 1);
-        assert_eq!(saved.get(second).unwrap().threshold, 0.1);
-        assert_eq!(saved.explains[&second], ["val/2.png"]);
-        assert_eq!(
-            saved.explains[&ModeId::new(0, 0)],
-            ["val/1.png", "val/4.png"]
-        );
-    }
-
-    #[test]
-    fn too_few_mistakes_are_known_from_what_forbids_a_finding() {
-        let whitening = Whitening::fit(array![[1.0, 0.0], [0.6, 0.8], [-0.8, 0.6]].view()).unwrap();
-        let mut few = direction(0, 0, Vec::new());
-        few.too_few = true;
-        let fitted = Fitted {
-            directions: vec![few],
-            skipped: Vec::new(),
-        };
-        let dir = tempfile::tempdir().unwrap();
-        write(dir.path(), &whitening, Split::Train, &fitted, &dataset()).unwrap();
-        let saved = read(dir.path()).unwrap();
-        assert!(saved.directions[0].too_few && !saved.directions[0].is_finding());
-    }
-}
+mod tests;

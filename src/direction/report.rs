@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! split { x, labels, predictions, confidence?, minority? } ─┬─ a class: by alignment ───▶ Figures
-//! directions ───────────────────────────────────────────────┴─ all: by distance −f/‖w‖ ─▶ Figures
+//! directions ───────────────────────────────────────────────┴─ all: by alignment ───▶ Figures
 //! ```
 //!
 //! Alignments on the split that directions were learned on come from cross-fitting: each example is
@@ -12,6 +12,7 @@
 //! - [`figures`](mod@figures): the numbers of a ranking; [`sentence`](mod@sentence): the same in words.
 
 pub mod figures;
+mod resample;
 pub mod sentence;
 
 use std::collections::BTreeMap;
@@ -20,10 +21,10 @@ use ndarray::ArrayView2;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use self::figures::{AtK, Figures, KS, Ranked};
-pub use self::sentence::{Count, sentence, wilson};
+pub use self::figures::{AtK, Figures, KS, Ranked, hardest};
+pub use self::sentence::{Count, no_finding, sentence, wilson};
 
-use super::{Direction, Fitted, ModeId};
+use super::{Direction, Fitted, ModeId, Standing};
 use crate::dataset::Split;
 
 /// What is known of a split's examples.
@@ -39,6 +40,8 @@ pub struct SplitView<'a> {
     pub confidence: Option<&'a [f32]>,
     /// Whether an example's group is the minority of its class in train, where groups are known.
     pub minority: Option<&'a [bool]>,
+    /// The unit of every example ([`super::units::by_class`]), where units are known.
+    pub units: Option<&'a [u32]>,
 }
 
 /// A class on one split.
@@ -63,17 +66,21 @@ impl ClassReport {
         ModeId::new(self.class_index, self.mode)
     }
 
-    /// The sentence with the failing examples named by `phrase`.
+    /// All examples of the class.
+    fn all(&self) -> Count {
+        Count {
+            wrong: self.figures.mistakes,
+            of: self.figures.examples,
+        }
+    }
+
+    /// The sentence of a finding, with the failing examples named by `phrase`.
     pub fn say(&self, phrase: Option<&str>) -> String {
         let failing = Count {
             wrong: self.figures.confusion[0],
             of: self.figures.flagged(),
         };
-        let all = Count {
-            wrong: self.figures.mistakes,
-            of: self.figures.examples,
-        };
-        sentence(&self.class, phrase, failing, all)
+        sentence(&self.class, phrase, failing, self.all())
     }
 }
 
@@ -92,7 +99,7 @@ pub struct SplitReport {
     pub cv_score: Option<f64>,
     /// Examples of classes without a direction: they are in no ranking.
     pub unranked: usize,
-    /// All ranked examples by their distance `−f/‖w‖`, which compares across classes.
+    /// All ranked examples by alignment, which compares across classes.
     pub overall: Option<Figures>,
     /// One a direction whose class has examples here.
     pub classes: Vec<ClassReport>,
@@ -121,7 +128,6 @@ pub enum Scoring<'a> {
 struct Scored {
     rows: Vec<usize>,
     alignment: Vec<f64>,
-    distance: Vec<f64>,
 }
 
 impl Scored {
@@ -133,7 +139,6 @@ impl Scored {
             return Self {
                 rows,
                 alignment: direction.out_of_fold.clone(),
-                distance: direction.out_of_fold_distance.clone(),
             };
         }
         let alignment: Vec<f64> = match scoring {
@@ -146,13 +151,7 @@ impl Scored {
                 .map(|&i| direction.alignment(split.x.row(i)))
                 .collect(),
         };
-        let norm = direction.norm();
-        let distance = alignment.iter().map(|a| a / norm).collect();
-        Self {
-            rows,
-            alignment,
-            distance,
-        }
+        Self { rows, alignment }
     }
 }
 
@@ -180,11 +179,15 @@ fn rank(split: SplitView<'_>, rows: &[usize], score: &[f64]) -> Option<Figures> 
     let minority: Option<Vec<bool>> = split
         .minority
         .map(|all| rows.iter().map(|&i| all[i]).collect());
+    let units: Option<Vec<u32>> = split
+        .units
+        .map(|all| rows.iter().map(|&i| all[i]).collect());
     figures::figures(Ranked {
         score,
         wrong: &wrong,
         confidence: confidence.as_deref(),
         minority: minority.as_deref(),
+        units: units.as_deref(),
     })
 }
 
@@ -196,7 +199,10 @@ fn named(direction: &Direction, class: &str, figures: Figures) -> ClassReport {
         figures,
         sentence: String::new(),
     };
-    report.sentence = report.say(None);
+    report.sentence = match direction.standing() {
+        Standing::Finding => report.say(None),
+        standing => no_finding(class, standing, report.all()),
+    };
     report
 }
 
@@ -213,8 +219,7 @@ pub fn class_report(
 
 /// Reports a split: every class that has a direction and examples, and all of them together.
 ///
-/// Rankings of a class are by alignment, those across classes by the distance `−f/‖w‖`; out of fold
-/// `f` and `w` are those of the fold's model.
+/// Rankings are by alignment, within a class and across classes; out of fold it is that of the fold's model.
 ///
 /// # Shapes
 ///
@@ -241,16 +246,16 @@ pub fn split_report(
         if let Some(figures) = rank(split, &scored.rows, &scored.alignment) {
             reports.push(named(direction, class, figures));
         }
-        for (&i, &distance) in scored.rows.iter().zip(&scored.distance) {
+        for (&i, &alignment) in scored.rows.iter().zip(&scored.alignment) {
             ranked[i] = true;
-            all.push((i, distance));
+            all.push((i, alignment));
         }
     }
     // The order of the table decides between equals, not that of the classes; of several modes counts
-    // the nearest.
+    // the most aligned.
     all.sort_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)));
     all.dedup_by_key(|&mut (i, _)| i);
-    let (rows, distances): (Vec<usize>, Vec<f64>) = all.into_iter().unzip();
+    let (rows, alignments): (Vec<usize>, Vec<f64>) = all.into_iter().unzip();
     let count = fitted.directions.len();
     let scores = fitted.directions.iter().map(|d| d.cv_score);
     SplitReport {
@@ -260,7 +265,7 @@ pub fn split_report(
         model_accuracy,
         cv_score: (count > 0).then(|| scores.sum::<f64>() / count as f64),
         unranked: ranked.iter().filter(|&&r| !r).count(),
-        overall: rank(split, &rows, &distances),
+        overall: rank(split, &rows, &alignments),
         classes: reports,
     }
 }

@@ -27,21 +27,8 @@ pub(crate) fn measures() -> Measures {
 /// A direction whose alignment is the first coordinate of the unit vector.
 pub(crate) fn direction(class: usize, mode: u32) -> Direction {
     Direction {
-        id: ModeId::new(class, mode),
-        w: array![-1.0, 0.0],
-        b: 0.0,
-        c: 1.0,
-        cv_score: 1.0,
-        p_value: 0.0,
-        q_value: 0.0,
         threshold: 0.5,
-        right: 9,
-        wrong: 9,
-        too_few: false,
-        bootstrap_cosine: None,
-        explains: Vec::new(),
-        out_of_fold: Vec::new(),
-        out_of_fold_distance: Vec::new(),
+        ..Direction::made_up(ModeId::new(class, mode), array![-1.0, 0.0])
     }
 }
 

@@ -32,7 +32,7 @@ use std::path::{Component, Path, PathBuf};
 use crate::io::{Classified, ErrorKind, IoError};
 
 /// Version of the columns; stands in the Parquet file's metadata as `hardlight.manifest.schema`.
-pub const SCHEMA: u32 = 2;
+pub const SCHEMA: u32 = 3;
 
 /// Why a manifest could not be written or read. Rows count from 1.
 #[derive(Debug, thiserror::Error)]

@@ -338,7 +338,11 @@ fn section(
             hard: of(CaptionKind::Hard),
             neutral: of(CaptionKind::Neutral),
             easy,
-            sentence: mode.sentence(class),
+            // What a finding is called, nothing else is.
+            sentence: direction
+                .is_finding()
+                .then(|| mode.sentence(class))
+                .flatten(),
         }
     });
     CaptionsReport {

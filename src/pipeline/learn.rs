@@ -12,7 +12,7 @@ use crate::direction::doubt::{Warning, WarningKind};
 use crate::direction::report::{
     ClassReport, Scoring, SplitReport, SplitView, alignments, split_report,
 };
-use crate::direction::{self, FitOptions, Fitted, ModeId, ValExamples, Whitening};
+use crate::direction::{self, FitOptions, Fitted, ModeId, ValExamples, Whitening, units};
 use crate::report::Mode;
 use crate::report::detection::{RankedExample, SpaceMode};
 
@@ -69,6 +69,8 @@ pub(super) struct Known {
     pub(super) predictions: Vec<usize>,
     confidence: Option<Vec<f32>>,
     minority: Option<Vec<bool>>,
+    /// Units over all classes; none where they were not looked for.
+    units: Option<Vec<u32>>,
     pub(super) scoring: Scoring<'static>,
 }
 
@@ -84,9 +86,11 @@ impl Known {
         let x = whitening.apply(known.view())?;
         let ids = known.ids;
         let examples = || ids.iter().map(|&id| dataset.example(id));
+        let labels: Vec<usize> = examples().map(|e| e.label).collect();
         Ok(Self {
+            units: Some(units::by_class(x.view(), &labels, None)),
             x,
-            labels: examples().map(|e| e.label).collect(),
+            labels,
             predictions: examples()
                 .map(|e| e.prediction.unwrap_or(e.label))
                 .collect(),
@@ -104,6 +108,7 @@ impl Known {
             predictions: &self.predictions,
             confidence: self.confidence.as_deref(),
             minority: self.minority.as_deref(),
+            units: self.units.as_deref(),
         }
     }
 }
@@ -128,6 +133,7 @@ pub(super) fn learn(
         x: val.x.view(),
         labels: &val.labels,
         predictions: &val.predictions,
+        units: None,
     };
     let fitted = direction::fit(examples, dataset.classes().len(), options)?;
     let mut known = BTreeMap::from([(Split::Val, val)]);
@@ -228,6 +234,7 @@ fn pool(
             let flag = |&at: &usize| flags[part.ids[at].index()];
             kept.iter().map(flag).collect()
         }),
+        units: None,
         scoring: Scoring::Direct,
     };
     let scoring = Scoring::Given(&scores);
@@ -274,6 +281,7 @@ fn heads(
                         path: e.path.clone(),
                         member: e.member.clone(),
                         alignment,
+                        failure_probability: direction.failure_probability(alignment),
                         prediction: e.prediction.map(|p| dataset.classes()[p].clone()),
                         confidence: e.confidence,
                         group: e.group.clone(),

@@ -16,9 +16,6 @@ use crate::report::{JsonFile as _, version};
 use crate::run::decide::Outcome;
 use crate::run::pool::{Picked, PoolRecord};
 
-/// The `K` of the minority's share in `summary.json`.
-pub const TOP: usize = 50;
-
 /// Draws the contact sheets.
 ///
 /// # Errors
@@ -102,6 +99,7 @@ fn mode(done: &Finished, at: usize, entry: &ModeReport) -> ModeSummary {
         barred: entry.barred.clone(),
         c: entry.c,
         threshold: entry.threshold,
+        admits: entry.admits,
         top_captions: top_captions
             .map(|caption| TopCaption {
                 caption: caption.caption.clone(),
@@ -114,7 +112,8 @@ fn mode(done: &Finished, at: usize, entry: &ModeReport) -> ModeSummary {
         quota_met: None,
         pool: None,
         rejected: BTreeMap::new(),
-        minority_share_top50: figures.head(TOP).and_then(|head| head.minority),
+        hardest: figures.hardest.k,
+        minority_share_hardest: figures.hardest.minority,
         minority_share_base: figures.minority_base,
         sentence: captions
             .and_then(|mode| mode.sentence.clone())

@@ -128,22 +128,34 @@ fn sheet(
     );
     Sheet {
         title: format!("{}, failure mode {}", entry.mode.class, entry.mode.mode),
-        sentence: sentence(entry),
+        sentence: format!("{}. {}.", entry.judged.sentence, strength(entry)),
         sections,
     }
 }
 
-/// What the classifier gets wrong, and how sure that is.
-fn sentence(entry: &ModeReport) -> String {
+/// The CV score with its interval, p and q, and what the threshold lets pass.
+fn strength(entry: &ModeReport) -> String {
     let mode = &entry.mode;
+    let interval = mode.cv_interval_95.map_or_else(String::new, |(low, high)| {
+        format!(" (95 % interval {low:.2} to {high:.2})")
+    });
+    let tested = match (mode.p_value, mode.q_value) {
+        (Some(p), Some(q)) => format!(", p {p:.3}, q {q:.3} after correction for all classes"),
+        _ => ", not tested".to_owned(),
+    };
     let finding = if mode.finding {
-        ""
+        String::new()
     } else {
-        "; no better than chance"
+        format!(": {}", mode.standing.words())
     };
     format!(
-        "{}. CV score {:.2}, p {:.3}, after correction for all classes {:.3}{finding}.",
-        entry.judged.sentence, mode.cv_score, mode.p_value, mode.q_value
+        "CV score {:.2}{interval} on {} val images{tested}{finding}; the threshold {} lets {:.0} % of the {} right val \
+         images pass",
+        mode.cv_score,
+        mode.val_examples,
+        legible(entry.threshold),
+        100.0 * entry.admits.share,
+        entry.admits.of
     )
 }
 

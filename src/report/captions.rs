@@ -57,7 +57,7 @@ pub struct ModeCaptions {
 pub struct Caption {
     /// The text.
     pub caption: String,
-    /// Alignment with the direction, in the scale of the class's SVM: larger is harder.
+    /// Alignment with the direction, a signed distance: larger is harder.
     pub alignment: f64,
     /// Cosine of the direction with the step from reference to caption, −1 to 1: larger is harder; 0 for
     /// the reference itself.

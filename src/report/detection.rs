@@ -10,7 +10,7 @@ use crate::dataset::{Split, Threshold};
 use crate::direction::doubt::{Warning, WarningKind};
 pub use crate::direction::persist::SkippedClass;
 use crate::direction::report::{ClassReport, SplitReport};
-use crate::direction::{Direction, ModeId};
+use crate::direction::{Admitted, Direction, ModeId};
 use crate::io::JsonFile;
 use crate::io::source::Member;
 
@@ -18,7 +18,7 @@ use crate::io::source::Member;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DetectionReport {
     /// Version of this format.
-    #[schemars(extend("const" = 2))]
+    #[schemars(extend("const" = 3))]
     pub schema: u32,
     /// Version of hardlight that wrote the file.
     pub version: String,
@@ -58,7 +58,7 @@ pub struct DetectionReport {
 }
 
 impl JsonFile for DetectionReport {
-    const SCHEMA: u32 = 2;
+    const SCHEMA: u32 = 3;
     const WHAT: &'static str = "detection report";
     const REMEDY: &'static str = "run `hardlight detect` or `run` on the folder again";
 }
@@ -82,6 +82,11 @@ pub struct ModeReport {
     pub c: f64,
     /// Alignment that an image must reach to count as part of the failure.
     pub threshold: f64,
+    /// The right val examples that the threshold lets pass, out of fold: half of the mistakes would.
+    pub admits: Admitted,
+    /// Mean distance between said probabilities of failure and shares of mistakes, 0 to 1, out of fold; `null` where there are
+    /// no probabilities.
+    pub calibration_error: Option<f64>,
     /// Val examples of the class that the classifier gets right.
     pub right: usize,
     /// Val examples of the class that it gets wrong.
@@ -109,6 +114,8 @@ impl ModeReport {
             barred,
             c: direction.c,
             threshold: direction.threshold,
+            admits: direction.admits,
+            calibration_error: direction.probability.as_ref().map(|p| p.calibration_error),
             right: direction.right,
             wrong: direction.wrong,
             judged,
@@ -132,8 +139,11 @@ pub struct RankedExample {
     pub path: String,
     /// The part of that file that it is; `null` for the whole.
     pub member: Option<Member>,
-    /// Alignment with the direction, in the scale of the class's SVM: larger is harder.
+    /// Alignment with the direction, a signed distance: larger is harder.
     pub alignment: f64,
+    /// Probability that the classifier gets an image of the class with this alignment wrong, 0 to 1, as learned on val; `null` where
+    /// it is not known.
+    pub failure_probability: Option<f64>,
     /// Name of the class that the classifier says.
     pub prediction: Option<String>,
     /// The classifier's probability of its prediction, 0 to 1; `null` if it is not known.

@@ -17,7 +17,7 @@ pub const P_VALUE: &str = "McNemar, exact, two-sided";
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EvaluationReport {
     /// Version of this format.
-    #[schemars(extend("const" = 2))]
+    #[schemars(extend("const" = 3))]
     pub schema: u32,
     /// Version of hardlight that wrote the file.
     pub version: String,
@@ -38,7 +38,7 @@ pub struct EvaluationReport {
 }
 
 impl JsonFile for EvaluationReport {
-    const SCHEMA: u32 = 2;
+    const SCHEMA: u32 = 3;
     const WHAT: &'static str = "comparison of two models";
     const REMEDY: &'static str = "run `hardlight evaluate` again";
 }

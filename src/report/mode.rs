@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::direction::{Direction, ModeId};
+use crate::direction::{Direction, ModeId, Standing};
 
 /// A failure mode and how strong its direction is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -14,13 +14,24 @@ pub struct Mode {
     pub class_index: usize,
     /// Failure mode within the class, from 0.
     pub mode: u32,
-    /// Mean balanced accuracy of the direction over cross-validation folds of val, 0 to 1: 0.5 is chance.
+    /// Mean balanced accuracy of the direction over cross-validation folds of val, mean over repeats, 0 to 1: 0.5 is chance.
     pub cv_score: f64,
-    /// Share of permutations of right and wrong whose CV score is as good, 0 to 1.
-    pub p_value: f64,
-    /// The p-value corrected for the number of classes (Benjamini and Hochberg 1995), 0 to 1.
-    pub q_value: f64,
-    /// Whether the mode is better than chance: `q_value` below 0.05, and mistakes enough.
+    /// 95 % interval of that over resamples of units, lower end first; `null` where it could not be computed.
+    pub cv_interval_95: Option<(f64, f64)>,
+    /// Val examples of the class: what the CV score and its interval rest on.
+    pub val_examples: usize,
+    /// Units that they make: near-duplicates, and what the user says belongs together, are one.
+    pub val_units: usize,
+    /// Share of permutations of right and wrong whose CV score is as good, 0 to 1 (Besag and Clifford 1991); `null` if it was
+    /// not tested.
+    pub p_value: Option<f64>,
+    /// The p-value corrected for the number of modes tested (Benjamini and Hochberg 1995), 0 to 1; `null` if it was not tested.
+    pub q_value: Option<f64>,
+    /// Permutations drawn.
+    pub permutations: usize,
+    /// What the test came to.
+    pub standing: Standing,
+    /// Whether the mode is better than chance: `q_value` below 0.05.
     pub finding: bool,
 }
 
@@ -32,8 +43,13 @@ impl Mode {
             class_index: direction.id.class,
             mode: direction.id.mode,
             cv_score: direction.cv_score,
+            cv_interval_95: direction.cv_interval,
+            val_examples: direction.right + direction.wrong,
+            val_units: direction.units,
             p_value: direction.p_value,
             q_value: direction.q_value,
+            permutations: direction.permutations,
+            standing: direction.standing(),
             finding: direction.is_finding(),
         }
     }

@@ -9,15 +9,15 @@ use super::mode::Mode;
 use super::retraining::{Judge, Retraining};
 use crate::caption::CaptionVerdict;
 use crate::dataset::Threshold;
-use crate::direction::ModeId;
 use crate::direction::doubt::WarningKind;
+use crate::direction::{Admitted, ModeId};
 use crate::io::JsonFile;
 
 /// What `summary.json` holds. Its presence says that the run ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Summary {
     /// Version of this format.
-    #[schemars(extend("const" = 2))]
+    #[schemars(extend("const" = 3))]
     pub schema: u32,
     /// Version of hardlight that wrote the file.
     pub version: String,
@@ -40,7 +40,7 @@ pub struct Summary {
 }
 
 impl JsonFile for Summary {
-    const SCHEMA: u32 = 2;
+    const SCHEMA: u32 = 3;
     const WHAT: &'static str = "summary of a run";
     const REMEDY: &'static str = "run the same command again";
 }
@@ -64,6 +64,8 @@ pub struct ModeSummary {
     pub c: f64,
     /// Alignment that an image must reach to count as part of the failure.
     pub threshold: f64,
+    /// The right val examples that the threshold lets pass, out of fold.
+    pub admits: Admitted,
     /// The hardest captions, hardest first; empty without captions.
     pub top_captions: Vec<TopCaption>,
     /// Images that were generated, whatever became of them.
@@ -76,9 +78,10 @@ pub struct ModeSummary {
     pub pool: Option<PoolCounts>,
     /// Generated images that were rejected, by reason.
     pub rejected: BTreeMap<String, usize>,
-    /// Share of the class's rare groups among the 50 most aligned examples of the judged split, 0 to 1; `null`
-    /// without groups, or with fewer examples.
-    pub minority_share_top50: Option<f64>,
+    /// How many examples of the judged split are called the hardest: 50, or a fifth where that is less.
+    pub hardest: usize,
+    /// Share of the class's rare groups among them, 0 to 1; `null` without groups.
+    pub minority_share_hardest: Option<f64>,
     /// Share of the class's rare groups among all its examples of the judged split, 0 to 1; `null` without groups.
     pub minority_share_base: Option<f64>,
     /// What fails, in one sentence.
@@ -90,7 +93,7 @@ pub struct ModeSummary {
 pub struct TopCaption {
     /// The text.
     pub caption: String,
-    /// Its alignment, in the scale of the class's SVM: larger is harder.
+    /// Its alignment, a signed distance: larger is harder.
     pub score: f64,
     /// Whether the val images nearest to it are harder than the class; `null` if it was not asked.
     pub verdict: Option<CaptionVerdict>,

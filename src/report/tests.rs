@@ -85,7 +85,7 @@ fn a_spread_of_nothing_is_none() {
 fn tables_hold_every_space_split_and_mode() {
     let mut report = samples::detection(true);
     for entry in &mut report.classes {
-        entry.mode.p_value = 0.25;
+        entry.mode.p_value = Some(0.25);
     }
     let tables = csv::tables(&report, &report.duplicates.first).unwrap();
     let lines = |name: &str| -> Vec<String> {
@@ -93,14 +93,18 @@ fn tables_hold_every_space_split_and_mode() {
         let text = String::from_utf8(bytes.clone()).unwrap();
         text.lines().map(str::to_owned).collect()
     };
-    let [f, third] = [1.0 - 2.0 / 12.0, 1.0 / 3.0];
+    let [f, third, upper] = [1.0 - 2.0 / 12.0, 1.0 / 3.0, 1.0 / 3.0 + 0.5];
     let classes = lines("classes.csv");
     assert_eq!(
         classes[1..3],
         [
-            format!("clip,val,(overall),,true,12,2,{f},0.75,,,,{third},0.5,1,2,3,4,0.25,3"),
             format!(
-                "clip,val,dog,2,true,12,2,{f},{},0.25,{third},true,{third},0.5,1,2,3,4,0.25,",
+                "clip,val,(overall),,true,12,2,{f},0.75,,,,,,0.875,0.7,0.9,2,0.7,0.4,{upper},,{third},0.5,1,2,3,4,\
+                 0.25,3"
+            ),
+            format!(
+                "clip,val,dog,2,true,12,2,{f},{},0.2,{third},0.25,{third},true,0.875,0.7,0.9,2,0.7,0.4,{upper},a finding,\
+                 {third},0.5,1,2,3,4,0.25,",
                 0.1 + 0.2
             ),
         ]
@@ -115,7 +119,7 @@ fn tables_hold_every_space_split_and_mode() {
     assert_eq!(
         heads[1],
         format!(
-            "clip,val,(overall),,10,false,0.7,{},{third},,0.1,0.3,",
+            "clip,val,(overall),,10,false,0.7,0.4,{upper},{},3,9.5,{third},,0.1,0.3,",
             0.7 / 0.1
         )
     );

@@ -15,7 +15,7 @@ use crate::generate::{Arm, Attempt, ModePlan, Recipe};
 use crate::io::{self, Classified, ErrorKind, IoError};
 
 /// Version of `plan.json`.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 
 /// Why a plan could not be read or written.
 #[derive(Debug, thiserror::Error)]

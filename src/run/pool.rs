@@ -136,7 +136,7 @@ pub struct Picked {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PoolRecord {
     /// Version of this format.
-    #[schemars(extend("const" = 2))]
+    #[schemars(extend("const" = 3))]
     pub schema: u32,
     /// Version of hardlight that wrote the file.
     pub version: String,
@@ -151,7 +151,7 @@ pub struct PoolRecord {
 }
 
 impl JsonFile for PoolRecord {
-    const SCHEMA: u32 = 2;
+    const SCHEMA: u32 = 3;
     const WHAT: &'static str = "record of the pool's images";
     const REMEDY: &'static str = "let `hardlight run` finish on the folder again";
 }

@@ -11,7 +11,7 @@ use crate::io::JsonFile;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunRecord {
     /// Version of this format.
-    #[schemars(extend("const" = 2))]
+    #[schemars(extend("const" = 3))]
     pub schema: u32,
     /// Version of hardlight that began the run.
     pub hardlight: String,
@@ -54,7 +54,7 @@ impl RunRecord {
 }
 
 impl JsonFile for RunRecord {
-    const SCHEMA: u32 = 2;
+    const SCHEMA: u32 = 3;
     const WHAT: &'static str = "record of a run";
     const REMEDY: &'static str =
         "start anew with --force-new (embeddings stay) or choose another folder";

@@ -257,7 +257,7 @@ fn what_does_not_fit_the_run_is_refused() {
         &["the data changed since the run, so run it again"],
     );
     let report = fs::read_to_string(work.path("out/report.json")).unwrap();
-    let of_then = report.replacen("\"schema\": 2", "\"schema\": 1", 1);
+    let of_then = report.replacen("\"schema\": 3", "\"schema\": 1", 1);
     work.write("out/report.json", of_then);
     refused(
         evaluate(&work, "before.csv").run(),

@@ -172,7 +172,7 @@ fn the_summary_has_what_a_script_needs() {
         let attempted: BTreeSet<&str> = own.map(|e| e["caption"].as_str().unwrap()).collect();
         assert!(attempted.is_subset(&captions), "{attempted:?}");
         // There are no groups in an ImageFolder, and that is said, not left out.
-        for key in ["minority_share_top50", "minority_share_base"] {
+        for key in ["minority_share_hardest", "minority_share_base"] {
             assert_eq!(class.get(key), Some(&Value::Null), "{key}");
         }
     }
@@ -535,7 +535,7 @@ fn where_groups_are_known_the_minority_is_found_among_the_hardest() {
     command.args(["--table", "truth.csv"]).run().exits(0);
     for class in classes(&json(&work.path("out/summary.json"))) {
         let base = class["minority_share_base"].as_f64().unwrap();
-        let top = class["minority_share_top50"].as_f64().unwrap();
+        let top = class["minority_share_hardest"].as_f64().unwrap();
         assert_eq!(base, 0.5, "half of a balanced test are of the minority");
         assert!(top > base, "{class:#}");
     }

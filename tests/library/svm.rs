@@ -5,7 +5,8 @@
 //! for libsvm's `b` elsewhere is an accident of rounding. There ours must be the middle of the
 //! interval, whose ends the oracle gives.
 
-use hardlight::direction::select::{GRID, Selection, select, stratified_folds};
+use hardlight::direction::folds::{Folding, stratified_folds};
+use hardlight::direction::select::{GRID, Selection, select};
 use hardlight::direction::svm::{self, Solution};
 use ndarray::{Array1, Array2};
 use serde::Deserialize;
@@ -382,7 +383,7 @@ fn the_chosen_c_is_scikit_learns_among_those_whose_b_is_unique() {
 
         // Over the whole grid another C may win, with an intercept that scikit-learn does not have;
         // but never one that loses to a score both agree on.
-        let Selection { c, score, .. } = select(gram, right, 2);
+        let Selection { c, score, .. } = select(gram, right, &[Folding::in_order(right, 2)]);
         for &(other, theirs) in scores {
             let beaten = if other < c {
                 theirs > score - SCORE

@@ -11,10 +11,7 @@ use crate::report::doubts::LabelErrors;
 use crate::report::mode::Mode;
 
 /// Classes that a table shows; `report/*.csv` has all.
-const MOST: usize = 20;
-
-/// The largest `K` that spaces are compared at.
-const TOP: usize = 50;
+pub(super) const MOST: usize = 20;
 
 /// Likely label errors that are named.
 const NAMED: usize = 5;
@@ -88,12 +85,13 @@ fn split(ui: &mut Ui, split: &SplitReport, modes: &[&Mode]) {
     }
     let rankings = rankings(split, modes);
     ui.say(format_args!(
-        "  {:<16} {:>7} {:>7} {:>6} {:>6} {:>8} {:>9}  {:>20}  {:>19}",
+        "  {:<16} {:>7} {:>7} {:>6} {:>6} {:>6} {:>8} {:>9}  {:>20}  {:>19}",
         "class",
         "of",
         "wrong",
         "cv",
         "p",
+        "q",
         "svm acc",
         "balanced",
         "flagged: wrong right",
@@ -108,26 +106,42 @@ fn split(ui: &mut Ui, split: &SplitReport, modes: &[&Mode]) {
         let cv = mode.map(|mode| mode.cv_score).or(split.cv_score);
         let [hit, missed, alarm, passed] = figures.confusion;
         ui.say(format_args!(
-            "  {name:<16} {:>7} {:>7} {:>6} {:>6} {:>8.3} {:>9.3}  {hit:>14} {alarm:>5}  {missed:>13} {passed:>5}",
+            "  {name:<16} {:>7} {:>7} {:>6} {:>6} {:>6} {:>8.3} {:>9.3}  {hit:>14} {alarm:>5}  {missed:>13} {passed:>5}",
             figures.examples,
             figures.mistakes,
             number(cv, 3),
-            number(mode.map(|mode| mode.p_value), 3),
+            number(mode.and_then(|mode| mode.p_value), 3),
+            number(mode.and_then(|mode| mode.q_value), 3),
             figures.svm_accuracy,
             figures.svm_balanced_accuracy,
         ));
     }
     heads(ui, &rankings);
     minority(ui, &rankings);
-    ui.say("  accuracy per tenth, the most aligned first");
-    for Ranking { name, figures, .. } in &rankings {
-        let mut line = format!("  {name:<16}");
-        for accuracy in &figures.decile_accuracy {
-            let _ = write!(line, " {accuracy:>5.2}");
+    tenths(ui, &rankings);
+    more(ui, split.classes.len());
+}
+
+/// Accuracy by tenths, each with its interval below it.
+fn tenths(ui: &mut Ui, rankings: &[Ranking<'_>]) {
+    ui.say("  accuracy per tenth, the most aligned first, with its 95 % interval");
+    for Ranking { name, figures, .. } in rankings {
+        let each = figures.decile_examples.iter();
+        let (fewest, most) = (each.clone().min(), each.max());
+        let of = match (fewest, most) {
+            (Some(fewest), Some(most)) if fewest < most => format!("{fewest}-{most} each"),
+            (Some(fewest), _) => format!("{fewest} each"),
+            _ => String::new(),
+        };
+        let (mut line, mut below) = (format!("  {name:<16}"), format!("  {of:>16}"));
+        for (accuracy, (low, high)) in figures.decile_accuracy.iter().zip(&figures.decile_interval)
+        {
+            let _ = write!(line, " {accuracy:>9.2}");
+            let _ = write!(below, " {low:.2}-{high:.2}");
         }
         ui.say(line);
+        ui.say(below);
     }
-    more(ui, split.classes.len());
 }
 
 fn number(value: Option<f64>, decimals: usize) -> String {
@@ -146,12 +160,12 @@ fn heads(ui: &mut Ui, rankings: &[Ranking<'_>]) {
         ""
     };
     ui.say(format_args!(
-        "  share of mistakes among the K most aligned (times chance){beside}; K beyond the class is \
-         left out"
+        "  share of mistakes among the K most aligned, its 95 % interval (times chance){beside}; K beyond the class \
+         is left out"
     ));
     let mut line = format!("  {:<16} {:>6}", "class", "chance");
     for k in KS {
-        let _ = write!(line, "  {:<19}", format!("K = {k}"));
+        let _ = write!(line, "  {:<29}", format!("K = {k}"));
     }
     ui.say(line.trim_end());
     for Ranking { name, figures, .. } in rankings {
@@ -162,10 +176,15 @@ fn heads(ui: &mut Ui, rankings: &[Ranking<'_>]) {
                 |head| {
                     let lift = head.lift.map(|l| format!(" (x{l:.1})")).unwrap_or_default();
                     let least = head.least_confidence.map(|s| format!(" | {s:.2}"));
-                    format!("{:.2}{lift}{}", head.direction, least.unwrap_or_default())
+                    let (low, high) = head.interval;
+                    format!(
+                        "{:.2} {low:.2}-{high:.2}{lift}{}",
+                        head.direction,
+                        least.unwrap_or_default()
+                    )
                 },
             );
-            let _ = write!(line, "  {cell:<19}");
+            let _ = write!(line, "  {cell:<29}");
         }
         ui.say(line.trim_end());
     }
@@ -199,8 +218,8 @@ fn minority(ui: &mut Ui, rankings: &[Ranking<'_>]) {
 /// The spaces, class by class.
 fn spaces(ui: &mut Ui, report: &DetectionReport) {
     ui.say(format_args!(
-        "\nspaces side by side, on {}\n  {:<16} {:<20} {:>6} {:>6} {:>7} {:>5} {:>8} {:>6} {:>9}",
-        report.judged_on, "class", "space", "cv", "p", "finding", "K", "wrong", "lift", "minority"
+        "\nspaces side by side, on {}\n  {:<16} {:<20} {:>6} {:>6} {:>6} {:>7} {:>5} {:>8} {:>6} {:>9}",
+        report.judged_on, "class", "space", "cv", "p", "q", "finding", "K", "wrong", "lift", "minority"
     ));
     let modes = report.spaces.iter().flat_map(|space| &space.classes);
     let classes: BTreeSet<usize> = modes.map(|entry| entry.mode.class_index).collect();
@@ -217,19 +236,19 @@ fn spaces(ui: &mut Ui, report: &DetectionReport) {
 
 fn space_line(ui: &mut Ui, space: &SpaceReport, entry: &SpaceMode) {
     let mode = &entry.mode;
-    let mut heads = entry.judged.figures.at.iter().rev();
-    let head = heads.find(|head| head.k <= TOP);
+    let head = &entry.judged.figures.hardest;
     ui.say(format_args!(
-        "  {:<16} {:<20} {:>6.3} {:>6.3} {:>7} {:>5} {:>8} {:>6} {:>9}",
+        "  {:<16} {:<20} {:>6.3} {:>6} {:>6} {:>7} {:>5} {:>8} {:>6} {:>9}",
         mode.class,
         space.space,
         mode.cv_score,
-        mode.p_value,
+        number(mode.p_value, 3),
+        number(mode.q_value, 3),
         if mode.finding { "yes" } else { "no" },
-        head.map_or_else(|| "-".to_owned(), |head| head.k.to_string()),
-        number(head.map(|head| head.direction), 2),
-        number(head.and_then(|head| head.lift), 2),
-        number(head.and_then(|head| head.minority), 2),
+        head.k,
+        number(Some(head.direction), 2),
+        number(head.lift, 2),
+        number(head.minority, 2),
     ));
 }
 

@@ -8,21 +8,8 @@ use crate::direction::ModeId;
 /// A direction of one dimension: alignment is the coordinate.
 fn direction(threshold: f64) -> Direction {
     Direction {
-        id: ModeId::new(0, 0),
-        w: array![-1.0],
-        b: 0.0,
-        c: 1.0,
-        cv_score: 0.9,
-        p_value: 0.005,
-        q_value: 0.005,
         threshold,
-        right: 10,
-        wrong: 10,
-        too_few: false,
-        bootstrap_cosine: None,
-        explains: Vec::new(),
-        out_of_fold: Vec::new(),
-        out_of_fold_distance: Vec::new(),
+        ..Direction::made_up(ModeId::new(0, 0), array![-1.0])
     }
 }
 

@@ -4,14 +4,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::{Dataset, Split};
-use crate::direction::{Direction, Fitted, ModeId, Whitening};
+use crate::direction::probability::FailureProbability;
+use crate::direction::{Admitted, Direction, Fitted, ModeId, Standing, Whitening};
 use crate::io::JsonFile;
 
 /// What `directions.json` holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DirectionsFile {
     /// Version of this format.
-    #[schemars(extend("const" = 2))]
+    #[schemars(extend("const" = 3))]
     pub schema: u32,
     /// Version of hardlight that wrote the file.
     pub version: String,
@@ -40,23 +41,38 @@ pub struct DescribedMode {
     pub mode: u32,
     /// Penalty of the SVM that cross-validation chose.
     pub c: f64,
-    /// Intercept of the SVM.
+    /// Intercept of the SVM, whose decision value is `w·x + b`.
     pub b: f64,
     /// Mean balanced accuracy over cross-validation folds of val, 0 to 1: 0.5 is chance.
     pub cv_score: f64,
-    /// Share of permutations of right and wrong whose CV score is as good, 0 to 1.
-    pub p_value: f64,
-    /// The p-value corrected for the number of classes (Benjamini and Hochberg 1995), 0 to 1.
-    pub q_value: f64,
-    /// Whether the mode is better than chance: `q_value` below 0.05, and mistakes enough.
+    /// 95 % interval of that over resamples of units, lower end first; `null` where it could not be computed.
+    pub cv_interval_95: Option<(f64, f64)>,
+    /// Units that the val examples make: near-duplicates, and what the user says belongs together, are one.
+    pub units: usize,
+    /// Share of permutations of right and wrong whose CV score is as good, 0 to 1 (Besag and Clifford 1991); `null` if it was
+    /// not tested.
+    pub p_value: Option<f64>,
+    /// The p-value corrected for the number of modes tested (Benjamini and Hochberg 1995), 0 to 1; `null` if it was not tested.
+    pub q_value: Option<f64>,
+    /// Permutations drawn.
+    pub permutations: usize,
+    /// Whether no other arrangement of right and wrong was as good.
+    pub at_floor: bool,
+    /// What the test came to.
+    pub standing: Standing,
+    /// Whether the mode is better than chance: `q_value` below 0.05.
     pub finding: bool,
     /// Alignment that an image must reach to count as part of the failure.
     pub threshold: f64,
+    /// The right val examples that it lets pass, out of fold.
+    pub admits: Admitted,
+    /// Probability of failure by alignment, learned on val out of fold; `null` where there is none.
+    pub probability: Option<FailureProbability>,
     /// Val examples of the class that the classifier gets right.
     pub right: usize,
     /// Val examples of the class that it gets wrong.
     pub wrong: usize,
-    /// Length of the weights: divide alignments by it to compare classes.
+    /// Length of the weights: a decision value divided by it, with the sign turned, is an alignment.
     pub norm: f64,
     /// 95 % interval of the cosine with the directions of bootstrap resamples, lower end first; `null` if there
     /// were none.
@@ -81,7 +97,7 @@ pub struct SkippedClass {
 }
 
 impl JsonFile for DirectionsFile {
-    const SCHEMA: u32 = 2;
+    const SCHEMA: u32 = 3;
     const WHAT: &'static str = "directions file";
     const REMEDY: &'static str = "run `hardlight detect` again";
 }
@@ -122,10 +138,17 @@ impl DescribedMode {
             c: direction.c,
             b: direction.b,
             cv_score: direction.cv_score,
+            cv_interval_95: direction.cv_interval,
+            units: direction.units,
             p_value: direction.p_value,
             q_value: direction.q_value,
+            permutations: direction.permutations,
+            at_floor: direction.at_floor,
+            standing: direction.standing(),
             finding: direction.is_finding(),
             threshold: direction.threshold,
+            admits: direction.admits,
+            probability: direction.probability.clone(),
             right: direction.right,
             wrong: direction.wrong,
             norm: direction.norm(),

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::resample::{self, Spreads};
+use super::sentence::wilson;
 use crate::direction::select::balanced_accuracy;
 
 /// The `K` of precision at `K`.
@@ -11,7 +13,7 @@ pub const KS: [usize; 4] = [10, 25, 50, 100];
 /// Examples as a ranking sees them; every slice is `[n]`, in the order of the table.
 #[derive(Debug, Clone, Copy)]
 pub struct Ranked<'a> {
-    /// What ranks them, largest first: the alignment within a class, the distance `−f/‖w‖` across classes.
+    /// What ranks them, largest first: the alignment.
     /// Above 0 an example is flagged as a mistake.
     pub score: &'a [f64],
     /// Whether the classifier is wrong.
@@ -20,6 +22,8 @@ pub struct Ranked<'a> {
     pub confidence: Option<&'a [f32]>,
     /// Whether an example's group is the minority of its class in train, where groups are known.
     pub minority: Option<&'a [bool]>,
+    /// The unit of every example, where units are known: resamples draw units. Each example is one otherwise.
+    pub units: Option<&'a [u32]>,
 }
 
 /// How often the first `k` of a ranking are mistakes.
@@ -29,12 +33,16 @@ pub struct AtK {
     pub k: usize,
     /// Share of mistakes among the most aligned, 0 to 1.
     pub direction: f64,
+    /// 95 % interval of that share (Wilson), lower end first.
+    pub interval: (f64, f64),
     /// The same among the least confident, where confidences are known.
     pub least_confidence: Option<f64>,
     /// The same to be expected of a random ranking: the error rate.
     pub random: f64,
     /// `direction / random`; none without mistakes.
     pub lift: Option<f64>,
+    /// 95 % interval of the lift over resamples of units, lower end first.
+    pub lift_interval: Option<(f64, f64)>,
     /// `least_confidence / random`.
     pub least_confidence_lift: Option<f64>,
     /// Share of the minority among the most aligned, 0 to 1, where groups are known.
@@ -60,6 +68,16 @@ pub struct Figures {
     pub confusion: [usize; 4],
     /// The classifier's accuracy from the most aligned tenth to the least; one figure below 10 examples.
     pub decile_accuracy: Vec<f64>,
+    /// Examples in each tenth.
+    pub decile_examples: Vec<usize>,
+    /// 95 % interval of each accuracy (Wilson), lower end first.
+    pub decile_interval: Vec<(f64, f64)>,
+    /// How likely a mistake is more aligned than an example that is right, 0 to 1: 0.5 is chance; none without both.
+    pub auc: Option<f64>,
+    /// 95 % interval of that over resamples of units, lower end first.
+    pub auc_interval: Option<(f64, f64)>,
+    /// The head that is called the hardest: 50 examples, or a fifth where that is less.
+    pub hardest: AtK,
     /// Heads of the ranking, at each of [`KS`] that there are examples for.
     pub at: Vec<AtK>,
     /// The `K` that exceed the examples and are left out.
@@ -87,6 +105,11 @@ impl Figures {
     }
 }
 
+/// How many examples are called the hardest of `n`: more than a fifth is no head of a ranking.
+pub fn hardest(n: usize) -> usize {
+    (n / 5).clamp(1, 50)
+}
+
 /// Counts a ranking; `None` of no examples.
 ///
 /// Examples of equal score stay in the order of the table, and so do those of equal confidence.
@@ -110,6 +133,13 @@ pub fn figures(of: Ranked<'_>) -> Option<Figures> {
     let flagged = |i: usize| of.score[i] > 0.0;
     let mistakes = (0..n).filter(|&i| wrong(i)).count();
     let error = mistakes as f64 / n as f64;
+    let (fit, left_out): (Vec<usize>, Vec<usize>) = KS.iter().partition(|&&k| k <= n);
+    let minorities = minor.map(|minor| (0..n).filter(|&i| minor(i)).count());
+    let heads = [hardest(n)]
+        .into_iter()
+        .chain(fit.iter().copied())
+        .chain(minorities);
+    let spreads = resample::spreads(&of, &aligned, heads.collect());
     let head = |k: usize| {
         let found = share(&aligned[..k], wrong);
         let guessed = unsure.as_ref().map(|order| share(&order[..k], wrong));
@@ -117,9 +147,11 @@ pub fn figures(of: Ranked<'_>) -> Option<Figures> {
         AtK {
             k,
             direction: found,
+            interval: wilson(aligned[..k].iter().filter(|&&i| wrong(i)).count(), k),
             least_confidence: guessed,
             random: error,
             lift: lift(found),
+            lift_interval: spreads.lift(k),
             least_confidence_lift: guessed.and_then(lift),
             minority: minor.map(|minor| share(&aligned[..k], minor)),
             least_confidence_minority: minor
@@ -127,13 +159,14 @@ pub fn figures(of: Ranked<'_>) -> Option<Figures> {
                 .map(|(minor, order)| share(&order[..k], minor)),
         }
     };
-    let (fit, left_out): (Vec<usize>, Vec<usize>) = KS.iter().partition(|&&k| k <= n);
-    let minorities = minor.map(|minor| (0..n).filter(|&i| minor(i)).count());
     let mut confusion = [0; 4];
     for i in 0..n {
         confusion[usize::from(!wrong(i)) * 2 + usize::from(!flagged(i))] += 1;
     }
-    let tenths = if n < 10 { 1 } else { 10 };
+    let tenths = Tenths::of(&aligned, wrong);
+    let Spreads {
+        auc, auc_interval, ..
+    } = spreads;
     Some(Figures {
         examples: n,
         mistakes,
@@ -141,14 +174,41 @@ pub fn figures(of: Ranked<'_>) -> Option<Figures> {
         svm_accuracy: (confusion[0] + confusion[3]) as f64 / n as f64,
         svm_balanced_accuracy: balanced_accuracy((0..n).map(|i| (!wrong(i), !flagged(i)))),
         confusion,
-        decile_accuracy: (0..tenths)
-            .map(|t| 1.0 - share(&aligned[t * n / tenths..(t + 1) * n / tenths], wrong))
-            .collect(),
+        decile_accuracy: tenths.accuracy,
+        decile_examples: tenths.examples,
+        decile_interval: tenths.interval,
+        auc,
+        auc_interval,
+        hardest: head(hardest(n)),
         at: fit.into_iter().map(head).collect(),
         left_out,
         at_minority: minorities.filter(|&k| k > 0).map(head),
         minority_base: minorities.map(|k| k as f64 / n as f64),
     })
+}
+
+/// The classifier's accuracy by tenths of a ranking; one part below 10 examples.
+#[derive(Default)]
+struct Tenths {
+    accuracy: Vec<f64>,
+    examples: Vec<usize>,
+    interval: Vec<(f64, f64)>,
+}
+
+impl Tenths {
+    fn of(order: &[usize], wrong: impl Fn(usize) -> bool) -> Self {
+        let n = order.len();
+        let parts = if n < 10 { 1 } else { 10 };
+        let mut tenths = Self::default();
+        for t in 0..parts {
+            let part = &order[t * n / parts..(t + 1) * n / parts];
+            let right = part.iter().filter(|&&i| !wrong(i)).count();
+            tenths.accuracy.push(1.0 - share(part, &wrong));
+            tenths.examples.push(part.len());
+            tenths.interval.push(wilson(right, part.len()));
+        }
+        tenths
+    }
 }
 
 /// Positions below `n` from the smallest key to the largest; equal keys keep their order.

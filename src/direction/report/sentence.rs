@@ -1,5 +1,7 @@
 //! What fails, how often, against what: one plain sentence.
 
+use crate::direction::Standing;
+
 /// Examples and how many of them are wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Count {
@@ -43,6 +45,31 @@ pub fn sentence(class: &str, phrase: Option<&str>, failing: Count, all: Count) -
         percent(failing),
         failing.of,
         percent(all),
+        100.0 * low,
+        100.0 * high
+    )
+}
+
+/// One sentence on a class whose direction is no finding: `all` are its examples.
+///
+/// ```
+/// use hardlight::direction::Standing;
+/// use hardlight::direction::report::{Count, no_finding};
+/// let all = Count { wrong: 22, of: 100 };
+/// assert_eq!(
+///     no_finding("cat", Standing::Chance, all),
+///     "cat: no failure mode was found (its direction: no better than chance); of all 100 22 % are wrong (95 % interval \
+///      15 to 31 %)"
+/// );
+/// ```
+pub fn no_finding(class: &str, standing: Standing, all: Count) -> String {
+    let (low, high) = wilson(all.wrong, all.of);
+    format!(
+        "{class}: no failure mode was found (its direction: {}); of all {} {:.0} % are wrong (95 % interval {:.0} to \
+         {:.0} %)",
+        standing.words(),
+        all.of,
+        100.0 * all.wrong as f64 / all.of.max(1) as f64,
         100.0 * low,
         100.0 * high
     )

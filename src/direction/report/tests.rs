@@ -5,23 +5,7 @@ use crate::dataset::ExampleId;
 use crate::direction::{FitOptions, ModeId, ValExamples, fit};
 
 fn direction(class: usize, w: f64) -> Direction {
-    Direction {
-        id: ModeId::new(class, 0),
-        w: array![w],
-        b: 0.0,
-        c: 1.0,
-        cv_score: 0.9,
-        p_value: 0.01,
-        q_value: 0.01,
-        threshold: 0.0,
-        right: 5,
-        wrong: 5,
-        too_few: false,
-        bootstrap_cosine: None,
-        explains: Vec::new(),
-        out_of_fold: Vec::new(),
-        out_of_fold_distance: Vec::new(),
-    }
+    Direction::made_up(ModeId::new(class, 0), array![w])
 }
 
 fn fitted(directions: Vec<Direction>) -> Fitted {
@@ -46,6 +30,7 @@ fn heads_count_mistakes_and_groups_of_the_own_class_only() {
         predictions: &predictions,
         confidence: Some(&confidence),
         minority: Some(&minority),
+        units: None,
     };
     let report = class_report(view, &direction(0, -1.0), "cat").unwrap();
     let figures = &report.figures;
@@ -67,6 +52,22 @@ fn heads_count_mistakes_and_groups_of_the_own_class_only() {
         (head.minority, head.least_confidence_minority),
         (Some(0.5), Some(0.0))
     );
+    // All ten are wrong: Wilson's lower end is n/(n + z²).
+    assert!((head.interval.0 - 10.0 / (10.0 + 1.959_964_f64.powi(2))).abs() < 1e-9);
+    let (low, high) = head.lift_interval.unwrap();
+    // A head that is all wrong is one over the error rate, whatever that is.
+    assert!(
+        1.0 < low && low < 2.0 && (2.0..3.0).contains(&high),
+        "{low} {high}"
+    );
+    assert_eq!((figures.hardest.k, figures.hardest.direction), (4, 1.0));
+    assert_eq!(figures.auc, Some(1.0));
+    assert_eq!(figures.decile_examples, [2; 10]);
+    assert!(
+        (figures.decile_interval[0].1 - 0.657_6).abs() < 1e-3,
+        "{:?}",
+        figures.decile_interval[0]
+    );
     let minority = figures.at_minority.unwrap();
     assert_eq!((minority.k, minority.minority), (5, Some(1.0)));
     assert_eq!(figures.confusion, [10, 0, 5, 5]);
@@ -85,6 +86,18 @@ fn heads_count_mistakes_and_groups_of_the_own_class_only() {
         report
             .say(Some("cats on grass"))
             .starts_with("cats on grass: 67 % of 15 wrong, against 50 % for cat (")
+    );
+
+    let chance = Direction {
+        q_value: Some(0.3),
+        ..direction(0, -1.0)
+    };
+    let found = class_report(view, &chance, "cat").unwrap();
+    assert_eq!(&found.figures, figures);
+    assert_eq!(
+        found.sentence,
+        "cat: no failure mode was found (its direction: no better than chance); of all 20 50 % are wrong (95 % \
+         interval 30 to 70 %)"
     );
 
     // Class 1 has no direction: its ten examples are in no ranking.
@@ -108,6 +121,7 @@ fn ties_keep_the_order_of_the_table() {
             wrong: &ten,
             confidence: Some(&[0.5; 12]),
             minority: None,
+            units: None,
         })
         .unwrap()
     };
@@ -121,8 +135,8 @@ fn ties_keep_the_order_of_the_table() {
 }
 
 #[test]
-fn rankings_across_classes_are_by_distance() {
-    // Class 1's weights are ten times as long: its alignments are larger, its distances are not.
+fn the_length_of_the_weights_changes_no_ranking() {
+    // Class 1's weights are ten times as long: its decision values are larger, its alignments are not.
     let x = Array2::from_shape_fn((40, 1), |(i, _)| if i % 2 == 0 { 0.9 } else { 0.2 });
     let labels: Vec<usize> = (0..40).map(|i| i % 2).collect();
     let predictions = vec![1; 40];
@@ -132,13 +146,14 @@ fn rankings_across_classes_are_by_distance() {
         predictions: &predictions,
         confidence: None,
         minority: None,
+        units: None,
     };
     let fitted = fitted(vec![direction(0, -1.0), direction(1, -10.0)]);
     let classes = ["cat".to_owned(), "dog".to_owned()];
     let overall = split_report(Split::Test, view, &fitted, &classes, Scoring::Direct)
         .overall
         .unwrap();
-    // All of class 0 are wrong; by alignment class 1 would come first.
+    // All of class 0 are wrong; by decision value class 1 would come first.
     assert_eq!(overall.head(10).unwrap().direction, 1.0);
     assert_eq!(overall.head(25).unwrap().direction, 20.0 / 25.0);
 }
@@ -169,6 +184,7 @@ fn figures_are_those_of_an_independent_count() {
         wrong: &wrong,
         confidence: Some(&confidence),
         minority: Some(&minority),
+        units: None,
     })
     .unwrap();
 
@@ -263,43 +279,17 @@ fn val_is_scored_by_the_fold_that_did_not_see_it() {
         x: x.view(),
         labels: &labels,
         predictions: &predictions,
+        units: None,
     };
     let fitted = fit(val, 1, &options).unwrap();
     let direction = &fitted.directions[0];
-    // Learning from the one half alone gives the other half's scores. Folds alternate neither by row nor at
-    // random, so which half is which is asked.
-    let right: Vec<bool> = predictions.iter().map(|&p| p == 0).collect();
-    let fold_of = crate::direction::select::stratified_folds(&right, 2);
-    for fold in 0..2 {
-        let train: Vec<usize> = (0..n).filter(|&i| fold_of[i] != fold).collect();
-        let part = x.select(ndarray::Axis(0), &train);
-        let gram = part.dot(&part.t());
-        let targets: Vec<f64> = train
-            .iter()
-            .map(|&i| if right[i] { 1.0 } else { -1.0 })
-            .collect();
-        let rows: Vec<usize> = (0..train.len()).collect();
-        let solution = crate::direction::svm::solve(&gram, &rows, &targets, direction.c);
-        let mut w = Array1::<f64>::zeros(dims);
-        for ((&row, t), alpha) in train.iter().zip(&targets).zip(&solution.alpha) {
-            w = w + &x.row(row) * (t * alpha);
-        }
-        let norm = w.dot(&w).sqrt();
-        for i in (0..n).filter(|&i| fold_of[i] == fold) {
-            let alignment = -(w.dot(&x.row(i)) + solution.b);
-            assert!((direction.out_of_fold[i] - alignment).abs() < 1e-6, "{i}");
-            assert!(
-                (direction.out_of_fold_distance[i] - alignment / norm).abs() < 1e-5,
-                "{i}"
-            );
-        }
-    }
     let view = SplitView {
         x: x.view(),
         labels: &labels,
         predictions: &predictions,
         confidence: None,
         minority: None,
+        units: None,
     };
     let classes = ["cat".to_owned()];
     let split = split_report(Split::Val, view, &fitted, &classes, Scoring::OutOfFold);
@@ -311,6 +301,13 @@ fn val_is_scored_by_the_fold_that_did_not_see_it() {
         fresh.classes[0].figures.svm_accuracy > split.classes[0].figures.svm_accuracy,
         "in-sample figures flatter"
     );
+}
+
+#[test]
+fn the_hardest_are_a_fifth_and_at_most_fifty() {
+    for (n, k) in [(1, 1), (9, 1), (49, 9), (100, 20), (250, 50), (10_000, 50)] {
+        assert_eq!(hardest(n), k, "of {n}");
+    }
 }
 
 #[test]

@@ -101,10 +101,14 @@ fn scores(known: &Known, fitted: &Fitted) -> BTreeMap<ExampleId, f64> {
 }
 
 /// The doubts about directions that show wrong labels more than a failure mode.
+///
+/// In the classifier's `own` feature space they bar nothing: a confident mistake lies among the predicted class there by
+/// construction, whatever its label.
 pub(super) fn warnings(
     dataset: &Dataset,
     learned: &Learned,
     labels: &LabelCheck,
+    own: bool,
     then: &str,
 ) -> Vec<Warning> {
     let Some(val) = learned.known.get(&Split::Val) else {
@@ -115,7 +119,7 @@ pub(super) fn warnings(
     let all = learned.fitted.directions.iter();
     all.filter_map(|direction| {
         let class = &dataset.classes()[direction.id.class];
-        doubt(val, direction, &suspects, class, then)
+        doubt(val, direction, &suspects, class, (own, then))
     })
     .collect()
 }
@@ -125,7 +129,7 @@ fn doubt(
     direction: &Direction,
     suspects: &BTreeSet<ExampleId>,
     class: &str,
-    then: &str,
+    (own, then): (bool, &str),
 ) -> Option<Warning> {
     let mut wrong: Vec<(usize, f64)> = alignments(val.view(), direction, val.scoring)
         .into_iter()
@@ -146,12 +150,23 @@ fn doubt(
         head_errors,
         head,
     } = share;
-    let text = format!(
-        "class {class}: {errors} of its {mistakes} mistakes in val ({head_errors} of the {head} most \
-         aligned) are likely label errors (of {NEIGHBOURS} nearest neighbours at least {VOTES} are of \
-         the predicted class), so the direction shows wrong labels and not a failure mode: {then}"
+    let counted = format!(
+        "class {class}: {errors} of its {mistakes} mistakes in val ({head_errors} of the {head} most aligned) are \
+         likely label errors (of {NEIGHBOURS} nearest neighbours at least {VOTES} are of the predicted class)"
     );
-    let warning = Warning::barring(WarningKind::LabelErrors, class, text)
+    let warning = if own {
+        let text = format!(
+            "{counted}, which in the classifier's own feature space says little: what it is sure of lies there \
+             among the class that it predicts"
+        );
+        Warning::about(WarningKind::LabelErrors, class, text)
+    } else {
+        let text = format!(
+            "{counted}, so the direction shows wrong labels and not a failure mode: {then}"
+        );
+        Warning::barring(WarningKind::LabelErrors, class, text)
+    };
+    let warning = warning
         .with("label_errors", errors)
         .with("mistakes", mistakes)
         .with("most_aligned_label_errors", head_errors)

@@ -7,10 +7,11 @@ mod repeated;
 use self::mislabelled::LabelCheck;
 use super::embed::Embedded;
 use super::learn::Learned;
-use crate::dataset::Dataset;
-use crate::direction::Fitted;
+use super::space::Space;
+use crate::dataset::{Dataset, Split};
 use crate::direction::doubt::duplicates::Pair;
-use crate::direction::doubt::{Warning, WarningKind, weak};
+use crate::direction::doubt::{Warning, WarningKind, not_borne_out, weak};
+use crate::direction::{Direction, Fitted};
 
 /// What was found besides the directions.
 pub(super) struct Doubts {
@@ -29,17 +30,33 @@ pub(super) fn find(force: bool, embedded: &Embedded, learned: &Learned) -> Doubt
     let (dataset, data) = (embedded.dataset(), embedded.usable());
     let fitted = &learned.fitted;
     let mut warnings = unlearnable(dataset, fitted, then);
+    warnings.extend(unconfirmed(dataset, learned));
     warnings.extend(mix::groups(data, then));
     warnings.extend(mix::classes(data, then));
     let duplicates = repeated::find(embedded);
     warnings.extend(repeated::warnings(data, &duplicates, then));
     let labels = mislabelled::find(data, &embedded.parts, learned);
-    warnings.extend(mislabelled::warnings(dataset, learned, &labels, then));
+    let own = embedded.data.space == Space::Classifier;
+    warnings.extend(mislabelled::warnings(dataset, learned, &labels, own, then));
     Doubts {
         warnings,
         duplicates,
         labels,
     }
+}
+
+/// Findings that a split which they were not learned on does not bear out.
+fn unconfirmed(dataset: &Dataset, learned: &Learned) -> Vec<Warning> {
+    if learned.judged_on == Split::Val {
+        return Vec::new();
+    }
+    let judged = learned.fitted.directions.iter().zip(&learned.reports);
+    judged
+        .filter_map(|(direction, report)| {
+            let class = &dataset.classes()[direction.id.class];
+            not_borne_out(direction, class, learned.judged_on, &report.figures)
+        })
+        .collect()
 }
 
 /// Classes without a direction, and directions that are no finding.
@@ -51,9 +68,11 @@ fn unlearnable(dataset: &Dataset, fitted: &Fitted, then: &str) -> Vec<Warning> {
             .with("right", skipped.right)
             .with("wrong", skipped.wrong)
     });
+    let tested = |direction: &&Direction| direction.q_value.is_some();
+    let tested = fitted.directions.iter().filter(tested).count();
     let weak = fitted.directions.iter().filter_map(|direction| {
         let class = &dataset.classes()[direction.id.class];
-        weak(direction, class, fitted.directions.len(), then)
+        weak(direction, class, tested, then)
     });
     skipped.chain(weak).collect()
 }

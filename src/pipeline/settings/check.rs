@@ -44,7 +44,7 @@ impl Settings {
                 expected,
             }) => refuse(&format!("direction.{name}"), value, expected)?,
             // Only settings are checked here, not data.
-            Err(DirectionError::Lengths { .. }) | Ok(()) => {}
+            Err(DirectionError::Lengths { .. } | DirectionError::Units { .. }) | Ok(()) => {}
         }
         self.captions.check()?;
         self.generate.check()?;

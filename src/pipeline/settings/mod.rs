@@ -42,20 +42,23 @@ seed = 0
 ";
 
 /// What `hardlight init` writes of `[direction]`, whose keys are those of [`FitOptions`].
-const DIRECTION: &str = r"[direction]
-# Cross-validation folds.
+const DIRECTION: &str = r#"[direction]
+# Cross-validation folds of units (near-duplicates are one unit), shuffled by the seed; "table-order" for
+# the reference's: 2, in the order of the table, once.
 folds = 2
-# Permutations behind the p-value.
+# How often units are dealt to folds; the CV score is the mean.
+repeats = 5
+# Permutations behind a p-value: at most so many, or 20 a class if that is more; 0 for none.
 permutations = 199
 # Resamples behind the direction's interval.
 bootstrap = 100
-# Fewer mistakes in val than this are never a finding.
+# Fewer mistakes, or fewer right images, in val than this are never a finding.
 min_mistakes = 5
 # Quantile of the mistakes' out-of-fold alignment that a kept image must reach.
 quantile = 0.5
-# Seed of permutations and resamples.
+# Seed of folds, permutations and resamples.
 seed = 0
-";
+"#;
 
 /// The commented settings file that `hardlight init` writes.
 pub fn template() -> String {

@@ -60,7 +60,7 @@ fn of_space<'a>(space: &str, modes: &[&'a Mode], splits: &'a [SplitReport]) -> V
 type Column = (&'static str, fn(&Line<'_>) -> Field);
 
 /// The columns of `classes.csv` behind the place.
-const COLUMNS: [Column; 16] = [
+const COLUMNS: [Column; 26] = [
     ("out_of_fold", |l| l.split.out_of_fold.into()),
     ("examples", |l| l.figures.examples.into()),
     ("mistakes", |l| l.figures.mistakes.into()),
@@ -68,9 +68,21 @@ const COLUMNS: [Column; 16] = [
     ("cv_score", |l| {
         l.mode.map(|m| m.cv_score).or(l.split.cv_score).into()
     }),
-    ("p_value", |l| l.mode.map(|m| m.p_value).into()),
-    ("q_value", |l| l.mode.map(|m| m.q_value).into()),
+    ("cv_low", |l| cv(l).map(|cv| cv.0).into()),
+    ("cv_high", |l| cv(l).map(|cv| cv.1).into()),
+    ("p_value", |l| l.mode.and_then(|m| m.p_value).into()),
+    ("q_value", |l| l.mode.and_then(|m| m.q_value).into()),
     ("finding", |l| l.mode.map(|m| m.finding).into()),
+    ("auc", |l| l.figures.auc.into()),
+    ("auc_low", |l| l.figures.auc_interval.map(|auc| auc.0).into()),
+    ("auc_high", |l| {
+        l.figures.auc_interval.map(|auc| auc.1).into()
+    }),
+    ("hardest", |l| l.figures.hardest.k.into()),
+    ("hardest_precision", |l| l.figures.hardest.direction.into()),
+    ("hardest_low", |l| l.figures.hardest.interval.0.into()),
+    ("hardest_high", |l| l.figures.hardest.interval.1.into()),
+    ("standing", |l| l.mode.map(|m| m.standing.words()).into()),
     ("svm_accuracy", |l| l.figures.svm_accuracy.into()),
     ("svm_balanced_accuracy", |l| {
         l.figures.svm_balanced_accuracy.into()
@@ -84,6 +96,11 @@ const COLUMNS: [Column; 16] = [
         l.mode.is_none().then_some(l.split.unranked).into()
     }),
 ];
+
+/// The interval of a mode's CV score.
+fn cv(line: &Line<'_>) -> Option<(f64, f64)> {
+    line.mode.and_then(|mode| mode.cv_interval_95)
+}
 
 /// `classes.csv`.
 pub(super) fn classes(lines: &[Line<'_>]) -> Result<Vec<u8>, TableError> {
@@ -102,7 +119,7 @@ pub(super) fn classes(lines: &[Line<'_>]) -> Result<Vec<u8>, TableError> {
 
 /// `heads.csv`.
 pub(super) fn heads(lines: &[Line<'_>]) -> Result<Vec<u8>, TableError> {
-    const NAMES: [&str; 13] = [
+    const NAMES: [&str; 17] = [
         "space",
         "split",
         "class",
@@ -110,7 +127,11 @@ pub(super) fn heads(lines: &[Line<'_>]) -> Result<Vec<u8>, TableError> {
         "k",
         "k_is_minority",
         "precision",
+        "precision_low",
+        "precision_high",
         "lift",
+        "lift_low",
+        "lift_high",
         "least_confidence_precision",
         "least_confidence_lift",
         "random_precision",
@@ -125,9 +146,11 @@ pub(super) fn heads(lines: &[Line<'_>]) -> Result<Vec<u8>, TableError> {
             let AtK {
                 k,
                 direction,
+                interval,
                 least_confidence,
                 random,
                 lift,
+                lift_interval,
                 least_confidence_lift,
                 minority,
                 least_confidence_minority,
@@ -137,7 +160,11 @@ pub(super) fn heads(lines: &[Line<'_>]) -> Result<Vec<u8>, TableError> {
                 k.into(),
                 is_minority.into(),
                 direction.into(),
+                interval.0.into(),
+                interval.1.into(),
                 lift.into(),
+                lift_interval.map(|lift| lift.0).into(),
+                lift_interval.map(|lift| lift.1).into(),
                 least_confidence.into(),
                 least_confidence_lift.into(),
                 random.into(),
@@ -154,12 +181,25 @@ pub(super) fn heads(lines: &[Line<'_>]) -> Result<Vec<u8>, TableError> {
 pub(super) fn deciles(lines: &[Line<'_>]) -> Result<Vec<u8>, TableError> {
     let mut rows = Vec::new();
     for line in lines {
-        for (at, &accuracy) in line.figures.decile_accuracy.iter().enumerate() {
+        let Figures {
+            decile_accuracy,
+            decile_examples,
+            decile_interval,
+            ..
+        } = line.figures;
+        let each = decile_accuracy
+            .iter()
+            .zip(decile_examples)
+            .zip(decile_interval);
+        for (at, ((&accuracy, &examples), &(low, high))) in each.enumerate() {
             let mut row = line.place.to_vec();
             row.extend([(at + 1).into(), accuracy.into()]);
+            row.extend([examples.into(), low.into(), high.into()]);
             rows.push(row);
         }
     }
-    let names = ["space", "split", "class", "mode", "decile", "accuracy"];
+    let names = [
+        "space", "split", "class", "mode", "decile", "accuracy", "examples", "low", "high",
+    ];
     encode(&names, &rows)
 }

@@ -10,6 +10,7 @@ use crate::direction::doubt::duplicates::Same;
 use crate::direction::doubt::{Warning, WarningKind};
 use crate::direction::evaluate::{self, ModeChange, Slice, SliceKind};
 use crate::direction::report::{AtK, ClassReport, Figures, SplitReport};
+use crate::direction::{Admitted, Standing};
 use crate::filter::duplicate::{Descriptor, Thumbnail};
 use crate::io::JsonFile as _;
 use crate::io::source::Member;
@@ -34,9 +35,23 @@ fn mode() -> Mode {
         class_index: 1,
         mode: 2,
         cv_score: 0.1 + 0.2,
-        p_value: 5e-324,
-        q_value: THIRD,
+        cv_interval_95: Some((0.2, THIRD)),
+        val_examples: 120,
+        val_units: 118,
+        p_value: Some(5e-324),
+        q_value: Some(THIRD),
+        permutations: 199,
+        standing: Standing::Finding,
         finding: true,
+    }
+}
+
+fn admits() -> Admitted {
+    Admitted {
+        right: 9,
+        of: 100,
+        share: 0.09,
+        interval: (0.05, THIRD),
     }
 }
 
@@ -58,9 +73,11 @@ fn figures(full: bool) -> Figures {
     let head = AtK {
         k: 10,
         direction: 0.7,
+        interval: (0.4, THIRD + 0.5),
         least_confidence: full.then_some(THIRD),
         random: 0.1,
         lift: full.then_some(0.7 / 0.1),
+        lift_interval: full.then_some((3.0, 9.5)),
         least_confidence_lift: None,
         minority: full.then_some(0.3),
         least_confidence_minority: None,
@@ -73,6 +90,11 @@ fn figures(full: bool) -> Figures {
         svm_balanced_accuracy: 0.5,
         confusion: [1, 2, 3, 4],
         decile_accuracy: vec![0.1, THIRD, 1.0],
+        decile_examples: vec![4; 3],
+        decile_interval: vec![(0.0, 0.5), (0.1, 0.75), (0.5, 1.0)],
+        auc: full.then_some(0.875),
+        auc_interval: full.then_some((0.7, 0.9)),
+        hardest: AtK { k: 2, ..head },
         at: vec![head],
         left_out: vec![25, 50, 100],
         at_minority: full.then_some(head),
@@ -119,6 +141,7 @@ fn ranked(member: Option<Member>) -> RankedExample {
         path: "b/c.png".to_owned(),
         member,
         alignment: -THIRD,
+        failure_probability: known.then_some(THIRD),
         prediction: known.then(|| "cat".to_owned()),
         confidence: known.then_some(0.1_f32 + 0.2_f32),
         group: known.then(|| "night".to_owned()),
@@ -217,6 +240,8 @@ pub(in crate::report) fn detection(full: bool) -> DetectionReport {
             },
             c: 0.1,
             threshold: -THIRD,
+            admits: admits(),
+            calibration_error: full.then_some(0.04),
             right: 100,
             wrong: 20,
             judged: class_report(full),
@@ -283,6 +308,7 @@ pub(in crate::report) fn summary(full: bool) -> Summary {
             barred: vec![WarningKind::LabelErrors, WarningKind::Duplicates],
             c: 0.1,
             threshold: THIRD,
+            admits: admits(),
             top_captions: vec![TopCaption {
                 caption: "a dog".to_owned(),
                 score: THIRD,
@@ -298,7 +324,8 @@ pub(in crate::report) fn summary(full: bool) -> Summary {
                 left: 1,
             }),
             rejected: counts,
-            minority_share_top50: full.then_some(0.42),
+            hardest: 2,
+            minority_share_hardest: full.then_some(0.42),
             minority_share_base: full.then_some(THIRD),
             sentence: full.then(|| "dogs at night".to_owned()),
         }],

@@ -225,7 +225,7 @@ fn a_plan_comes_back_from_its_file() {
     plan().write(&path).unwrap();
     assert_eq!(Plan::read(&path).unwrap(), plan());
     let text = std::fs::read_to_string(&path).unwrap();
-    std::fs::write(&path, text.replacen("\"schema\": 1", "\"schema\": 9", 1)).unwrap();
+    std::fs::write(&path, text.replacen("\"schema\": 2", "\"schema\": 9", 1)).unwrap();
     let error = Plan::read(&path).unwrap_err();
     assert!(
         error.to_string().contains("no plan of this version"),

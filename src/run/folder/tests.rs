@@ -62,7 +62,7 @@ fn a_new_folder_gets_its_record_and_the_same_settings_resume() {
     let record: Value = serde_json::from_slice(&before[0].1).unwrap();
     assert_eq!(record["identity"], identity());
     assert_eq!(record["settings"]["data"]["root"], "/photos");
-    assert_eq!(record["schema"], 2);
+    assert_eq!(record["schema"], RunRecord::SCHEMA);
 
     // The order of keys does not make another run.
     let same = told(json!({"clip": "ab12", "generate": {"steps": 20, "guidance": 7.3}, "seed": 1}));
@@ -258,10 +258,10 @@ fn damaged_and_newer_records_are_told_apart() {
         other => panic!("{other:?}"),
     };
     assert!(matches!(record(open()), JsonFileError::Malformed { .. }));
-    fs::write(&path, r#"{"schema": 3, "hardlight": "9.1.0", "other": 1}"#).unwrap();
+    fs::write(&path, r#"{"schema": 9, "hardlight": "9.1.0", "other": 1}"#).unwrap();
     let error = record(open());
     assert!(
-        matches!(error, JsonFileError::Schema { found: 3, .. }),
+        matches!(error, JsonFileError::Schema { found: 9, .. }),
         "{error:?}"
     );
     assert!(error.to_string().contains("hardlight 9.1.0"));

@@ -4,7 +4,7 @@
 //! last; the envelope is the same in every version:
 //!
 //! ```text
-//! {"schema":2,"id":"9f…",…,"checksum":"5f2c9a01b7d4e863"}
+//! {"schema":3,"id":"9f…",…,"checksum":"5f2c9a01b7d4e863"}
 //! ```
 //!
 //! The checksum is the first 8 bytes of the BLAKE3 hash of the line without its `checksum` field.
@@ -33,7 +33,7 @@ use crate::generate::AttemptId;
 use crate::io::IoError;
 
 /// Version of a line; others are refused.
-pub const SCHEMA: u32 = 2;
+pub const SCHEMA: u32 = 3;
 
 /// A damaged end of a ledger, left by a process or machine that stopped while writing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -71,7 +71,7 @@ fn what_is_appended_is_read_and_each_line_is_json() {
     assert_eq!(text.lines().count(), 5);
     for line in text.lines() {
         let value: serde_json::Value = serde_json::from_str(line).unwrap();
-        assert_eq!(value["schema"], 2);
+        assert_eq!(value["schema"], SCHEMA);
         assert_eq!(value["checksum"].as_str().unwrap().len(), DIGITS);
     }
 }
@@ -172,10 +172,10 @@ fn a_line_of_another_version_is_refused_even_at_the_end() {
     let (_folder, path, _) = written(2);
     let text = fs::read_to_string(&path).unwrap();
     let lines: Vec<_> = text.lines().collect();
-    for other in [1, 3] {
+    for other in [1, SCHEMA + 1] {
         let line = forge(
             lines[1],
-            "\"schema\":2",
+            &format!("\"schema\":{SCHEMA}"),
             &format!("\"schema\":{other},\"new\":[]"),
         );
         fs::write(&path, format!("{}\n{line}\n", lines[0])).unwrap();
