@@ -186,3 +186,6 @@ fn explain(whole: &Problem, modes: &mut [Learned]) {
         mode.direction.shared = shared;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,8 @@ pub struct FitOptions {
     pub bootstrap: usize,
     /// Fewer mistakes, or fewer right examples, than this make a class's direction a guess: it is never a finding.
     pub min_mistakes: usize,
+    /// Whether failure modes are searched for within every class, beside the one direction of all its mistakes.
+    pub modes: bool,
     /// Quantile of the mistakes' out-of-fold alignment that becomes the threshold.
     pub quantile: f64,
     /// Seed of folds, permutations and resamples.
@@ -33,6 +35,7 @@ impl Default for FitOptions {
             permutations: 199,
             bootstrap: 100,
             min_mistakes: 5,
+            modes: true,
             quantile: 0.5,
             seed: 0,
         }

@@ -28,6 +28,8 @@
 //! clusters".
 
 pub mod candidates;
+#[cfg(test)]
+pub(in crate::direction) mod drawn;
 pub mod kmeans;
 pub mod merge;
 pub mod narrow;
@@ -38,6 +40,8 @@ pub mod separate;
 mod tests;
 pub mod units;
 pub mod ward;
+
+use std::collections::BTreeMap;
 
 use ndarray::{Array1, ArrayView1, ArrayView2};
 
@@ -99,6 +103,19 @@ pub fn nearest(modes: &[FailureMode], x: ArrayView1<'_, f64>) -> Option<usize> {
     best.map(|(at, _)| at)
 }
 
+/// Whether a class has units, mistakes and right images enough to be searched: else [`search`] finds nothing.
+pub fn can_be_searched(class: ClassRows<'_>, options: &SearchOptions) -> bool {
+    let mut units = BTreeMap::new();
+    for (&unit, &right) in class.unit.iter().zip(class.right) {
+        *units.entry(unit).or_insert(false) |= !right;
+    }
+    let largest = (options.max_share * units.len() as f64).floor() as usize;
+    let with_mistakes = units.values().filter(|&&wrong| wrong).count();
+    largest >= options.min_size
+        && with_mistakes >= options.min_mistakes
+        && class.right.iter().any(|&right| right)
+}
+
 /// Finds the failure modes of one class, in order of evidence (`p`, then `z`).
 ///
 /// The list is empty for a class that has none, or too few units or mistakes to tell.
@@ -113,11 +130,11 @@ pub fn nearest(modes: &[FailureMode], x: ArrayView1<'_, f64>) -> Option<usize> {
 pub fn search(class: ClassRows<'_>, options: &SearchOptions) -> Vec<FailureMode> {
     let ClassRows { x, unit, right } = class;
     assert_eq!([unit.len(), right.len()], [x.nrows(); 2], "rows of a class");
-    let gram = svm::gram(x);
-    let units = Units::new(class, &gram);
-    if units.with_mistakes() < options.min_mistakes || right.iter().all(|r| !r) {
+    if !can_be_searched(class, options) {
         return Vec::new();
     }
+    let gram = svm::gram(x);
+    let units = Units::new(class, &gram);
     let judge = Judge::new(class, &gram, &units, options);
     let regions = accept(&units, &judge, options);
     let mut modes: Vec<FailureMode> = merge::merge(&judge, regions, options)

@@ -67,6 +67,16 @@ impl SearchOptions {
         rng
     }
 
+    /// Dealings behind a p-value: all, or so many as came until `enough` of them stood out as much.
+    pub fn draws(&self, p: f64) -> usize {
+        let enough = self.enough as f64;
+        if p * self.permutations as f64 >= enough {
+            (enough / p).round() as usize
+        } else {
+            self.permutations
+        }
+    }
+
     /// Checks the settings.
     ///
     /// # Errors

@@ -1,9 +1,10 @@
 //! The search on drawn classes: blobs of unit vectors, some of which the classifier fails on.
 
 use ndarray::{Array2, array};
-use rand::{Rng, SeedableRng};
+use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
+use super::drawn::{Class, DIMS};
 use super::separate::{Judge, auc};
 use super::units::Units;
 use super::{
@@ -11,70 +12,6 @@ use super::{
     search, ward,
 };
 use crate::direction::svm;
-
-/// Dimensions; enough that blobs lie nearly at right angles.
-const DIMS: usize = 32;
-
-/// A drawn class.
-struct Class {
-    x: Array2<f64>,
-    /// Blob of every image.
-    blob: Vec<usize>,
-    /// Every image its own, unless a test says otherwise.
-    unit: Vec<usize>,
-    right: Vec<bool>,
-}
-
-impl Class {
-    /// Blobs of the given numbers of images and shares of mistakes; images of a blob have a cosine of about 0.5.
-    fn draw(blobs: &[(usize, f64)], seed: u64) -> Self {
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let mut normal = || (0..12).map(|_| rng.r#gen::<f64>()).sum::<f64>() - 6.0;
-        let centres = Array2::from_shape_fn((blobs.len(), DIMS), |_| normal());
-        let sizes = blobs.iter().enumerate();
-        let blob: Vec<usize> = sizes.flat_map(|(at, &(n, _))| vec![at; n]).collect();
-        let mut x = Array2::from_shape_fn((blob.len(), DIMS), |_| normal());
-        for (mut row, &at) in x.outer_iter_mut().zip(&blob) {
-            row += &centres.row(at);
-            let norm = row.dot(&row).sqrt();
-            row /= norm;
-        }
-        let right = blob.iter().map(|&at| !rng.gen_bool(blobs[at].1)).collect();
-        let unit = (0..blob.len()).collect();
-        Self {
-            x,
-            blob,
-            unit,
-            right,
-        }
-    }
-
-    fn rows(&self) -> ClassRows<'_> {
-        ClassRows {
-            x: self.x.view(),
-            unit: &self.unit,
-            right: &self.right,
-        }
-    }
-
-    fn search(&self, seed: u64) -> Vec<FailureMode> {
-        let options = SearchOptions {
-            seed,
-            ..SearchOptions::default()
-        };
-        search(self.rows(), &options)
-    }
-
-    /// The blob that most of a mode's images are of, and their share.
-    fn of(&self, mode: &FailureMode) -> (usize, f64) {
-        let count = |at| mode.members.iter().filter(|&&i| self.blob[i] == at).count();
-        let (most, at) = (0..=self.blob[self.blob.len() - 1])
-            .map(|at| (count(at), at))
-            .max()
-            .unwrap();
-        (at, most as f64 / mode.members.len() as f64)
-    }
-}
 
 #[test]
 fn two_equal_modes_are_both_found() {

@@ -54,6 +54,8 @@ permutations = 199
 bootstrap = 100
 # Fewer mistakes, or fewer right images, in val than this are never a finding.
 min_mistakes = 5
+# Whether to look for several failure modes in a class, beside the one direction of all its mistakes.
+modes = true
 # Quantile of the mistakes' out-of-fold alignment that a kept image must reach.
 quantile = 0.5
 # Seed of folds, permutations and resamples.

@@ -21,6 +21,7 @@ use crate::report::detection::{
 use crate::report::doubts::{Duplicate, Duplicates, LabelError, LabelErrors, Reference};
 use crate::report::evaluation::{self, EvaluationReport};
 use crate::report::mode::Mode;
+use crate::report::overview::{ClassModes, Overview, Worth};
 use crate::report::retraining::{Judge, Measures, Paired, Retraining, Spread};
 use crate::report::summary::{ModeSummary, PoolCounts, Summary, TopCaption};
 use crate::report::{PoolRecord, RunRecord, captions, version};
@@ -34,6 +35,7 @@ fn mode() -> Mode {
         class: "dog".to_owned(),
         class_index: 1,
         mode: 2,
+        explains: 8,
         cv_score: 0.1 + 0.2,
         cv_interval_95: Some((0.2, THIRD)),
         val_examples: 120,
@@ -43,6 +45,33 @@ fn mode() -> Mode {
         permutations: 199,
         standing: Standing::Finding,
         finding: true,
+    }
+}
+
+fn overview(full: bool) -> Overview {
+    Overview {
+        first_to_fix: if full {
+            vec![Worth {
+                class: "dog".to_owned(),
+                class_index: 1,
+                mode: 2,
+                explains: 8,
+                mistakes: 20,
+                shared: 1,
+                confidence: 1.0 - THIRD,
+                worth: 8.0 * (1.0 - THIRD),
+                acted_on: false,
+            }]
+        } else {
+            vec![]
+        },
+        classes: vec![ClassModes {
+            class: "dog".to_owned(),
+            class_index: 1,
+            modes: usize::from(full),
+            mistakes: 20,
+            unexplained: 12,
+        }],
     }
 }
 
@@ -231,6 +260,7 @@ pub(in crate::report) fn detection(full: bool) -> DetectionReport {
         exif: true,
         score_threshold: full.then(threshold),
         skipped_images: 3,
+        overview: overview(full),
         classes: vec![ModeReport {
             mode: mode(),
             barred: if full {
@@ -303,6 +333,7 @@ pub(in crate::report) fn summary(full: bool) -> Summary {
     Summary {
         schema: Summary::SCHEMA,
         version: version(),
+        overview: overview(full),
         classes: vec![ModeSummary {
             mode: mode(),
             barred: vec![WarningKind::LabelErrors, WarningKind::Duplicates],
