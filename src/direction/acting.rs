@@ -51,9 +51,16 @@ mod tests {
             let ids = acted_on(&directions, Direction::is_finding);
             ids.iter().map(|d| d.id.to_string()).collect()
         };
-        assert_eq!(acted_on(&[(0, 0), (0, 1), (0, 2), (1, 0)], &[]), ["0.1", "0.2", "1.0"]);
+        assert_eq!(
+            acted_on(&[(0, 0), (0, 1), (0, 2), (1, 0)], &[]),
+            ["0.1", "0.2", "1.0"]
+        );
         assert_eq!(acted_on(&[(0, 1), (0, 2)], &[(0, 0)]), ["0.1", "0.2"]);
-        assert_eq!(acted_on(&[(0, 0), (0, 1)], &[(0, 2)]), ["0.0"], "one hardly says more");
+        assert_eq!(
+            acted_on(&[(0, 0), (0, 1)], &[(0, 2)]),
+            ["0.0"],
+            "one hardly says more"
+        );
         assert_eq!(acted_on(&[(0, 2)], &[(0, 0), (0, 1)]), ["0.2"]);
         assert!(acted_on(&[], &[(0, 0), (0, 1)]).is_empty());
     }

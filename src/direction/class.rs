@@ -30,6 +30,16 @@ pub(super) enum Test {
     Done(Tested),
 }
 
+impl Test {
+    /// What it comes to for a CV score.
+    fn of(self, dealt: Dealt<'_>, score: f64, seed: u64, id: ModeId) -> Tested {
+        match self {
+            Self::Permutations(most) => significance::test(dealt, score, seed, id, most),
+            Self::Done(tested) => tested,
+        }
+    }
+}
+
 impl Problem {
     /// The problem of `rows` of val, rising, of which `right` says which the classifier gets right.
     pub(super) fn new(
@@ -151,12 +161,7 @@ impl Problem {
             FailureProbability::fit(&fitted.distance, &wrong_ones, &fitted.folding.of);
         let [wrong, hits] = self.counts();
         let too_few = wrong.min(hits) < options.min_mistakes;
-        let tested = (!too_few).then(|| match test {
-            Test::Permutations(most) => {
-                significance::test(dealt, selection.score, options.seed, id, most)
-            }
-            Test::Done(tested) => tested,
-        });
+        let tested = (!too_few).then(|| test.of(dealt, selection.score, options.seed, id));
         let resamples = options.bootstrap;
         let plane = (&w, selection.c);
         let cosine =

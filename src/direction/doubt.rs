@@ -246,7 +246,11 @@ pub fn not_borne_out(
         "class {}: {split} does not bear out the failure mode that val shows: {}, with {mistakes} mistakes among \
          {examples} images",
         direction.id.named(class),
-        if of_all { pairs(figures) } else { head(figures) }
+        if of_all {
+            pairs(figures)
+        } else {
+            head(figures)
+        }
     );
     let warning = Warning::about(WarningKind::NotBorneOut, class, text)
         .with("split", split.name())

@@ -13,7 +13,7 @@ pub struct FitOptions {
     pub folds: Folds,
     /// How often units are dealt to folds; the score is the mean. Once with [`Folds::TableOrder`].
     pub repeats: usize,
-    /// Permutations behind a p-value: so many at most, or 20 a class if that is more; 0 for none.
+    /// Permutations behind a p-value: so many at most, or 20 a test (two a class) if that is more; 0 for none.
     pub permutations: usize,
     /// Resamples behind the interval of the direction; 0 for none.
     pub bootstrap: usize,

@@ -85,7 +85,11 @@ pub fn detect(
         &learned.fitted,
         dataset,
     )?;
-    let ids = learned.fitted.directions.iter().map(|direction| direction.id);
+    let ids = learned
+        .fitted
+        .directions
+        .iter()
+        .map(|direction| direction.id);
     let kinds = |id: ModeId| barred(&warnings, &dataset.classes()[id.class], id.mode);
     let barred: Barred = ids
         .map(|id| (id, kinds(id)))

@@ -12,8 +12,8 @@ use super::learn::Learned;
 use super::space::Space;
 use crate::dataset::{Dataset, Split};
 use crate::direction::ModeId;
+use crate::direction::doubt::Warning;
 use crate::direction::doubt::labels::{NEIGHBOURS, VOTES};
-use crate::direction::doubt::{Warning, WarningKind};
 use crate::io;
 use crate::report::detection::{DetectionReport, ModeReport, SkippedClass, SpaceReport};
 use crate::report::doubts::{Duplicate, Duplicates, LabelError, LabelErrors, Reference};
@@ -94,14 +94,12 @@ fn overview(job: &Job<'_>, dataset: &Dataset, learned: &Learned, barred: &Barred
         .iter()
         .map(|direction| direction.id)
         .collect();
-    Overview::of(&fitted.directions, dataset.classes(), |id| acting.contains(&id))
+    Overview::of(&fitted.directions, dataset.classes(), |id| {
+        acting.contains(&id)
+    })
 }
 
-fn modes(
-    dataset: &Dataset,
-    learned: &Learned,
-    barred: &Barred,
-) -> Vec<ModeReport> {
+fn modes(dataset: &Dataset, learned: &Learned, barred: &Barred) -> Vec<ModeReport> {
     let directions = learned.fitted.directions.iter();
     let judged = learned.reports.iter().zip(&learned.named);
     directions

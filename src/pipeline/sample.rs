@@ -179,12 +179,7 @@ fn plan(
 }
 
 /// Says of classes with several failure modes that each has a quota of its own.
-fn tell_several(
-    context: &mut Context<'_>,
-    data: Usable<'_>,
-    modes: &[&Direction],
-    quota: usize,
-) {
+fn tell_several(context: &mut Context<'_>, data: Usable<'_>, modes: &[&Direction], quota: usize) {
     for class in modes.chunk_by(|a, b| a.id.class == b.id.class) {
         if class.len() > 1 {
             let name = &data.classes()[class[0].id.class];

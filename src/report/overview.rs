@@ -55,11 +55,7 @@ pub struct ClassModes {
 impl Overview {
     /// The overview of all directions, by class and mode; `acts` says of which images are made, and `classes` are the
     /// names by index.
-    pub fn of(
-        directions: &[Direction],
-        classes: &[String],
-        acts: impl Fn(ModeId) -> bool,
-    ) -> Self {
+    pub fn of(directions: &[Direction], classes: &[String], acts: impl Fn(ModeId) -> bool) -> Self {
         let name = |class: usize| classes.get(class).cloned().unwrap_or_default();
         let mut first_to_fix = Vec::new();
         let mut together = Vec::new();

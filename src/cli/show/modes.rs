@@ -10,7 +10,9 @@ pub(super) fn say(ui: &mut Ui, overview: &Overview) {
     if modes.is_empty() {
         return;
     }
-    ui.say("\nfailure modes by what fixing them may win: val mistakes explained × confidence (1 - q)");
+    ui.say(
+        "\nfailure modes by what fixing them may win: val mistakes explained × confidence (1 - q)",
+    );
     ui.say(format_args!(
         "  {:<16} {:>4} {:>18} {:>11} {:>10} {:>7}",
         "class", "mode", "explains", "also others", "confidence", "worth"

@@ -22,7 +22,10 @@ fn quick() -> FitOptions {
 /// Fits a class in an order of its images.
 fn fit_in_order(class: &Class, order: &[usize], options: &FitOptions) -> Fitted {
     let x: Array2<f64> = class.x.select(ndarray::Axis(0), order);
-    let predictions: Vec<usize> = order.iter().map(|&i| usize::from(!class.right[i])).collect();
+    let predictions: Vec<usize> = order
+        .iter()
+        .map(|&i| usize::from(!class.right[i]))
+        .collect();
     let ids = ExampleId::numbered(order.len());
     let named: Vec<ExampleId> = order.iter().map(|&i| ids[i]).collect();
     let val = ValExamples {
@@ -69,13 +72,21 @@ fn two_planted_modes_are_found_beside_mode_0() {
         let all = (0..class.right.len()).filter(|&i| class.blob[i] == blob && !class.right[i]);
         assert!(10 * own >= 9 * all.count(), "finds its mistakes: {own}");
         assert!(direction.explains.len() - own <= 2, "and few others");
-        assert_eq!(direction.p_value, Some(1.0 / 200.0), "no dealing of 199 was as good");
+        assert_eq!(
+            direction.p_value,
+            Some(1.0 / 200.0),
+            "no dealing of 199 was as good"
+        );
         assert_eq!((direction.permutations, direction.at_floor), (199, true));
         assert_eq!(direction.out_of_fold.len(), class.right.len());
         assert!(direction.cv_score > 0.85, "{}", direction.cv_score);
         assert!(direction.admits.share < 0.1, "{:?}", direction.admits);
         let likely = |alignment| direction.failure_probability(alignment).unwrap();
-        let hardest = direction.out_of_fold.iter().copied().fold(f64::MIN, f64::max);
+        let hardest = direction
+            .out_of_fold
+            .iter()
+            .copied()
+            .fold(f64::MIN, f64::max);
         assert!(likely(hardest) > 0.7 && likely(-hardest) < 0.3);
         // The class's images belong to the mode of their largest alignment.
         for id in direction.explains.iter().filter(|id| of_blob(id)) {
@@ -85,7 +96,10 @@ fn two_planted_modes_are_found_beside_mode_0() {
         }
     }
     let [one, other] = [1, 2].map(|at| &fitted.directions[at].explains);
-    assert!(one.iter().all(|id| !other.contains(id)), "no mistake is in two");
+    assert!(
+        one.iter().all(|id| !other.contains(id)),
+        "no mistake is in two"
+    );
     let acted: Vec<ModeId> = acted_on(&fitted.directions, Direction::is_finding)
         .iter()
         .map(|d| d.id)
@@ -120,13 +134,18 @@ fn the_order_of_the_table_changes_no_mode() {
 #[test]
 fn mode_0_is_the_same_with_and_without_a_search() {
     let class = two_modes();
+    // As many permutations for two tests as for one.
+    let options = FitOptions {
+        permutations: 59,
+        ..quick()
+    };
     let without = FitOptions {
         modes: false,
-        ..quick()
+        ..options
     };
     let without = fit_class(&class, &without);
     assert_eq!(ids(&without), [0]);
-    let with = fit_class(&class, &quick());
+    let with = fit_class(&class, &options);
     let corrected = Direction {
         q_value: with.directions[0].q_value,
         ..without.directions[0].clone()
@@ -148,6 +167,13 @@ fn a_single_mode_is_mode_0() {
 }
 
 #[test]
+fn a_failing_trait_of_half_the_class_is_mode_0() {
+    let fitted = fit_class(&Class::crossed(26), &quick());
+    assert_eq!(ids(&fitted), [0]);
+    assert!(fitted.directions[0].is_finding());
+}
+
+#[test]
 fn a_gathering_among_scattered_mistakes_stands_beside_mode_0() {
     let class = Class::draw(
         &[(30, 0.95), (70, 0.25), (70, 0.25), (70, 0.25), (70, 0.25)],
@@ -156,7 +182,10 @@ fn a_gathering_among_scattered_mistakes_stands_beside_mode_0() {
     let fitted = fit_class(&class, &quick());
     assert_eq!(ids(&fitted), [0, 1]);
     let found = &fitted.directions[1];
-    let own = found.explains.iter().filter(|id| class.blob[id.index()] == 0);
+    let own = found
+        .explains
+        .iter()
+        .filter(|id| class.blob[id.index()] == 0);
     assert!(own.count() > 20);
 }
 

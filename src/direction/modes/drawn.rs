@@ -43,6 +43,23 @@ impl Class {
         }
     }
 
+    /// Four blobs of 50 by two traits: those with the first fail, whatever the second is.
+    pub(in crate::direction) fn crossed(seed: u64) -> Self {
+        let drawn = Self::draw(&[(50, 0.85), (50, 0.85), (50, 0.04), (50, 0.04)], seed);
+        let mut rng = ChaCha8Rng::seed_from_u64(seed ^ 1);
+        let mut normal = || (0..12).map(|_| rng.r#gen::<f64>()).sum::<f64>() - 6.0;
+        let traits = Array2::from_shape_fn((2, DIMS), |_| normal());
+        let mut x = Array2::from_shape_fn((200, DIMS), |_| normal());
+        for (mut row, &blob) in x.outer_iter_mut().zip(&drawn.blob) {
+            let sign = |second: bool| if second { -1.0 } else { 1.0 };
+            row.scaled_add(sign(blob > 1), &traits.row(0));
+            row.scaled_add(sign(blob % 2 == 1), &traits.row(1));
+            let norm = row.dot(&row).sqrt();
+            row /= norm;
+        }
+        Self { x, ..drawn }
+    }
+
     pub(in crate::direction) fn rows(&self) -> ClassRows<'_> {
         ClassRows {
             x: self.x.view(),

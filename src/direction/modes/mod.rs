@@ -13,7 +13,8 @@
 //!    modes, the stronger of them is ([`narrow`]). Its images are taken out and the rest is scanned again,
 //!    until nothing is accepted.
 //! 3. [`separate`], [`merge`]: an SVM for every accepted region (its mistakes against all right images
-//!    of the class); two that find each other's mistakes as they find their own are one mode.
+//!    of the class); two that find each other's mistakes as they find their own, or that right images differ between as
+//!    they do ([`step`]), are one mode.
 //!
 //! Clustering the mistakes themselves makes modes out of nothing; candidates that never saw an outcome
 //! and the maximum over all of them do not. A failure without regions, a gradient, is left to the one
@@ -36,6 +37,7 @@ pub mod narrow;
 mod options;
 pub mod scan;
 pub mod separate;
+pub mod step;
 #[cfg(test)]
 mod tests;
 pub mod units;

@@ -3,6 +3,7 @@
 use ndarray::{Array1, Array2, ArrayView2};
 
 use super::scan;
+use super::step;
 use super::units::Units;
 use super::{ClassRows, FailureMode, SearchOptions};
 use crate::direction::svm;
@@ -96,21 +97,31 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Whether two regions are one mode: the SVM of each finds the mistakes of the other, and hardly tells them
-    /// from its own.
+    /// Whether two regions are one mode, and how much so: one failure ([`step`]), or the SVM of each finds the
+    /// mistakes of the other and hardly tells them from its own.
     ///
-    /// The first alone is not enough. Where a class has few, tight groups, every SVM points away from the
+    /// To find each other's mistakes is not enough. Where a class has few, tight groups, every SVM points away from the
     /// groups that are classified right, and finds mistakes of *any* other group. What tells groups apart is
     /// whether an SVM ranks mistakes of its own region, as unseen as the other's, before the other's.
     pub fn alike(&self, one: &Separated, other: &Separated) -> Option<f64> {
+        if let Some(spread) = self.one_failure(one, other) {
+            return Some(1.0 + spread);
+        }
         let mean = 0.5 * (self.finds(one, other) + self.finds(other, one));
         (mean >= self.options.merge_auc && !self.apart(one, other)).then_some(mean)
     }
 
-    /// Whether the SVMs of two regions tell own, unseen mistakes from the other's.
+    /// Whether the SVMs of two regions tell own, unseen mistakes from the other's, and the two are not one failure all the same.
     pub fn apart(&self, one: &Separated, other: &Separated) -> bool {
         let mean = 0.5 * (one.prefers(other) + other.prefers(one));
-        mean >= self.options.apart_auc
+        mean >= self.options.apart_auc && self.one_failure(one, other).is_none()
+    }
+
+    /// Of regions with too few mistakes nothing can be said.
+    fn one_failure(&self, one: &Separated, other: &Separated) -> Option<f64> {
+        let (a, b) = (&one.whole.mistakes, &other.whole.mistakes);
+        let enough = a.len().min(b.len()) >= self.options.min_mistakes;
+        enough.then(|| step::one_failure(self.gram, &self.right, a, b))?
     }
 
     /// The AUC of another region's mistakes against right images.

@@ -388,6 +388,22 @@ fn a_region_with_two_modes_is_narrowed_to_one() {
 }
 
 #[test]
+fn a_trait_that_right_images_have_as_well_makes_no_two_modes() {
+    for seed in 0..3 {
+        let class = Class::crossed(400 + seed);
+        let modes = class.search(seed);
+        assert_eq!(
+            modes.len(),
+            1,
+            "{:?}",
+            modes.iter().map(|m| class.of(m)).collect::<Vec<_>>()
+        );
+        let fails = |i: &&usize| class.blob[**i] < 2;
+        assert!(modes[0].mistakes.iter().filter(fails).count() > 70);
+    }
+}
+
+#[test]
 fn auc_counts_pairs() {
     let auc = |high: &[f64], low: &[f64]| auc(high.to_vec(), low.to_vec());
     assert_eq!(auc(&[3.0, 2.0], &[1.0, 2.0]), 3.5 / 4.0);

@@ -135,7 +135,9 @@ mod tests {
             (0..images).map(image).collect()
         };
         let names = |added: Added| -> Vec<String> {
-            let shown = added.into_iter().map(|(path, _)| path.display().to_string());
+            let shown = added
+                .into_iter()
+                .map(|(path, _)| path.display().to_string());
             shown.collect()
         };
         let both = in_turn(&[mode("a", 3), mode("b", 1)]);

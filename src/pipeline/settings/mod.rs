@@ -48,7 +48,7 @@ const DIRECTION: &str = r#"[direction]
 folds = 2
 # How often units are dealt to folds; the CV score is the mean.
 repeats = 5
-# Permutations behind a p-value: at most so many, or 20 a class if that is more; 0 for none.
+# Permutations behind a p-value: at most so many, or 20 a test if that is more (two a class); 0 for none.
 permutations = 199
 # Resamples behind the direction's interval.
 bootstrap = 100

