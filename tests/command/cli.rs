@@ -712,11 +712,7 @@ mod terminal {
         for text in progress.iter().copied().chain(["warning", "done in"]) {
             assert!(!loud.stdout.contains(text), "{loud}");
         }
-        let loud = loud.says(&[
-            "class ",
-            "old on the failure side",
-            "summary   out/summary.json",
-        ]);
+        let loud = loud.says(&["class ", "accuracy per tenth", "summary   out/summary.json"]);
         let quiet = detect(&work).args(["--quiet"]).run().exits(0);
         assert_eq!(quiet.stdout, loud.stdout);
         for line in quiet.stderr.lines() {

@@ -154,8 +154,8 @@ fn csv(work: &Work, name: &str) -> Vec<BTreeMap<String, String>> {
     reader.deserialize().map(|row| row.unwrap()).collect()
 }
 
-/// Alignments and distances of one split's examples by their directions' files, from the formulas.
-fn scores(work: &Work, data: &Data, split: &str) -> Vec<(Made, f64, f64)> {
+/// Alignments of one split's examples by their directions' files, from the formulas.
+fn scores(work: &Work, data: &Data, split: &str) -> Vec<(Made, f64)> {
     let bytes = fs::read(work.path("out/directions.safetensors")).unwrap();
     let tensors = SafeTensors::deserialize(&bytes).unwrap();
     let read = |name: &str| -> Array1<f64> {
@@ -172,14 +172,14 @@ fn scores(work: &Work, data: &Data, split: &str) -> Vec<(Made, f64, f64)> {
             let z = (&row.mapv(f64::from) - &mean) / &deviation;
             let w = read(&format!("{}.0.w", e.label));
             let b = read(&format!("{}.0.scalars", e.label))[1];
-            let alignment = -(w.dot(&z) / z.dot(&z).sqrt() + b);
-            scored.push((e.clone(), alignment, alignment / w.dot(&w).sqrt()));
+            let decision = w.dot(&z) / z.dot(&z).sqrt() + b;
+            scored.push((e.clone(), -decision / w.dot(&w).sqrt()));
         }
     }
     scored
 }
 
-fn share(of: &[(Made, f64, f64)], is: impl Fn(&Made) -> bool) -> f64 {
+fn share(of: &[(Made, f64)], is: impl Fn(&Made) -> bool) -> f64 {
     of.iter().filter(|(e, ..)| is(e)).count() as f64 / of.len() as f64
 }
 
@@ -192,14 +192,11 @@ fn wrong(e: &Made) -> bool {
     e.label != e.prediction
 }
 
-/// The figures of a ranking by alignment (1) or by distance (2), against a count.
+/// The figures of a ranking by alignment, against a count.
 #[allow(clippy::too_many_lines, reason = "a count for every figure")]
-fn counted(figures: &Value, own: &[(Made, f64, f64)], by: usize) {
+fn counted(figures: &Value, own: &[(Made, f64)]) {
     let mut hard = own.to_vec();
-    hard.sort_by(|a, b| {
-        let key = |x: &(Made, f64, f64)| if by == 2 { x.2 } else { x.1 };
-        key(b).partial_cmp(&key(a)).unwrap()
-    });
+    hard.sort_by(|a, b| b.1.partial_cmp(&a.1).unwrap());
     let mut unsure = own.to_vec();
     unsure.sort_by(|a, b| a.0.confidence.partial_cmp(&b.0.confidence).unwrap());
     let nights = own.iter().filter(|(e, ..)| e.night).count();
@@ -217,7 +214,12 @@ fn counted(figures: &Value, own: &[(Made, f64, f64)], by: usize) {
             .collect::<Vec<_>>(),
         expected
     );
-    for head in at.iter().chain([&figures["at_minority"]]) {
+    let hardest = &figures["hardest"];
+    assert_eq!(
+        hardest["k"].as_u64().unwrap() as usize,
+        (own.len() / 5).min(50)
+    );
+    for head in at.iter().chain([&figures["at_minority"], hardest]) {
         let k = head["k"].as_u64().unwrap() as usize;
         near(&head["direction"], share(&hard[..k], wrong));
         near(&head["lift"], share(&hard[..k], wrong) / error);
@@ -242,7 +244,7 @@ fn counted(figures: &Value, own: &[(Made, f64, f64)], by: usize) {
     let cell = |w: bool, flag: bool| {
         let hits = own
             .iter()
-            .filter(|(e, a, _)| wrong(e) == w && (*a > 0.0) == flag);
+            .filter(|(e, a)| wrong(e) == w && (*a > 0.0) == flag);
         hits.count() as u64
     };
     let cells = [
@@ -289,15 +291,14 @@ fn figures_are_those_of_a_count_from_the_files() {
         let name = split["split"].as_str().unwrap();
         let all = scores(&work, &data, name);
         near(&split["model_accuracy"], 1.0 - share(&all, wrong));
-        let parts = [(None, 2), (Some(0), 1), (Some(1), 1)];
-        for (class, by) in parts {
+        for class in [None, Some(0), Some(1)] {
             let mut own: Vec<_> = all.clone();
             own.retain(|(e, ..)| class.is_none_or(|class| e.label == class));
             let figures = match class {
                 None => &split["overall"],
                 Some(class) => &split["classes"][class],
             };
-            counted(figures, &own, by);
+            counted(figures, &own);
         }
         // The failure is at night, and alignment finds it where confidence, which is noise here, does not.
         let head = &split["overall"]["at"][1];

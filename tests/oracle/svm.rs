@@ -6,7 +6,8 @@
 //! rounding. There ours must be the middle of the interval that the oracle gives. Every row says how
 //! many numbers it stands for and how many are exempt.
 
-use hardlight::direction::select::{GRID, select, stratified_folds};
+use hardlight::direction::folds::{Folding, stratified_folds};
+use hardlight::direction::select::{GRID, select};
 use hardlight::direction::svm::{self, Solution};
 use hardlight::nn::params::load_all;
 use ndarray::{Array1, Array2};
@@ -254,7 +255,12 @@ impl Found {
         let place = format!("{name}: {:?}, not {chosen:?}", best.0);
         self.chosen.differ(best.0 != *chosen, &place);
         // Over the whole grid another C may win, by an intercept that scikit-learn does not have.
-        let c = select(&problem.gram, &problem.right, 2).c;
+        let c = select(
+            &problem.gram,
+            &problem.right,
+            &[Folding::in_order(&problem.right, 2)],
+        )
+        .c;
         if fits.iter().any(|f| f.c == c && f.score.is_some()) {
             let place = format!("{name}: {c}, not {chosen:?}");
             self.selected.differ(Some(c) != *chosen, &place);
