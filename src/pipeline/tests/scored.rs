@@ -39,7 +39,7 @@ fn new_images_get_what_the_report_says_of_known_ones() {
     let (dir, out) = detected();
     let report = crate::report::DetectionReport::read(&out.join("report.json")).unwrap();
     let folder = dir.path().join("squares/test/boat");
-    let all = scored(&out, &[folder.clone()], None).unwrap();
+    let all = scored(&out, std::slice::from_ref(&folder), None).unwrap();
     assert_eq!(all.len(), 20);
     assert!(all.iter().all(|s| s.class == "boat" && s.mode == Some(0)));
     let hardest = &report.classes[0].most_aligned_mistakes[0];
