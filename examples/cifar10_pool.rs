@@ -16,7 +16,9 @@ use std::path::PathBuf;
 
 use anyhow::ensure;
 use clap::Parser;
-use hardlight::classifier::{Augment, Cnn, CnnConfig, Predictions, TrainOptions, TrainingSet, train};
+use hardlight::classifier::{
+    Augment, Cnn, CnnConfig, Predictions, TrainOptions, TrainingSet, train,
+};
 use hardlight::dataset::{Dataset, ExampleId, Split, read_folder};
 use hardlight::direction::{FitOptions, Fitted, ModeId, ValExamples, Whitening, fit};
 use hardlight::embed::ImageEncoder as _;
@@ -61,7 +63,9 @@ struct Part {
 
 impl Part {
     fn of_class(&self, class: usize) -> Vec<usize> {
-        (0..self.labels.len()).filter(|&i| self.labels[i] == class).collect()
+        (0..self.labels.len())
+            .filter(|&i| self.labels[i] == class)
+            .collect()
     }
 }
 
@@ -88,10 +92,12 @@ fn main() -> anyhow::Result<()> {
     let cnn = study.train(0, &[])?;
     let embed = |part: &Part| study.embed(&cnn, part);
     let whitening = Whitening::fit(embed(&study.train)?.view())?;
-    let whitened = |part: &Part| -> anyhow::Result<Array2<f64>> {
-        Ok(whitening.apply(embed(part)?.view())?)
-    };
-    let (x, predictions) = (whitened(&study.val)?, cnn.predict(&study.val.images)?.classes());
+    let whitened =
+        |part: &Part| -> anyhow::Result<Array2<f64>> { Ok(whitening.apply(embed(part)?.view())?) };
+    let (x, predictions) = (
+        whitened(&study.val)?,
+        cnn.predict(&study.val.images)?.classes(),
+    );
     let examples = ValExamples {
         ids: &study.val.ids,
         x: x.view(),
@@ -117,7 +123,12 @@ fn main() -> anyhow::Result<()> {
             results.push(result);
         }
         for (other, result) in rankings.iter().zip(&results).skip(1) {
-            compare(&format!("direction less {}", other.0), count, &results[0], result);
+            compare(
+                &format!("direction less {}", other.0),
+                count,
+                &results[0],
+                result,
+            );
         }
         compare("direction less none", count, &results[0], &base);
     }
@@ -141,7 +152,11 @@ impl Study {
         for class in 0..names.len() {
             let rows = whole.of_class(class);
             for (at, &row) in rows.iter().enumerate() {
-                let half = if at < rows.len() / 2 { &mut train } else { &mut pool };
+                let half = if at < rows.len() / 2 {
+                    &mut train
+                } else {
+                    &mut pool
+                };
                 half.ids.push(whole.ids[row]);
                 half.images.push(whole.images[row].clone());
                 half.labels.push(class);
@@ -154,7 +169,15 @@ impl Study {
             args.data.display()
         );
         let classes = names.len();
-        Ok(Self { args, config, classes, train, pool, val, test })
+        Ok(Self {
+            args,
+            config,
+            classes,
+            train,
+            pool,
+            val,
+            test,
+        })
     }
 
     /// The classifier, trained on train and these photographs of the pool.
@@ -183,9 +206,17 @@ impl Study {
     }
 
     /// The alignment of every photograph with the direction of its class; none where a class has none.
-    fn alignments(&self, fitted: &Fitted, part: &Part, x: &Array2<f64>) -> anyhow::Result<Vec<f64>> {
+    fn alignments(
+        &self,
+        fitted: &Fitted,
+        part: &Part,
+        x: &Array2<f64>,
+    ) -> anyhow::Result<Vec<f64>> {
         for class in 0..self.classes {
-            ensure!(fitted.get(ModeId::new(class, 0)).is_some(), "class {class} has no direction");
+            ensure!(
+                fitted.get(ModeId::new(class, 0)).is_some(),
+                "class {class} has no direction"
+            );
         }
         let alignment = |(row, &class): (ArrayView1<'_, f64>, &usize)| {
             let direction = fitted.get(ModeId::new(class, 0));
@@ -206,10 +237,16 @@ impl Study {
         inside
     }
 
-    fn rankings<'a>(&'a self, alignments: &'a [f64], said: &Predictions) -> Vec<(&'static str, Ranking<'a>)> {
+    fn rankings<'a>(
+        &'a self,
+        alignments: &'a [f64],
+        said: &Predictions,
+    ) -> Vec<(&'static str, Ranking<'a>)> {
         let by_class = |scores: &[f64]| -> Vec<Vec<usize>> {
             let classes = 0..self.classes;
-            classes.map(|class| descending(self.pool.of_class(class), scores)).collect()
+            classes
+                .map(|class| descending(self.pool.of_class(class), scores))
+                .collect()
         };
         let unsure: Vec<f64> = said
             .probabilities
@@ -252,10 +289,16 @@ impl Study {
             let said = cnn.predict(&self.test.images)?.classes();
             let share = |inside: bool| {
                 let rows: Vec<usize> = (0..said.len()).filter(|&i| in_slice[i] == inside).collect();
-                let right = rows.iter().filter(|&&i| said[i] == self.test.labels[i]).count();
+                let right = rows
+                    .iter()
+                    .filter(|&&i| said[i] == self.test.labels[i])
+                    .count();
                 right as f64 / rows.len() as f64
             };
-            Ok(Accuracy { slice: share(true), elsewhere: share(false) })
+            Ok(Accuracy {
+                slice: share(true),
+                elsewhere: share(false),
+            })
         };
         (0..self.args.seeds).into_par_iter().map(run).collect()
     }
@@ -265,7 +308,8 @@ fn read(data: &Dataset, split: Split) -> anyhow::Result<Part> {
     let mut part = Part::default();
     for (id, example) in data.of_split(split) {
         part.ids.push(id);
-        part.images.push(read_rgb(&data.image_path(example), Exif::Apply)?);
+        part.images
+            .push(read_rgb(&data.image_path(example), Exif::Apply)?);
         part.labels.push(example.label);
     }
     Ok(part)
@@ -282,7 +326,11 @@ fn say(name: &str, count: usize, results: &[Accuracy]) {
         let all = spread(&results.iter().map(of).collect::<Vec<_>>());
         format!("{:.3} ± {:.3}", all.mean, all.sd)
     };
-    println!("| {name} | {count} | {} | {} |", shown(|a| a.slice), shown(|a| a.elsewhere));
+    println!(
+        "| {name} | {count} | {} | {} |",
+        shown(|a| a.slice),
+        shown(|a| a.elsewhere)
+    );
 }
 
 /// The paired difference with its 95 % interval over seeds (Student's t).
@@ -293,15 +341,19 @@ fn compare(name: &str, count: usize, a: &[Accuracy], b: &[Accuracy]) {
         let half = t_975(a.len()) * paired.sd / (a.len() as f64).sqrt();
         format!("{:+.1} ± {:.1}", 100.0 * paired.mean, 100.0 * half)
     };
-    println!("| {name} | {count} | {} | {} |", shown(|a| a.slice), shown(|a| a.elsewhere));
+    println!(
+        "| {name} | {count} | {} | {} |",
+        shown(|a| a.slice),
+        shown(|a| a.elsewhere)
+    );
 }
 
 /// The 0.975 quantile of Student's t with `n − 1` degrees of freedom, for up to 30 seeds; then the normal's.
 fn t_975(n: usize) -> f64 {
     const TABLE: [f64; 29] = [
-        12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145,
-        2.131, 2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056, 2.052, 2.048,
-        2.045,
+        12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160,
+        2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064, 2.060, 2.056,
+        2.052, 2.048, 2.045,
     ];
     match n {
         0 | 1 => f64::INFINITY,

@@ -27,6 +27,10 @@ pub struct Thresholds {
 
 /// What a mode would keep at a threshold.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is so or not, whatever the others are"
+)]
 pub struct AtThreshold {
     /// The smallest alignment.
     pub alignment: f64,
