@@ -14,11 +14,17 @@
     reason = "a program's own output"
 )]
 
+mod cifar;
+mod classifier;
+mod domino;
+mod evaluate;
 mod figures;
 mod many;
+mod modes;
 mod null;
 mod page;
 mod power;
+mod score;
 mod simulate;
 mod threshold;
 
@@ -38,6 +44,10 @@ struct Args {
     #[arg(long, default_value_t = 200, value_name = "N")]
     runs: usize,
 
+    /// CIFAR-10's photographs as an `ImageFolder` with `train`, `val` and `test`; without it their table stays as it is.
+    #[arg(long, value_name = "DIR")]
+    cifar: Option<PathBuf>,
+
     /// The page whose blocks are filled.
     #[arg(long, default_value = "docs/statistics.md", value_name = "FILE")]
     out: PathBuf,
@@ -54,16 +64,32 @@ enum Name {
     Many,
     /// Who passes the threshold.
     Threshold,
+    /// Several failures in one class.
+    Modes,
+    /// Models that differ by their seed alone.
+    Evaluate,
+    /// Photographs.
+    Cifar,
 }
 
 impl Name {
-    fn block(self, args: &Args) -> anyhow::Result<String> {
-        match self {
+    /// The table; none where there is nothing to make it from.
+    fn block(self, args: &Args) -> anyhow::Result<Option<String>> {
+        let block = match self {
             Self::Null => null::table(args.runs),
             Self::Power => power::table(args.runs),
             Self::Many => many::table(args.runs),
             Self::Threshold => threshold::table(args.runs),
-        }
+            Self::Modes => modes::table(args.runs),
+            Self::Evaluate => evaluate::table(args.runs),
+            Self::Cifar => {
+                let Some(folder) = &args.cifar else {
+                    return Ok(None);
+                };
+                cifar::table(folder)
+            }
+        };
+        block.map(Some)
     }
 }
 
@@ -76,7 +102,10 @@ fn main() -> anyhow::Result<()> {
         let word = format!("{name:?}").to_lowercase();
         eprintln!("{word}");
         let begun = Instant::now();
-        let block = name.block(&args)?;
+        let Some(block) = name.block(&args)? else {
+            eprintln!("no folder is given with --cifar: its table stays as it is");
+            continue;
+        };
         page::replace(&args.out, &word, &block)?;
         println!("{word}: {:.0} s", begun.elapsed().as_secs_f64());
     }
