@@ -7,9 +7,9 @@ use rayon::prelude::*;
 
 use crate::classifier::Classifier;
 use crate::figures::{Share, Table};
+use crate::simulate::Drawn;
 use crate::simulate::draws::Draws;
 use crate::simulate::sample::Sample;
-use crate::simulate::Drawn;
 
 const CLASSES: usize = 4;
 const D: usize = 32;
@@ -96,7 +96,8 @@ fn one(run: usize, seeds: usize) -> anyhow::Result<Vec<Said>> {
     let world = World::new(&mut draws);
     let train = world.draw(TRAIN, MINORITY[0], &mut draws);
     let [val, test] = [VAL, TEST].map(|n| world.draw(n, MINORITY[1], &mut draws));
-    let mut model = || Classifier::train(train.x.view(), &train.labels, CLASSES, HIDDEN, &mut draws);
+    let mut model =
+        || Classifier::train(train.x.view(), &train.labels, CLASSES, HIDDEN, &mut draws);
     let before: Vec<Classifier> = (0..seeds).map(|_| model()).collect();
     let after: Vec<Classifier> = (0..seeds).map(|_| model()).collect();
 

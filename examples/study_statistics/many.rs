@@ -76,7 +76,10 @@ fn one(classes: usize, run: usize) -> anyhow::Result<Run> {
                 separation: 4.0,
                 d: D,
             };
-            let population = Planted::new(recipe, &mut Draws::new(&format!("many {classes} {class}"), run));
+            let population = Planted::new(
+                recipe,
+                &mut Draws::new(&format!("many {classes} {class}"), run),
+            );
             draw(&population);
         } else {
             let population = Null::Iid.population(D, &mut Draws::new("nothing", 0));

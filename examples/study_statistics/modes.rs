@@ -22,7 +22,13 @@ struct Case {
     n: usize,
 }
 
-const fn case(name: &'static str, modes: &'static [f64], separation: f64, d: usize, n: usize) -> Case {
+const fn case(
+    name: &'static str,
+    modes: &'static [f64],
+    separation: f64,
+    d: usize,
+    n: usize,
+) -> Case {
     Case {
         name,
         recipe: Recipe {
@@ -161,7 +167,11 @@ fn one(case: &Case, run: usize) -> anyhow::Result<Run> {
 
 /// The modes that a run acts on.
 fn slices(fitted: &Fitted) -> Vec<&Direction> {
-    fitted.directions.iter().filter(|one| one.is_finding()).collect()
+    fitted
+        .directions
+        .iter()
+        .filter(|one| one.is_finding())
+        .collect()
 }
 
 /// Which fresh images are of each true mode.

@@ -95,7 +95,10 @@ fn cell(kind: Null, n: usize, d: usize, runs: usize, named: bool) -> anyhow::Res
                 val(&population, n, &mut draws)?
             } else {
                 let whitening = whitening(&population, &mut draws)?;
-                Sample::new(&whitening, &[population.draw(n, &mut draws).without_units()])?
+                Sample::new(
+                    &whitening,
+                    &[population.draw(n, &mut draws).without_units()],
+                )?
             };
             Ok(Found::of(&sample.fit(&options)?))
         })

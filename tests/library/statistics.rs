@@ -89,5 +89,9 @@ fn half_of_fresh_mistakes_pass_the_threshold() {
         passing.extend(passes);
     }
     let share = passing.iter().filter(|&&passes| passes).count() as f64 / passing.len() as f64;
-    assert!((0.42..0.58).contains(&share), "{share} of {}", passing.len());
+    assert!(
+        (0.42..0.58).contains(&share),
+        "{share} of {}",
+        passing.len()
+    );
 }

@@ -39,7 +39,11 @@ impl Photographs {
             files.extend(own.into_iter().map(|file| (classes.len(), file)));
             classes.push(name.into_owned());
         }
-        ensure!(!files.is_empty(), "{} holds no photographs", folder.display());
+        ensure!(
+            !files.is_empty(),
+            "{} holds no photographs",
+            folder.display()
+        );
         let numbers: Vec<(Vec<f64>, Vec<f64>)> = files
             .par_iter()
             .map(|(_, file)| {

@@ -59,7 +59,14 @@ pub(crate) fn table(folder: &Path) -> anyhow::Result<String> {
         test.said.len(),
     );
     let mut table = Table::new(&[
-        "class", "wrong in val", "space", "CV score", "q", "finding", "test AUC", "mistakes among the hardest of test",
+        "class",
+        "wrong in val",
+        "space",
+        "CV score",
+        "q",
+        "finding",
+        "test AUC",
+        "mistakes among the hardest of test",
     ]);
     let (mut changed, mut compared) = (0, 0);
     let own = |split: &Split| split.hidden.clone();
@@ -78,12 +85,18 @@ pub(crate) fn table(folder: &Path) -> anyhow::Result<String> {
                 changed += usize::from((one.id, one.p_value) != (other.id, other.p_value));
             }
         }
-        rows(&mut table, space, &fitted, &names, &test, &whitening.apply(of(&test).mapv(|v| v as f32).view())?);
+        rows(
+            &mut table,
+            space,
+            &fitted,
+            &names,
+            &test,
+            &whitening.apply(of(&test).mapv(|v| v as f32).view())?,
+        );
     }
     text += &table.into_text();
-    text += &format!(
-        "\n{ORDERS} other orders of the table: {changed} of {compared} p-values differ."
-    );
+    text +=
+        &format!("\n{ORDERS} other orders of the table: {changed} of {compared} p-values differ.");
     Ok(text)
 }
 
@@ -100,7 +113,14 @@ fn fit(whitening: &Whitening, classes: &[Drawn]) -> anyhow::Result<Fitted> {
 }
 
 /// A row a direction.
-fn rows(table: &mut Table, space: &str, fitted: &Fitted, names: &[String], test: &Split, x: &Array2<f64>) {
+fn rows(
+    table: &mut Table,
+    space: &str,
+    fitted: &Fitted,
+    names: &[String],
+    test: &Split,
+    x: &Array2<f64>,
+) {
     let view = SplitView {
         x: x.view(),
         labels: &test.photographs.labels,
@@ -118,16 +138,42 @@ fn rows(table: &mut Table, space: &str, fitted: &Fitted, names: &[String], test:
         let figures = &report.figures;
         let hardest = &figures.hardest;
         table.row(&[
-            if direction.id.mode == 0 { name.clone() } else { format!("{name}, mode {}", direction.id.mode) },
-            format!("{} of {}", direction.wrong, direction.wrong + direction.right),
+            if direction.id.mode == 0 {
+                name.clone()
+            } else {
+                format!("{name}, mode {}", direction.id.mode)
+            },
+            format!(
+                "{} of {}",
+                direction.wrong,
+                direction.wrong + direction.right
+            ),
             space.to_owned(),
-            format!("{:.2}{}", direction.cv_score, direction.cv_interval.map(within).unwrap_or_default()),
-            direction.q_value.map_or_else(|| "–".to_owned(), |q| format!("{q:.3}")),
+            format!(
+                "{:.2}{}",
+                direction.cv_score,
+                direction.cv_interval.map(within).unwrap_or_default()
+            ),
+            direction
+                .q_value
+                .map_or_else(|| "–".to_owned(), |q| format!("{q:.3}")),
             if direction.is_finding() { "yes" } else { "no" }.to_owned(),
-            figures.auc.map_or_else(|| "–".to_owned(), |auc| {
-                format!("{auc:.2}{}", figures.auc_interval.map(within).unwrap_or_default())
-            }),
-            format!("{:.2}{} of {}, all: {:.2}", hardest.direction, within(hardest.interval), hardest.k, figures.error()),
+            figures.auc.map_or_else(
+                || "–".to_owned(),
+                |auc| {
+                    format!(
+                        "{auc:.2}{}",
+                        figures.auc_interval.map(within).unwrap_or_default()
+                    )
+                },
+            ),
+            format!(
+                "{:.2}{} of {}, all: {:.2}",
+                hardest.direction,
+                within(hardest.interval),
+                hardest.k,
+                figures.error()
+            ),
         ]);
     }
 }
@@ -144,7 +190,8 @@ impl Split {
         let labels = &self.photographs.labels;
         (0..classes)
             .map(|class| {
-                let mut rows: Vec<usize> = (0..labels.len()).filter(|&i| labels[i] == class).collect();
+                let mut rows: Vec<usize> =
+                    (0..labels.len()).filter(|&i| labels[i] == class).collect();
                 rows.shuffle(Draws::new("cifar order", class).rng());
                 Drawn {
                     embeddings: x.select(Axis(0), &rows).mapv(|v| v as f32),

@@ -28,7 +28,9 @@ pub(crate) fn clusters(x: ArrayView2<'_, f64>, k: usize, draws: &mut Draws) -> V
         for (cluster, &count) in counts.iter().enumerate() {
             // An empty cluster stays where it was.
             if count > 0.0 {
-                centres.row_mut(cluster).assign(&(&sums.row(cluster) / count));
+                centres
+                    .row_mut(cluster)
+                    .assign(&(&sums.row(cluster) / count));
             }
         }
     }

@@ -52,7 +52,11 @@ impl Domino {
     }
 
     /// How much each image belongs to each slice, `[n, slices]`. As in Domino, the outcomes of what is judged are looked at.
-    pub(crate) fn membership(&self, embeddings: ArrayView2<'_, f32>, right: &[bool]) -> Array2<f64> {
+    pub(crate) fn membership(
+        &self,
+        embeddings: ArrayView2<'_, f32>,
+        right: &[bool],
+    ) -> Array2<f64> {
         let places = self.pca.apply(&embeddings.mapv(f64::from));
         let (of, _) = self.mixture.membership(Values::new(&places, right));
         of.select(ndarray::Axis(1), &self.slices)

@@ -73,7 +73,10 @@ impl Null {
             Self::Drift => draws.vector(d, 6.0).insert_axis(Axis(0)),
             Self::Iid | Self::HeavyTailed | Self::Bursts | Self::Days => Array2::zeros((0, d)),
         };
-        NullPopulation { kind: self, structure }
+        NullPopulation {
+            kind: self,
+            structure,
+        }
     }
 }
 
@@ -89,7 +92,9 @@ impl NullPopulation {
         let d = self.structure.ncols();
         match self.kind {
             Null::Iid => draws.normals(n, d),
-            Null::Correlated => draws.normals(n, self.structure.nrows()).dot(&self.structure),
+            Null::Correlated => draws
+                .normals(n, self.structure.nrows())
+                .dot(&self.structure),
             Null::HeavyTailed => Array2::from_shape_simple_fn((n, d), || draws.heavy()),
             Null::Clustered => {
                 let mut x = draws.normals(n, d);

@@ -75,13 +75,20 @@ fn keys(drawn: &Drawn) -> Vec<Option<u32>> {
 }
 
 /// Learns whitening on a train split of a class.
-pub(crate) fn whitening(of: &(impl Population + ?Sized), draws: &mut Draws) -> anyhow::Result<Whitening> {
+pub(crate) fn whitening(
+    of: &(impl Population + ?Sized),
+    draws: &mut Draws,
+) -> anyhow::Result<Whitening> {
     let train = of.draw(TRAIN, draws);
     Ok(Whitening::fit(train.embeddings.view())?)
 }
 
 /// A class as a val split, under the whitening of a train split of its own.
-pub(crate) fn val(of: &(impl Population + ?Sized), n: usize, draws: &mut Draws) -> anyhow::Result<Sample> {
+pub(crate) fn val(
+    of: &(impl Population + ?Sized),
+    n: usize,
+    draws: &mut Draws,
+) -> anyhow::Result<Sample> {
     let whitening = whitening(of, draws)?;
     Sample::new(&whitening, &[of.draw(n, draws)])
 }
