@@ -10,14 +10,17 @@ use ndarray::{Array2, ArrayView1, ArrayView2};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::score::unit_rows;
+use super::rows::unit_rows;
 use crate::direction::report::wilson;
 
 /// At least so many images, where the class has them.
-const FEWEST: usize = 10;
+pub(super) const FEWEST: usize = 10;
 
 /// One in so many of the class's images.
-const ONE_IN: usize = 20;
+pub(super) const ONE_IN: usize = 20;
+
+/// A caption is confirmed where chance makes one look as hard less often than this.
+const LEVEL: f64 = 0.05;
 
 /// How many of some images the classifier gets right.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -46,7 +49,7 @@ impl Accuracy {
 /// Whether the images nearest to a caption are harder than its class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum CaptionVerdict {
-    /// Harder, the class's accuracy lying above the interval.
+    /// Harder, beyond what chance makes of any of the captions looked at.
     #[serde(rename = "confirmed")]
     Confirmed,
     /// Harder, but within what chance does.
@@ -67,10 +70,11 @@ impl CaptionVerdict {
         }
     }
 
-    fn of(nearest: Accuracy, class: Accuracy) -> Self {
+    /// `p_value` is that of [`super::survey`].
+    fn of(nearest: Accuracy, class: Accuracy, p_value: Option<f64>) -> Self {
         if nearest.accuracy >= class.accuracy {
             Self::NotConfirmed
-        } else if nearest.interval.1 < class.accuracy {
+        } else if p_value.is_some_and(|p| p < LEVEL) {
             Self::Confirmed
         } else {
             Self::Unclear
@@ -94,13 +98,43 @@ pub struct Checked {
 pub struct Images {
     unit: Array2<f32>,
     right: Vec<bool>,
+    /// What belongs together; each by itself where it is empty.
+    units: Vec<u32>,
 }
 
 impl Images {
     /// From embeddings `[n, d]`, before whitening, and whether the classifier gets each right.
     pub fn new(embeddings: ArrayView2<'_, f32>, right: Vec<bool>) -> Self {
-        let unit = unit_rows(embeddings);
-        Self { unit, right }
+        Self {
+            unit: unit_rows(embeddings),
+            right,
+            units: Vec::new(),
+        }
+    }
+
+    /// The same with the unit of each, `[n]` ([`crate::direction::units`]).
+    #[must_use]
+    pub fn with_units(mut self, units: &[u32]) -> Self {
+        self.units = units.to_vec();
+        self
+    }
+
+    /// How many.
+    pub(super) fn len(&self) -> usize {
+        self.right.len()
+    }
+
+    /// Embeddings at length 1, `[n, d]`.
+    pub(super) fn unit_rows(&self) -> ArrayView2<'_, f32> {
+        self.unit.view()
+    }
+
+    pub(super) fn is_right(&self, row: usize) -> bool {
+        self.right[row]
+    }
+
+    pub(super) fn unit_of(&self, row: usize) -> u32 {
+        self.units.get(row).copied().unwrap_or(row as u32)
     }
 
     /// The accuracy on all of them.
@@ -130,13 +164,13 @@ pub struct Real {
 }
 
 impl Real {
-    /// What they say about a caption, by its embedding `[d]`.
-    pub fn check(&self, caption: ArrayView1<'_, f32>) -> Checked {
+    /// What they say about a caption, by its embedding `[d]` and its p-value ([`super::survey`]), where there is one.
+    pub fn check(&self, caption: ArrayView1<'_, f32>, p_value: Option<f64>) -> Checked {
         let val = self.val.nearest(caption);
         Checked {
             val,
             judged: self.judged.nearest(caption),
-            verdict: CaptionVerdict::of(val, self.val.all()),
+            verdict: CaptionVerdict::of(val, self.val.all(), p_value),
         }
     }
 }
@@ -168,17 +202,17 @@ mod tests {
     }
 
     #[test]
-    fn a_caption_is_confirmed_if_its_images_are_harder_beyond_the_interval() {
+    fn a_caption_is_confirmed_if_its_images_are_harder_than_chance_makes_any() {
         let real = Real {
             val: images(100, 12),
             judged: images(400, 4),
         };
-        let hard = real.check(array![1.0, 0.0].view());
+        let hard = real.check(array![1.0, 0.0].view(), Some(0.01));
         assert_eq!((hard.val.right, hard.val.images), (0, 10));
         assert_eq!(hard.verdict, CaptionVerdict::Confirmed);
         // Of the 20 nearest, the 4 wrong ones come first.
         assert_eq!((hard.judged.right, hard.judged.images), (16, 20));
-        let easy = real.check(array![0.0, 1.0].view());
+        let easy = real.check(array![0.0, 1.0].view(), Some(0.01));
         assert_eq!(
             (easy.val.accuracy, easy.verdict),
             (1.0, CaptionVerdict::NotConfirmed)
@@ -186,11 +220,16 @@ mod tests {
         let class = real.val.all();
         assert_eq!((class.right, class.images), (88, 100));
         assert_eq!(
-            CaptionVerdict::of(Accuracy::of(8, 10), class),
+            CaptionVerdict::of(Accuracy::of(1, 10), class, Some(0.05)),
+            CaptionVerdict::Unclear,
+            "one in twenty makes a caption look as hard"
+        );
+        assert_eq!(
+            CaptionVerdict::of(Accuracy::of(1, 10), class, None),
             CaptionVerdict::Unclear
         );
         assert_eq!(
-            CaptionVerdict::of(class, class),
+            CaptionVerdict::of(class, class, Some(0.01)),
             CaptionVerdict::NotConfirmed,
             "no harder"
         );

@@ -3,7 +3,7 @@
 //! - [`Grammar`]: a `.toml` file of slots and templates; [`list`]: a text file, a caption a line;
 //!   [`wordnet`]: nouns below a synset.
 //! - [`mod@score`]: both scores; label-contradicting and near-equal captions dropped, hard and easy marked.
-//! - [`check`]: the accuracy on the images nearest to a caption.
+//! - [`survey`]: the errors of the images nearest to every caption, against chance; [`check`]: the accuracy on those nearest to one.
 //! - [`table`] writes `captions.parquet` and `report/captions.csv`.
 //!
 //! May import: `io`, `dataset`, `embed`, `direction`.
@@ -14,7 +14,9 @@ pub mod grammar;
 pub mod list;
 mod location;
 mod merge;
+mod rows;
 pub mod score;
+pub mod survey;
 pub mod table;
 pub mod wordnet;
 

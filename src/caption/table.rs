@@ -22,7 +22,7 @@ pub struct ModeTable<'a> {
     pub real: &'a Real,
 }
 
-/// Writes `class, mode, caption, alignment, cosine, rank, kind, dropped` and what real images say of a
+/// Writes `class, mode, caption, alignment, cosine, nearest_error, rank_sum, p_value, rank, kind, dropped` and what real images say of a
 /// caption (`val_*` and `judged_*`: images, accuracy and its interval; `verdict`), in the order given.
 ///
 /// # Errors
@@ -72,6 +72,9 @@ fn batch(scores: &[CaptionScore], classes: &[String]) -> Result<RecordBatch, Arr
     let real = |of: &dyn Fn(&CaptionScore) -> f64| -> ArrayRef {
         Arc::new(scores.iter().map(of).collect::<Float64Array>())
     };
+    let maybe = |of: &dyn Fn(&CaptionScore) -> Option<f64>| -> ArrayRef {
+        Arc::new(scores.iter().map(of).collect::<Float64Array>())
+    };
     let checked =
         |of: &dyn Fn(&Checked) -> Accuracy, number: &dyn Fn(Accuracy) -> f64| -> ArrayRef {
             let value = |s: &CaptionScore| s.checked.as_ref().map(|checked| number(of(checked)));
@@ -93,6 +96,9 @@ fn batch(scores: &[CaptionScore], classes: &[String]) -> Result<RecordBatch, Arr
         ("caption", text(&|s| Some(s.caption.clone())), false),
         ("alignment", real(&|s| s.alignment), false),
         ("cosine", real(&|s| s.cosine), false),
+        ("nearest_error", maybe(&|s| s.nearest_error), true),
+        ("rank_sum", maybe(&|s| s.rank_sum), true),
+        ("p_value", maybe(&|s| s.p_value), true),
         ("rank", whole(&|s| s.rank as i64), false),
         ("kind", text(&|s| Some(s.kind.name().to_owned())), false),
         ("dropped", text(&|s| s.dropped.clone()), true),
@@ -139,6 +145,7 @@ fn csv_of(
         "caption",
         "kind",
         "alignment",
+        "p_value",
         "verdict",
         "split",
         "images",
@@ -167,6 +174,7 @@ fn csv_of(
                     &score.caption,
                     score.kind.name(),
                     &score.alignment.to_string(),
+                    &score.p_value.map_or_else(String::new, |p| p.to_string()),
                     checked.verdict.name(),
                     split,
                     &nearest.images.to_string(),
@@ -212,10 +220,13 @@ mod tests {
             row: 0,
             alignment: 0.5,
             cosine: -0.25,
+            nearest_error: Some(0.5),
+            p_value: Some(0.25),
+            rank_sum: Some(3.0),
             rank: 1,
             kind: CaptionKind::Hard,
             dropped: None,
-            checked: Some(real().check(array![1.0, 0.0].view())),
+            checked: Some(real().check(array![1.0, 0.0].view(), Some(0.25))),
         };
         write(&path, &[score], &["x".to_owned(), "y".to_owned()]).unwrap();
         let file = std::fs::File::open(&path).unwrap();
@@ -264,10 +275,13 @@ mod tests {
             row: 0,
             alignment: 0.5,
             cosine: 0.25,
+            nearest_error: Some(0.5),
+            p_value: Some(0.25),
+            rank_sum: Some(3.0),
             rank: 1,
             kind: CaptionKind::Hard,
             dropped: None,
-            checked: Some(real().check(array![1.0, 0.0].view())),
+            checked: Some(real().check(array![1.0, 0.0].view(), Some(0.25))),
         };
         let unchecked = CaptionScore {
             checked: None,
@@ -281,7 +295,9 @@ mod tests {
         let text = String::from_utf8(csv_of(&modes, &classes, "test").unwrap()).unwrap();
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 3);
-        assert!(lines[1].starts_with("cat,2,\"a cat, wet\",hard,0.5,not confirmed,val,2,0,0,"));
+        assert!(
+            lines[1].starts_with("cat,2,\"a cat, wet\",hard,0.5,0.25,not confirmed,val,2,0,0,")
+        );
         assert!(
             lines[2].contains(",test,2,0.5,") && lines[2].ends_with(",2,0.5"),
             "{text}"

@@ -12,22 +12,27 @@ use crate::report::{EvaluationReport, JsonFile as _};
 ///
 /// Both are judged on the run's test split, which nothing was fitted to: on every failure slice
 /// (alignment at or above the mode's threshold), alignment decile and group, with paired 95 %
-/// intervals (Newcombe 1998) and exact p-values.
+/// intervals and p-values, corrected for the number of slices.
 ///
-/// Example: `hardlight evaluate runs/cats --before old.csv --after new.csv`
+/// One table a side compares these two models. Another training with another seed may come out otherwise: give tables of several
+/// trainings to compare those.
+///
+/// Example: `hardlight evaluate runs/cats --before old.csv --after new.csv`,
+/// `hardlight evaluate runs/cats --before old-?.csv --after new-?.csv`
 #[derive(Debug, clap::Args)]
 pub(super) struct EvaluateCommand {
     /// The run folder.
     #[arg(value_name = "RUN")]
     run: PathBuf,
 
-    /// Predictions of the model that the run analysed, .csv or .jsonl: id (or path) and prediction.
-    #[arg(long, value_name = "PREDICTIONS")]
-    before: PathBuf,
+    /// Predictions of the model that the run analysed, .csv or .jsonl: id (or path) and prediction; and of the same
+    /// training with other seeds, a table each.
+    #[arg(long, value_name = "PREDICTIONS", required = true, num_args = 1..)]
+    before: Vec<PathBuf>,
 
-    /// Predictions of the retrained model, in the same form.
-    #[arg(long, value_name = "PREDICTIONS")]
-    after: PathBuf,
+    /// Predictions of the retrained model in the same form; and of other seeds, a table each.
+    #[arg(long, value_name = "PREDICTIONS", required = true, num_args = 1..)]
+    after: Vec<PathBuf>,
 
     /// Where the figures go [default: evaluate.json in the run folder].
     #[arg(long, value_name = "FILE")]
@@ -58,7 +63,7 @@ impl EvaluateCommand {
 /// A line a slice, then a sentence a failure mode.
 fn table(ui: &mut Ui, report: &EvaluationReport) {
     ui.say(format_args!(
-        "{:<28} {:>8} {:>7} {:>7} {:>7} {:>5}  {:>22} {:>7}",
+        "{:<28} {:>8} {:>7} {:>7} {:>7} {:>5}  {:>22} {:>7} {:>9}",
         "slice of test",
         "examples",
         "before",
@@ -66,7 +71,8 @@ fn table(ui: &mut Ui, report: &EvaluationReport) {
         "mended",
         "new",
         "change (95 % interval)",
-        "p"
+        "p",
+        "corrected"
     ));
     for change in &report.classes {
         ui.say(&change.class);
@@ -96,11 +102,11 @@ fn line(ui: &mut Ui, slice: &Slice) {
         SliceKind::Elsewhere => "rest of other classes".to_owned(),
         SliceKind::All => "whole split".to_owned(),
     };
-    let rate = |wrong: usize| {
+    let rate = |wrong: f64| {
         if slice.examples == 0 {
             return "-".to_owned();
         }
-        format!("{:.1} %", 100.0 * wrong as f64 / slice.examples as f64)
+        format!("{:.1} %", 100.0 * wrong / slice.examples as f64)
     };
     let change = match (slice.change, slice.interval) {
         (Some(change), Some((low, high))) => format!(
@@ -111,17 +117,23 @@ fn line(ui: &mut Ui, slice: &Slice) {
         ),
         _ => "-".to_owned(),
     };
-    let p = if slice.p_value < 5e-5 {
-        "<0.0001".to_owned()
-    } else {
-        format!("{:.4}", slice.p_value)
+    let p = |p: f64| match p {
+        p if p < 5e-5 => "<0.0001".to_owned(),
+        p => format!("{p:.4}"),
+    };
+    // Means over models have a part.
+    let count = |count: f64| match count.fract() {
+        part if part.abs() < 1e-9 => format!("{count:.0}"),
+        _ => format!("{count:.1}"),
     };
     ui.say(format_args!(
-        "  {what:<26} {:>8} {:>7} {:>7} {:>7} {:>5}  {change:>22} {p:>7}",
+        "  {what:<26} {:>8} {:>7} {:>7} {:>7} {:>5}  {change:>22} {:>7} {:>9}",
         slice.examples,
         rate(slice.wrong_before),
         rate(slice.wrong_after),
-        slice.mended,
-        slice.new,
+        count(slice.mended),
+        count(slice.new),
+        p(slice.p_value),
+        p(slice.p_corrected),
     ));
 }

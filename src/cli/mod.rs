@@ -21,6 +21,7 @@ mod manifest;
 mod options;
 mod preview;
 mod run;
+mod score;
 mod show;
 mod stop;
 mod ui;
@@ -56,6 +57,7 @@ enum Command {
     Detect(run::DetectCommand),
     Captions(captions::CaptionsCommand),
     Evaluate(evaluate::EvaluateCommand),
+    Score(score::ScoreCommand),
     Generate(generate::GenerateCommand),
     Fetch(fetch::FetchCommand),
     Embed(embed::EmbedCommand),
@@ -108,6 +110,7 @@ pub fn main() -> ExitCode {
         Command::Detect(command) => command.run(&mut ui, &stop),
         Command::Captions(command) => command.run(&mut ui, &stop),
         Command::Evaluate(command) => command.run(&mut ui),
+        Command::Score(command) => command.run(&mut ui, &stop),
         Command::Generate(command) => command.run(&mut ui, &stop),
         Command::Fetch(command) => command.run(&mut ui, &stop),
         Command::Embed(command) => command.run(&mut ui, &stop),

@@ -60,6 +60,9 @@ pub struct Example {
     pub score: Option<f32>,
     /// A tag such as a subpopulation: for measuring only, never for fitting.
     pub group: Option<String>,
+    /// What it belongs together with (a patient, a video, a burst): examples of a class with the same text are one observation.
+    #[serde(default)]
+    pub unit: Option<String>,
     /// What part of the file at `path` the image is; none for the whole.
     #[serde(default)]
     pub member: Option<Member>,
@@ -78,6 +81,7 @@ impl Example {
             probabilities: None,
             score: None,
             group: None,
+            unit: None,
             member: None,
         }
     }

@@ -1,5 +1,5 @@
-//! What a row says of the analysed model: prediction, confidence, probabilities or a score, and the
-//! group.
+//! What a row says of the analysed model: prediction, confidence, probabilities or a score; and the
+//! group and the unit.
 
 use std::collections::HashMap;
 
@@ -65,13 +65,33 @@ impl Distinct {
     }
 }
 
+/// What a row says of the image itself.
+#[derive(Debug, Default)]
+pub(super) struct Tags {
+    group: Option<String>,
+    unit: Option<String>,
+}
+
+impl Tags {
+    /// Puts them into an example; what the row does not say stays, for it is no model output.
+    pub(super) fn put(self, example: &mut Example) {
+        let Self { group, unit } = self;
+        if group.is_some() {
+            example.group = group;
+        }
+        if unit.is_some() {
+            example.unit = unit;
+        }
+    }
+}
+
 /// The outputs of a row before the classes are known.
 pub(super) struct Outputs {
     prediction: Option<String>,
     confidence: Option<f32>,
     probabilities: Option<RawProbabilities>,
     score: Option<f32>,
-    group: Option<String>,
+    tags: Tags,
 }
 
 impl Outputs {
@@ -88,7 +108,10 @@ impl Outputs {
             score,
             confidence: row.number("confidence")?,
             probabilities: row.probabilities()?,
-            group: row.text("group")?,
+            tags: Tags {
+                group: row.text("group")?,
+                unit: row.text("unit")?,
+            },
         };
         let more = outputs.confidence.is_some() || outputs.probabilities.is_some();
         if more && outputs.prediction.is_none() {
@@ -102,18 +125,18 @@ impl Outputs {
         self.prediction.is_some() || self.score.is_some()
     }
 
-    /// The group, if the row says nothing of the model; else itself.
-    pub(super) fn only_group(self) -> Result<Option<String>, Self> {
+    /// The tags, if the row says nothing of the model; else itself.
+    pub(super) fn only_tags(self) -> Result<Tags, Self> {
         // Confidence and probabilities have a prediction beside them.
         if self.say_something() {
             return Err(self);
         }
-        Ok(self.group)
+        Ok(self.tags)
     }
 
     /// Checks the outputs against the classes and puts them into an example.
     ///
-    /// What the row does not say is emptied, but for the group, which is no model output.
+    /// What the row does not say is emptied, but for the tags, which are no model output.
     pub(super) fn put(
         self,
         example: &mut Example,
@@ -125,7 +148,7 @@ impl Outputs {
             confidence,
             probabilities,
             score,
-            group,
+            tags,
         } = self;
         let here = || place.to_string();
         example.prediction = prediction
@@ -144,9 +167,7 @@ impl Outputs {
         if let Some(values) = &example.probabilities {
             checks::probabilities(values, classes.names, here)?;
         }
-        if group.is_some() {
-            example.group = group;
-        }
+        tags.put(example);
         Ok(())
     }
 }

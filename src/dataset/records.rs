@@ -83,7 +83,7 @@ pub(super) enum RawProbabilities {
 }
 
 /// The columns that a table may have; others are passed over.
-const COLUMNS: [&str; 9] = [
+const COLUMNS: [&str; 10] = [
     "id",
     "path",
     "label",
@@ -93,6 +93,7 @@ const COLUMNS: [&str; 9] = [
     "probabilities",
     "score",
     "group",
+    "unit",
 ];
 
 /// Calls `each` with every row of a CSV, JSONL or Parquet file, in order; the first error ends it.

@@ -52,8 +52,8 @@ pub fn read_table(path: &Path, options: &TableOptions) -> Result<Dataset, Datase
             same_type(row, column, first)?;
         }
         let (mut example, said) = example(row, &mut labels)?;
-        match said.only_group() {
-            Ok(group) => example.group = group,
+        match said.only_tags() {
+            Ok(tags) => tags.put(&mut example),
             Err(said) => outputs.push((examples.len(), said)),
         }
         lines.push(row.place.line);

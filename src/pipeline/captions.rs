@@ -12,6 +12,7 @@ use super::data::Data;
 use super::detect::Detected;
 use super::embed::{Embedded, SplitEmbeddings, with_predictions};
 use super::error::Error;
+use super::learn::unit_keys;
 use super::reporter::Stage;
 use super::settings::{Captions, CheckedSettings};
 use super::space::Space;
@@ -19,8 +20,8 @@ use crate::caption::check::{Images, Real};
 use crate::caption::score::{self, CaptionScore};
 use crate::caption::table::ModeTable;
 use crate::caption::{self, CaptionKind, CaptionVerdict, References, table};
-use crate::dataset::Split;
-use crate::direction::{Direction, Whitening};
+use crate::dataset::{Dataset, Split};
+use crate::direction::{Direction, Whitening, units};
 use crate::embed::TextEncoder;
 use crate::io;
 use crate::report::captions::{Caption, NEAREST};
@@ -52,13 +53,15 @@ impl ModeCaptions {
         score::of_kind(&self.scores, kind)
     }
 
+    /// The hard captions that real images confirm, the hardest first.
+    pub fn confirmed(&self) -> Vec<String> {
+        let confirmed = self.scores.iter().filter(|score| is_confirmed(score));
+        confirmed.map(|score| score.caption.clone()).collect()
+    }
+
     /// One sentence on the class, by the hardest caption that is confirmed, on the judged split.
     pub fn sentence(&self, class: &str) -> Option<String> {
-        let confirmed = |s: &&CaptionScore| {
-            let verdict = s.checked.as_ref().map(|checked| checked.verdict);
-            s.kind == CaptionKind::Hard && verdict == Some(CaptionVerdict::Confirmed)
-        };
-        let score = self.scores.iter().find(confirmed)?;
+        let score = self.scores.iter().find(|score| is_confirmed(score))?;
         let nearest = score.checked.as_ref()?.judged;
         let all = self.real.judged.all();
         let (low, high) = nearest.interval;
@@ -74,6 +77,12 @@ impl ModeCaptions {
             100.0 * (1.0 - low),
         ))
     }
+}
+
+/// Whether it is a hard caption that real images confirm.
+fn is_confirmed(score: &CaptionScore) -> bool {
+    let verdict = score.checked.as_ref().map(|checked| checked.verdict);
+    score.kind == CaptionKind::Hard && verdict == Some(CaptionVerdict::Confirmed)
 }
 
 /// Reads the grammar early, so that a faulty one is refused before any work.
@@ -135,7 +144,7 @@ pub fn caption(
         context.warn(doubt);
     }
     let scorer = Scorer::new(job, data, detected, &candidates, encoder)?;
-    let mut reals = reals(embedded, detected);
+    let mut reals = reals(embedded, detected)?;
     let mut texts = Texts::new(encoder);
     let mut modes: Vec<ModeCaptions> = Vec::new();
     let directions = &detected.fitted.directions;
@@ -172,6 +181,7 @@ pub fn caption(
 /// What captions of every class are scored with.
 struct Scorer<'a> {
     settings: &'a Captions,
+    seed: u64,
     classes: &'a [String],
     candidates: &'a Candidates,
     whitening: &'a Whitening,
@@ -193,6 +203,7 @@ impl<'a> Scorer<'a> {
         let names: Vec<String> = classes.iter().map(name).collect();
         Ok(Self {
             settings: &job.settings.captions,
+            seed: job.settings.seed,
             classes,
             candidates,
             whitening: &detected.whitening,
@@ -224,50 +235,63 @@ impl<'a> Scorer<'a> {
             contradictions: &grammar.contradictions(&self.classes[class]),
             ends: self.settings.per_class,
             near_equal: self.settings.near_equal as f32,
+            val: Some(&real.val),
+            seed: self.seed,
         };
         let reference = &self.names[class];
         let mut scores = caption::score(direction, captions, reference, embeddings, space)?;
         for score in &mut scores {
             if score.kind != CaptionKind::Other && score.dropped.is_none() {
-                score.checked = Some(real.check(embeddings.row(score.row)));
+                score.checked = Some(real.check(embeddings.row(score.row), score.p_value));
             }
         }
         Ok(scores)
     }
 }
 
-/// The images of every class with a direction.
-fn reals(embedded: &Embedded, detected: &Detected) -> BTreeMap<usize, Real> {
+/// The images of every class with a direction; near-duplicates of val, and what the user says belongs together, are one unit.
+fn reals(embedded: &Embedded, detected: &Detected) -> Result<BTreeMap<usize, Real>, Error> {
     let Embedded { data, parts, .. } = embedded;
     let dataset = &data.dataset;
     let part = |split| {
         let part = parts.get(&split);
         part.map(|part| with_predictions(dataset, part))
     };
-    let (val, judged) = (part(Split::Val), part(detected.judged_on));
-    let of_class = |part: &Option<SplitEmbeddings>, class: usize| -> Option<Images> {
-        let part = part.as_ref()?;
-        let example = |at: usize| dataset.example(part.ids[at]);
-        let rows: Vec<usize> = (0..part.ids.len())
-            .filter(|&at| example(at).label == class)
-            .collect();
-        let right = rows
-            .iter()
-            .map(|&at| example(at).prediction == Some(class))
-            .collect();
-        Some(Images::new(
-            part.view().select(Axis(0), &rows).view(),
-            right,
-        ))
+    let mut reals = BTreeMap::new();
+    let (Some(val), Some(judged)) = (part(Split::Val), part(detected.judged_on)) else {
+        return Ok(reals);
     };
-    let classes = detected.fitted.directions.iter().map(|d| d.id.class);
-    classes
-        .filter_map(|class| {
-            let val = of_class(&val, class)?;
-            let judged = of_class(&judged, class)?;
-            Some((class, Real { val, judged }))
-        })
-        .collect()
+    for class in detected.fitted.directions.iter().map(|d| d.id.class) {
+        if reals.contains_key(&class) {
+            continue;
+        }
+        let (embeddings, right) = of_class(dataset, &val, class);
+        let x = detected.whitening.apply(embeddings.view())?;
+        let own = val.ids.iter().copied();
+        let own: Vec<_> = own
+            .filter(|&id| dataset.example(id).label == class)
+            .collect();
+        let keys = unit_keys(dataset, &own);
+        let units = units::by_class(x.view(), &vec![0; x.nrows()], keys.as_deref());
+        let val = Images::new(embeddings.view(), right).with_units(&units);
+        let (embeddings, right) = of_class(dataset, &judged, class);
+        let judged = Images::new(embeddings.view(), right);
+        reals.insert(class, Real { val, judged });
+    }
+    Ok(reals)
+}
+
+/// The embeddings of a class's examples, and whether the classifier gets each right.
+fn of_class(dataset: &Dataset, part: &SplitEmbeddings, class: usize) -> (Array2<f32>, Vec<bool>) {
+    let example = |at: usize| dataset.example(part.ids[at]);
+    let rows: Vec<usize> = (0..part.ids.len())
+        .filter(|&at| example(at).label == class)
+        .collect();
+    let right = rows
+        .iter()
+        .map(|&at| example(at).prediction == Some(class))
+        .collect();
+    (part.view().select(Axis(0), &rows), right)
 }
 
 /// No images at all.

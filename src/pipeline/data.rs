@@ -166,6 +166,9 @@ fn fingerprint(dataset: &Dataset) -> String {
             "{} {:?} {:?} {:?}",
             e.label, e.prediction, e.confidence, e.group
         ));
+        if let Some(unit) = &e.unit {
+            add(unit);
+        }
     }
     hasher.finalize().to_hex()[..16].to_owned()
 }

@@ -1,33 +1,37 @@
 //! Two models on the failures that a run found.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::context::Context;
 use super::error::Error;
 use super::saved::Saved;
 use crate::dataset::{self, Dataset, ExampleId, Split};
-use crate::direction::evaluate::{
-    ModeChange, TwoModels, class_change, in_failures, mode_change, overall,
-};
-use crate::report::evaluation::{INTERVAL, P_VALUE};
+use crate::direction::evaluate::{TwoModels, compare};
+use crate::report::evaluation::{CORRECTION, INTERVALS, P_VALUES};
 use crate::report::{EvaluationReport, JsonFile as _, version};
 
-/// Compares two models on the test split of a run: on every failure slice, alignment decile and group.
+/// Compares models on the test split of a run: on every failure slice, alignment decile and group.
 ///
-/// `before` and `after` are tables of predictions (.csv or .jsonl: id or path, and prediction), which both
-/// must have one for every test example that the run did not pass over. Nothing is written.
+/// `before` and `after` are tables of predictions (.csv or .jsonl: id or path, and prediction), one a trained model: several of a
+/// side are trainings that differ in their seed. Each must have a prediction for every test example that the run did not
+/// pass over. Nothing is written.
 ///
 /// # Errors
 ///
 /// - Of kind input: a folder without directions, data without a test split, predictions with holes, scores
-///   in place of predictions, and groups that the two tables tell differently.
+///   in place of predictions, and groups that two tables tell differently.
+/// - Of kind usage: no table on a side.
 /// - Those of the run's files, its data and the tables.
 pub fn evaluate(
     context: &mut Context<'_>,
     run: &Path,
-    before: &Path,
-    after: &Path,
+    before: &[PathBuf],
+    after: &[PathBuf],
 ) -> Result<EvaluationReport, Error> {
+    if before.is_empty() || after.is_empty() {
+        let text = "a comparison needs predictions of at least one model before and one after";
+        return Err(Error::usage(text));
+    }
     let saved = Saved::open(context, run)?;
     if saved.dataset.of_split(Split::Test).next().is_none() {
         let text = "the data has no test split: on val, where directions were learned, a \
@@ -35,45 +39,88 @@ pub fn evaluate(
         return Err(Error::input(text));
     }
     let (ids, x) = saved.embedded(Split::Test)?;
-    let old = predicted(&saved.dataset, before, &ids)?;
-    let new = predicted(&saved.dataset, after, &ids)?;
-    if old.classes == new.classes {
-        context.warn(format_args!(
-            "{} and {} predict the same for every test example: are they of one model?",
-            before.display(),
-            after.display()
-        ));
-    }
+    let read = |paths: &[PathBuf]| -> Result<Vec<Predicted>, Error> {
+        let each = paths.iter();
+        each.map(|path| predicted(&saved.dataset, path, &ids))
+            .collect()
+    };
+    let (old, new) = (read(before)?, read(after)?);
+    doubts(context, &saved, &ids, [&old, &new]);
     let label = |&id: &ExampleId| saved.dataset.example(id).label;
     let labels: Vec<usize> = ids.iter().map(label).collect();
-    let groups = groups(
-        &saved.dataset,
-        &ids,
-        (before, old.groups),
-        (after, new.groups),
-    )?;
+    let groups = groups(&saved.dataset, &ids, old.iter().chain(&new))?;
+    let classes = |side: Vec<Predicted>| -> Vec<Vec<usize>> {
+        side.into_iter().map(|model| model.classes).collect()
+    };
+    let (old, new) = (classes(old), classes(new));
     let models = TwoModels {
         x: x.view(),
         labels: &labels,
-        before: &old.classes,
-        after: &new.classes,
+        before: &old,
+        after: &new,
         groups: &groups,
     };
+    let compared = compare(models, &saved.found.directions, saved.dataset.classes());
+    let several = usize::from(before.len() + after.len() > 2);
+    let name = |path: &PathBuf| path.display().to_string();
     Ok(EvaluationReport {
         schema: EvaluationReport::SCHEMA,
         version: version(),
         judged_on: Split::Test,
-        before: before.display().to_string(),
-        after: after.display().to_string(),
-        interval: INTERVAL.to_owned(),
-        p_value: P_VALUE.to_owned(),
-        overall: overall(models),
-        classes: changes(&saved, models),
+        before: before.iter().map(name).collect(),
+        after: after.iter().map(name).collect(),
+        interval: INTERVALS[several].to_owned(),
+        p_value: P_VALUES[several].to_owned(),
+        correction: CORRECTION.to_owned(),
+        overall: compared.overall,
+        classes: compared.classes,
     })
+}
+
+/// Warns of files that were given twice, and of a side before that is not what the run analysed.
+fn doubts(
+    context: &mut Context<'_>,
+    saved: &Saved,
+    ids: &[ExampleId],
+    [old, new]: [&[Predicted]; 2],
+) {
+    let all: Vec<&Predicted> = old.iter().chain(new).collect();
+    for (at, one) in all.iter().enumerate() {
+        for other in &all[at + 1..] {
+            if one.classes == other.classes {
+                context.warn(format_args!(
+                    "{} and {} predict the same for every test example: are they of one model?",
+                    one.path.display(),
+                    other.path.display()
+                ));
+            }
+        }
+    }
+    let analysed = |model: &Predicted| saved.analysed(ids, &model.classes);
+    if old.iter().any(analysed) {
+        return;
+    }
+    let of = |side: &[Predicted]| {
+        let names = side.iter().map(|model| model.path.display().to_string());
+        names.collect::<Vec<_>>().join(", ")
+    };
+    match new.iter().find(|model| analysed(model)) {
+        Some(swapped) => context.warn(format_args!(
+            "{} has the predictions that the run analysed, and {} has others: are --before and --after swapped?",
+            swapped.path.display(),
+            of(old)
+        )),
+        None => context.warn(format_args!(
+            "{} does not have the predictions that the run analysed: failures are those of another model, so a change may be \
+             nothing but the choice of the model",
+            of(old)
+        )),
+    }
 }
 
 /// What a model says of the test split.
 struct Predicted {
+    path: PathBuf,
     classes: Vec<usize>,
     groups: Vec<Option<String>>,
 }
@@ -105,6 +152,7 @@ fn predicted(dataset: &Dataset, path: &Path, ids: &[ExampleId]) -> Result<Predic
         return Err(Error::input(text));
     }
     Ok(Predicted {
+        path: path.to_owned(),
         classes: ids
             .iter()
             .filter_map(|&id| dataset.example(id).prediction)
@@ -116,39 +164,34 @@ fn predicted(dataset: &Dataset, path: &Path, ids: &[ExampleId]) -> Result<Predic
     })
 }
 
-/// Groups from either table; where both know one, it must be the same.
-fn groups(
+/// Groups from any table; where two know one, it must be the same.
+fn groups<'a>(
     dataset: &Dataset,
     ids: &[ExampleId],
-    (before, old): (&Path, Vec<Option<String>>),
-    (after, new): (&Path, Vec<Option<String>>),
+    tables: impl Iterator<Item = &'a Predicted>,
 ) -> Result<Vec<Option<String>>, Error> {
-    let each = ids.iter().zip(old.into_iter().zip(new));
-    each.map(|(&id, pair)| match pair {
-        (Some(old), Some(new)) if old != new => Err(Error::input(format!(
-            "{:?} is of group {old:?} in {} and of {new:?} in {}: which is right?",
-            dataset.example(id).id,
-            before.display(),
-            after.display()
-        ))),
-        (old, new) => Ok(old.or(new)),
-    })
-    .collect()
-}
-
-/// Every failure mode, by class; classes without one as a whole.
-fn changes(saved: &Saved, models: TwoModels<'_>) -> Vec<ModeChange> {
-    let failures = in_failures(models, &saved.found.directions);
-    let mut changes = Vec::new();
-    for (class, name) in saved.dataset.classes().iter().enumerate() {
-        let mut modes = saved.found.of_class(class);
-        match modes.next() {
-            None => changes.push(class_change(models, class, name)),
-            Some(first) => {
-                changes.push(mode_change(models, first, name, &failures));
-                changes.extend(modes.map(|mode| mode_change(models, mode, name, &failures)));
+    let mut known: Vec<Option<(&str, &Path)>> = vec![None; ids.len()];
+    for table in tables {
+        for ((&id, known), group) in ids.iter().zip(&mut known).zip(&table.groups) {
+            let Some(group) = group.as_deref() else {
+                continue;
+            };
+            match *known {
+                Some((first, path)) if first != group => {
+                    return Err(Error::input(format!(
+                        "{:?} is of group {first:?} in {} and of {group:?} in {}: which is right?",
+                        dataset.example(id).id,
+                        path.display(),
+                        table.path.display()
+                    )));
+                }
+                Some(_) => {}
+                None => *known = Some((group, table.path.as_path())),
             }
         }
     }
-    changes
+    let groups = known.into_iter();
+    Ok(groups
+        .map(|known| known.map(|(group, _)| group.to_owned()))
+        .collect())
 }

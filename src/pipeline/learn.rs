@@ -71,6 +71,8 @@ pub(super) struct Known {
     minority: Option<Vec<bool>>,
     /// Units over all classes; none where they were not looked for.
     units: Option<Vec<u32>>,
+    /// What the user says belongs together.
+    keys: Option<Vec<Option<u32>>>,
     pub(super) scoring: Scoring<'static>,
 }
 
@@ -87,8 +89,10 @@ impl Known {
         let ids = known.ids;
         let examples = || ids.iter().map(|&id| dataset.example(id));
         let labels: Vec<usize> = examples().map(|e| e.label).collect();
+        let keys = unit_keys(dataset, &ids);
         Ok(Self {
-            units: Some(units::by_class(x.view(), &labels, None)),
+            units: Some(units::by_class(x.view(), &labels, keys.as_deref())),
+            keys,
             x,
             labels,
             predictions: examples()
@@ -113,6 +117,19 @@ impl Known {
     }
 }
 
+/// What the user says belongs together, as numbers; none where nothing is said.
+pub(super) fn unit_keys(dataset: &Dataset, ids: &[ExampleId]) -> Option<Vec<Option<u32>>> {
+    let texts = ids.iter().map(|&id| dataset.example(id).unit.as_deref());
+    let mut known: BTreeMap<&str, u32> = BTreeMap::new();
+    let keys: Vec<Option<u32>> = texts
+        .map(|text| {
+            let next = known.len() as u32;
+            Some(*known.entry(text?).or_insert(next))
+        })
+        .collect();
+    (!known.is_empty()).then_some(keys)
+}
+
 /// Learns directions from the embeddings of one space, and judges them.
 pub(super) fn learn(
     data: Usable<'_>,
@@ -133,7 +150,7 @@ pub(super) fn learn(
         x: val.x.view(),
         labels: &val.labels,
         predictions: &val.predictions,
-        units: None,
+        units: val.keys.as_deref(),
     };
     let fitted = direction::fit(examples, dataset.classes().len(), options)?;
     let mut known = BTreeMap::from([(Split::Val, val)]);
@@ -235,6 +252,7 @@ fn pool(
             kept.iter().map(flag).collect()
         }),
         units: None,
+        keys: None,
         scoring: Scoring::Direct,
     };
     let scoring = Scoring::Given(&scores);

@@ -50,6 +50,7 @@ mod report;
 pub mod reporter;
 pub mod sample;
 pub mod saved;
+pub mod score;
 pub mod settings;
 mod skipped;
 pub mod space;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use super::captions::{Captioned, ModeCaptions};
+use super::captions::Captioned;
 use super::context::{Context, Job};
 use super::detect::Detected;
 use super::embed::Embedded;
@@ -135,7 +135,8 @@ fn run(
     Ok(made)
 }
 
-/// The failure arm of every direction worth it, each followed by its controls.
+/// The failure arm of every direction worth it, each followed by its controls: from the captions that real images confirm, and where none
+/// is confirmed from all hard ones, with a warning and behind all others.
 fn plan(
     context: &mut Context<'_>,
     job: &Job<'_>,
@@ -143,27 +144,42 @@ fn plan(
     (detected, captioned): (&Detected, &Captioned),
     generator: &Generator,
 ) -> Result<Plan, Error> {
-    let mut arms = Vec::new();
+    let (mut arms, mut last) = (Vec::new(), Vec::new());
     for (direction, captions) in detected.fitted.directions.iter().zip(&captioned.modes) {
         if !(detected.is_usable(direction) || job.settings.generate.force) {
             continue;
         }
-        let ModeId { class, .. } = direction.id;
-        let ModeCaptions { reference, .. } = captions;
+        let ModeId { class, mode } = direction.id;
+        let class = &data.classes()[class];
+        let mut hard = captions.confirmed();
+        let mut to = &mut arms;
+        if hard.is_empty() {
+            hard = captions.of(CaptionKind::Hard);
+            to = &mut last;
+            if !hard.is_empty() {
+                context.warn(format_args!(
+                    "class {class}, failure mode {mode}: real images confirm none of its {} hard captions; images are made from \
+                     them all the same, behind all others: look at some before training on them, or give other captions \
+                     (--grammar)",
+                    hard.len()
+                ));
+            }
+        }
         for (arm, captions) in [
-            (Arm::Hard, captions.of(CaptionKind::Hard)),
-            (Arm::Neutral, vec![reference.clone()]),
+            (Arm::Hard, hard),
+            (Arm::Neutral, vec![captions.reference.clone()]),
             (Arm::Easy, captions.of(CaptionKind::Easy)),
         ] {
-            arms.push(PlannedArm {
+            to.push(PlannedArm {
                 mode: direction.id,
-                class: data.classes()[class].clone(),
+                class: class.clone(),
                 arm,
                 captions,
                 threshold: direction.threshold,
             });
         }
     }
+    arms.extend(last);
     let mut template = generator.images.template().clone();
     if let Some(output) = output(context, job, data)? {
         template.output = output;

@@ -34,6 +34,8 @@ pub struct Saved {
     pub(crate) force: bool,
     /// The classes that warnings bar.
     barred: BTreeSet<usize>,
+    /// What the run reports.
+    report: DetectionReport,
     /// Embeddings that were made before the run.
     own: Option<PathBuf>,
     /// The examples that the run passed over.
@@ -107,7 +109,50 @@ impl Saved {
             } else {
                 Exif::Ignore
             },
+            report,
         })
+    }
+
+    /// Whether these are the predictions of the test examples that the run analysed, as far as its report tells: mistakes
+    /// of every class, and what was said of the images at the head of its rankings.
+    ///
+    /// # Shapes
+    ///
+    /// `ids` and `predictions` `[n]`. True where the run did not know predictions of test.
+    pub(super) fn analysed(&self, ids: &[ExampleId], predictions: &[usize]) -> bool {
+        let mut splits = self.report.splits.iter();
+        let Some(test) = splits.find(|split| split.split == Split::Test) else {
+            return true;
+        };
+        let said: BTreeMap<&str, (usize, usize)> = ids
+            .iter()
+            .zip(predictions)
+            .map(|(&id, &prediction)| {
+                let example = self.dataset.example(id);
+                (example.id.as_str(), (example.label, prediction))
+            })
+            .collect();
+        let mistakes = |class: usize| {
+            let wrong = said
+                .values()
+                .filter(|(label, said)| label == &class && said != label);
+            wrong.count()
+        };
+        let mut classes = test.classes.iter();
+        let heads = self.report.classes.iter();
+        let mut ranked = heads.flat_map(|mode| {
+            mode.most_aligned_mistakes
+                .iter()
+                .chain(&mode.most_aligned_right)
+        });
+        let name = |class: usize| self.dataset.classes().get(class);
+        let on_test = self.report.judged_on == Split::Test;
+        classes.all(|class| class.figures.mistakes == mistakes(class.class_index))
+            && (!on_test
+                || ranked.all(|example| {
+                    let said = said.get(example.id.as_str());
+                    said.is_none_or(|&(_, said)| name(said) == example.prediction.as_ref())
+                }))
     }
 
     /// The data set without the examples that the run passed over.

@@ -1,6 +1,7 @@
 //! A whole run on stand-ins: stages, resume and quota in milliseconds, without a model.
 
 mod again;
+mod scored;
 mod verified;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -236,4 +237,35 @@ fn a_larger_quota_goes_on_and_ends_as_a_fresh_run() {
     let grown = synthetic(&run("grown", 5));
     assert_eq!((few.len(), grown.len()), (4, 10));
     assert_eq!(grown, synthetic(&run("fresh", 5)));
+}
+
+#[test]
+fn what_the_user_says_belongs_together_is_one_unit() {
+    let dir = tempfile::tempdir().unwrap();
+    draw(dir.path());
+    let table = dir.path().join("predictions.csv");
+    let said = fs::read_to_string(&table).unwrap();
+    let mut with_units = "path,prediction,unit\n".to_owned();
+    for line in said.lines().skip(1) {
+        let (path, _) = line.split_once(',').unwrap();
+        let at: usize = path[path.len() - 6..path.len() - 4].parse().unwrap();
+        // Videos of eight images; the last eight of a class stand alone.
+        let unit = match at / 8 {
+            4 => String::new(),
+            video => format!("video {video}"),
+        };
+        writeln!(with_units, "{line},{unit}").unwrap();
+    }
+    let units = |table: &str, name: &str| {
+        fs::write(dir.path().join("predictions.csv"), table).unwrap();
+        let mut recorder = Recorder::default();
+        let out = dir.path().join(name);
+        let settings = settings(dir.path(), 1);
+        let mut context = Context::new(&mut recorder);
+        let done = work(&mut context, &settings, &out, Until::Directions).unwrap();
+        let modes = done.detected.report.classes.iter();
+        modes.map(|entry| entry.mode.val_units).collect::<Vec<_>>()
+    };
+    assert_eq!(units(&said, "alone"), [40, 40]);
+    assert_eq!(units(&with_units, "videos"), [12, 12]);
 }

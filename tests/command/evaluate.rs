@@ -77,8 +77,8 @@ fn deciles_of_the_old_model_are_those_of_the_report() {
         let accuracy: Vec<f64> = slices(class, SliceKind::Decile)
             .iter()
             .map(|slice| {
-                assert_eq!((slice.mended, slice.new), (0, 0));
-                1.0 - slice.wrong_before as f64 / slice.examples as f64
+                assert_eq!((slice.mended, slice.new), (0.0, 0.0));
+                1.0 - slice.wrong_before / slice.examples as f64
             })
             .collect();
         assert_eq!(accuracy, reported.judged.figures.decile_accuracy);
@@ -93,7 +93,7 @@ fn deciles_of_the_old_model_are_those_of_the_report() {
         });
         let failure = slices(class, SliceKind::Failure)[0];
         assert_eq!(failure.examples, wrong + right);
-        assert_eq!(failure.wrong_before, wrong);
+        assert_eq!(failure.wrong_before, wrong as f64);
     }
 }
 
@@ -105,8 +105,8 @@ fn a_mended_failure_and_its_cost_are_told_apart() {
     let ran = evaluate(&work, "after.csv").run().exits(0);
     ran.says(&[
         "change (95 % interval)",
-        "old: the failure shrank: of its ",
-        "young: the failure shrank: of its ",
+        "old: between these two models the failure shrank: of its ",
+        "young: between these two models the failure shrank: of its ",
         "figures  out/evaluate.json",
     ]);
     let mended = figures(&work);
@@ -118,8 +118,8 @@ fn a_mended_failure_and_its_cost_are_told_apart() {
         let minority = if class.class == "old" { "woman" } else { "man" };
         for group in slices(class, SliceKind::Group) {
             let whole = group.name.as_deref() == Some(minority);
-            assert_eq!(group.mended > 0, whole, "{group:#?}");
-            assert_eq!(group.new, 0);
+            assert_eq!(group.mended > 0.0, whole, "{group:#?}");
+            assert_eq!(group.new, 0.0);
         }
     }
     write_predictions(&work, "after.csv", |minority, _, wrong| {
@@ -290,4 +290,42 @@ fn a_run_and_its_data_may_be_moved_together() {
         .exits(0);
     let there = EvaluationReport::read(&work.path("out.json")).unwrap();
     assert_eq!(here, there);
+}
+
+#[test]
+fn several_trainings_are_compared_and_swapped_tables_are_noticed() {
+    let work = detected();
+    write_predictions(&work, "after.csv", |minority, _, wrong| wrong && !minority);
+    let ran = work
+        .hardlight(["evaluate", "out"])
+        .args([
+            "--before",
+            "before.csv",
+            "--after",
+            "after.csv",
+            "before.csv",
+        ])
+        .run()
+        .exits(0);
+    ran.says(&["(1 model before, 2 models after)"]);
+    let several = figures(&work);
+    assert_eq!(several.after, ["after.csv", "before.csv"]);
+    let failure = slices(&several.classes[0], SliceKind::Failure)[0];
+    assert!(failure.between_models.is_some_and(|sd| sd > 0.0));
+    let swapped = work
+        .hardlight(["evaluate", "out"])
+        .args(["--before", "after.csv", "--after", "before.csv"])
+        .run()
+        .exits(0);
+    let says = "warning: before.csv has the predictions that the run analysed, and after.csv has others: are --before and \
+                --after swapped?";
+    assert!(swapped.stderr.contains(says), "{swapped}");
+    write_predictions(&work, "other.csv", |minority, _, wrong| wrong || minority);
+    let other = work
+        .hardlight(["evaluate", "out"])
+        .args(["--before", "other.csv", "--after", "after.csv"])
+        .run()
+        .exits(0);
+    let says = "other.csv does not have the predictions that the run analysed";
+    assert!(other.stderr.contains(says), "{other}");
 }

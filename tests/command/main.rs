@@ -32,5 +32,6 @@ mod report;
 #[cfg(unix)]
 mod resume;
 mod run;
+mod score;
 mod scores;
 mod space;

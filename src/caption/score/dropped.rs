@@ -7,9 +7,10 @@
 
 use ndarray::{ArrayView1, ArrayView2, Axis, s};
 
-use super::{CaptionKind, CaptionScore, Space, unit_rows};
+use super::{CaptionKind, CaptionScore, Space};
 use crate::caption::grammar::english::{holds, words};
 use crate::caption::merge::{self, Merged};
+use crate::caption::rows::unit_rows;
 
 /// Captions compared with all classes at once: bounds the memory of a comparison.
 const BLOCK: usize = 1024;

@@ -25,6 +25,8 @@ fn both_forms_are_the_papers() {
         contradictions: &words,
         ends: 1,
         near_equal: 0.98,
+        val: None,
+        seed: 0,
     };
     let scores = score(&direction(), &captions, "ref", embeddings.view(), space).unwrap();
     let order: Vec<_> = scores
@@ -71,6 +73,8 @@ fn contradictions_are_dropped_by_word() {
         contradictions: &words,
         ends: 1,
         near_equal: 0.98,
+        val: None,
+        seed: 0,
     };
     let captions = ["a young man".to_owned(), "a youngster".to_owned()];
     let embeddings = array![[4.0_f32, 2.0], [1.0, 2.0]];
@@ -97,6 +101,8 @@ fn scored(captions: &[(&str, [f32; 3])]) -> Vec<CaptionScore> {
         contradictions: &[],
         ends: 2,
         near_equal: 0.98,
+        val: None,
+        seed: 0,
     };
     let texts: Vec<String> = captions.iter().map(|c| c.0.to_owned()).collect();
     let rows = captions.iter().flat_map(|c| c.1).collect();
@@ -168,4 +174,61 @@ fn a_caption_as_near_to_another_class_is_kept() {
         reason,
         "nearer to dog (0.709) than to its own class (0.702)"
     );
+}
+
+#[test]
+fn the_sum_of_two_ranks_decides_and_the_easy_end_is_its_other_end() {
+    let whitening = Whitening::fit(array![[0.0_f32, 0.0], [2.0, 2.0]].view()).unwrap();
+    // The reference lies apart from the images and the captions in one plane with them.
+    let references = References::new(array![[0.0_f32, 1.0]]);
+    let direction = Direction::made_up(ModeId::new(0, 0), array![-1.0, 0.0]);
+    // 20 images on a quarter of a circle; wrong are those in its upper half.
+    let angle = |i: usize| (i as f32 + 0.5) / 20.0 * std::f32::consts::FRAC_PI_2;
+    let rows = Array2::from_shape_fn((20, 2), |(i, d)| match d {
+        0 => angle(i).cos(),
+        _ => angle(i).sin(),
+    });
+    let val = Images::new(rows.view(), (0..20).map(|i| i < 10).collect());
+    let space = Space {
+        whitening: &whitening,
+        references: &references,
+        classes: &[],
+        contradictions: &[],
+        ends: 1,
+        near_equal: 1.1,
+        val: Some(&val),
+        seed: 0,
+    };
+    // By alignment: "between", "out", "up", "away". By the images nearest: "up" and "away", "between", "out".
+    let captions = ["out", "between", "up", "away"].map(str::to_owned);
+    let embeddings = array![[4.0_f32, 0.1], [3.0, 2.9], [0.5, 3.0], [-5.0, 0.5]];
+    let scores = score(&direction, &captions, "", embeddings.view(), space).unwrap();
+    let seen: Vec<_> = scores
+        .iter()
+        .map(|s| (s.caption.as_str(), s.rank_sum.unwrap(), s.kind))
+        .collect();
+    let errors = |caption: &str| {
+        let score = scores.iter().find(|s| s.caption == caption).unwrap();
+        score.nearest_error.unwrap()
+    };
+    assert_eq!(
+        (errors("up"), errors("between"), errors("out")),
+        (1.0, 0.5, 0.0)
+    );
+    let expected = [
+        ("between", 4.0, CaptionKind::Hard),
+        ("up", 4.5, CaptionKind::Other),
+        ("away", 5.5, CaptionKind::Other),
+        ("out", 6.0, CaptionKind::Easy),
+    ];
+    assert_eq!(seen, expected);
+}
+
+#[test]
+fn equals_share_the_mean_of_their_places() {
+    assert_eq!(
+        places(&[0.5, 2.0, 0.5, 0.5, 1.0]),
+        [4.0, 1.0, 4.0, 4.0, 2.0]
+    );
+    assert_eq!(places(&[]), [0.0; 0]);
 }

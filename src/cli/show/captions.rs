@@ -45,13 +45,15 @@ fn line(caption: &Caption) -> String {
     let checked = match (caption.val, caption.verdict) {
         (Some(val), Some(verdict)) => {
             let (low, high) = val.interval;
+            let p = caption.p_value.map(|p| format!(" (p {p:.3})"));
             format!(
-                ": {} of {} ({:.0} to {:.0} %), {}",
+                ": {} of {} ({:.0} to {:.0} %), {}{}",
                 wrong(val),
                 val.images,
                 100.0 * (1.0 - high),
                 100.0 * (1.0 - low),
-                verdict.name()
+                verdict.name(),
+                p.unwrap_or_default()
             )
         }
         _ => String::new(),

@@ -30,9 +30,9 @@ fn jsonl(text: &str) -> Result<Dataset, DatasetError> {
 #[test]
 fn all_columns_of_a_csv() {
     let data = csv(
-        "\u{feff}path, label,split,prediction,confidence,probabilities,group,id,other\r\n\
-         a/1.jpg,dog,train,cat,0.6,\"[0.6,0.4]\",grass,x1,?\r\n\
-         ./a//2.jpg,cat,validation,,,,,,\r\n",
+        "\u{feff}path, label,split,prediction,confidence,probabilities,group,unit,id,other\r\n\
+         a/1.jpg,dog,train,cat,0.6,\"[0.6,0.4]\",grass,video 7,x1,?\r\n\
+         ./a//2.jpg,cat,validation,,,,,,,\r\n",
     )
     .unwrap();
     assert_eq!(data.classes, ["cat", "dog"]);
@@ -49,6 +49,7 @@ fn all_columns_of_a_csv() {
                 probabilities: Some(vec![0.6, 0.4]),
                 score: None,
                 group: Some("grass".to_owned()),
+                unit: Some("video 7".to_owned()),
                 member: None,
             },
             Example {
@@ -61,6 +62,7 @@ fn all_columns_of_a_csv() {
                 probabilities: None,
                 score: None,
                 group: None,
+                unit: None,
                 member: None,
             },
         ]

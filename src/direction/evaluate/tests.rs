@@ -1,9 +1,12 @@
 //! Intervals by the paper's table and by their coverage, p-values by scipy's, slices on made-up examples.
 
 use ndarray::{Array1, Array2, array};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 
 use super::*;
 use crate::direction::ModeId;
+use crate::direction::report::wilson;
 
 /// A direction of one dimension: alignment is the coordinate.
 fn direction(threshold: f64) -> Direction {
@@ -116,8 +119,8 @@ fn intervals_hold_the_true_change_as_often_as_they_say() {
 struct Made {
     x: Array2<f64>,
     labels: Vec<usize>,
-    before: Vec<usize>,
-    after: Vec<usize>,
+    before: Vec<Vec<usize>>,
+    after: Vec<Vec<usize>>,
     groups: Vec<Option<String>>,
 }
 
@@ -137,8 +140,8 @@ impl Made {
             x: Array1::from_iter((0..80).map(|i| f64::from(19 - i) + 0.5))
                 .into_shape_with_order((80, 1))
                 .unwrap(),
-            before: said(false),
-            after: said(true),
+            before: vec![said(false)],
+            after: vec![said(true)],
             groups: (0..80).map(group).collect(),
             labels,
         }
@@ -155,11 +158,15 @@ impl Made {
     }
 }
 
+fn compared(made: &Made, directions: &[Direction]) -> Compared {
+    let classes = ["cat", "dog"].map(str::to_owned);
+    compare(made.models(), directions, &classes)
+}
+
 /// With this direction alone.
 fn changed(made: &Made, direction: &Direction) -> ModeChange {
-    let of = made.models();
-    let failures = in_failures(of, std::slice::from_ref(direction));
-    mode_change(of, direction, "cat", &failures)
+    let directions = std::slice::from_ref(direction);
+    compared(made, directions).classes.swap_remove(0)
 }
 
 #[test]
@@ -170,9 +177,9 @@ fn a_failure_that_shrank_without_cost_is_told() {
     let failure = change.slice(SliceKind::Failure).unwrap();
     assert_eq!(
         (failure.examples, failure.wrong_before, failure.wrong_after),
-        (20, 16, 4)
+        (20, 16.0, 4.0)
     );
-    assert_eq!((failure.mended, failure.new), (12, 0));
+    assert_eq!((failure.mended, failure.new), (12.0, 0.0));
     assert_eq!(failure.change, Some(-0.6));
     assert_eq!(change.slice(SliceKind::Rest).unwrap().examples, 20);
     assert_eq!(change.slice(SliceKind::Elsewhere).unwrap().examples, 40);
@@ -186,7 +193,8 @@ fn a_failure_that_shrank_without_cost_is_told() {
         .filter(|s| s.part == SliceKind::Decile)
         .map(|s| (s.wrong_before, s.wrong_after))
         .collect();
-    assert_eq!(deciles[..5], [(4, 0), (4, 0), (4, 0), (4, 4), (0, 0)]);
+    let expected = [(4.0, 0.0), (4.0, 0.0), (4.0, 0.0), (4.0, 4.0), (0.0, 0.0)];
+    assert_eq!(deciles[..5], expected);
     assert_eq!(deciles.len(), 10);
     let groups: Vec<_> = change
         .slices
@@ -194,11 +202,11 @@ fn a_failure_that_shrank_without_cost_is_told() {
         .filter(|s| s.part == SliceKind::Group)
         .map(|s| (s.name.as_deref().unwrap(), s.examples, s.mended))
         .collect();
-    assert_eq!(groups, [("even", 20, 6), ("odd", 20, 6)]);
+    assert_eq!(groups, [("even", 20, 6.0), ("odd", 20, 6.0)]);
     assert!(
         change
             .sentence
-            .starts_with("cat: the failure shrank: of its 20 test examples 80 % were wrong before and 20 % are now"),
+            .starts_with("cat: between these two models the failure shrank: of its 20 test examples 80 % were wrong before and 20 % are now"),
         "{}",
         change.sentence
     );
@@ -222,8 +230,8 @@ fn a_cost_in_another_class_is_told() {
         ),
         "{sentence}"
     );
-    let all = &overall(made.models())[0];
-    assert_eq!((all.examples, all.mended, all.new), (80, 12, 20));
+    let all = &compared(&made, &[direction(0.0)]).overall[0];
+    assert_eq!((all.examples, all.mended, all.new), (80, 12.0, 20.0));
 }
 
 #[test]
@@ -245,20 +253,19 @@ fn a_cost_is_not_hidden_by_what_another_mode_gained() {
     ];
     let failures = in_failures(of, &modes);
     assert_eq!(failures.iter().filter(|&&is| is).count(), 40);
-    let change = mode_change(of, &modes[0], "cat", &failures);
+    let [change, other] = <[ModeChange; 2]>::try_from(compared(&made, &modes).classes).unwrap();
     let elsewhere = change.slice(SliceKind::Elsewhere).unwrap();
     assert_eq!(
         (elsewhere.examples, elsewhere.new, elsewhere.mended),
-        (20, 14, 0)
+        (20, 14.0, 0.0)
     );
     assert!(
         change.sentence.contains("; it cost: "),
         "{}",
         change.sentence
     );
-    let other = mode_change(of, &modes[1], "dog", &failures);
     let elsewhere = other.slice(SliceKind::Elsewhere).unwrap();
-    assert_eq!((elsewhere.examples, elsewhere.new), (20, 0));
+    assert_eq!((elsewhere.examples, elsewhere.new), (20, 0.0));
     // Its own class paid.
     assert!(
         other
@@ -291,11 +298,104 @@ fn an_example_at_the_threshold_belongs_to_the_failure() {
 #[test]
 fn a_class_without_direction_is_reported_whole() {
     let made = Made::new(|i, new| !new && i >= 60);
-    let change = class_change(made.models(), 1, "dog");
+    let change = &compared(&made, &[]).classes[1];
     assert_eq!(change.verdict, Verdict::Shrank);
     assert!(
         change.sentence.contains("dog has no failure direction"),
         "{}",
         change.sentence
     );
+}
+
+/// Models that are wrong on an example with the chance `share` of it, which a training moves for all examples by up to `moved`.
+fn trained(made: &Made, share: &dyn Fn(usize) -> f64, moved: f64, seed: u64) -> Vec<usize> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let by = moved * rng.gen_range(-1.0..1.0);
+    let wrong = |i: usize, rng: &mut ChaCha8Rng| rng.gen_bool((share(i) + by).clamp(0.0, 1.0));
+    let labels = made.labels.iter().enumerate();
+    labels
+        .map(|(i, label)| label ^ usize::from(wrong(i, &mut rng)))
+        .collect()
+}
+
+/// What `evaluate` would say often of single retrainings that differ in nothing but their seed.
+#[test]
+fn another_seed_alone_neither_costs_nor_shrinks() {
+    let (mut told, mut alone) = (0, 0);
+    for world in 0..200 {
+        let mut made = Made::new(|_, _| false);
+        let share = |i: usize| if i < 20 { 0.5 } else { 0.15 };
+        let model = |k: u64| trained(&made, &share, 0.15, 100 * world + k);
+        let models: Vec<Vec<usize>> = (0..6).map(model).collect();
+        let (before, after) = models.split_at(3);
+        (made.before, made.after) = (before.to_vec(), after.to_vec());
+        let says = |made: &Made| {
+            let change = changed(made, &direction(0.0));
+            change.verdict != Verdict::Undecided || change.sentence.contains("it cost")
+        };
+        told += usize::from(says(&made));
+        (made.before, made.after) = (before[..1].to_vec(), after[..1].to_vec());
+        alone += usize::from(says(&made));
+    }
+    assert!(told <= 16, "{told} of 200 with three models a side");
+    assert!(alone > 20, "{alone} of 200 with one");
+}
+
+#[test]
+fn what_every_training_changes_is_told_of_all_of_them() {
+    let mut made = Made::new(|_, _| false);
+    let share = |failing: f64| move |i: usize| if i < 20 { failing } else { 0.1 };
+    let side = |failing: f64, from: u64| -> Vec<Vec<usize>> {
+        let seeds = from..from + 4;
+        seeds
+            .map(|seed| trained(&made, &share(failing), 0.05, seed))
+            .collect()
+    };
+    (made.before, made.after) = (side(0.9, 0), side(0.2, 10));
+    let change = changed(&made, &direction(0.0));
+    assert_eq!(change.verdict, Verdict::Shrank, "{}", change.sentence);
+    assert!(
+        change
+            .sentence
+            .starts_with("cat: the failure shrank: of its 20 test examples"),
+        "{}",
+        change.sentence
+    );
+    assert!(
+        change
+            .sentence
+            .ends_with(" (4 models before, 4 models after)"),
+        "{}",
+        change.sentence
+    );
+    let failure = change.slice(SliceKind::Failure).unwrap();
+    let (low, high) = failure.interval.unwrap();
+    let truth = failure.change.unwrap();
+    assert!(low < truth && truth < high && high < 0.0, "{failure:?}");
+    assert!(
+        failure
+            .between_models
+            .is_some_and(|sd| sd > 0.0 && sd < 0.2)
+    );
+    // One old model and several new ones: how models differ is known from those.
+    made.before.truncate(1);
+    let fewer = changed(&made, &direction(0.0));
+    let wider = fewer.slice(SliceKind::Failure).unwrap().interval.unwrap();
+    assert!(wider.1 - wider.0 > high - low, "{wider:?}");
+}
+
+#[test]
+fn p_values_are_corrected_for_the_slices_of_a_kind() {
+    let made = Made::new(|i, new| i < 16 && !(new && i < 12));
+    let change = changed(&made, &direction(0.0));
+    let failure = change.slice(SliceKind::Failure).unwrap();
+    assert_eq!(
+        (failure.slices_of_kind, failure.p_corrected),
+        (1, failure.p_value)
+    );
+    let deciles = || change.slices.iter().filter(|s| s.part == SliceKind::Decile);
+    // Three tenths with four mended mistakes each, p 0.125: ten looked at.
+    let first = deciles().next().unwrap();
+    assert_eq!((first.p_value, first.p_corrected), (0.125, 1.0));
+    assert!(deciles().all(|s| s.slices_of_kind == 10 && s.verdict() == Verdict::Undecided));
 }

@@ -127,46 +127,31 @@ pub fn figures(of: Ranked<'_>) -> Option<Figures> {
         .confidence
         .map(|all| order(n, |i| all.get(i).copied().map_or(f64::INFINITY, f64::from)));
     let wrong = |i: usize| of.wrong[i];
-    let minor = of
-        .minority
-        .map(|all| move |i: usize| all.get(i).copied().unwrap_or_default());
     let flagged = |i: usize| of.score[i] > 0.0;
     let mistakes = (0..n).filter(|&i| wrong(i)).count();
     let error = mistakes as f64 / n as f64;
     let (fit, left_out): (Vec<usize>, Vec<usize>) = KS.iter().partition(|&&k| k <= n);
-    let minorities = minor.map(|minor| (0..n).filter(|&i| minor(i)).count());
+    let minorities = of
+        .minority
+        .map(|all| all.iter().take(n).filter(|&&minor| minor).count());
     let heads = [hardest(n)]
         .into_iter()
         .chain(fit.iter().copied())
         .chain(minorities);
     let spreads = resample::spreads(&of, &aligned, heads.collect());
-    let head = |k: usize| {
-        let found = share(&aligned[..k], wrong);
-        let guessed = unsure.as_ref().map(|order| share(&order[..k], wrong));
-        let lift = |share: f64| (mistakes > 0).then(|| share / error);
-        AtK {
-            k,
-            direction: found,
-            interval: wilson(aligned[..k].iter().filter(|&&i| wrong(i)).count(), k),
-            least_confidence: guessed,
-            random: error,
-            lift: lift(found),
-            lift_interval: spreads.lift(k),
-            least_confidence_lift: guessed.and_then(lift),
-            minority: minor.map(|minor| share(&aligned[..k], minor)),
-            least_confidence_minority: minor
-                .zip(unsure.as_ref())
-                .map(|(minor, order)| share(&order[..k], minor)),
-        }
+    let heads = Heads {
+        of,
+        aligned: &aligned,
+        unsure: unsure.as_deref(),
+        error,
+        spreads: &spreads,
     };
+    let head = |k: usize| heads.head(k);
     let mut confusion = [0; 4];
     for i in 0..n {
         confusion[usize::from(!wrong(i)) * 2 + usize::from(!flagged(i))] += 1;
     }
     let tenths = Tenths::of(&aligned, wrong);
-    let Spreads {
-        auc, auc_interval, ..
-    } = spreads;
     Some(Figures {
         examples: n,
         mistakes,
@@ -177,14 +162,54 @@ pub fn figures(of: Ranked<'_>) -> Option<Figures> {
         decile_accuracy: tenths.accuracy,
         decile_examples: tenths.examples,
         decile_interval: tenths.interval,
-        auc,
-        auc_interval,
+        auc: spreads.auc,
+        auc_interval: spreads.auc_interval,
         hardest: head(hardest(n)),
         at: fit.into_iter().map(head).collect(),
         left_out,
         at_minority: minorities.filter(|&k| k > 0).map(head),
         minority_base: minorities.map(|k| k as f64 / n as f64),
     })
+}
+
+/// What the heads of a ranking are counted from.
+struct Heads<'a> {
+    of: Ranked<'a>,
+    /// Hardest first.
+    aligned: &'a [usize],
+    /// Least confident first.
+    unsure: Option<&'a [usize]>,
+    /// Share of mistakes among all.
+    error: f64,
+    spreads: &'a Spreads,
+}
+
+impl Heads<'_> {
+    /// The first `k`.
+    fn head(&self, k: usize) -> AtK {
+        let wrong = |i: usize| self.of.wrong[i];
+        let aligned = &self.aligned[..k];
+        let unsure = self.unsure.map(|order| &order[..k]);
+        let minor = self
+            .of
+            .minority
+            .map(|all| move |i: usize| all.get(i).copied().unwrap_or_default());
+        let found = share(aligned, wrong);
+        let guessed = unsure.map(|order| share(order, wrong));
+        let lift = |share: f64| (self.error > 0.0).then(|| share / self.error);
+        AtK {
+            k,
+            direction: found,
+            interval: wilson(aligned.iter().filter(|&&i| wrong(i)).count(), k),
+            least_confidence: guessed,
+            random: self.error,
+            lift: lift(found),
+            lift_interval: self.spreads.lift(k),
+            least_confidence_lift: guessed.and_then(lift),
+            minority: minor.map(|minor| share(aligned, minor)),
+            least_confidence_minority: minor.zip(unsure).map(|(minor, order)| share(order, minor)),
+        }
+    }
 }
 
 /// The classifier's accuracy by tenths of a ranking; one part below 10 examples.

@@ -16,6 +16,7 @@ fn fitted(directions: Vec<Direction>) -> Fitted {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "every figure of one ranking")]
 fn heads_count_mistakes_and_groups_of_the_own_class_only() {
     // Alignment is x itself; of class 0 the ten hardest are wrong, the next ten right.
     let x: Array2<f64> =

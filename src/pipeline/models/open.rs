@@ -64,6 +64,34 @@ impl Models {
     }
 }
 
+impl Models {
+    /// Opens what embeds images in a space, and nothing else; a matrix of the user's has nothing that does.
+    ///
+    /// # Errors
+    ///
+    /// Of kind input for a model that is not sound.
+    pub fn that_embed(
+        context: &mut Context<'_>,
+        settings: &CheckedSettings,
+        space: &Space,
+    ) -> Result<Self, Error> {
+        let (device, kind) = device(&settings.generate.device, &settings.generate.dtype)?;
+        let mut models = Self::default();
+        match (space, &settings.data.classifier) {
+            (Space::Clip, _) => {
+                let clip = open_clip(context, settings, device, kind)?;
+                models.clip = clip.map(|clip| Box::new(clip) as _);
+            }
+            (Space::Classifier, Some(path)) => {
+                let classifier = analysed(path, &settings.data, device)?;
+                models.classifier = Some(Box::new(classifier));
+            }
+            _ => {}
+        }
+        Ok(models)
+    }
+}
+
 /// A pipeline for this element type, with its safety checker or without.
 pub(crate) fn pipeline(kind: Kind, safety: bool) -> Want {
     Want::Pipeline {

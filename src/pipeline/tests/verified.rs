@@ -101,7 +101,7 @@ fn another_version_of_a_file_is_told() {
     let (_dir, layout) = ended();
     for name in ["report.json", "summary.json", "pool.json", "run.json"] {
         let text = fs::read_to_string(layout.root().join(name)).unwrap();
-        let other = text.replacen("\"schema\": 2", "\"schema\": 7", 1);
+        let other = text.replacen("\"schema\": 3", "\"schema\": 7", 1);
         let found = damaged(&layout, name, Some(other.as_bytes()));
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(

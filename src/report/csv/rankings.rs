@@ -74,7 +74,9 @@ const COLUMNS: [Column; 26] = [
     ("q_value", |l| l.mode.and_then(|m| m.q_value).into()),
     ("finding", |l| l.mode.map(|m| m.finding).into()),
     ("auc", |l| l.figures.auc.into()),
-    ("auc_low", |l| l.figures.auc_interval.map(|auc| auc.0).into()),
+    ("auc_low", |l| {
+        l.figures.auc_interval.map(|auc| auc.0).into()
+    }),
     ("auc_high", |l| {
         l.figures.auc_interval.map(|auc| auc.1).into()
     }),
