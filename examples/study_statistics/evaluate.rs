@@ -1,7 +1,7 @@
 //! A model trained again with another seed, and nothing else: how often does `evaluate` say that something changed?
 
 use hardlight::direction::evaluate::{SliceKind, TwoModels, Verdict, compare};
-use hardlight::direction::{FitOptions, Whitening};
+use hardlight::direction::{Direction, FitOptions, Whitening};
 use ndarray::Array2;
 use rayon::prelude::*;
 
@@ -116,7 +116,7 @@ fn one(run: usize, seeds: usize) -> anyhow::Result<Vec<Said>> {
     let findings: Vec<_> = fitted
         .directions
         .into_iter()
-        .filter(|one| one.is_finding())
+        .filter(Direction::is_finding)
         .collect();
     let x = whitening.apply(test.x.mapv(|v| v as f32).view())?;
     let say = |models: &[Classifier]| -> Vec<Vec<usize>> {
@@ -135,7 +135,11 @@ fn one(run: usize, seeds: usize) -> anyhow::Result<Vec<Said>> {
     let modes = compared.classes.iter().filter(|one| one.mode.is_some());
     Ok(modes
         .map(|change| {
-            let grew = |part| change.slice(part).is_some_and(|one| one.verdict() == Verdict::Grew);
+            let grew = |part| {
+                change
+                    .slice(part)
+                    .is_some_and(|one| one.verdict() == Verdict::Grew)
+            };
             Said {
                 shrank: change.verdict == Verdict::Shrank,
                 grew: change.verdict == Verdict::Grew,

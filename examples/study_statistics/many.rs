@@ -86,7 +86,7 @@ fn one(classes: usize, run: usize) -> anyhow::Result<Run> {
             draw(&population);
         }
     }
-    let views: Vec<_> = train.iter().map(|part| part.view()).collect();
+    let views: Vec<_> = train.iter().map(ndarray::ArrayBase::view).collect();
     let whitening = Whitening::fit(concatenate(Axis(0), &views)?.view())?;
     let sample = Sample::new(&whitening, &val)?;
     let options = FitOptions {

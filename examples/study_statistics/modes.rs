@@ -71,6 +71,33 @@ struct Run {
     single: Answer,
 }
 
+#[derive(Debug, Clone, Copy)]
+enum Method {
+    Ours,
+    Domino,
+    Single,
+}
+
+impl Method {
+    const ALL: [Self; 3] = [Self::Ours, Self::Domino, Self::Single];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Ours => "hardlight",
+            Self::Domino => "Domino",
+            Self::Single => "one direction",
+        }
+    }
+
+    fn answer(self, run: &Run) -> &Answer {
+        match self {
+            Self::Ours => &run.ours,
+            Self::Domino => &run.domino,
+            Self::Single => &run.single,
+        }
+    }
+}
+
 /// The table.
 pub(crate) fn table(runs: usize) -> anyhow::Result<String> {
     let mut table = Table::new(&[
@@ -88,14 +115,9 @@ pub(crate) fn table(runs: usize) -> anyhow::Result<String> {
             .into_par_iter()
             .map(|run| one(case, run))
             .collect::<anyhow::Result<_>>()?;
-        let of: [(&str, fn(&Run) -> &Answer); 3] = [
-            ("hardlight", |run| &run.ours),
-            ("Domino", |run| &run.domino),
-            ("one direction", |run| &run.single),
-        ];
-        for (method, answer) in of {
-            let answers: Vec<&Answer> = each.iter().map(answer).collect();
-            table.row(&row(case, method, &answers));
+        for method in Method::ALL {
+            let answers: Vec<&Answer> = each.iter().map(|run| method.answer(run)).collect();
+            table.row(&row(case, method.name(), &answers));
         }
     }
     Ok(table.into_text())

@@ -106,11 +106,7 @@ fn cell(kind: Null, n: usize, d: usize, runs: usize, named: bool) -> anyhow::Res
             };
             let whitening = whitening(&population, &mut draws)?;
             let drawn = population.draw(n, &mut draws);
-            let drawn = if named {
-                drawn
-            } else {
-                drawn.without_units()
-            };
+            let drawn = if named { drawn } else { drawn.without_units() };
             let sample = Sample::new(&whitening, std::slice::from_ref(&drawn))?;
             let confirmed = confirms(&drawn, &sample, &population, &mut draws);
             Ok(Found::of(&sample.fit(&options)?, confirmed))

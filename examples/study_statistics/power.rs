@@ -1,7 +1,7 @@
 //! One planted failure mode: how often it is found, whatever the order of the table.
 
 use hardlight::direction::folds::Folds;
-use hardlight::direction::{FitOptions, Fitted};
+use hardlight::direction::{Direction, FitOptions, Fitted};
 use rayon::prelude::*;
 
 use crate::figures::{Mean, Share, Table};
@@ -40,7 +40,7 @@ pub(crate) fn table(runs: usize) -> anyhow::Result<String> {
     ] {
         let seen = cell(n, d, separation, runs)?;
         let found = |of: fn(&Seen) -> &Fitted| {
-            let any = |fitted: &Fitted| fitted.directions.iter().any(|one| one.is_finding());
+            let any = |fitted: &Fitted| fitted.directions.iter().any(Direction::is_finding);
             Share::of(seen.iter().map(|one| any(of(one))))
         };
         let scores: Vec<f64> = seen

@@ -14,9 +14,11 @@ mod simulate;
 /// Dimensions: few, for the tests' sake.
 const D: usize = 16;
 
-/// What does not need resamples.
+/// What seconds allow.
 fn options(run: usize) -> FitOptions {
     FitOptions {
+        repeats: 2,
+        permutations: 99,
         bootstrap: 0,
         seed: run as u64,
         ..FitOptions::default()

@@ -15,7 +15,7 @@ use rand::seq::SliceRandom;
 
 use self::features::Photographs;
 use crate::classifier::Classifier;
-use crate::figures::Table;
+use crate::figures::{Share, Table};
 use crate::simulate::Drawn;
 use crate::simulate::draws::Draws;
 use crate::simulate::sample::Sample;
@@ -32,32 +32,42 @@ struct Split {
     hidden: Array2<f64>,
 }
 
+/// A space that directions are learned in.
+#[derive(Debug, Clone, Copy)]
+enum Space {
+    Own,
+    Colours,
+}
+
+impl Space {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Own => "its own",
+            Self::Colours => "colours",
+        }
+    }
+
+    fn of(self, split: &Split) -> Array2<f32> {
+        let rows = match self {
+            Self::Own => &split.hidden,
+            Self::Colours => &split.photographs.colours,
+        };
+        rows.mapv(|v| v as f32)
+    }
+}
+
 /// The table, from an `ImageFolder` with `train`, `val` and `test`.
 pub(crate) fn table(folder: &Path) -> anyhow::Result<String> {
     let mut draws = Draws::new("cifar", 0);
     let [train, val, test] = read(folder)?;
     let names = train.classes.clone();
-    let model = Classifier::train(
-        train.gradients.view(),
-        &train.labels,
-        names.len(),
-        HIDDEN,
-        &mut draws,
-    );
+    let gradients = train.gradients.view();
+    let model = Classifier::train(gradients, &train.labels, names.len(), HIDDEN, &mut draws);
     let [train, val, test] = [train, val, test].map(|photographs| Split {
         said: model.predict(photographs.gradients.view()),
         hidden: model.hidden(photographs.gradients.view()),
         photographs,
     });
-    let mut text = format!(
-        "Right: {:.1} % of {} in train, {:.1} % of {} in val, {:.1} % of {} in test.\n\n",
-        100.0 * train.accuracy(),
-        train.said.len(),
-        100.0 * val.accuracy(),
-        val.said.len(),
-        100.0 * test.accuracy(),
-        test.said.len(),
-    );
     let mut table = Table::new(&[
         "class",
         "wrong in val",
@@ -66,38 +76,43 @@ pub(crate) fn table(folder: &Path) -> anyhow::Result<String> {
         "q",
         "finding",
         "test AUC",
-        "mistakes among the hardest of test",
+        "wrong among the hardest of test",
     ]);
     let (mut changed, mut compared) = (0, 0);
-    let own = |split: &Split| split.hidden.clone();
-    let colours = |split: &Split| split.photographs.colours.clone();
-    let spaces: [(&str, &dyn Fn(&Split) -> Array2<f64>); 2] =
-        [("its own", &own), ("colours", &colours)];
-    for (space, of) in spaces {
-        let whitening = Whitening::fit(of(&train).mapv(|v| v as f32).view())?;
-        let classes = val.by_class(of, names.len());
+    for space in [Space::Own, Space::Colours] {
+        let whitening = Whitening::fit(space.of(&train).view())?;
+        let classes = val.by_class(space, names.len());
         let fitted = fit(&whitening, &classes)?;
         for _ in 0..ORDERS {
             let other: Vec<Drawn> = classes.iter().map(|one| one.shuffled(&mut draws)).collect();
             let again = fit(&whitening, &other)?;
-            for (one, other) in fitted.directions.iter().zip(&again.directions) {
-                compared += 1;
-                changed += usize::from((one.id, one.p_value) != (other.id, other.p_value));
-            }
+            compared += fitted.directions.len();
+            changed += differing(&fitted, &again);
         }
-        rows(
-            &mut table,
-            space,
-            &fitted,
-            &names,
-            &test,
-            &whitening.apply(of(&test).mapv(|v| v as f32).view())?,
-        );
+        let x = whitening.apply(space.of(&test).view())?;
+        rows(&mut table, space, &fitted, &names, &test, &x);
     }
-    text += &table.into_text();
-    text +=
-        &format!("\n{ORDERS} other orders of the table: {changed} of {compared} p-values differ.");
-    Ok(text)
+    let right = |split: &Split| {
+        let share = Share::of(split.right());
+        format!("{:.1} % of {}", 100.0 * share.value(), share.of)
+    };
+    Ok(format!(
+        "Right: {} in train, {} in val, {} in test.\n\n{}\n{ORDERS} other orders of the table: {changed} of \
+         {compared} directions have another p-value or another plane.",
+        right(&train),
+        right(&val),
+        right(&test),
+        table.into_text()
+    ))
+}
+
+/// Directions that are not the same in both.
+fn differing(one: &Fitted, other: &Fitted) -> usize {
+    let pairs = one.directions.iter().zip(&other.directions);
+    let same = pairs.filter(|(one, other)| {
+        (one.id, one.p_value, &one.w) == (other.id, other.p_value, &other.w)
+    });
+    one.directions.len().max(other.directions.len()) - same.count()
 }
 
 fn read(folder: &Path) -> anyhow::Result<[Photographs; 3]> {
@@ -115,7 +130,7 @@ fn fit(whitening: &Whitening, classes: &[Drawn]) -> anyhow::Result<Fitted> {
 /// A row a direction.
 fn rows(
     table: &mut Table,
-    space: &str,
+    space: Space,
     fitted: &Fitted,
     names: &[String],
     test: &Split,
@@ -148,7 +163,7 @@ fn rows(
                 direction.wrong,
                 direction.wrong + direction.right
             ),
-            space.to_owned(),
+            space.name().to_owned(),
             format!(
                 "{:.2}{}",
                 direction.cv_score,
@@ -179,14 +194,15 @@ fn rows(
 }
 
 impl Split {
-    fn accuracy(&self) -> f64 {
+    /// Of each photograph, whether the classifier is right.
+    fn right(&self) -> impl Iterator<Item = bool> {
         let pairs = self.said.iter().zip(&self.photographs.labels);
-        pairs.filter(|(said, label)| said == label).count() as f64 / self.said.len().max(1) as f64
+        pairs.map(|(said, label)| said == label)
     }
 
-    /// The classes in a space, at random orders: a folder's order is by name.
-    fn by_class(&self, space: impl Fn(&Self) -> Array2<f64>, classes: usize) -> Vec<Drawn> {
-        let x = space(self);
+    /// The classes in a space, each in an order at random.
+    fn by_class(&self, space: Space, classes: usize) -> Vec<Drawn> {
+        let x = space.of(self);
         let labels = &self.photographs.labels;
         (0..classes)
             .map(|class| {
@@ -194,7 +210,7 @@ impl Split {
                     (0..labels.len()).filter(|&i| labels[i] == class).collect();
                 rows.shuffle(Draws::new("cifar order", class).rng());
                 Drawn {
-                    embeddings: x.select(Axis(0), &rows).mapv(|v| v as f32),
+                    embeddings: x.select(Axis(0), &rows),
                     right: rows.iter().map(|&i| self.said[i] == class).collect(),
                     mode: vec![None; rows.len()],
                     unit: None,
