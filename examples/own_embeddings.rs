@@ -56,9 +56,10 @@ fn main() -> anyhow::Result<()> {
     // What was learned on val is judged on test.
     let x = whitening.apply(test.embeddings.view())?;
     for direction in &fitted.directions {
-        let name = NAMES[direction.id.class];
+        let class = NAMES[direction.id.class];
         println!(
-            "{name}: {} right, {} wrong, CV score {:.3}, q {}: {}",
+            "{}: {} right, {} wrong, CV score {:.3}, q {}: {}",
+            direction.id.named(class),
             direction.right,
             direction.wrong,
             direction.cv_score,
@@ -75,7 +76,7 @@ fn main() -> anyhow::Result<()> {
             minority: None,
             units: None,
         };
-        if let Some(report) = class_report(view, direction, name) {
+        if let Some(report) = class_report(view, direction, class) {
             println!("  {}", report.sentence);
             for head in &report.figures.at {
                 println!(

@@ -28,7 +28,7 @@ pub(super) struct DemoCommand {
     #[arg(long, value_name = "DIR", env = "HARDLIGHT_WEIGHTS")]
     weights: Option<PathBuf>,
 
-    /// Images to keep per class.
+    /// Images to keep per failure mode.
     #[arg(long, value_name = "N", default_value_t = 60)]
     quota: usize,
 

@@ -5,19 +5,39 @@ use ndarray::{Array1, Array2, ArrayView2, Axis};
 use super::crossfit::{Admitted, CrossFitted};
 use super::folds::{Dealer, Folds};
 use super::probability::FailureProbability;
-use super::significance::{self, Dealt, Purpose, rng};
+use super::significance::{self, Dealt, Purpose, Tested, rng};
 use super::units::Units;
 use super::{Direction, FitOptions, ModeId, Skipped, ValExamples, select, svm};
+use crate::dataset::ExampleId;
 
 /// The examples of a problem, in an order that follows from what they are: another order of the table changes nothing.
 pub(super) struct Problem {
     id: ModeId,
+    ids: Vec<ExampleId>,
     /// Where each stands among the problem's examples in table order.
     place: Vec<usize>,
     x: Array2<f64>,
     gram: Array2<f64>,
     right: Vec<bool>,
     units: Units,
+}
+
+/// How a direction is tested.
+pub(super) enum Test {
+    /// By its CV score among permutations of the outcomes, so many at most.
+    Permutations(usize),
+    /// It was tested before it was learned.
+    Done(Tested),
+}
+
+impl Test {
+    /// What it comes to for a CV score.
+    fn of(self, dealt: Dealt<'_>, score: f64, seed: u64, id: ModeId) -> Tested {
+        match self {
+            Self::Permutations(most) => significance::test(dealt, score, seed, id, most),
+            Self::Done(tested) => tested,
+        }
+    }
 }
 
 impl Problem {
@@ -36,12 +56,46 @@ impl Problem {
             .map(|all| sorted.iter().map(|&row| all[row]).collect());
         Self {
             id,
+            ids: sorted.iter().map(|&row| val.ids[row]).collect(),
             gram: svm::gram(x.view()),
             units: Units::near(x.view(), keys.as_deref()),
             right: sorted.iter().map(|&row| right(row)).collect(),
             place,
             x,
         }
+    }
+
+    /// The problem of some of the examples, rising, for another mode of the class: what is one unit stays one.
+    pub(super) fn part(&self, id: ModeId, rows: &[usize]) -> Self {
+        let mut in_table_order: Vec<usize> = (0..rows.len()).collect();
+        in_table_order.sort_by_key(|&at| self.place[rows[at]]);
+        let mut place = vec![0; rows.len()];
+        for (table, at) in in_table_order.into_iter().enumerate() {
+            place[at] = table;
+        }
+        Self {
+            id,
+            ids: rows.iter().map(|&row| self.ids[row]).collect(),
+            place,
+            x: self.x.select(Axis(0), rows),
+            gram: self.gram.select(Axis(0), rows).select(Axis(1), rows),
+            right: rows.iter().map(|&row| self.right[row]).collect(),
+            units: self.units.part(rows),
+        }
+    }
+
+    /// Whitened, normalised embeddings, `[n, d]`.
+    pub(super) fn x(&self) -> ArrayView2<'_, f64> {
+        self.x.view()
+    }
+
+    /// Whether the classifier is right, `[n]`.
+    pub(super) fn right(&self) -> &[bool] {
+        &self.right
+    }
+
+    pub(super) fn units(&self) -> &Units {
+        &self.units
     }
 
     /// `[wrong, right]` examples.
@@ -74,8 +128,13 @@ impl Problem {
         }
     }
 
-    /// Learns and tests the direction; `q_value` is for the caller, who knows the family. `most` permutations are drawn.
-    pub(super) fn fit(self, options: &FitOptions, most: usize) -> Result<Direction, Skipped> {
+    /// Learns and tests the direction; `q_value` is for the caller, who knows the family. Also gives what
+    /// stands behind threshold and probability.
+    pub(super) fn learn(
+        &self,
+        options: &FitOptions,
+        test: Test,
+    ) -> Result<(Direction, CrossFitted), Skipped> {
         if let Some(skipped) = self.unlearnable(options.folds.count()) {
             return Err(skipped);
         }
@@ -85,7 +144,7 @@ impl Problem {
             ref right,
             ref units,
             ..
-        } = self;
+        } = *self;
         let dealer = self.dealer(options);
         let dealt = Dealt {
             gram,
@@ -102,13 +161,12 @@ impl Problem {
             FailureProbability::fit(&fitted.distance, &wrong_ones, &fitted.folding.of);
         let [wrong, hits] = self.counts();
         let too_few = wrong.min(hits) < options.min_mistakes;
-        let tested =
-            (!too_few).then(|| significance::test(dealt, selection.score, options.seed, id, most));
+        let tested = (!too_few).then(|| test.of(dealt, selection.score, options.seed, id));
         let resamples = options.bootstrap;
         let plane = (&w, selection.c);
         let cosine =
             significance::bootstrap(dealt, self.x.view(), plane, options.seed, id, resamples);
-        Ok(Direction {
+        let direction = Direction {
             id,
             b,
             c: selection.c,
@@ -126,10 +184,25 @@ impl Problem {
             units: units.len(),
             too_few,
             bootstrap_cosine: cosine,
-            explains: Vec::new(),
+            explains: self.named(self.found_again(&fitted.distance)),
+            shared: 0,
             out_of_fold: self.in_table_order(&fitted.distance),
             w,
-        })
+        };
+        Ok((direction, fitted))
+    }
+
+    /// The mistakes on the failure side of models that did not see them.
+    fn found_again(&self, distance: &[f64]) -> Vec<usize> {
+        let all = 0..distance.len();
+        all.filter(|&i| !self.right[i] && distance[i] > 0.0)
+            .collect()
+    }
+
+    /// Some of the examples by name, in table order.
+    pub(super) fn named(&self, mut rows: Vec<usize>) -> Vec<ExampleId> {
+        rows.sort_unstable_by_key(|&row| self.place[row]);
+        rows.into_iter().map(|row| self.ids[row]).collect()
     }
 
     /// Weights and intercept learned on all examples.
@@ -141,12 +214,17 @@ impl Problem {
         (w, solution.b)
     }
 
-    fn in_table_order(&self, values: &[f64]) -> Vec<f64> {
+    pub(super) fn in_table_order(&self, values: &[f64]) -> Vec<f64> {
         let mut sorted = vec![0.0; values.len()];
         for (&place, &value) in self.place.iter().zip(values) {
             sorted[place] = value;
         }
         sorted
+    }
+
+    /// Undoes [`Self::in_table_order`].
+    pub(super) fn in_own_order(&self, values: &[f64]) -> Vec<f64> {
+        self.place.iter().map(|&place| values[place]).collect()
     }
 }
 

@@ -13,8 +13,6 @@ pub mod duplicates;
 pub mod labels;
 pub mod mix;
 
-use std::collections::BTreeMap;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -86,6 +84,8 @@ pub struct Warning {
     pub kind: WarningKind,
     /// The class, where it is about one.
     pub class: Option<String>,
+    /// The failure mode within the class, where it is about one of several.
+    pub mode: Option<u32>,
     /// Whether nothing should be generated from the class because of it.
     pub bars: bool,
     /// For people.
@@ -100,6 +100,7 @@ impl Warning {
         Self {
             kind,
             class: None,
+            mode: None,
             bars: false,
             text,
             numbers: Map::new(),
@@ -111,6 +112,7 @@ impl Warning {
         Self {
             kind,
             class: Some(class.to_owned()),
+            mode: None,
             bars: true,
             text,
             numbers: Map::new(),
@@ -125,6 +127,15 @@ impl Warning {
         }
     }
 
+    /// The same about one failure mode of the class alone.
+    #[must_use]
+    pub fn of_mode(self, mode: u32) -> Self {
+        Self {
+            mode: Some(mode),
+            ..self
+        }
+    }
+
     /// The same with a figure.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
@@ -133,18 +144,20 @@ impl Warning {
     }
 }
 
-/// Why each barred class is barred, by its name.
-pub fn barred(warnings: &[Warning]) -> BTreeMap<String, Vec<WarningKind>> {
-    let mut barred: BTreeMap<String, Vec<WarningKind>> = BTreeMap::new();
-    for warning in warnings.iter().filter(|warning| warning.bars) {
-        if let Some(class) = &warning.class {
-            let kinds = barred.entry(class.clone()).or_default();
-            if !kinds.contains(&warning.kind) {
-                kinds.push(warning.kind);
-            }
+/// Why nothing is made from a failure mode of the class of this name: warnings about the mode, and about the class as a whole.
+pub fn barred(warnings: &[Warning], class: &str, mode: u32) -> Vec<WarningKind> {
+    let mut kinds = Vec::new();
+    let bars = |warning: &&Warning| {
+        warning.bars
+            && warning.class.as_deref() == Some(class)
+            && warning.mode.is_none_or(|own| own == mode)
+    };
+    for warning in warnings.iter().filter(bars) {
+        if !kinds.contains(&warning.kind) {
+            kinds.push(warning.kind);
         }
     }
-    barred
+    kinds
 }
 
 /// The doubt about a direction that is no finding: too few examples, no better than chance, or too few
@@ -208,21 +221,52 @@ pub fn weak(direction: &Direction, class: &str, of: usize, then: &str) -> Option
 
 /// The doubt about a finding whose alignment does not rank mistakes above right examples on the split that it is judged on.
 ///
-/// The figures are of that split, which the direction was not learned on.
+/// The figures are of that split, which the direction was not learned on. Mode 0 is to find all mistakes, so its AUC counts; the others
+/// only find their own, so it is the share of mistakes among the hardest.
 pub fn not_borne_out(
     direction: &Direction,
     class: &str,
     split: Split,
     figures: &Figures,
 ) -> Option<Warning> {
-    let low = figures.auc_interval.map(|(low, _)| low);
-    if !direction.is_finding() || low.is_some_and(|low| low > 0.5) {
+    let of_all = direction.id.mode == 0;
+    let low = |interval: Option<(f64, f64)>| interval.map(|(low, _)| low);
+    let shown = if of_all {
+        low(figures.auc_interval).is_some_and(|low| low > 0.5)
+    } else {
+        low(figures.hardest.lift_interval).is_some_and(|low| low > 1.0)
+    };
+    if !direction.is_finding() || shown {
         return None;
     }
     let Figures {
         examples, mistakes, ..
     } = *figures;
-    let says = match (figures.auc, figures.auc_interval) {
+    let text = format!(
+        "class {}: {split} does not bear out the failure mode that val shows: {}, with {mistakes} mistakes among \
+         {examples} images",
+        direction.id.named(class),
+        if of_all {
+            pairs(figures)
+        } else {
+            head(figures)
+        }
+    );
+    let warning = Warning::about(WarningKind::NotBorneOut, class, text)
+        .with("split", split.name())
+        .with("auc", figures.auc)
+        .with("mistakes", mistakes)
+        .with("examples", examples);
+    Some(if of_all {
+        warning
+    } else {
+        warning.of_mode(direction.id.mode)
+    })
+}
+
+/// How often a mistake is the more aligned of a pair.
+fn pairs(figures: &Figures) -> String {
+    match (figures.auc, figures.auc_interval) {
         (Some(auc), Some((low, high))) => format!(
             "a mistake is the more aligned in {:.0} % of pairs with a right image, 95 % interval {:.0} to {:.0} %, \
              where chance is 50 %",
@@ -231,17 +275,22 @@ pub fn not_borne_out(
             100.0 * high
         ),
         _ => "there is nothing to compare".to_owned(),
+    }
+}
+
+/// How many of the hardest are mistakes.
+fn head(figures: &Figures) -> String {
+    let head = &figures.hardest;
+    let times = match head.lift_interval {
+        Some((low, high)) => format!(", 95 % interval of the ratio {low:.1} to {high:.1}"),
+        None => String::new(),
     };
-    let text = format!(
-        "class {class}: {split} does not bear out the failure mode that val shows: {says}, with {mistakes} mistakes among \
-         {examples} images"
-    );
-    let warning = Warning::about(WarningKind::NotBorneOut, class, text)
-        .with("split", split.name())
-        .with("auc", figures.auc)
-        .with("mistakes", mistakes)
-        .with("examples", examples);
-    Some(warning)
+    format!(
+        "{:.0} % of the {} hardest are mistakes, against {:.0} % of all{times}",
+        100.0 * head.direction,
+        head.k,
+        100.0 * figures.error()
+    )
 }
 
 #[cfg(test)]

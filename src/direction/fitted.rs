@@ -67,7 +67,8 @@ pub struct Direction {
     pub probability: Option<FailureProbability>,
     /// Val examples of the class that were classified right.
     pub right: usize,
-    /// Val examples of the class that were classified wrong.
+    /// Val examples of the class that were classified wrong and that it was learned from: all of them for mode 0, those of
+    /// its region for the others.
     pub wrong: usize,
     /// Units that all of them make ([`super::units`]).
     pub units: usize,
@@ -76,7 +77,12 @@ pub struct Direction {
     /// 95 % interval of the cosine with the directions of bootstrap resamples.
     pub bootstrap_cosine: Option<(f64, f64)>,
     /// The mistakes of the class that the mode explains, of the examples that [`super::fit`] was given, in their order.
+    ///
+    /// Of mode 0 they are those that lie on its failure side out of fold. Of the others they are the mistakes of its region, and
+    /// those of no region that reach its threshold and are more aligned with no other mode: no mistake is in two.
     pub explains: Vec<ExampleId>,
+    /// Those of them that reach the threshold of another such mode of the class too; 0 for mode 0.
+    pub shared: usize,
     /// Out-of-fold alignment of every val example of the class, in table order: from ten folds at the chosen penalty.
     pub out_of_fold: Vec<f64>,
 }
@@ -153,6 +159,7 @@ impl Direction {
             too_few: false,
             bootstrap_cosine: None,
             explains: Vec::new(),
+            shared: 0,
             out_of_fold: Vec::new(),
         }
     }

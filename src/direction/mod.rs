@@ -12,7 +12,8 @@
 //! `f64`. The same seed gives the same bytes, whatever the number of threads.
 //!
 //! A class may have several failure modes: a [`ModeId`] is the key of all that belongs to one, and
-//! [`Direction::explains`] names the mistakes behind it. Nothing here takes a class to have one.
+//! [`Direction::explains`] names the mistakes behind it. Mode 0 is the direction of all its mistakes; the others are those
+//! that [`modes`] finds. Nothing here takes a class to have one.
 //!
 //! - [`whiten`], [`svm`], [`select`]: the three steps; [`units`], [`folds`]: who is dealt to what;
 //!   [`significance`]: is it more than chance; [`probability`]: what an alignment means.
@@ -25,13 +26,16 @@
 //!
 //! Source: Jain, Lawrence, Moitra, Madry, ICLR 2023 (<https://arxiv.org/abs/2206.14754>).
 
+mod acting;
 mod class;
 mod crossfit;
 pub mod doubt;
 pub mod evaluate;
 mod fitted;
 pub mod folds;
+mod found;
 mod mode;
+pub mod modes;
 mod options;
 pub mod persist;
 pub mod probability;
@@ -45,6 +49,7 @@ pub mod whiten;
 use ndarray::ArrayView2;
 use rayon::prelude::*;
 
+pub use self::acting::acted_on;
 pub use self::crossfit::Admitted;
 pub use self::fitted::{Direction, Fitted, Skipped, Standing};
 pub use self::folds::Folds;
@@ -52,6 +57,8 @@ pub use self::mode::ModeId;
 pub use self::options::FitOptions;
 pub use self::whiten::{WhitenError, Whitening};
 
+use self::class::Test;
+use self::found::Found;
 use crate::dataset::ExampleId;
 use crate::io::{Classified, ErrorKind};
 
@@ -125,7 +132,9 @@ pub struct ValExamples<'a> {
 
 /// Learns the failure directions of every class from val.
 ///
-/// Every class gets one failure mode for now, which explains all its mistakes.
+/// Every class gets mode 0, all its mistakes against all its right examples, and the modes that a search finds where its
+/// mistakes gather ([`modes`]), as far as they are more than mode 0 again. The q-values are corrected for all tests of all
+/// classes, those of scans that found nothing among them.
 ///
 /// # Shapes
 ///
@@ -162,32 +171,37 @@ pub fn fit(
             predictions: predictions.len(),
         });
     }
-    let most = significance::most(options.permutations, family(val, classes, options));
-    let each: Vec<Result<Direction, Skipped>> = (0..classes)
+    let family = family(val, classes, options);
+    let each: Vec<Result<(Direction, Found), Skipped>> = (0..classes)
         .into_par_iter()
-        .map(|class| fit_class(val, class, options, most))
+        .map(|class| fit_class(val, class, options, family))
         .collect();
     let mut fitted = Fitted {
         directions: Vec::new(),
         skipped: Vec::new(),
     };
+    let mut in_vain = 0;
     for result in each {
         match result {
-            Ok(direction) => fitted.directions.push(direction),
+            Ok((direction, found)) => {
+                fitted.directions.push(direction);
+                fitted.directions.extend(found.directions);
+                in_vain += found.in_vain;
+            }
             Err(skipped) => fitted.skipped.push(skipped),
         }
     }
-    correct(&mut fitted.directions);
+    correct(&mut fitted.directions, in_vain);
     Ok(fitted)
 }
 
-/// The mode 0 of a class: all its mistakes against all its right examples.
+/// The mode 0 of a class, all its mistakes against all its right examples, and what is found beside it.
 fn fit_class(
     val: ValExamples<'_>,
     class: usize,
     options: &FitOptions,
-    most: usize,
-) -> Result<Direction, Skipped> {
+    family: usize,
+) -> Result<(Direction, Found), Skipped> {
     let rows: Vec<usize> = (0..val.labels.len())
         .filter(|&i| val.labels[i] == class)
         .collect();
@@ -199,27 +213,38 @@ fn fit_class(
     }
     let id = ModeId::new(class, 0);
     let problem = class::Problem::new(val, id, &rows, is_right);
-    let mut direction = problem.fit(options, most)?;
-    let explains = rows.into_iter().filter(|&i| !is_right(i));
-    direction.explains = explains.map(|i| val.ids[i]).collect();
-    Ok(direction)
+    let most = significance::most(options.permutations, family);
+    let (direction, _) = problem.learn(options, Test::Permutations(most))?;
+    let found = if searches(options) && !direction.too_few {
+        found::find(&problem, &direction, options, family)
+    } else {
+        Found::default()
+    };
+    Ok((direction, found))
 }
 
-/// Corrects the p-values of those that were tested for their number.
-fn correct(directions: &mut [Direction]) {
+/// Whether modes are looked for: without permutations nothing could be told from chance.
+fn searches(options: &FitOptions) -> bool {
+    options.modes && options.permutations > 0
+}
+
+/// Corrects the p-values of those that were tested for their number. Tests `in_vain` count as p-values of 1: all that is known of them
+/// is that they are no findings, and any other value above 0.05 comes to the same ones.
+fn correct(directions: &mut [Direction], in_vain: usize) {
     let tested: Vec<usize> = (0..directions.len())
         .filter(|&at| directions[at].p_value.is_some())
         .collect();
-    let p: Vec<f64> = tested
+    let mut p: Vec<f64> = tested
         .iter()
         .filter_map(|&at| directions[at].p_value)
         .collect();
+    p.extend(std::iter::repeat_n(1.0, in_vain));
     for (at, q) in tested.into_iter().zip(significance::adjust(&p)) {
         directions[at].q_value = Some(q);
     }
 }
 
-/// How many classes have examples enough to be tested.
+/// How many tests there are before any mode is found: of each class with examples enough its mode 0, and a scan.
 fn family(val: ValExamples<'_>, classes: usize, options: &FitOptions) -> usize {
     let mut counts = vec![[0_usize; 2]; classes];
     for (&label, &prediction) in val.labels.iter().zip(val.predictions) {
@@ -229,7 +254,7 @@ fn family(val: ValExamples<'_>, classes: usize, options: &FitOptions) -> usize {
     }
     let least = options.min_mistakes.max(options.folds.count());
     let enough = |counts: &&[usize; 2]| counts.iter().all(|&count| count >= least);
-    counts.iter().filter(enough).count()
+    counts.iter().filter(enough).count() * (1 + usize::from(searches(options)))
 }
 
 /// An alignment for people: three decimals, or three digits and a power of ten where it is tiny.

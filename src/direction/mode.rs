@@ -19,6 +19,20 @@ impl ModeId {
     pub fn new(class: usize, mode: u32) -> Self {
         Self { class, mode }
     }
+
+    /// The mode for people, whose class is called `class`: that name, and of a mode beside mode 0 its number.
+    ///
+    /// ```
+    /// use hardlight::direction::ModeId;
+    /// assert_eq!(ModeId::new(1, 0).named("cat"), "cat");
+    /// assert_eq!(ModeId::new(1, 2).named("cat"), "cat (mode 2)");
+    /// ```
+    pub fn named(self, class: &str) -> String {
+        match self.mode {
+            0 => class.to_owned(),
+            mode => format!("{class} (mode {mode})"),
+        }
+    }
 }
 
 impl fmt::Display for ModeId {

@@ -13,12 +13,14 @@ pub struct FitOptions {
     pub folds: Folds,
     /// How often units are dealt to folds; the score is the mean. Once with [`Folds::TableOrder`].
     pub repeats: usize,
-    /// Permutations behind a p-value: so many at most, or 20 a class if that is more; 0 for none.
+    /// Permutations behind a p-value: so many at most, or 20 a test (two a class) if that is more; 0 for none.
     pub permutations: usize,
     /// Resamples behind the interval of the direction; 0 for none.
     pub bootstrap: usize,
     /// Fewer mistakes, or fewer right examples, than this make a class's direction a guess: it is never a finding.
     pub min_mistakes: usize,
+    /// Whether failure modes are searched for within every class, beside the one direction of all its mistakes.
+    pub modes: bool,
     /// Quantile of the mistakes' out-of-fold alignment that becomes the threshold.
     pub quantile: f64,
     /// Seed of folds, permutations and resamples.
@@ -33,6 +35,7 @@ impl Default for FitOptions {
             permutations: 199,
             bootstrap: 100,
             min_mistakes: 5,
+            modes: true,
             quantile: 0.5,
             seed: 0,
         }

@@ -256,6 +256,7 @@ impl<'a> Numbers<'a> {
             too_few: mode.standing == Standing::TooFewExamples,
             bootstrap_cosine: mode.bootstrap_cosine_95,
             explains: Vec::new(),
+            shared: mode.shared,
             out_of_fold: Vec::new(),
         })
     }

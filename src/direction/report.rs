@@ -80,7 +80,7 @@ impl ClassReport {
             wrong: self.figures.confusion[0],
             of: self.figures.flagged(),
         };
-        sentence(&self.class, phrase, failing, self.all())
+        sentence(&self.id().named(&self.class), phrase, failing, self.all())
     }
 }
 
@@ -201,7 +201,7 @@ fn named(direction: &Direction, class: &str, figures: Figures) -> ClassReport {
     };
     report.sentence = match direction.standing() {
         Standing::Finding => report.say(None),
-        standing => no_finding(class, standing, report.all()),
+        standing => no_finding(&direction.id.named(class), standing, report.all()),
     };
     report
 }

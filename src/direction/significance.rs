@@ -55,7 +55,7 @@ pub(super) fn rng(seed: u64, id: ModeId, purpose: Purpose, draw: usize) -> ChaCh
     rng
 }
 
-/// Permutations at most: `asked`, and with many classes as many as a single finding among them needs, 20 a class.
+/// Permutations at most: `asked`, and with many classes as many as a single finding among them needs, 20 a test.
 ///
 /// With 20 times `m` draws the smallest p-value is `1/(20 m + 1)`, so that even a failure that is the only one of `m` classes
 /// has `q = m/(20 m + 1) < 0.05`. None where none are asked for.

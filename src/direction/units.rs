@@ -79,6 +79,13 @@ impl Units {
         sets.units()
     }
 
+    /// The units of some examples: what was one unit stays one.
+    #[must_use]
+    pub fn part(&self, examples: &[usize]) -> Self {
+        let keys: Vec<Option<u32>> = examples.iter().map(|&i| Some(self.of[i] as u32)).collect();
+        Self::of_keys(examples.len(), &keys)
+    }
+
     /// How many.
     pub fn len(&self) -> usize {
         self.members.len()

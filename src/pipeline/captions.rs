@@ -365,7 +365,7 @@ fn section(
             // What a finding is called, nothing else is.
             sentence: direction
                 .is_finding()
-                .then(|| mode.sentence(class))
+                .then(|| mode.sentence(&direction.id.named(class)))
                 .flatten(),
         }
     });

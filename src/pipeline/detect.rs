@@ -13,7 +13,7 @@ use super::report;
 use super::space::Space;
 use crate::dataset::Split;
 use crate::direction::doubt::{Warning, WarningKind, barred};
-use crate::direction::{Direction, FitOptions, Fitted, Whitening, persist};
+use crate::direction::{Direction, FitOptions, Fitted, ModeId, Whitening, acted_on, persist};
 use crate::report::DetectionReport;
 
 /// What detection found.
@@ -24,17 +24,30 @@ pub struct Detected {
     pub fitted: Fitted,
     /// Which split the report's figures are on.
     pub judged_on: Split,
-    /// Why nothing is generated from these classes unless forced.
-    pub barred: BTreeMap<usize, Vec<WarningKind>>,
+    /// Why nothing is generated from these failure modes unless forced.
+    pub barred: Barred,
     /// All of it as `report.json` has it, but for the captions; one entry a direction, in their order.
     pub report: DetectionReport,
 }
 
+/// Why failure modes are barred; those that are not are not in it.
+pub type Barred = BTreeMap<ModeId, Vec<WarningKind>>;
+
 impl Detected {
-    /// Whether a direction may be generated from without being forced.
-    pub fn is_usable(&self, direction: &Direction) -> bool {
-        direction.is_finding() && !self.barred.contains_key(&direction.id.class)
+    /// The failure modes that images are made for, by class and mode: of those that stand for what fails the ones that nothing bars, or
+    /// all of them if forced to.
+    pub fn acted_on(&self, force: bool) -> Vec<&Direction> {
+        acting(&self.fitted, &self.barred, force)
     }
+}
+
+/// [`Detected::acted_on`].
+pub(super) fn acting<'a>(fitted: &'a Fitted, barred: &Barred, force: bool) -> Vec<&'a Direction> {
+    let mut modes = acted_on(&fitted.directions, |direction| {
+        force || direction.is_finding()
+    });
+    modes.retain(|direction| force || !barred.contains_key(&direction.id));
+    modes
 }
 
 /// Learns directions on val and judges them on every split; writes `directions.*`, `report.json` and
@@ -72,9 +85,15 @@ pub fn detect(
         &learned.fitted,
         dataset,
     )?;
-    let barred = barred(&warnings)
-        .into_iter()
-        .filter_map(|(name, kinds)| Some((dataset.class_index(&name)?, kinds)))
+    let ids = learned
+        .fitted
+        .directions
+        .iter()
+        .map(|direction| direction.id);
+    let kinds = |id: ModeId| barred(&warnings, &dataset.classes()[id.class], id.mode);
+    let barred: Barred = ids
+        .map(|id| (id, kinds(id)))
+        .filter(|(_, kinds)| !kinds.is_empty())
         .collect();
     let evidence = report::Evidence {
         learned: &learned,

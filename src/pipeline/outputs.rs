@@ -71,6 +71,7 @@ pub fn summary(done: &Finished) -> Summary {
     Summary {
         schema: Summary::SCHEMA,
         version: version(),
+        overview: report.overview.clone(),
         classes: classes.map(|(at, entry)| mode(done, at, entry)).collect(),
         score_threshold: report.score_threshold.clone(),
         skipped: report.skipped_images,

@@ -34,7 +34,7 @@ impl Pooled {
     }
 }
 
-/// Picks the hardest images of the pool for every direction worth it; writes `pool.json`, and what images
+/// Picks the hardest images of the pool for every mode that is acted on; writes `pool.json`, and what images
 /// were held against, so that another policy picks again without a model.
 ///
 /// # Errors
@@ -64,12 +64,10 @@ pub fn pool(
              space: their labels are taken as they are",
         ),
     }
-    let directions = detected.fitted.directions.iter();
-    let usable = |direction: &&Direction| detected.is_usable(direction) || settings.generate.force;
     let source = Source {
         pictures: embedded.pictures(),
         whitening: &detected.whitening,
-        directions: directions.filter(usable).collect(),
+        directions: detected.acted_on(settings.generate.force),
         references: references.as_ref().map(Array2::view),
     };
     let policy = policy(settings);
@@ -141,7 +139,6 @@ impl Source<'_> {
 /// What a mode got, and why not more.
 fn said(picked: &Picked, quota: usize) -> String {
     let Picked {
-        class,
         of_class,
         picks,
         rejected,
@@ -161,7 +158,8 @@ fn said(picked: &Picked, quota: usize) -> String {
         format!("; left out: {}", parts.join(", "))
     };
     format!(
-        "{class}: {} of {quota} images from the pool's {of_class}{rest}",
+        "{}: {} of {quota} images from the pool's {of_class}{rest}",
+        picked.mode_id().named(&picked.class),
         picks.len()
     )
 }

@@ -1,20 +1,23 @@
 //! The detection report on disk: `report.json` and the tables of `report/`.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use super::context::Job;
 use super::data::Data;
+use super::detect::{Barred, acting};
 use super::doubts::Doubts;
 use super::embed::Embedded;
 use super::error::Error;
 use super::learn::Learned;
 use super::space::Space;
 use crate::dataset::{Dataset, Split};
+use crate::direction::ModeId;
+use crate::direction::doubt::Warning;
 use crate::direction::doubt::labels::{NEIGHBOURS, VOTES};
-use crate::direction::doubt::{Warning, WarningKind};
 use crate::io;
 use crate::report::detection::{DetectionReport, ModeReport, SkippedClass, SpaceReport};
 use crate::report::doubts::{Duplicate, Duplicates, LabelError, LabelErrors, Reference};
+use crate::report::overview::Overview;
 use crate::report::{JsonFile as _, csv, version};
 
 /// What the report is made from.
@@ -24,8 +27,8 @@ pub(super) struct Evidence<'a> {
     /// The same in the spaces that it is compared with.
     pub(super) compared: &'a [(Space, Learned)],
     pub(super) doubts: &'a Doubts,
-    /// Why classes are barred.
-    pub(super) barred: &'a BTreeMap<usize, Vec<WarningKind>>,
+    /// Why failure modes are barred.
+    pub(super) barred: &'a Barred,
     /// Everything that makes the result less than it looks.
     pub(super) warnings: Vec<Warning>,
 }
@@ -72,6 +75,7 @@ fn build(
         exif: job.settings.data.exif,
         score_threshold: data.threshold.clone(),
         skipped_images: embedded.skips.found().len(),
+        overview: overview(job, dataset, learned, barred),
         classes: modes(dataset, learned, barred),
         skipped: SkippedClass::all(&learned.fitted, dataset.classes()),
         splits: learned.splits.clone(),
@@ -83,17 +87,25 @@ fn build(
     })
 }
 
-fn modes(
-    dataset: &Dataset,
-    learned: &Learned,
-    barred: &BTreeMap<usize, Vec<WarningKind>>,
-) -> Vec<ModeReport> {
+/// How many modes there are, how large, and which to fix first.
+fn overview(job: &Job<'_>, dataset: &Dataset, learned: &Learned, barred: &Barred) -> Overview {
+    let fitted = &learned.fitted;
+    let acting: BTreeSet<ModeId> = acting(fitted, barred, job.settings.generate.force)
+        .iter()
+        .map(|direction| direction.id)
+        .collect();
+    Overview::of(&fitted.directions, dataset.classes(), |id| {
+        acting.contains(&id)
+    })
+}
+
+fn modes(dataset: &Dataset, learned: &Learned, barred: &Barred) -> Vec<ModeReport> {
     let directions = learned.fitted.directions.iter();
     let judged = learned.reports.iter().zip(&learned.named);
     directions
         .zip(judged)
         .map(|(direction, (judged, named))| {
-            let barred = barred.get(&direction.id.class).cloned().unwrap_or_default();
+            let barred = barred.get(&direction.id).cloned().unwrap_or_default();
             let heads = [named.mistakes.clone(), named.right.clone()];
             ModeReport::of(direction, dataset.classes(), barred, judged.clone(), heads)
         })

@@ -1,7 +1,7 @@
 //! Images from the top failure captions, and from neutral and easy ones where controls are asked for:
 //! made and measured, not yet decided on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use super::captions::Captioned;
@@ -16,7 +16,7 @@ use super::pool::Pooled;
 use super::reporter::Stage;
 use crate::caption::CaptionKind;
 use crate::dataset::{Split, Usable};
-use crate::direction::ModeId;
+use crate::direction::{Direction, ModeId};
 use crate::embed::ImageEncoder;
 use crate::filter::Meter;
 use crate::filter::class::ZeroShot;
@@ -125,7 +125,11 @@ fn run(
         }
         stage.set(
             done,
-            &format!("({} {}, {attempted} attempts)", plan.class, plan.arm),
+            &format!(
+                "({} {}, {attempted} attempts)",
+                plan.mode.named(&plan.class),
+                plan.arm
+            ),
         );
     })?;
     if ended == Ended::Stopped {
@@ -135,7 +139,7 @@ fn run(
     Ok(made)
 }
 
-/// The failure arm of every direction worth it, each followed by its controls: from the captions that real images confirm, and where none
+/// The failure arm of every mode that is acted on, each followed by its controls: from the captions that real images confirm, and where none
 /// is confirmed from all hard ones, with a warning and behind all others.
 fn plan(
     context: &mut Context<'_>,
@@ -145,8 +149,11 @@ fn plan(
     generator: &Generator,
 ) -> Result<Plan, Error> {
     let (mut arms, mut last) = (Vec::new(), Vec::new());
+    let modes = detected.acted_on(job.settings.generate.force);
+    tell_several(context, data, &modes, job.settings.generate.quota);
+    let modes: BTreeSet<ModeId> = modes.iter().map(|direction| direction.id).collect();
     for (direction, captions) in detected.fitted.directions.iter().zip(&captioned.modes) {
-        if !(detected.is_usable(direction) || job.settings.generate.force) {
+        if !modes.contains(&direction.id) {
             continue;
         }
         let ModeId { class, mode } = direction.id;
@@ -185,6 +192,19 @@ fn plan(
         template.output = output;
     }
     Ok(Plan::new(job.settings.seed, template, arms))
+}
+
+/// Says of classes with several failure modes that each has a quota of its own.
+fn tell_several(context: &mut Context<'_>, data: Usable<'_>, modes: &[&Direction], quota: usize) {
+    for class in modes.chunk_by(|a, b| a.id.class == b.id.class) {
+        if class.len() > 1 {
+            let name = &data.classes()[class[0].id.class];
+            context.info(format_args!(
+                "{name} has {} failure modes, and each has the quota of {quota} images",
+                class.len()
+            ));
+        }
+    }
 }
 
 /// How images leave where they are to leave as the data set's own.

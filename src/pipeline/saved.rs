@@ -14,7 +14,7 @@ use super::precomputed::{Precomputed, matrix_file};
 use super::settings::{CheckedSettings, Settings};
 use super::space::Space;
 use crate::dataset::{Dataset, ExampleId, Split, Unusable, Usable};
-use crate::direction::{Direction, persist};
+use crate::direction::{Direction, ModeId, acted_on, persist};
 use crate::io::image::Exif;
 use crate::io::{self, ErrorKind};
 use crate::report::{DetectionReport, JsonFile as _};
@@ -32,8 +32,8 @@ pub struct Saved {
     pub found: persist::Saved,
     /// Whether the run used directions that are no better than chance too.
     pub(crate) force: bool,
-    /// The classes that warnings bar.
-    barred: BTreeSet<usize>,
+    /// The failure modes that warnings bar.
+    barred: BTreeSet<ModeId>,
     /// What the run reports.
     report: DetectionReport,
     /// Embeddings that were made before the run.
@@ -95,7 +95,7 @@ impl Saved {
             .classes
             .iter()
             .filter(|entry| !entry.barred.is_empty());
-        let barred = barred.map(|entry| entry.mode.class_index).collect();
+        let barred = barred.map(|entry| entry.mode.id()).collect();
         Ok(Self {
             layout,
             dataset,
@@ -246,14 +246,14 @@ impl Saved {
         }
     }
 
-    /// The directions that may be acted on: findings of classes that nothing bars, or all where the run was
-    /// forced.
+    /// The failure modes that are acted on: of those that stand for what fails the ones that nothing bars, or all of them where the
+    /// run was forced.
     pub fn usable(&self) -> impl Iterator<Item = &Direction> {
-        let all = self.found.directions.iter();
-        all.filter(|direction| {
-            let barred = self.barred.contains(&direction.id.class);
-            self.force || direction.is_finding() && !barred
-        })
+        let modes = acted_on(&self.found.directions, |direction| {
+            self.force || direction.is_finding()
+        });
+        let free = |direction: &&Direction| self.force || !self.barred.contains(&direction.id);
+        modes.into_iter().filter(free)
     }
 }
 

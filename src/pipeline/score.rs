@@ -11,7 +11,7 @@ use super::error::Error;
 use super::reporter::Stage;
 use super::saved;
 use crate::dataset;
-use crate::direction::{Direction, persist};
+use crate::direction::{Direction, acted_on, persist};
 use crate::embed::ImageEncoder;
 use crate::io::image::{self, Exif};
 use crate::io::{IoError, JsonFile as _};
@@ -118,12 +118,15 @@ impl Learned {
         Ok(Self { found, exif })
     }
 
-    /// The mode that an embedding is deepest in; findings before others.
+    /// The mode that an embedding is deepest in, of those that stand for what fails; where none does, of all.
     fn best(&self, class: usize, x: ndarray::ArrayView1<'_, f64>) -> Option<(&Direction, f64)> {
-        let any = self.found.of_class(class).any(Direction::is_finding);
-        let modes = self.found.of_class(class);
-        let counting = modes.filter(|direction| direction.is_finding() || !any);
-        counting
+        let mut modes = acted_on(&self.found.directions, Direction::is_finding);
+        modes.retain(|direction| direction.id.class == class);
+        if modes.is_empty() {
+            modes = self.found.of_class(class).collect();
+        }
+        modes
+            .into_iter()
             .map(|direction| (direction, direction.alignment(x)))
             .reduce(|a, b| if b.1 > a.1 { b } else { a })
     }

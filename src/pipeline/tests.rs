@@ -1,6 +1,7 @@
 //! A whole run on stand-ins: stages, resume and quota in milliseconds, without a model.
 
 mod again;
+mod modes;
 mod scored;
 mod verified;
 

@@ -4,6 +4,7 @@
 //! tab or a carriage return) get a `'` in front; numbers never do. Cells without a value are empty.
 
 mod doubts;
+mod modes;
 mod rankings;
 
 use super::detection::DetectionReport;
@@ -119,6 +120,7 @@ fn encode(names: &[&str], rows: &[Vec<Field>]) -> Result<Vec<u8>, TableError> {
 
 /// The files of `report/` by name; `duplicates` are all pairs, of which the report lists the first.
 ///
+/// - `modes.csv`: which failure mode to fix first, how many mistakes each explains, and how many none does;
 /// - `classes.csv`: accuracy, CV score, confusion: a row a space, split and failure mode, and one for all classes;
 /// - `heads.csv`: precision and lift at `K`, a row a ranking and `K`;
 /// - `deciles.csv`: the classifier's accuracy from the most aligned tenth (1) to the least;
@@ -130,9 +132,10 @@ fn encode(names: &[&str], rows: &[Vec<Field>]) -> Result<Vec<u8>, TableError> {
 pub fn tables(
     report: &DetectionReport,
     duplicates: &[Duplicate],
-) -> Result<[(&'static str, Vec<u8>); 6], TableError> {
+) -> Result<[(&'static str, Vec<u8>); 7], TableError> {
     let lines = rankings::lines(report);
     Ok([
+        ("modes.csv", modes::modes(report)?),
         ("classes.csv", rankings::classes(&lines)?),
         ("heads.csv", rankings::heads(&lines)?),
         ("deciles.csv", rankings::deciles(&lines)?),

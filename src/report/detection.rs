@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::captions::CaptionsReport;
 use super::doubts::{Duplicates, LabelErrors};
 use super::mode::Mode;
+use super::overview::Overview;
 use crate::dataset::{Split, Threshold};
 use crate::direction::doubt::{Warning, WarningKind};
 pub use crate::direction::persist::SkippedClass;
@@ -38,7 +39,9 @@ pub struct DetectionReport {
     pub score_threshold: Option<Threshold>,
     /// Images that could not be used and were passed over.
     pub skipped_images: usize,
-    /// One entry a failure mode, by class.
+    /// How many failure modes there are, how large, and which to fix first.
+    pub overview: Overview,
+    /// One entry a failure mode, by class; mode 0 is the one direction of all mistakes.
     pub classes: Vec<ModeReport>,
     /// Classes without a direction.
     pub skipped: Vec<SkippedClass>,
@@ -76,7 +79,7 @@ pub struct ModeReport {
     /// Its class and number, and how strong its direction is.
     #[serde(flatten)]
     pub mode: Mode,
-    /// Kinds of the warnings that bar its class from generation; empty if nothing does.
+    /// Kinds of the warnings that bar it, or its class, from generation; empty if nothing does.
     pub barred: Vec<WarningKind>,
     /// Penalty of the SVM that cross-validation chose.
     pub c: f64,
@@ -89,7 +92,8 @@ pub struct ModeReport {
     pub calibration_error: Option<f64>,
     /// Val examples of the class that the classifier gets right.
     pub right: usize,
-    /// Val examples of the class that it gets wrong.
+    /// Val examples of the class that it gets wrong and that the direction was learned from: all of them for mode 0, those of its region
+    /// for the others.
     pub wrong: usize,
     /// Its figures on the judged split.
     pub judged: ClassReport,
@@ -100,6 +104,11 @@ pub struct ModeReport {
 }
 
 impl ModeReport {
+    /// Its key.
+    pub fn id(&self) -> ModeId {
+        self.mode.id()
+    }
+
     /// A direction with its figures on the judged split and the heads of its ranking there, mistakes and others;
     /// `classes` are the names by index.
     pub fn of(
@@ -122,11 +131,6 @@ impl ModeReport {
             most_aligned_mistakes,
             most_aligned_right,
         }
-    }
-
-    /// Whether images may be made from it without being forced.
-    pub fn is_usable(&self) -> bool {
-        self.mode.finding && self.barred.is_empty()
     }
 }
 

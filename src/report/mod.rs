@@ -25,6 +25,7 @@ pub mod detection;
 pub mod doubts;
 pub mod evaluation;
 pub mod mode;
+pub mod overview;
 pub mod retraining;
 pub mod summary;
 

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::mode::Mode;
+use super::overview::Overview;
 use super::retraining::{Judge, Retraining};
 use crate::caption::CaptionVerdict;
 use crate::dataset::Threshold;
@@ -21,7 +22,9 @@ pub struct Summary {
     pub schema: u32,
     /// Version of hardlight that wrote the file.
     pub version: String,
-    /// One entry a failure mode, by class.
+    /// How many failure modes there are, how large, and which to fix first.
+    pub overview: Overview,
+    /// One entry a failure mode, by class; mode 0 is the one direction of all mistakes.
     pub classes: Vec<ModeSummary>,
     /// The threshold of scores, where the classifier's outputs were scores.
     pub score_threshold: Option<Threshold>,
@@ -58,7 +61,7 @@ pub struct ModeSummary {
     /// Its class and number, and how strong its direction is.
     #[serde(flatten)]
     pub mode: Mode,
-    /// Kinds of the warnings that bar its class from generation; empty if nothing does.
+    /// Kinds of the warnings that bar it, or its class, from generation; empty if nothing does.
     pub barred: Vec<WarningKind>,
     /// Penalty of the SVM that cross-validation chose.
     pub c: f64,
@@ -102,7 +105,7 @@ pub struct TopCaption {
 /// What the pool gave for a failure mode.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PoolCounts {
-    /// Pool images of the class that no other mode had picked.
+    /// Pool images of the class that belong to the mode.
     pub of_class: usize,
     /// Those that were picked.
     pub kept: usize,

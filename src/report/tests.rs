@@ -1,5 +1,6 @@
 //! Every file: what is written reads back equal, and the committed schema is that of the type.
 
+mod overview;
 mod samples;
 
 use std::fmt::Debug;
@@ -114,6 +115,14 @@ fn tables_hold_every_space_split_and_mode() {
         classes[3].starts_with("other,val,(overall)"),
         "{}",
         classes[3]
+    );
+    assert_eq!(
+        lines("modes.csv")[1],
+        format!(
+            "1,dog,2,8,20,0.4,1,{},{},false,0.25,{third},a finding,1,12",
+            1.0 - third,
+            8.0 * (1.0 - third)
+        )
     );
     let heads = lines("heads.csv");
     assert_eq!(

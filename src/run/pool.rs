@@ -6,6 +6,8 @@
 //!     looked at in this order: class? blank? duplicate? ──▶ picked, until the quota is met
 //! ```
 //!
+//! Where a class has several modes, an image belongs to the one that it is the most aligned with, and is looked at for no other.
+//!
 //! The threshold, the class test and that for duplicates are those of generated images. The same
 //! embeddings give the same picks, so nothing has to be remembered for a run to go on; `pool.json` tells
 //! people and previews what was picked, and under which policy, so that another one picks again.
@@ -120,7 +122,7 @@ pub struct Picked {
     pub mode: u32,
     /// The alignment that was asked for.
     pub threshold: f64,
-    /// Pool images of the class that no other mode had picked.
+    /// Pool images of the class that belong to the mode: those that are more aligned with no other mode that images are picked for.
     pub of_class: usize,
     /// What was picked, hardest first.
     pub picks: Vec<Pick>,
@@ -187,7 +189,12 @@ pub fn pick(
     let mut taken = BTreeSet::new();
     let mut all = Vec::new();
     for wanted in modes {
-        let Some(picked) = pick_mode(pool, wanted, quota, kept, &mut taken, stop)? else {
+        let rivals: Vec<&Wanted<'_>> = modes
+            .iter()
+            .filter(|other| other.mode.class == wanted.mode.class && other.mode != wanted.mode)
+            .collect();
+        let sides = (wanted, &rivals[..]);
+        let Some(picked) = pick_mode(pool, sides, quota, kept, &mut taken, stop)? else {
             return Ok(None);
         };
         all.push(picked);
@@ -204,7 +211,7 @@ pub fn pick(
 
 fn pick_mode(
     pool: Pool<'_>,
-    wanted: &Wanted<'_>,
+    (wanted, rivals): (&Wanted<'_>, &[&Wanted<'_>]),
     quota: usize,
     kept: &mut KeptImages,
     taken: &mut BTreeSet<usize>,
@@ -214,7 +221,11 @@ fn pick_mode(
         let example = example(pool, *at);
         !taken.contains(at) && example.is_some_and(|e| e.label == wanted.mode.class)
     };
-    let of_class: Vec<usize> = (0..pool.ids.len()).filter(own).collect();
+    let of_class: Vec<usize> = (0..pool.ids.len())
+        .into_par_iter()
+        .filter(own)
+        .filter(|&at| belongs(pool, at, wanted, rivals))
+        .collect();
     let class = pool.dataset.classes().get(wanted.mode.class);
     let mut picked = Picked {
         class: class.cloned().unwrap_or_default(),
@@ -250,6 +261,22 @@ fn pick_mode(
     }
     picked.left += hard.len();
     Ok(Some(picked))
+}
+
+/// Whether an image is more aligned with no other mode of its class; of equally aligned ones the first that picks it has it.
+fn belongs(pool: Pool<'_>, at: usize, wanted: &Wanted<'_>, rivals: &[&Wanted<'_>]) -> bool {
+    let with = |wanted: &Wanted<'_>| {
+        let Meter {
+            whitening,
+            direction,
+            ..
+        } = wanted.meter;
+        alignment(whitening, direction, pool.matrix.row(at))
+    };
+    rivals.is_empty() || {
+        let own = with(wanted);
+        rivals.iter().all(|rival| with(rival) <= own)
+    }
 }
 
 /// A real image: its pixels are numbers, and no safety checker was asked.

@@ -360,6 +360,7 @@ fn tables_say_what_report_json_says() {
             "duplicates.csv",
             "heads.csv",
             "label_errors.csv",
+            "modes.csv",
             "warnings.csv"
         ]
     );

@@ -2,7 +2,7 @@
 
 use crate::caption::Accuracy;
 use crate::cli::ui::Ui;
-use crate::direction::legible;
+use crate::direction::{ModeId, legible};
 use crate::report::captions::{Caption, CaptionsReport, ModeCaptions};
 
 /// The captions on the terminal.
@@ -11,7 +11,7 @@ pub(super) fn say(ui: &mut Ui, captions: &CaptionsReport) {
         ui.say(format_args!(
             "\nhardest captions of {}, and how many of the val images nearest to each are wrong (of \
              all {}: {})",
-            mode.class,
+            ModeId::new(mode.class_index, mode.mode).named(&mode.class),
             mode.val.images,
             wrong(mode.val)
         ));

@@ -41,7 +41,7 @@ fn line(ui: &mut Ui, found: &ModeReport, made: &ModeSummary, generated: bool) {
     let figures = &found.judged.figures;
     ui.say(format_args!(
         "{:<16} {:>5} {:>7.3} {:>6} {:>6} {:>16} {:>10} {:>5} {:>5} {:>9}",
-        found.mode.class,
+        found.id().named(&found.mode.class),
         found.wrong,
         found.mode.cv_score,
         share(found.mode.p_value),
@@ -64,7 +64,7 @@ fn threshold(ui: &mut Ui, found: &ModeReport) {
     ui.say(format_args!(
         "{}: images of alignment {} and more count as part of the failure; {:.0} % of the {} right val images do \
          (95 % interval {:.0} to {:.0} %)",
-        found.mode.class,
+        found.id().named(&found.mode.class),
         legible(found.threshold),
         100.0 * found.admits.share,
         found.admits.of,

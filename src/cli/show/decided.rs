@@ -46,7 +46,7 @@ pub(in crate::cli) fn lacking(ui: &mut Ui, outcomes: &[Outcome]) {
             let plan = &outcome.plan;
             ui.warn(format_args!(
                 "{} ({}): {}",
-                plan.class,
+                plan.mode.named(&plan.class),
                 plan.arm,
                 words(lack)
             ));

@@ -3,6 +3,7 @@
 mod captions;
 mod closing;
 mod decided;
+mod modes;
 mod proof;
 mod tables;
 

@@ -23,6 +23,7 @@ pub(super) fn show(ui: &mut Ui, report: &DetectionReport) {
         ui.say(&entry.judged.sentence);
     }
     more(ui, report.classes.len());
+    super::modes::say(ui, &report.overview);
     let modes: Vec<&Mode> = report.classes.iter().map(|entry| &entry.mode).collect();
     for split in &report.splits {
         self::split(ui, split, &modes);
@@ -36,7 +37,7 @@ pub(super) fn show(ui: &mut Ui, report: &DetectionReport) {
 fn more(ui: &mut Ui, all: usize) {
     if all > MOST {
         ui.say(format_args!(
-            "… and {} classes more: report/*.csv has all",
+            "… and {} more: report/*.csv has all",
             all - MOST
         ));
     }
@@ -44,7 +45,7 @@ fn more(ui: &mut Ui, all: usize) {
 
 /// A ranking with its name; the mode that it is of, but for that of all classes.
 struct Ranking<'a> {
-    name: &'a str,
+    name: String,
     mode: Option<&'a Mode>,
     figures: &'a Figures,
 }
@@ -52,12 +53,12 @@ struct Ranking<'a> {
 /// A line a ranking, all classes together first.
 fn rankings<'a>(split: &'a SplitReport, modes: &[&'a Mode]) -> Vec<Ranking<'a>> {
     let overall = split.overall.iter().map(|figures| Ranking {
-        name: OVERALL,
+        name: OVERALL.to_owned(),
         mode: None,
         figures,
     });
     let classes = split.classes.iter().take(MOST).map(|report| Ranking {
-        name: &report.class,
+        name: report.id().named(&report.class),
         mode: modes.iter().copied().find(|mode| mode.id() == report.id()),
         figures: &report.figures,
     });
@@ -239,7 +240,7 @@ fn space_line(ui: &mut Ui, space: &SpaceReport, entry: &SpaceMode) {
     let head = &entry.judged.figures.hardest;
     ui.say(format_args!(
         "  {:<16} {:<20} {:>6.3} {:>6} {:>6} {:>7} {:>5} {:>8} {:>6} {:>9}",
-        mode.class,
+        mode.id().named(&mode.class),
         space.space,
         mode.cv_score,
         number(mode.p_value, 3),

@@ -79,6 +79,8 @@ pub struct DescribedMode {
     pub bootstrap_cosine_95: Option<(f64, f64)>,
     /// Ids of the mistakes of val that the mode explains.
     pub explains: Vec<String>,
+    /// How many of them another mode of the class, but mode 0, reaches too.
+    pub shared: usize,
 }
 
 /// A class without a direction.
@@ -154,6 +156,7 @@ impl DescribedMode {
             norm: direction.norm(),
             bootstrap_cosine_95: direction.bootstrap_cosine,
             explains: explains.map(|&id| dataset.example(id).id.clone()).collect(),
+            shared: direction.shared,
         }
     }
 

@@ -90,16 +90,24 @@ fn generated(
         let measured = &decision.measured;
         (layout.attempt(measured), measured.mode.class)
     };
-    let mut by_class: BTreeMap<usize, Added> = BTreeMap::new();
+    let mut by_class: BTreeMap<usize, Vec<Added>> = BTreeMap::new();
     for outcome in decisions.of(arm) {
         let of_class = by_class.entry(outcome.plan.mode.class).or_default();
-        if kept {
-            of_class.extend(outcome.kept().map(added));
+        of_class.push(if kept {
+            outcome.kept().map(added).collect()
         } else {
-            of_class.extend(outcome.decided.iter().map(added));
-        }
+            outcome.decided.iter().map(added).collect()
+        });
     }
-    by_class
+    let in_turn = |(class, modes): (usize, Vec<Added>)| (class, in_turn(&modes));
+    by_class.into_iter().map(in_turn).collect()
+}
+
+/// The images of a class's modes in turn, so that the first so many are of all modes alike.
+fn in_turn(modes: &[Added]) -> Added {
+    let longest = modes.iter().map(Vec::len).max().unwrap_or_default();
+    let turn = |at: usize| modes.iter().filter_map(move |mode| mode.get(at).cloned());
+    (0..longest).flat_map(turn).collect()
 }
 
 /// Real images of the pool by class, in random order.
@@ -114,4 +122,27 @@ fn real(done: &Finished) -> BTreeMap<usize, Added> {
         images.shuffle(&mut ChaCha8Rng::seed_from_u64(*class as u64));
     }
     real
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_images_of_a_class_are_of_all_its_modes() {
+        let mode = |name: &str, images: usize| -> Added {
+            let image = |at| (PathBuf::from(format!("{name}{at}")), 0);
+            (0..images).map(image).collect()
+        };
+        let names = |added: Added| -> Vec<String> {
+            let shown = added
+                .into_iter()
+                .map(|(path, _)| path.display().to_string());
+            shown.collect()
+        };
+        let both = in_turn(&[mode("a", 3), mode("b", 1)]);
+        assert_eq!(names(both), ["a0", "b0", "a1", "a2"]);
+        assert_eq!(names(in_turn(&[mode("a", 2)])), ["a0", "a1"]);
+        assert!(in_turn(&[]).is_empty());
+    }
 }

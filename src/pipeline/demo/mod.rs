@@ -48,7 +48,7 @@ pub struct DemoOptions {
     pub force_new: bool,
     /// The embedded world's models; [`weights`] finds them.
     pub weights: PathBuf,
-    /// Images to keep per class.
+    /// Images to keep per failure mode.
     pub quota: usize,
     /// Denoising steps.
     pub steps: usize,

@@ -10,7 +10,7 @@ use crate::direction::doubt::labels::{
 };
 use crate::direction::doubt::{Warning, WarningKind};
 use crate::direction::report::alignments;
-use crate::direction::{Direction, Fitted};
+use crate::direction::{Direction, Fitted, ModeId};
 use crate::pipeline::embed::Parts;
 use crate::pipeline::learn::{Known, Learned};
 
@@ -92,15 +92,17 @@ fn thresholds(data: Usable<'_>) -> Vec<f64> {
     labels::thresholds(data.classes().len(), known)
 }
 
-/// Alignments by example.
+/// Alignments by example, with mode 0 of its class.
 fn scores(known: &Known, fitted: &Fitted) -> BTreeMap<ExampleId, f64> {
-    let all = fitted.directions.iter();
-    all.flat_map(|direction| alignments(known.view(), direction, known.scoring))
+    let whole = fitted.directions.iter().filter(|d| d.id.mode == 0);
+    whole
+        .flat_map(|direction| alignments(known.view(), direction, known.scoring))
         .map(|(at, alignment)| (known.ids[at], alignment))
         .collect()
 }
 
-/// The doubts about directions that show wrong labels more than a failure mode.
+/// The doubts about directions that show wrong labels more than a failure mode: of mode 0 among all mistakes of its class, of the others
+/// among those that they explain.
 ///
 /// In the classifier's `own` feature space they bar nothing: a confident mistake lies among the predicted class there by
 /// construction, whatever its label.
@@ -116,10 +118,23 @@ pub(super) fn warnings(
     };
     let suspects = labels.suspects.iter();
     let suspects: BTreeSet<ExampleId> = suspects.map(|s| s.error.mistake.example).collect();
-    let all = learned.fitted.directions.iter();
+    let fitted = &learned.fitted;
+    let all = fitted.directions.iter();
     all.filter_map(|direction| {
-        let class = &dataset.classes()[direction.id.class];
-        doubt(val, direction, &suspects, class, (own, then))
+        let ModeId { class, mode } = direction.id;
+        let warning = doubt(
+            val,
+            direction,
+            &suspects,
+            &dataset.classes()[class],
+            (own, then),
+        )?;
+        let several = fitted.of_class(class).nth(1).is_some();
+        Some(if several {
+            warning.of_mode(mode)
+        } else {
+            warning
+        })
     })
     .collect()
 }
@@ -134,6 +149,7 @@ fn doubt(
     let mut wrong: Vec<(usize, f64)> = alignments(val.view(), direction, val.scoring)
         .into_iter()
         .filter(|&(at, _)| val.predictions[at] != val.labels[at])
+        .filter(|&(at, _)| direction.id.mode == 0 || direction.explains.contains(&val.ids[at]))
         .collect();
     wrong.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     let ranked: Vec<bool> = wrong
@@ -151,8 +167,9 @@ fn doubt(
         head,
     } = share;
     let counted = format!(
-        "class {class}: {errors} of its {mistakes} mistakes in val ({head_errors} of the {head} most aligned) are \
-         likely label errors (of {NEIGHBOURS} nearest neighbours at least {VOTES} are of the predicted class)"
+        "class {}: {errors} of its {mistakes} mistakes in val ({head_errors} of the {head} most aligned) are \
+         likely label errors (of {NEIGHBOURS} nearest neighbours at least {VOTES} are of the predicted class)",
+        direction.id.named(class)
     );
     let warning = if own {
         let text = format!(

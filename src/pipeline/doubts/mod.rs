@@ -59,7 +59,7 @@ fn unconfirmed(dataset: &Dataset, learned: &Learned) -> Vec<Warning> {
         .collect()
 }
 
-/// Classes without a direction, and directions that are no finding.
+/// Classes without a direction, and classes in which nothing is a finding.
 fn unlearnable(dataset: &Dataset, fitted: &Fitted, then: &str) -> Vec<Warning> {
     let skipped = fitted.skipped.iter().map(|skipped| {
         let class = &dataset.classes()[skipped.class];
@@ -68,11 +68,15 @@ fn unlearnable(dataset: &Dataset, fitted: &Fitted, then: &str) -> Vec<Warning> {
             .with("right", skipped.right)
             .with("wrong", skipped.wrong)
     });
-    let tested = |direction: &&Direction| direction.q_value.is_some();
-    let tested = fitted.directions.iter().filter(tested).count();
-    let weak = fitted.directions.iter().filter_map(|direction| {
-        let class = &dataset.classes()[direction.id.class];
-        weak(direction, class, tested, then)
-    });
+    let whole = || fitted.directions.iter().filter(|d| d.id.mode == 0);
+    let tested = whole().filter(|d| d.q_value.is_some()).count();
+    // Where a mode within the class is a finding, its mode 0 need not be one.
+    let stands = |class: usize| fitted.of_class(class).any(Direction::is_finding);
+    let weak = whole()
+        .filter(|direction| !stands(direction.id.class))
+        .filter_map(|direction| {
+            let class = &dataset.classes()[direction.id.class];
+            weak(direction, class, tested, then)
+        });
     skipped.chain(weak).collect()
 }

@@ -13,7 +13,7 @@ pub(super) const TEMPLATE: &str = r#"[captions]
 # A grammar (.toml file, or one of: world, cifar10, cifar100, imagenet, celeba, chestxray, general) or
 # a text file with a caption a line.
 grammar = "general"
-# Top failure captions per class to generate from.
+# Top failure captions per failure mode to generate from.
 per_class = 5
 # Captions whose embeddings relative to the reference have at least this cosine are near-equal: the
 # hardest stands for all. Above 1 none are.
@@ -74,7 +74,7 @@ pub struct CaptionsFlags {
     #[arg(long, value_name = "DIR")]
     wordnet: Option<PathBuf>,
 
-    /// Top failure captions per class to generate from [default: 5].
+    /// Top failure captions per failure mode to generate from [default: 5].
     #[arg(long, value_name = "N")]
     captions_per_class: Option<usize>,
 }

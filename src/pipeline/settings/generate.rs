@@ -18,7 +18,7 @@ pub(super) const TEMPLATE: &str = r#"[generate]
 # Stable Diffusion: a Diffusers pipeline folder, or the id of one on the hub. Without it the run ends
 # after the captions.
 # model = "weights/world/diffusion"
-# Images to keep per failure mode.
+# Images to keep per failure mode: a class with two has twice as many.
 quota = 50
 # Attempts per failure mode at most; 0 means ten times the quota.
 budget = 0
@@ -41,7 +41,7 @@ negative_prompt = ""
 # height = 512
 # Images sampled at once.
 batch = 8
-# Also make this many images per class from the neutral caption and from the easy captions.
+# Also make this many images per failure mode from the neutral caption and from the easy captions.
 controls = 0
 # auto, cpu, cuda, cuda:N
 device = "auto"
@@ -57,7 +57,7 @@ force = false
 pub struct Generate {
     /// A Diffusers pipeline folder.
     pub model: Option<PathBuf>,
-    /// Images to keep per failure mode.
+    /// Images to keep per failure mode: a class with two has twice as many.
     pub quota: usize,
     /// Attempts per failure mode; 0 means ten times the quota.
     pub budget: u64,
@@ -81,7 +81,7 @@ pub struct Generate {
     pub height: Option<u32>,
     /// Images sampled at once.
     pub batch: usize,
-    /// Control images per class and kind of caption.
+    /// Control images per failure mode and kind of caption.
     pub controls: usize,
     /// `auto`, `cpu`, `cuda`, `cuda:N`.
     pub device: String,
@@ -215,7 +215,7 @@ pub struct GenerateFlags {
     #[arg(long, value_name = "FILE|ID[:SCALE]")]
     lora: Vec<String>,
 
-    /// Images to keep per failure mode [default: 50].
+    /// Images to keep per failure mode; a class with two has twice as many [default: 50].
     #[arg(long, value_name = "N")]
     quota: Option<usize>,
 

@@ -48,12 +48,14 @@ const DIRECTION: &str = r#"[direction]
 folds = 2
 # How often units are dealt to folds; the CV score is the mean.
 repeats = 5
-# Permutations behind a p-value: at most so many, or 20 a class if that is more; 0 for none.
+# Permutations behind a p-value: at most so many, or 20 a test if that is more (two a class); 0 for none.
 permutations = 199
 # Resamples behind the direction's interval.
 bootstrap = 100
 # Fewer mistakes, or fewer right images, in val than this are never a finding.
 min_mistakes = 5
+# Whether to look for several failure modes in a class, beside the one direction of all its mistakes.
+modes = true
 # Quantile of the mistakes' out-of-fold alignment that a kept image must reach.
 quantile = 0.5
 # Seed of folds, permutations and resamples.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, json};
 
+use super::overview;
 use crate::caption::{Accuracy, CaptionVerdict};
 use crate::dataset::{ChosenBy, Split, Threshold};
 use crate::direction::doubt::duplicates::Same;
@@ -34,6 +35,7 @@ fn mode() -> Mode {
         class: "dog".to_owned(),
         class_index: 1,
         mode: 2,
+        explains: 8,
         cv_score: 0.1 + 0.2,
         cv_interval_95: Some((0.2, THIRD)),
         val_examples: 120,
@@ -233,6 +235,7 @@ pub(in crate::report) fn detection(full: bool) -> DetectionReport {
         exif: true,
         score_threshold: full.then(threshold),
         skipped_images: 3,
+        overview: overview::sample(full),
         classes: vec![ModeReport {
             mode: mode(),
             barred: if full {
@@ -305,6 +308,7 @@ pub(in crate::report) fn summary(full: bool) -> Summary {
     Summary {
         schema: Summary::SCHEMA,
         version: version(),
+        overview: overview::sample(full),
         classes: vec![ModeSummary {
             mode: mode(),
             barred: vec![WarningKind::LabelErrors, WarningKind::Duplicates],
