@@ -195,6 +195,4 @@ fn explain(whole: &Problem, modes: &mut [Learned]) {
 }
 
 #[cfg(test)]
-mod probe;
-#[cfg(test)]
 mod tests;
