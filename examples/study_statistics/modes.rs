@@ -1,6 +1,6 @@
 //! Several failure modes in one class: hardlight's, Domino's and the single direction's, scored alike.
 
-use hardlight::direction::{Direction, FitOptions, Fitted};
+use hardlight::direction::{Direction, FitOptions, acted_on};
 use ndarray::Axis;
 use rayon::prelude::*;
 
@@ -160,7 +160,9 @@ fn one(case: &Case, run: usize) -> anyhow::Result<Run> {
         let rows = judged.x.outer_iter();
         rows.map(|x| direction.alignment(x)).collect()
     };
-    let ours: Vec<Vec<f64>> = slices(&fitted).into_iter().map(align).collect();
+    let ours: Vec<Vec<f64>> = acted_on(&fitted.directions, Direction::is_finding)
+        .into_iter()
+        .map(align).collect();
     let single: Vec<Vec<f64>> = fitted
         .directions
         .iter()
@@ -185,15 +187,6 @@ fn one(case: &Case, run: usize) -> anyhow::Result<Run> {
         domino: answer(&domino),
         single: answer(&single),
     })
-}
-
-/// The modes that a run acts on.
-fn slices(fitted: &Fitted) -> Vec<&Direction> {
-    fitted
-        .directions
-        .iter()
-        .filter(|one| one.is_finding())
-        .collect()
 }
 
 /// Which fresh images are of each true mode.
