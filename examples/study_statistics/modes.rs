@@ -162,7 +162,8 @@ fn one(case: &Case, run: usize) -> anyhow::Result<Run> {
     };
     let ours: Vec<Vec<f64>> = acted_on(&fitted.directions, Direction::is_finding)
         .into_iter()
-        .map(align).collect();
+        .map(align)
+        .collect();
     let single: Vec<Vec<f64>> = fitted
         .directions
         .iter()
