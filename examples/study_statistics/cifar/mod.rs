@@ -8,8 +8,8 @@ mod features;
 use std::path::Path;
 
 use anyhow::Context as _;
-use hardlight::direction::report::{SplitView, class_report};
-use hardlight::direction::{FitOptions, Fitted, Whitening};
+use hardlight::direction::report::{Figures, SplitView, class_report};
+use hardlight::direction::{Direction, FitOptions, Fitted, Whitening};
 use ndarray::{Array2, Axis};
 use rand::seq::SliceRandom;
 
@@ -149,48 +149,46 @@ fn rows(
         let Some(report) = class_report(view, direction, name) else {
             continue;
         };
-        let within = |(low, high): (f64, f64)| format!(" ({low:.2}–{high:.2})");
-        let figures = &report.figures;
-        let hardest = &figures.hardest;
-        table.row(&[
-            if direction.id.mode == 0 {
-                name.clone()
-            } else {
-                format!("{name}, mode {}", direction.id.mode)
-            },
-            format!(
-                "{} of {}",
-                direction.wrong,
-                direction.wrong + direction.right
-            ),
-            space.name().to_owned(),
-            format!(
-                "{:.2}{}",
-                direction.cv_score,
-                direction.cv_interval.map(within).unwrap_or_default()
-            ),
-            direction
-                .q_value
-                .map_or_else(|| "–".to_owned(), |q| format!("{q:.3}")),
-            if direction.is_finding() { "yes" } else { "no" }.to_owned(),
-            figures.auc.map_or_else(
-                || "–".to_owned(),
-                |auc| {
-                    format!(
-                        "{auc:.2}{}",
-                        figures.auc_interval.map(within).unwrap_or_default()
-                    )
-                },
-            ),
-            format!(
-                "{:.2}{} of {}, all: {:.2}",
-                hardest.direction,
-                within(hardest.interval),
-                hardest.k,
-                figures.error()
-            ),
-        ]);
+        table.row(&cells(direction, name, space, &report.figures));
     }
+}
+
+fn cells(direction: &Direction, name: &str, space: Space, figures: &Figures) -> Vec<String> {
+    let within = |(low, high): (f64, f64)| format!(" ({low:.2}–{high:.2})");
+    let interval = |of: Option<(f64, f64)>| of.map(within).unwrap_or_default();
+    let known = |of: Option<String>| of.unwrap_or_else(|| "–".to_owned());
+    let mode = match direction.id.mode {
+        0 => String::new(),
+        mode => format!(", mode {mode}"),
+    };
+    let hardest = &figures.hardest;
+    let auc = figures
+        .auc
+        .map(|auc| format!("{auc:.2}{}", interval(figures.auc_interval)));
+    vec![
+        format!("{name}{mode}"),
+        format!(
+            "{} of {}",
+            direction.wrong,
+            direction.wrong + direction.right
+        ),
+        space.name().to_owned(),
+        format!(
+            "{:.2}{}",
+            direction.cv_score,
+            interval(direction.cv_interval)
+        ),
+        known(direction.q_value.map(|q| format!("{q:.3}"))),
+        if direction.is_finding() { "yes" } else { "no" }.to_owned(),
+        known(auc),
+        format!(
+            "{:.2}{} of {}, all: {:.2}",
+            hardest.direction,
+            within(hardest.interval),
+            hardest.k,
+            figures.error()
+        ),
+    ]
 }
 
 impl Split {
