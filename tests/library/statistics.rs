@@ -1,7 +1,7 @@
 //! The promises of the statistics in short: few drawn classes, fixed seeds, wide bounds. `make study-statistics` shows them at
 //! length (`docs/statistics.md`), with the same drawn classes.
 
-use hardlight::direction::{Direction, FitOptions};
+use hardlight::direction::{Direction, FitOptions, acted_on};
 use simulate::Population;
 use simulate::draws::Draws;
 use simulate::null::Null;
@@ -96,4 +96,40 @@ fn half_of_fresh_mistakes_pass_the_threshold() {
         "{share} of {}",
         passing.len()
     );
+}
+
+#[test]
+fn two_modes_of_a_class_are_told_apart() {
+    let mut told = 0;
+    for run in 0..3 {
+        let mut draws = Draws::new("short modes", run);
+        let population = planted(&[0.12, 0.12], &mut draws);
+        let whitening = whitening(&population, &mut draws).unwrap();
+        let sample = Sample::new(&whitening, &[population.draw(300, &mut draws)]).unwrap();
+        let fitted = sample.fit(&options(run)).unwrap();
+        let drawn = population.draw(600, &mut draws);
+        let fresh = Sample::new(&whitening, std::slice::from_ref(&drawn)).unwrap();
+        let modes = acted_on(&fitted.directions, Direction::is_finding);
+        let mut of: Vec<Option<usize>> = modes
+            .iter()
+            .map(|mode| {
+                let aligned = |&a: &usize, &b: &usize| {
+                    let [a, b] = [a, b].map(|i| mode.alignment(fresh.x.row(i)));
+                    b.total_cmp(&a)
+                };
+                let mut order: Vec<usize> = (0..drawn.mode.len()).collect();
+                order.sort_by(aligned);
+                let head = |at| {
+                    order[..10]
+                        .iter()
+                        .filter(|&&i| drawn.mode[i] == Some(at))
+                        .count()
+                };
+                (0..2).find(|&at| head(at) >= 8)
+            })
+            .collect();
+        of.sort_unstable();
+        told += usize::from(of == [Some(0), Some(1)]);
+    }
+    assert!(told >= 2, "{told} of 3");
 }
