@@ -18,7 +18,7 @@ else
   export PATH := $(CURDIR)/.venv/bin:$(PATH)
 endif
 
-.PHONY: demo build test check deny msrv clean golden oracle
+.PHONY: demo build test check deny msrv clean golden oracle study-statistics
 
 demo: build
 	target/release/hardlight demo --out $(OUT)
@@ -62,6 +62,11 @@ golden:
 # hardlight against the Python libraries at full size, as one table (about an hour, 24 GB of memory).
 oracle: $(libtorch)
 	tests/oracle/run.sh
+
+# Whether the statistics hold, counted on drawn classes: writes the tables of docs/statistics.md. Needs no libtorch. With
+# CIFAR=DIR, photographs as an ImageFolder, their table too.
+study-statistics:
+	cargo run --release --locked --no-default-features --example study_statistics -- $(if $(CIFAR),--cifar $(CIFAR))
 
 .venv/.torch-2.11.0:
 	python3 -m venv .venv

@@ -21,4 +21,5 @@ mod models;
 mod pipelines;
 #[cfg(feature = "torch")]
 mod schedulers;
+mod statistics;
 mod svm;
