@@ -78,7 +78,7 @@ mod tests {
         };
         assert_eq!(
             line(&worth),
-            "  cat                 2     23 of 60 (38 %)           3      0.996    22.9"
+            "  cat                 2    23 of 60 (38 %)           3      0.996    22.9"
         );
         let barred = Worth {
             acted_on: false,

@@ -254,7 +254,9 @@ fn what_cannot_be_written_whole_is_not_begun() {
     let error = decided(&out, margin).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Usage);
     assert!(error.to_string().contains("class_margin"), "{error:#}");
+    assert_same(&results(&out), &before);
     fs::remove_file(layout.summary()).unwrap();
+    let before = results(&out);
     let error = decided(&out, change(1, -1e6)).unwrap_err();
     assert!(error.to_string().contains("has not ended"), "{error:#}");
     assert_same(&results(&out), &before);
