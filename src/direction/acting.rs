@@ -10,10 +10,7 @@ use super::Direction;
 /// tenths of the mistakes of all that were found is mode 0, too, and the rest beside it a fragment.
 ///
 /// `directions` are by class and mode, as [`super::fit`] and [`super::persist::read`] give them.
-pub fn acted_on<'a>(
-    directions: &'a [Direction],
-    stands: impl Fn(&Direction) -> bool,
-) -> Vec<&'a Direction> {
+pub fn acted_on(directions: &[Direction], stands: impl Fn(&Direction) -> bool) -> Vec<&Direction> {
     let mut acted_on = Vec::new();
     for class in directions.chunk_by(|a, b| a.id.class == b.id.class) {
         let (blends, found): (Vec<&Direction>, Vec<&Direction>) = class

@@ -123,8 +123,8 @@ fn the_order_of_the_table_changes_no_mode() {
         let mut explains = there.explains.clone();
         explains.sort_by_key(|id| id.index());
         let there = Direction {
-            out_of_fold,
             explains,
+            out_of_fold,
             ..there
         };
         assert_eq!(here, &there);
