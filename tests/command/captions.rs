@@ -217,37 +217,38 @@ fn captions_are_held_against_real_images() {
         assert_eq!(mode["hard"].as_array().unwrap().len(), 3);
         let hard = &mode["hard"][0];
         assert!(hard["caption"].as_str().unwrap().contains(word), "{mode}");
-        let verdicts: Vec<&Value> = mode["hard"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|one| &one["verdict"])
-            .collect();
-        assert!(verdicts.contains(&&"confirmed".into()), "{mode}");
-        assert!(!verdicts.contains(&&"not confirmed".into()), "{mode}");
+        // 620 captions were looked at on 60 images: eight mistakes among ten are at the edge of what chance shows.
+        let mut any = false;
+        for one in mode["hard"].as_array().unwrap() {
+            let p = one["p_value"].as_f64().unwrap();
+            assert!(p < 0.2, "{mode}");
+            let says = if p < 0.05 { "confirmed" } else { "unclear" };
+            assert_eq!(one["verdict"], says, "{mode}");
+            any |= p < 0.05;
+        }
         assert_eq!(hard["val"]["images"], 10);
         let accuracy = |one: &Value| one["judged"]["accuracy"].as_f64().unwrap();
         assert!(accuracy(hard) < accuracy(mode), "{mode}");
         assert!(accuracy(&mode["easy"][0]) > accuracy(mode), "{mode}");
         assert_eq!(mode["easy"][0]["verdict"], "not confirmed");
         assert_eq!(mode["neutral"].as_array().unwrap().len(), 1);
-        let sentence = mode["sentence"].as_str().unwrap();
-        assert!(ran.stdout.contains(sentence), "{ran}");
-        assert!(sentence.contains("% of 10 wrong, against"), "{sentence}");
+        assert_eq!(mode["sentence"].is_string(), any, "{mode}");
+        if let Some(sentence) = mode["sentence"].as_str() {
+            assert!(ran.stdout.contains(sentence), "{ran}");
+            assert!(sentence.contains("% of 10 wrong, against"), "{sentence}");
+        }
     }
     ran.says(&[
         "of all 60: ",
-        "confirmed",
+        " (p 0.",
         "accuracy on the test images nearest to the hardest caption",
     ]);
 
     let csv = fs::read_to_string(work.path("out/report/captions.csv")).unwrap();
     // 3 hard, 3 easy, 1 neutral a class, each on val and test.
     assert_eq!(csv.lines().count(), 1 + 2 * 7 * 2, "{csv}");
-    let confirmed = |l: &&str| {
-        l.starts_with("old,0,") && l.contains(",hard,") && l.contains(",confirmed,val,10,")
-    };
-    assert!(csv.lines().any(|l| confirmed(&l)), "{csv}");
+    let hard = |l: &&str| l.starts_with("old,0,") && l.contains(",hard,") && l.contains(",val,10,");
+    assert!(csv.lines().any(|l| hard(&l)), "{csv}");
     parquet_has_verdicts_of_used_captions(&work.path("out/captions.parquet"));
 }
 

@@ -165,9 +165,9 @@ fn the_summary_has_what_a_script_needs() {
         let rejected: u64 = rejected.values().map(|n| n.as_u64().unwrap()).sum();
         assert_eq!(rejected, of("rejected"));
         let top = class["top_captions"].as_array().unwrap();
-        let scores: Vec<f64> = top.iter().map(|t| t["score"].as_f64().unwrap()).collect();
-        assert_eq!(scores.len(), 5);
-        assert!(scores.is_sorted_by(|a, b| a >= b), "{scores:?}");
+        // By the sum of two rankings, so not by score alone.
+        assert_eq!(top.len(), 5);
+        assert!(top.iter().all(|t| t["score"].is_f64()), "{top:?}");
         let captions: BTreeSet<&str> = top.iter().map(|t| t["caption"].as_str().unwrap()).collect();
         let own = entries.iter().filter(|e| e["class"] == name);
         let attempted: BTreeSet<&str> = own.map(|e| e["caption"].as_str().unwrap()).collect();

@@ -157,9 +157,11 @@ fn doubt(
         .map(|&(at, _)| suspects.contains(&val.ids[at]))
         .collect();
     let share = Share::of(&ranked);
-    if !share.dominates() {
-        return None;
-    }
+    share.dominates().then(|| said(share, class, own, then))
+}
+
+/// The doubt about a class most of whose mistakes are likely label errors.
+fn said(share: Share, class: &str, own: bool, then: &str) -> Warning {
     let Share {
         errors,
         mistakes,
@@ -183,10 +185,35 @@ fn doubt(
         );
         Warning::barring(WarningKind::LabelErrors, class, text)
     };
-    let warning = warning
+    warning
         .with("label_errors", errors)
         .with("mistakes", mistakes)
         .with("most_aligned_label_errors", head_errors)
-        .with("most_aligned", head);
-    Some(warning)
+        .with("most_aligned", head)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn likely_label_errors_bar_a_class_but_not_in_the_classifiers_own_space() {
+        let share = Share::of(&[true, true, true, false]);
+        assert!(share.dominates());
+        let [elsewhere, own] = [false, true].map(|own| {
+            let share = Share::of(&[true, true, true, false]);
+            said(share, "cat", own, "nothing is generated")
+        });
+        assert!(elsewhere.bars && elsewhere.text.ends_with(": nothing is generated"));
+        assert!(!own.bars, "{}", own.text);
+        assert!(
+            own.text
+                .contains("the classifier's own feature space says little")
+        );
+        for warning in [elsewhere, own] {
+            assert_eq!(warning.kind, WarningKind::LabelErrors);
+            assert_eq!(warning.numbers["label_errors"], 3);
+            assert_eq!(warning.numbers["mistakes"], 4);
+        }
+    }
 }
