@@ -45,50 +45,66 @@ fn runs_of(runs: usize, n: usize) -> usize {
     if n > 300 { runs.div_ceil(2) } else { runs }
 }
 
-/// The table.
-pub(crate) fn table(runs: usize) -> anyhow::Result<String> {
-    let mut table = Table::new(&[
-        "images",
-        "n",
-        "d",
-        "runs",
+/// The shares of some classes in which each kind of thing is found.
+struct Shares {
+    classes: usize,
+    cells: Vec<String>,
+}
+
+impl Shares {
+    const COLUMNS: [&str; 3] = [
         "any finding, %",
         "a mode beside mode 0, %",
         "any caption confirmed, %",
-    ]);
-    let [mut worst, mut all] = [Share::default(); 2];
-    for kind in Null::ALL {
-        for n in SIZES {
-            for d in DIMS {
-                let found = cell(kind, n, d, runs_of(runs, n), true)?;
-                let any = Share::of(found.iter().map(|one| one.any));
-                let modes = Share::of(found.iter().map(|one| one.modes));
-                let captions = Share::of(found.iter().map(|one| one.captions));
-                all.hits += any.hits;
-                all.of += any.of;
-                if any.value() > worst.value() {
-                    worst = any;
-                }
-                table.row(&[
-                    kind.name().to_owned(),
-                    n.to_string(),
-                    d.to_string(),
-                    any.of.to_string(),
-                    any.to_string(),
-                    modes.to_string(),
-                    captions.to_string(),
-                ]);
-            }
+    ];
+
+    fn of(found: &[&Found]) -> Self {
+        let share = |of: fn(&Found) -> bool| Share::of(found.iter().map(|one| of(one))).to_string();
+        Self {
+            classes: found.len(),
+            cells: vec![
+                share(|one| one.any),
+                share(|one| one.modes),
+                share(|one| one.captions),
+            ],
         }
     }
+
+    /// A row of a table, behind what it is of.
+    fn row(self, mut of: Vec<String>) -> Vec<String> {
+        of.push(self.classes.to_string());
+        of.extend(self.cells);
+        of
+    }
+}
+
+/// Two tables: by kind, and row by row.
+pub(crate) fn table(runs: usize) -> anyhow::Result<String> {
+    let mut kinds = Table::new(&[&["images", "classes"][..], &Shares::COLUMNS].concat());
+    let mut rows = Table::new(&[&["images", "n", "d", "runs"][..], &Shares::COLUMNS].concat());
+    let mut all = Vec::new();
+    for kind in Null::ALL {
+        let name = || kind.name().to_owned();
+        let mut of_kind = Vec::new();
+        for (n, d) in SIZES.into_iter().flat_map(|n| DIMS.map(|d| (n, d))) {
+            let found = cell(kind, n, d, runs_of(runs, n), true)?;
+            let shares = Shares::of(&found.iter().collect::<Vec<_>>());
+            rows.row(&shares.row(vec![name(), n.to_string(), d.to_string()]));
+            of_kind.extend(found);
+        }
+        kinds.row(&Shares::of(&of_kind.iter().collect::<Vec<_>>()).row(vec![name()]));
+        all.extend(of_kind);
+    }
+    let together = Shares::of(&all.iter().collect::<Vec<_>>());
+    kinds.row(&together.row(vec!["all of them".to_owned()]));
     let unnamed = cell(Null::Days, 300, 128, runs, false)?;
     let unnamed = Share::of(unnamed.iter().map(|one| one.any));
     Ok(format!(
-        "{}\nAll {} classes together: {all} % are findings; the worst row has {worst} %. \
-         *What the `unit` column is for:* of {} classes of days (n 300, d 128) whose days are not named, {unnamed} % are findings.",
-        table.into_text(),
-        all.of,
+        "{}\n*What the `unit` column is for:* of {} classes of days (n 300, d 128) whose days are not named, \
+         {unnamed} % have a finding.\n\nRow by row:\n\n{}",
+        kinds.into_text(),
         unnamed.of,
+        rows.into_text(),
     ))
 }
 
