@@ -157,11 +157,13 @@ fn doubt(
         .map(|&(at, _)| suspects.contains(&val.ids[at]))
         .collect();
     let share = Share::of(&ranked);
-    share.dominates().then(|| said(share, class, own, then))
+    share
+        .dominates()
+        .then(|| said(share, (class, direction.id), own, then))
 }
 
 /// The doubt about a class most of whose mistakes are likely label errors.
-fn said(share: Share, class: &str, own: bool, then: &str) -> Warning {
+fn said(share: Share, (class, mode): (&str, ModeId), own: bool, then: &str) -> Warning {
     let Share {
         errors,
         mistakes,
@@ -171,7 +173,7 @@ fn said(share: Share, class: &str, own: bool, then: &str) -> Warning {
     let counted = format!(
         "class {}: {errors} of its {mistakes} mistakes in val ({head_errors} of the {head} most aligned) are \
          likely label errors (of {NEIGHBOURS} nearest neighbours at least {VOTES} are of the predicted class)",
-        direction.id.named(class)
+        mode.named(class)
     );
     let warning = if own {
         let text = format!(
@@ -202,7 +204,12 @@ mod tests {
         assert!(share.dominates());
         let [elsewhere, own] = [false, true].map(|own| {
             let share = Share::of(&[true, true, true, false]);
-            said(share, "cat", own, "nothing is generated")
+            said(
+                share,
+                ("cat", ModeId::new(0, 0)),
+                own,
+                "nothing is generated",
+            )
         });
         assert!(elsewhere.bars && elsewhere.text.ends_with(": nothing is generated"));
         assert!(!own.bars, "{}", own.text);
