@@ -73,6 +73,10 @@ enum Name {
 }
 
 impl Name {
+    fn word(self) -> String {
+        format!("{self:?}").to_lowercase()
+    }
+
     /// The table; none where there is nothing to make it from.
     fn block(self, args: &Args) -> anyhow::Result<Option<String>> {
         let block = match self {
@@ -95,11 +99,13 @@ impl Name {
 
 fn main() -> anyhow::Result<()> {
     let args = Args::parse();
-    for &name in Name::value_variants() {
-        if !args.only.is_empty() && !args.only.contains(&name) {
-            continue;
-        }
-        let word = format!("{name:?}").to_lowercase();
+    let asked = |name: &&Name| args.only.is_empty() || args.only.contains(*name);
+    let names: Vec<&Name> = Name::value_variants().iter().filter(asked).collect();
+    for name in &names {
+        page::check(&args.out, &name.word())?;
+    }
+    for name in names {
+        let word = name.word();
         eprintln!("{word}");
         let begun = Instant::now();
         let Some(block) = name.block(&args)? else {

@@ -44,7 +44,7 @@ const EQUAL: &[f64] = &[0.1, 0.1];
 const UNEQUAL: &[f64] = &[0.14, 0.04, 0.02];
 const THREE: &[f64] = &[0.08, 0.08, 0.08];
 
-const CASES: [Case; 9] = [
+const CASES: [Case; 10] = [
     case("two equal, 10 % each", EQUAL, 5.0, 128, 800),
     case("14, 4 and 2 %", UNEQUAL, 5.0, 128, 800),
     case("three equal, 8 % each", THREE, 5.0, 128, 800),
@@ -56,6 +56,7 @@ const CASES: [Case; 9] = [
         800,
     ),
     case("two equal, separation 3", EQUAL, 3.0, 128, 800),
+    case("14, 4 and 2 %, separation 3", UNEQUAL, 3.0, 128, 800),
     case("two equal, n = 300", EQUAL, 5.0, 128, 300),
     case("14, 4 and 2 %, n = 300", UNEQUAL, 5.0, 128, 300),
     case("two equal, 512 dimensions", EQUAL, 8.0, 512, 800),
