@@ -117,7 +117,7 @@ fn main() -> anyhow::Result<()> {
     for &count in &study.args.picked {
         let mut results = Vec::new();
         for (name, ranking) in &rankings {
-            let picked = |seed| study.pick(&ranking(seed), count);
+            let picked = |seed| pick(&ranking(seed), count);
             let result = study.retrained(&in_slice, picked)?;
             say(name, count, &result);
             results.push(result);
@@ -271,11 +271,6 @@ impl Study {
         ]
     }
 
-    fn pick(&self, ranking: &[Vec<usize>], count: usize) -> Vec<usize> {
-        let first = |rows: &Vec<usize>| rows[..count.min(rows.len())].to_vec();
-        ranking.iter().flat_map(first).collect()
-    }
-
     /// The classifier trained anew with every seed, measured on test.
     fn retrained(
         &self,
@@ -302,6 +297,12 @@ impl Study {
         };
         (0..self.args.seeds).into_par_iter().map(run).collect()
     }
+}
+
+/// The first `count` of every class.
+fn pick(ranking: &[Vec<usize>], count: usize) -> Vec<usize> {
+    let first = |rows: &Vec<usize>| rows[..count.min(rows.len())].to_vec();
+    ranking.iter().flat_map(first).collect()
 }
 
 fn read(data: &Dataset, split: Split) -> anyhow::Result<Part> {

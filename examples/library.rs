@@ -34,7 +34,6 @@ pub(crate) fn run(dir: &Path) -> Result<(PathBuf, Summary), Error> {
     let mut settings = Settings::default();
     settings.data.root = Some(dir.join("faces"));
     settings.data.predictions = Some(dir.join("predictions.csv"));
-    settings.direction.permutations = 19;
     settings.embed.clip = Some(weights.join("clip"));
     settings.captions.grammar = String::from("world");
     settings.generate.model = Some(weights.join("diffusion"));

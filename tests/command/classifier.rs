@@ -181,7 +181,7 @@ fn logits_are_kept_and_follow_model_and_input() {
     run("a", &[]);
     let second = log();
     let second = second.rsplit("] hardlight").next().unwrap();
-    assert_eq!(second.matches(" 0 of ").count(), 4, "{second}");
+    assert_eq!(second.matches("] 0 of ").count(), 4, "{second}");
     assert!(before == files(&work.path("a/embeddings")));
     // Another input is another classifier: nothing of the old one is used.
     run(

@@ -24,7 +24,7 @@ fn finished() -> Work {
     })
 }
 
-/// Neither alignment nor class decides.
+/// Neither alignment nor class decides, and a class has one failure mode whatever images are added to it.
 fn command(work: &Work, out: &str) -> Hardlight {
     work.on_world("run", out)
         .clip()
@@ -33,6 +33,7 @@ fn command(work: &Work, out: &str) -> Hardlight {
         .args(["--steps", "3", "--guidance", "3", "--batch", "2"])
         .args(["--quota", "6", "--budget", "16"])
         .args(["--set", "filter.class_margin=-2"])
+        .args(["--set", "direction.modes=false"])
 }
 
 fn decided(work: &Work, out: &str) -> Vec<Value> {
