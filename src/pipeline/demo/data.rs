@@ -22,6 +22,14 @@ use crate::world::retrain::{ANALYSED, RHO, WORLD_SEED};
 /// The class names, in the order of their indices.
 const CLASSES: [&str; 2] = ["old", "young"];
 
+/// The world's grammar without captions that the embedded Stable Diffusion cannot draw: it has seen too few old faces
+/// that are not grey, and most of what it makes of them looks young.
+fn grammar() -> String {
+    let whole = include_str!("../../../prompts/world.toml");
+    let drawn = r#"contradicts = ["young", "black hair", "brown hair", "blond hair", "red hair"]"#;
+    whole.replacen(r#"contradicts = ["young"]"#, drawn, 1)
+}
+
 /// Draws the images, and trains the classifier where the embedded models hold none for this world.
 pub(super) fn prepare(
     context: &mut Context<'_>,
@@ -37,6 +45,7 @@ pub(super) fn prepare(
     } else {
         write_preset(&data, options.world, &options.sizes, WORLD_SEED)?
     };
+    io::write_atomic(&options.captions(), grammar().as_bytes())?;
     classifier(context, &options.classifier(), &portraits)?;
     context.took("data", begun);
     Ok(portraits)

@@ -70,6 +70,11 @@ impl DemoOptions {
         self.out.join("data")
     }
 
+    /// The grammar of captions.
+    fn captions(&self) -> PathBuf {
+        self.data().join("captions.toml")
+    }
+
     /// Where the classifier is that fails.
     pub fn classifier(&self) -> PathBuf {
         match self.world {
@@ -93,7 +98,7 @@ impl DemoOptions {
         settings.data.root = Some(data);
         settings.data.classifier = Some(self.classifier());
         settings.embed.clip = Some(weights.join("clip"));
-        "world".clone_into(&mut settings.captions.grammar);
+        settings.captions.grammar = self.captions().display().to_string();
         let generate = &mut settings.generate;
         generate.model = Some(weights.join("diffusion"));
         generate.quota = self.quota;
