@@ -1,4 +1,5 @@
-//! A small classifier whose seed can be changed: random features, then softmax regression by stochastic gradient descent.
+//! A small classifier whose seed can be changed: random features, then softmax regression by stochastic
+//! gradient descent.
 //!
 //! ```text
 //! x [n, d] ──standardise, random weights, ReLU──▶ hidden [n, h] ──learned weights──▶ logits [n, classes]

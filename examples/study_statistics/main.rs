@@ -44,7 +44,8 @@ struct Args {
     #[arg(long, default_value_t = 200, value_name = "N")]
     runs: usize,
 
-    /// CIFAR-10's photographs as an `ImageFolder` with `train`, `val` and `test`; without it their table stays as it is.
+    /// CIFAR-10's photographs as an `ImageFolder` with `train`, `val` and `test`; without it their table stays
+    /// as it is.
     #[arg(long, value_name = "DIR")]
     cifar: Option<PathBuf>,
 

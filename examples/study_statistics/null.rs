@@ -130,8 +130,8 @@ fn cell(kind: Null, n: usize, d: usize, runs: usize, named: bool) -> anyhow::Res
         .collect()
 }
 
-/// Whether any of some captions is confirmed. A caption lies where an image of the class might, moved by the gap between texts
-/// and images.
+/// Whether any of some captions is confirmed. A caption lies where an image of the class might, moved by the
+/// gap between texts and images.
 fn confirms(drawn: &Drawn, sample: &Sample, of: &impl Population, draws: &mut Draws) -> bool {
     let d = drawn.embeddings.ncols();
     let gap = draws.vector(d, 0.5 * (d as f64).sqrt()).mapv(|v| v as f32);

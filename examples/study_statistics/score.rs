@@ -1,7 +1,7 @@
 //! Predicted slices against true ones, as dcbench scores them.
 //!
-//! Of every true slice the predicted one of the largest average precision counts, or the complement of one; then the share of
-//! the true slice among the 10 and the 25 images that it holds for likeliest.
+//! Of every true slice the predicted one of the largest average precision counts, or the complement of one;
+//! then the share of the true slice among the 10 and the 25 images that it holds for likeliest.
 //!
 //! Source: dcbench (data-centric-ai/dcbench at 831ab23, `tasks/slice_discovery/metrics.py`).
 

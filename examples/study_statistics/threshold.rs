@@ -1,4 +1,5 @@
-//! The threshold's promise: half of fresh mistakes pass it, and no more right images than the best threshold would let in.
+//! The threshold's promise: half of fresh mistakes pass it, and no more right images than the best threshold
+//! would let in.
 
 use hardlight::direction::{Direction, FitOptions, Whitening, quantile};
 use rayon::prelude::*;

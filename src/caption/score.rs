@@ -5,9 +5,10 @@
 //! - reference form: the alignment of `g = normalise(((t − t_ref) − μ)/σ)`;
 //! - second form: the cosine of `v` with `s = (t − t_ref)/σ`, 0 at the reference itself.
 //!
-//! Captions are ranked by two things that are wrong in different ways: their alignment in the reference form, and the error rate of the
-//! val images nearest to them ([`survey`]). What counts is the sum of both ranks (of five captions chosen so, the images had .63 of the possible
-//! gain; by alignment alone .56). Equal ones stay in the order of alignment, then in that given; which are dropped, `dropped` says.
+//! Captions are ranked by two things that are wrong in different ways: their alignment in the reference form,
+//! and the error rate of the val images nearest to them ([`survey`]). What counts is the sum of both ranks (of
+//! five captions chosen so, the images had .63 of the possible gain; by alignment alone .56). Equal ones stay
+//! in the order of alignment, then in that given; which are dropped, `dropped` says.
 
 mod dropped;
 
@@ -60,11 +61,13 @@ pub struct CaptionScore {
     pub alignment: f64,
     /// Second form, −1 to 1; larger is harder.
     pub cosine: f64,
-    /// Share of mistakes among the val units nearest to it, 0 to 1; none without images, or if it was dropped for what it says.
+    /// Share of mistakes among the val units nearest to it, 0 to 1; none without images, or if it was dropped
+    /// for what it says.
     pub nearest_error: Option<f64>,
     /// How often chance makes any of the captions look as hard, 0 to 1 ([`survey`]).
     pub p_value: Option<f64>,
-    /// Its place by alignment and its place by `nearest_error`, each from 1 for the hardest, together; of equals the mean place.
+    /// Its place by alignment and its place by `nearest_error`, each from 1 for the hardest, together; of
+    /// equals the mean place.
     pub rank_sum: Option<f64>,
     /// Place by that among the captions that were not dropped, from 1; after them, the dropped.
     pub rank: usize,

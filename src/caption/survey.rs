@@ -1,10 +1,11 @@
 //! What the val images nearest to every caption say, and how often chance says as much.
 //!
-//! Which images are nearest does not depend on who was wrong. So where mistakes have nothing to do with what captions describe,
-//! outcomes dealt anew between units are as likely as those seen. The p-value of a caption is the share of
-//! such dealings in which *any* caption looked at had as many mistakes among its nearest units: it is corrected for how many captions
-//! there are, and for whatever choice is made among them (Westfall and Young 1993, single step). It is the hypergeometric test of
-//! every caption with a sharper correction than Holm's, for captions that say nearly the same count nearly once.
+//! Which images are nearest does not depend on who was wrong. So where mistakes have nothing to do with what
+//! captions describe, outcomes dealt anew between units are as likely as those seen. The p-value of a caption
+//! is the share of such dealings in which *any* caption looked at had as many mistakes among its nearest units:
+//! it is corrected for how many captions there are, and for whatever choice is made among them (Westfall and
+//! Young 1993, single step). It is the hypergeometric test of every caption with a sharper correction than
+//! Holm's, for captions that say nearly the same count nearly once.
 
 use ndarray::{ArrayView2, Axis, s};
 use rand::SeedableRng;

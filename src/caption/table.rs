@@ -22,8 +22,9 @@ pub struct ModeTable<'a> {
     pub real: &'a Real,
 }
 
-/// Writes `class, mode, caption, alignment, cosine, nearest_error, rank_sum, p_value, rank, kind, dropped` and what real images say of a
-/// caption (`val_*` and `judged_*`: images, accuracy and its interval; `verdict`), in the order given.
+/// Writes `class, mode, caption, alignment, cosine, nearest_error, rank_sum, p_value, rank, kind, dropped` and
+/// what real images say of a caption (`val_*` and `judged_*`: images, accuracy and its interval; `verdict`), in
+/// the order given.
 ///
 /// # Errors
 ///

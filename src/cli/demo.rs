@@ -7,6 +7,7 @@ use super::exit::ExitStatus;
 use super::stop::Stop;
 use super::ui::Ui;
 use super::{run, show};
+use crate::direction::Direction;
 use crate::io::ErrorKind;
 use crate::pipeline::demo::{self, DemoOptions};
 use crate::pipeline::{Context, Error, StopCheck, outputs};
@@ -134,7 +135,12 @@ fn whole(
         finished.took("total", started);
         demo::summary(&finished, judged, retraining).write(&path)?;
     } else {
-        ui.say("\nno failure mode was found, so nothing was generated");
+        let mut found = finished.detected.fitted.directions.iter();
+        ui.say(if found.any(Direction::is_finding) {
+            "\nnothing was generated: the warnings say why"
+        } else {
+            "\nno failure mode was found, so nothing was generated"
+        });
         outputs::summary(&finished).write(&path)?;
     }
     show::paths(ui, &finished);

@@ -14,8 +14,8 @@ use crate::report::{EvaluationReport, JsonFile as _};
 /// (alignment at or above the mode's threshold), alignment decile and group, with paired 95 %
 /// intervals and p-values, corrected for the number of slices.
 ///
-/// One table a side compares these two models. Another training with another seed may come out otherwise: give tables of several
-/// trainings to compare those.
+/// One table a side compares these two models. Another training with another seed may come out otherwise: give
+/// tables of several trainings to compare those.
 ///
 /// Example: `hardlight evaluate runs/cats --before old.csv --after new.csv`,
 /// `hardlight evaluate runs/cats --before old-?.csv --after new-?.csv`

@@ -12,8 +12,8 @@ use crate::pipeline::{Context, Error, Models, saved};
 
 /// Say of images how likely the classifier gets them wrong: alignment, probability of failure, failure mode.
 ///
-/// The run must have been through `hardlight detect` or `run`. An image is scored for --class, else for the class that its folder is
-/// named after, else for every class. Nothing in the run folder is changed.
+/// The run must have been through `hardlight detect` or `run`. An image is scored for --class, else for the
+/// class that its folder is named after, else for every class. Nothing in the run folder is changed.
 ///
 /// Example: `hardlight score runs/cats new/cat --format csv > scores.csv`
 #[derive(Debug, clap::Args)]

@@ -60,7 +60,8 @@ pub struct Example {
     pub score: Option<f32>,
     /// A tag such as a subpopulation: for measuring only, never for fitting.
     pub group: Option<String>,
-    /// What it belongs together with (a patient, a video, a burst): examples of a class with the same text are one observation.
+    /// What it belongs together with (a patient, a video, a burst): examples of a class with the same text are
+    /// one observation.
     #[serde(default)]
     pub unit: Option<String>,
     /// What part of the file at `path` the image is; none for the whole.

@@ -4,10 +4,11 @@ use super::Direction;
 
 /// The failure modes that stand for what fails, by class and mode: those that captions, images and weights are for.
 ///
-/// Where the search found two or more modes that `stand` (as a rule: are findings), it is they: mode 0, the one direction of
-/// all mistakes, is a blend of them, and an image made for it is half of one and half of another. Otherwise it
-/// is mode 0, for one mode beside it hardly says more; where mode 0 does not stand, it is the one mode that does. A mode that holds nine
-/// tenths of the mistakes of all that were found is mode 0, too, and the rest beside it a fragment.
+/// Where the search found two or more modes that `stand` (as a rule: are findings), it is they: mode 0, the one
+/// direction of all mistakes, is a blend of them, and an image made for it is half of one and half of another.
+/// Otherwise it is mode 0, for one mode beside it hardly says more; where mode 0 does not stand, it is the one
+/// mode that does. A mode that holds nine tenths of the mistakes of all that were found is mode 0, too, and the
+/// rest beside it a fragment.
 ///
 /// `directions` are by class and mode, as [`super::fit`] and [`super::persist::read`] give them.
 pub fn acted_on(directions: &[Direction], stands: impl Fn(&Direction) -> bool) -> Vec<&Direction> {

@@ -1,8 +1,8 @@
 //! Distances of val as a fresh image would have them, and the threshold that follows.
 //!
-//! The promise of a threshold is that half of the real mistakes (or another share) would pass. In-sample distances break it, for
-//! support vectors sit at the margin; so do distances from two folds, whose models have seen half of the examples. Ten folds
-//! keep it: of fresh mistakes 50 to 54 % passed.
+//! The promise of a threshold is that half of the real mistakes (or another share) would pass. In-sample
+//! distances break it, for support vectors sit at the margin; so do distances from two folds, whose models have
+//! seen half of the examples. Ten folds keep it: of fresh mistakes 50 to 54 % passed.
 
 use ndarray::Array2;
 use schemars::JsonSchema;

@@ -42,7 +42,8 @@ pub enum WarningKind {
     TooFewMistakes,
     /// A direction is no better than with right and wrong dealt anew.
     Chance,
-    /// No other arrangement of right and wrong was as good, and there are too few of them for a finding among so many classes.
+    /// No other arrangement of right and wrong was as good, and there are too few of them for a finding among
+    /// so many classes.
     TooFewPermutations,
     /// A finding that the judged split does not bear out.
     NotBorneOut,
@@ -144,7 +145,8 @@ impl Warning {
     }
 }
 
-/// Why nothing is made from a failure mode of the class of this name: warnings about the mode, and about the class as a whole.
+/// Why nothing is made from a failure mode of the class of this name: warnings about the mode, and about the
+/// class as a whole.
 pub fn barred(warnings: &[Warning], class: &str, mode: u32) -> Vec<WarningKind> {
     let mut kinds = Vec::new();
     let bars = |warning: &&Warning| {
@@ -219,10 +221,11 @@ pub fn weak(direction: &Direction, class: &str, of: usize, then: &str) -> Option
     Some(warning)
 }
 
-/// The doubt about a finding whose alignment does not rank mistakes above right examples on the split that it is judged on.
+/// The doubt about a finding whose alignment does not rank mistakes above right examples on the split that it
+/// is judged on.
 ///
-/// The figures are of that split, which the direction was not learned on. Mode 0 is to find all mistakes, so its AUC counts; the others
-/// only find their own, so it is the share of mistakes among the hardest.
+/// The figures are of that split, which the direction was not learned on. Mode 0 is to find all mistakes, so
+/// its AUC counts; the others only find their own, so it is the share of mistakes among the hardest.
 pub fn not_borne_out(
     direction: &Direction,
     class: &str,

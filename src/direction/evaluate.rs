@@ -7,13 +7,14 @@
 //! Every example is judged by models of both sides, so the error rates are paired: what counts is how
 //! many mistakes were mended and how many are new. A slice's change is `(new − mended) / examples`: negative is better.
 //!
-//! With one model each, all that is said is about these two: retraining with another seed alone moves slices too, and of such pairs one in four
-//! seemed to have paid elsewhere. With several a side ([`TwoModels`]) it is about the trainings.
+//! With one model each, all that is said is about these two: retraining with another seed alone moves slices
+//! too, and of such pairs one in four seemed to have paid elsewhere. With several a side ([`TwoModels`]) it is
+//! about the trainings.
 //!
 //! - [`slice`](mod@slice): counts, intervals and p-values; `words`: the sentences.
 //!
-//! Intervals are a slice's own. Verdicts rest on p-values that are corrected for the number of slices of a kind in the whole comparison;
-//! that of a failure mode on its failure slice alone.
+//! Intervals are a slice's own. Verdicts rest on p-values that are corrected for the number of slices of a kind
+//! in the whole comparison; that of a failure mode on its failure slice alone.
 
 pub mod slice;
 mod student;

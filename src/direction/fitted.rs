@@ -67,8 +67,8 @@ pub struct Direction {
     pub probability: Option<FailureProbability>,
     /// Val examples of the class that were classified right.
     pub right: usize,
-    /// Val examples of the class that were classified wrong and that it was learned from: all of them for mode 0, those of
-    /// its region for the others.
+    /// Val examples of the class that were classified wrong and that it was learned from: all of them for mode
+    /// 0, those of its region for the others.
     pub wrong: usize,
     /// Units that all of them make ([`super::units`]).
     pub units: usize,
@@ -78,8 +78,9 @@ pub struct Direction {
     pub bootstrap_cosine: Option<(f64, f64)>,
     /// The mistakes of the class that the mode explains, of the examples that [`super::fit`] was given, in their order.
     ///
-    /// Of mode 0 they are those that lie on its failure side out of fold. Of the others they are the mistakes of its region, and
-    /// those of no region that reach its threshold and are more aligned with no other mode: no mistake is in two.
+    /// Of mode 0 they are those that lie on its failure side out of fold. Of the others they are the mistakes
+    /// of its region, and those of no region that reach its threshold and are more aligned with no other mode:
+    /// no mistake is in two.
     pub explains: Vec<ExampleId>,
     /// Those of them that reach the threshold of another such mode of the class too; 0 for mode 0.
     pub shared: usize,
@@ -109,8 +110,8 @@ impl Direction {
         self.w.dot(&self.w).sqrt().max(f64::MIN_POSITIVE)
     }
 
-    /// The probability that the classifier gets an image of the class with this alignment wrong, among images such as val's;
-    /// none where no curve was learned.
+    /// The probability that the classifier gets an image of the class with this alignment wrong, among images
+    /// such as val's; none where no curve was learned.
     pub fn failure_probability(&self, alignment: f64) -> Option<f64> {
         let probability = self.probability.as_ref()?;
         Some(probability.curve.at(alignment))

@@ -1,8 +1,9 @@
 //! Folds: which part of the examples tests what was learned on the others.
 //!
-//! Units are dealt, never images: near-duplicates on both sides of a fold would be learned by heart. Units come in an order that
-//! the run's seed shuffles, the largest first, and each goes to the fold that has the smallest share of its kinds so far, so
-//! that right and wrong are spread evenly. [`Folds::TableOrder`] is the reference implementation's instead.
+//! Units are dealt, never images: near-duplicates on both sides of a fold would be learned by heart. Units come
+//! in an order that the run's seed shuffles, the largest first, and each goes to the fold that has the smallest
+//! share of its kinds so far, so that right and wrong are spread evenly. [`Folds::TableOrder`] is the reference
+//! implementation's instead.
 
 use std::fmt;
 

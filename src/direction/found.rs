@@ -19,8 +19,8 @@ use super::probability::FailureProbability;
 use super::significance::{self, Tested};
 use super::{Direction, FitOptions, ModeId};
 
-/// A mode and mode 0 are one if each finds the other's mistakes this well (AUC). One that explains half of the class's mistakes, the others
-/// being scattered, reaches about 0.75 of all.
+/// A mode and mode 0 are one if each finds the other's mistakes this well (AUC). One that explains half of the
+/// class's mistakes, the others being scattered, reaches about 0.75 of all.
 const ALIKE: f64 = 0.75;
 
 /// What a search came to.
@@ -85,8 +85,8 @@ pub(super) fn find(
     }
 }
 
-/// Dealings of outcomes at most: five times the permutations (999 for 199), for they are cheap, and so many as a single mode among
-/// all tests needs.
+/// Dealings of outcomes at most: five times the permutations (999 for 199), for they are cheap, and so many as
+/// a single mode among all tests needs.
 fn dealings(options: &FitOptions, family: usize) -> usize {
     significance::most(5 * (options.permutations + 1) - 1, family)
 }
@@ -155,8 +155,8 @@ fn is_mode_0(whole: &Problem, first: &Direction, only: &Learned) -> bool {
     finds_its.min(finds_all) >= ALIKE
 }
 
-/// Says which mistakes each mode explains: those of its region, and those of no region that reach its threshold and belong
-/// to it, being more aligned with no other mode.
+/// Says which mistakes each mode explains: those of its region, and those of no region that reach its threshold
+/// and belong to it, being more aligned with no other mode.
 fn explain(whole: &Problem, modes: &mut [Learned]) {
     let mut of: Vec<Vec<usize>> = modes.iter().map(|mode| mode.mistakes.clone()).collect();
     let mut free: Vec<bool> = whole.right().iter().map(|right| !right).collect();

@@ -12,8 +12,8 @@
 //! `f64`. The same seed gives the same bytes, whatever the number of threads.
 //!
 //! A class may have several failure modes: a [`ModeId`] is the key of all that belongs to one, and
-//! [`Direction::explains`] names the mistakes behind it. Mode 0 is the direction of all its mistakes; the others are those
-//! that [`modes`] finds. Nothing here takes a class to have one.
+//! [`Direction::explains`] names the mistakes behind it. Mode 0 is the direction of all its mistakes; the
+//! others are those that [`modes`] finds. Nothing here takes a class to have one.
 //!
 //! - [`whiten`], [`svm`], [`select`]: the three steps; [`units`], [`folds`]: who is dealt to what;
 //!   [`significance`]: is it more than chance; [`probability`]: what an alignment means.
@@ -132,9 +132,9 @@ pub struct ValExamples<'a> {
 
 /// Learns the failure directions of every class from val.
 ///
-/// Every class gets mode 0, all its mistakes against all its right examples, and the modes that a search finds where its
-/// mistakes gather ([`modes`]), as far as they are more than mode 0 again. The q-values are corrected for all tests of all
-/// classes, those of scans that found nothing among them.
+/// Every class gets mode 0, all its mistakes against all its right examples, and the modes that a search finds
+/// where its mistakes gather ([`modes`]), as far as they are more than mode 0 again. The q-values are corrected
+/// for all tests of all classes, those of scans that found nothing among them.
 ///
 /// # Shapes
 ///
@@ -228,8 +228,9 @@ fn searches(options: &FitOptions) -> bool {
     options.modes && options.permutations > 0
 }
 
-/// Corrects the p-values of those that were tested for their number. Tests `in_vain` count as p-values of 1: all that is known of them
-/// is that they are no findings, and any other value above 0.05 comes to the same ones.
+/// Corrects the p-values of those that were tested for their number. Tests `in_vain` count as p-values of 1:
+/// all that is known of them is that they are no findings, and any other value above 0.05 comes to the same
+/// ones.
 fn correct(directions: &mut [Direction], in_vain: usize) {
     let tested: Vec<usize> = (0..directions.len())
         .filter(|&at| directions[at].p_value.is_some())

@@ -80,10 +80,10 @@ fn file(dir: &Path) -> PathBuf {
 
 /// Writes both files into `dir`.
 ///
-/// Tensors, all float64: `mean` and `deviation` `[d]`, and per class and mode `CLASS.MODE.w` `[d]`
-/// and `CLASS.MODE.scalars` `[c, b, cv_score, threshold]`, with class indices. The file for people has the rest: tests, counts,
-/// the probability of failure. It names the examples that each mode explains, by their ids in `dataset`, which is the one that
-/// the directions were learned on.
+/// Tensors, all float64: `mean` and `deviation` `[d]`, and per class and mode `CLASS.MODE.w` `[d]` and
+/// `CLASS.MODE.scalars` `[c, b, cv_score, threshold]`, with class indices. The file for people has the rest:
+/// tests, counts, the probability of failure. It names the examples that each mode explains, by their ids in
+/// `dataset`, which is the one that the directions were learned on.
 ///
 /// # Errors
 ///

@@ -5,16 +5,18 @@
 //!                                        └─ fewer ────────────────▶ Platt's sigmoid ─────┘
 //! ```
 //!
-//! A distance has no unit that people know; "of images like this one, 40 % are misclassified" has. The curve rises with the distance
-//! and is learned on distances that come from folds' models, for in-sample ones are too far from the plane. Its calibration
-//! error is out of fold as well: each example's probability comes from a curve that was learned on the other folds.
+//! A distance has no unit that people know; "of images like this one, 40 % are misclassified" has. The curve
+//! rises with the distance and is learned on distances that come from folds' models, for in-sample ones are too
+//! far from the plane. Its calibration error is out of fold as well: each example's probability comes from a
+//! curve that was learned on the other folds.
 //!
 //! It is the probability among images such as val's, not among images that are generated.
 //!
-//! Sources: Zadrozny and Elkan 2002, "Transforming classifier scores into accurate multiclass probability estimates"
-//! (isotonic regression by pool adjacent violators); Platt 1999, "Probabilistic outputs for support vector machines",
-//! with the targets of its section 2.2 and the minimisation of Lin, Lin and Weng 2007, "A note on Platt's probabilistic
-//! outputs"; the calibration error of Naeini, Cooper and Hauskrecht 2015, "Obtaining well calibrated probabilities using Bayesian binning".
+//! Sources: Zadrozny and Elkan 2002, "Transforming classifier scores into accurate multiclass probability
+//! estimates" (isotonic regression by pool adjacent violators); Platt 1999, "Probabilistic outputs for support
+//! vector machines", with the targets of its section 2.2 and the minimisation of Lin, Lin and Weng 2007, "A
+//! note on Platt's probabilistic outputs"; the calibration error of Naeini, Cooper and Hauskrecht 2015,
+//! "Obtaining well calibrated probabilities using Bayesian binning".
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -57,8 +57,8 @@ pub(super) fn rng(seed: u64, id: ModeId, purpose: Purpose, draw: usize) -> ChaCh
 
 /// Permutations at most: `asked`, and with many classes as many as a single finding among them needs, 20 a test.
 ///
-/// With 20 times `m` draws the smallest p-value is `1/(20 m + 1)`, so that even a failure that is the only one of `m` classes
-/// has `q = m/(20 m + 1) < 0.05`. None where none are asked for.
+/// With 20 times `m` draws the smallest p-value is `1/(20 m + 1)`, so that even a failure that is the only one
+/// of `m` classes has `q = m/(20 m + 1) < 0.05`. None where none are asked for.
 pub fn most(asked: usize, family: usize) -> usize {
     if asked == 0 {
         0
@@ -69,10 +69,10 @@ pub fn most(asked: usize, family: usize) -> usize {
 
 /// Permutes outcomes between units, never within what belongs together.
 ///
-/// A unit's outcomes move as a whole. Units of one size change places; a size that fewer than [`STRATUM`] units have is put together
-/// with the next larger ones, and outcomes are stretched to the size of the unit they come to (every image takes the outcome at the
-/// same relative place). Where all sizes are common, this is an exact test of "the outcomes of
-/// units of a size are exchangeable", whatever images of a unit share.
+/// A unit's outcomes move as a whole. Units of one size change places; a size that fewer than [`STRATUM`] units
+/// have is put together with the next larger ones, and outcomes are stretched to the size of the unit they come
+/// to (every image takes the outcome at the same relative place). Where all sizes are common, this is an exact
+/// test of "the outcomes of units of a size are exchangeable", whatever images of a unit share.
 #[derive(Debug, Clone)]
 pub(super) struct Permuter {
     strata: Vec<Vec<usize>>,
@@ -167,7 +167,8 @@ pub(super) fn test(of: Dealt<'_>, score: f64, seed: u64, id: ModeId, most: usize
     sequential(most, try_one)
 }
 
-/// Draws until enough were as good; `try_one` says of a draw whether it was, and whether it is the observed arrangement itself.
+/// Draws until enough were as good; `try_one` says of a draw whether it was, and whether it is the observed
+/// arrangement itself.
 fn sequential(most: usize, try_one: impl Fn(usize) -> (bool, bool) + Sync) -> Tested {
     let (mut as_good, mut others) = (0, 0);
     for begin in (0..most).step_by(BATCH) {
@@ -220,7 +221,8 @@ pub(super) fn resample(units: &Units, n: usize, rng: &mut impl Rng) -> Vec<f64> 
 
 /// The 95 % interval of the cosine between `w` and the weights learned on resamples of units.
 ///
-/// An example that is in a resample several times is one with a bound as many times as high: the same problem, and a smaller one.
+/// An example that is in a resample several times is one with a bound as many times as high: the same problem,
+/// and a smaller one.
 pub(super) fn bootstrap(
     of: Dealt<'_>,
     x: ArrayView2<'_, f64>,

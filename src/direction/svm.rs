@@ -52,8 +52,8 @@ pub fn solve(gram: &Array2<f64>, rows: &[usize], targets: &[f64], c: f64) -> Sol
 /// The solutions of one problem for rising `C`, each begun at the last.
 ///
 /// With every `α` at its bound the scores without intercept are `C` times those at `C = 1`, the *pull*: whether
-/// that is optimal is a comparison of two numbers. Where it is not, the ray through the last solution is followed to its best point,
-/// and pairs are moved from there.
+/// that is optimal is a comparison of two numbers. Where it is not, the ray through the last solution is
+/// followed to its best point, and pairs are moved from there.
 #[derive(Debug)]
 pub(super) struct Path<'a> {
     gram: &'a Array2<f64>,

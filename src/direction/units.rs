@@ -5,9 +5,10 @@
 //! whitened embeddings reaches [`NEAR`], or where they carry the same key (a patient, a video, a burst); units are
 //! the connected components.
 //!
-//! Nearness says something where images are far from each other as a rule. In fewer than [`FEWEST_DIMS`] dimensions a cosine of 0.9 is
-//! common among strangers, so only keys count. In a space that a classifier has collapsed (mean cosine of a class's
-//! images above a half) the bar rises with the mean: a fifth of the mean distance is near, as 0.9 is at a half.
+//! Nearness says something where images are far from each other as a rule. In fewer than [`FEWEST_DIMS`]
+//! dimensions a cosine of 0.9 is common among strangers, so only keys count. In a space that a classifier has
+//! collapsed (mean cosine of a class's images above a half) the bar rises with the mean: a fifth of the mean
+//! distance is near, as 0.9 is at a half.
 
 use std::collections::BTreeMap;
 
@@ -17,8 +18,8 @@ use rayon::prelude::*;
 /// Images with at least this cosine in whitened space are one unit.
 pub const NEAR: f64 = 0.9;
 
-/// With fewer dimensions nearness is not looked for: of 1,000 images with directions at random about 1,400 pairs reach 0.9 in 6
-/// dimensions, and one class in five has such a pair in 16.
+/// With fewer dimensions nearness is not looked for: of 1,000 images with directions at random about 1,400
+/// pairs reach 0.9 in 6 dimensions, and one class in five has such a pair in 16.
 pub const FEWEST_DIMS: usize = 16;
 
 /// Rows that are compared with all others at once.

@@ -249,7 +249,8 @@ impl<'a> Scorer<'a> {
     }
 }
 
-/// The images of every class with a direction; near-duplicates of val, and what the user says belongs together, are one unit.
+/// The images of every class with a direction; near-duplicates of val, and what the user says belongs together,
+/// are one unit.
 fn reals(embedded: &Embedded, detected: &Detected) -> Result<BTreeMap<usize, Real>, Error> {
     let Embedded { data, parts, .. } = embedded;
     let dataset = &data.dataset;

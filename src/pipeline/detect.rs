@@ -34,8 +34,8 @@ pub struct Detected {
 pub type Barred = BTreeMap<ModeId, Vec<WarningKind>>;
 
 impl Detected {
-    /// The failure modes that images are made for, by class and mode: of those that stand for what fails the ones that nothing bars, or
-    /// all of them if forced to.
+    /// The failure modes that images are made for, by class and mode: of those that stand for what fails the
+    /// ones that nothing bars, or all of them if forced to.
     pub fn acted_on(&self, force: bool) -> Vec<&Direction> {
         acting(&self.fitted, &self.barred, force)
     }

@@ -13,8 +13,8 @@ use crate::report::{EvaluationReport, JsonFile as _, version};
 /// Compares models on the test split of a run: on every failure slice, alignment decile and group.
 ///
 /// `before` and `after` are tables of predictions (.csv or .jsonl: id or path, and prediction), one a trained model: several of a
-/// side are trainings that differ in their seed. Each must have a prediction for every test example that the run did not
-/// pass over. Nothing is written.
+/// side are trainings that differ in their seed. Each must have a prediction for every test example that the
+/// run did not pass over. Nothing is written.
 ///
 /// # Errors
 ///

@@ -140,8 +140,8 @@ fn run(
     Ok(made)
 }
 
-/// The failure arm of every mode that is acted on, each followed by its controls: from the captions that real images confirm, and where none
-/// is confirmed from all hard ones, with a warning and behind all others.
+/// The failure arm of every mode that is acted on, each followed by its controls: from the captions that real
+/// images confirm, and where none is confirmed from all hard ones, with a warning and behind all others.
 fn plan(
     context: &mut Context<'_>,
     job: &Job<'_>,

@@ -58,6 +58,34 @@ pub fn layout(run: &Path) -> Result<Layout, Error> {
     Err(Error::input(text))
 }
 
+/// What detection wrote into a run folder: its layout, its report, whitening and directions.
+///
+/// # Errors
+///
+/// Of kind input for a folder that holds no run, or no directions yet, or those of another version.
+pub(super) fn detected(run: &Path) -> Result<(Layout, DetectionReport, persist::Saved), Error> {
+    let layout = layout(run)?;
+    if !layout.directions().is_file() || !layout.report().is_file() {
+        let text = format!(
+            "{} holds no directions: let `hardlight detect` or `run` finish there first",
+            run.display()
+        );
+        return Err(Error::input(text));
+    }
+    let report = DetectionReport::read(&layout.report())?;
+    let found = persist::read(layout.root())?;
+    Ok((layout, report, found))
+}
+
+/// How images were turned when a report was made.
+pub(super) fn exif(report: &DetectionReport) -> Exif {
+    if report.exif {
+        Exif::Apply
+    } else {
+        Exif::Ignore
+    }
+}
+
 impl Saved {
     /// Opens a run folder that detection has been through.
     ///
@@ -68,18 +96,9 @@ impl Saved {
     ///
     /// Of kind input for a folder without directions, and for data that changed since.
     pub fn open(context: &mut Context<'_>, run: &Path) -> Result<Self, Error> {
-        let layout = layout(run)?;
-        if !layout.directions().is_file() || !layout.report().is_file() {
-            let text = format!(
-                "{} holds no directions: let `hardlight detect` or `run` finish there first",
-                run.display()
-            );
-            return Err(Error::input(text));
-        }
-        let report = DetectionReport::read(&layout.report())?;
+        let (layout, report, found) = detected(run)?;
         let settings = settings(&layout, &report)?;
         let dataset = data::read_data(context, &settings)?.without_outputs();
-        let found = persist::read(layout.root())?;
         if found.classes != dataset.classes() {
             let text = format!(
                 "the data's classes are {:?} and were {:?} when {} was made: run it again",
@@ -104,17 +123,13 @@ impl Saved {
             force: settings.generate.force,
             barred,
             own: matrix_file(&Space::of(&settings), &settings)?.map(Path::to_path_buf),
-            exif: if report.exif {
-                Exif::Apply
-            } else {
-                Exif::Ignore
-            },
+            exif: exif(&report),
             report,
         })
     }
 
-    /// Whether these are the predictions of the test examples that the run analysed, as far as its report tells: mistakes
-    /// of every class, and what was said of the images at the head of its rankings.
+    /// Whether these are the predictions of the test examples that the run analysed, as far as its report
+    /// tells: mistakes of every class, and what was said of the images at the head of its rankings.
     ///
     /// # Shapes
     ///
@@ -246,8 +261,8 @@ impl Saved {
         }
     }
 
-    /// The failure modes that are acted on: of those that stand for what fails the ones that nothing bars, or all of them where the
-    /// run was forced.
+    /// The failure modes that are acted on: of those that stand for what fails the ones that nothing bars, or
+    /// all of them where the run was forced.
     pub fn usable(&self) -> impl Iterator<Item = &Direction> {
         let modes = acted_on(&self.found.directions, |direction| {
             self.force || direction.is_finding()

@@ -15,7 +15,6 @@ use crate::direction::{Direction, acted_on, persist};
 use crate::embed::ImageEncoder;
 use crate::io::image::{self, Exif};
 use crate::io::{IoError, JsonFile as _};
-use crate::report::DetectionReport;
 use crate::run::RunRecord;
 use crate::run::folder::FolderError;
 
@@ -33,7 +32,8 @@ pub struct Scored {
     pub mode: Option<u32>,
     /// Alignment with the mode's direction, a signed distance: larger is harder.
     pub alignment: Option<f64>,
-    /// Probability that the classifier gets it wrong, 0 to 1, among images of the class such as val's; none where it is not known.
+    /// Probability that the classifier gets it wrong, 0 to 1, among images of the class such as val's; none
+    /// where it is not known.
     pub failure_probability: Option<f64>,
     /// Alignment from which an image counts as part of the failure.
     pub threshold: Option<f64>,
@@ -84,16 +84,8 @@ struct Learned {
 
 impl Learned {
     fn open(run: &Path, encoder: &dyn ImageEncoder) -> Result<Self, Error> {
-        let layout = saved::layout(run)?;
+        let (layout, report, found) = saved::detected(run)?;
         let record = RunRecord::read(&layout.run_json()).map_err(FolderError::from)?;
-        if !layout.directions().is_file() || !layout.report().is_file() {
-            let text = format!(
-                "{} holds no directions: let `hardlight detect` or `run` finish there first",
-                run.display()
-            );
-            return Err(Error::input(text));
-        }
-        let report = DetectionReport::read(&layout.report())?;
         let clip = record.identity.pointer("/embedding/clip");
         let clip = clip.and_then(|clip| clip.as_str());
         if report.space == "clip" && clip.is_some_and(|clip| clip != encoder.fingerprint()) {
@@ -102,7 +94,6 @@ impl Learned {
                 run.display()
             )));
         }
-        let found = persist::read(layout.root())?;
         let (d, own) = (encoder.dim(), found.whitening.mean().len());
         if d != own {
             return Err(Error::input(format!(
@@ -110,11 +101,7 @@ impl Learned {
                 run.display()
             )));
         }
-        let exif = if report.exif {
-            Exif::Apply
-        } else {
-            Exif::Ignore
-        };
+        let exif = saved::exif(&report);
         Ok(Self { found, exif })
     }
 
@@ -155,8 +142,8 @@ impl Learned {
 ///
 /// # Errors
 ///
-/// Of kind input for a folder without directions or of another version, another encoder than the run's, a class that it does not have,
-/// and images that cannot be read; of kind stopped.
+/// Of kind input for a folder without directions or of another version, another encoder than the run's, a class
+/// that it does not have, and images that cannot be read; of kind stopped.
 pub fn score(
     context: &mut Context<'_>,
     run: &Path,

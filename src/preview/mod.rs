@@ -6,8 +6,8 @@
 //!                                     title, sentence ───────────────────┘
 //! ```
 //!
-//! [`collect`] fills the sheets of a run from its files. The same sheet gives the same bytes. Reads, never decides: which images are shown, and what is
-//! said of them, was settled before.
+//! [`collect`] fills the sheets of a run from its files. The same sheet gives the same bytes. Reads, never
+//! decides: which images are shown, and what is said of them, was settled before.
 
 pub mod collect;
 mod error;

@@ -62,12 +62,14 @@ pub struct Caption {
     /// Cosine of the direction with the step from reference to caption, −1 to 1: larger is harder; 0 for
     /// the reference itself.
     pub cosine: f64,
-    /// Its place by alignment and its place by the errors of the val images nearest to it, added: smaller is harder. `null` if it is not used.
+    /// Its place by alignment and its place by the errors of the val images nearest to it, added: smaller is
+    /// harder. `null` if it is not used.
     pub rank_sum: Option<f64>,
-    /// How often chance makes any of the captions look as hard on val, 0 to 1 (outcomes dealt anew between units, 999 times);
-    /// `null` without val images.
+    /// How often chance makes any of the captions look as hard on val, 0 to 1 (outcomes dealt anew between
+    /// units, 999 times); `null` without val images.
     pub p_value: Option<f64>,
-    /// Whether the val images nearest to the caption are harder than the class, at `p_value` below 0.05; `null` if it was not asked.
+    /// Whether the val images nearest to the caption are harder than the class, at `p_value` below 0.05; `null`
+    /// if it was not asked.
     pub verdict: Option<CaptionVerdict>,
     /// The classifier on the val images of the class nearest to the caption.
     pub val: Option<Accuracy>,

@@ -87,13 +87,13 @@ pub struct ModeReport {
     pub threshold: f64,
     /// The right val examples that the threshold lets pass, out of fold: half of the mistakes would.
     pub admits: Admitted,
-    /// Mean distance between said probabilities of failure and shares of mistakes, 0 to 1, out of fold; `null` where there are
-    /// no probabilities.
+    /// Mean distance between said probabilities of failure and shares of mistakes, 0 to 1, out of fold; `null`
+    /// where there are no probabilities.
     pub calibration_error: Option<f64>,
     /// Val examples of the class that the classifier gets right.
     pub right: usize,
-    /// Val examples of the class that it gets wrong and that the direction was learned from: all of them for mode 0, those of its region
-    /// for the others.
+    /// Val examples of the class that it gets wrong and that the direction was learned from: all of them for
+    /// mode 0, those of its region for the others.
     pub wrong: usize,
     /// Its figures on the judged split.
     pub judged: ClassReport,
@@ -145,8 +145,8 @@ pub struct RankedExample {
     pub member: Option<Member>,
     /// Alignment with the direction, a signed distance: larger is harder.
     pub alignment: f64,
-    /// Probability that the classifier gets an image of the class with this alignment wrong, 0 to 1, as learned on val; `null` where
-    /// it is not known.
+    /// Probability that the classifier gets an image of the class with this alignment wrong, 0 to 1, as learned
+    /// on val; `null` where it is not known.
     pub failure_probability: Option<f64>,
     /// Name of the class that the classifier says.
     pub prediction: Option<String>,

@@ -14,22 +14,24 @@ pub struct Mode {
     pub class_index: usize,
     /// Failure mode within the class: 0 is the one direction of all its mistakes, the others are where mistakes gather.
     pub mode: u32,
-    /// Val mistakes of the class that it explains: of mode 0 those on its failure side out of fold; of the others those of its region, and
-    /// those of none that reach its threshold and belong to it.
+    /// Val mistakes of the class that it explains: of mode 0 those on its failure side out of fold; of the
+    /// others those of its region, and those of none that reach its threshold and belong to it.
     pub explains: usize,
-    /// Mean balanced accuracy of the direction over cross-validation folds of val, mean over repeats, 0 to 1: 0.5 is chance.
+    /// Mean balanced accuracy of the direction over cross-validation folds of val, mean over repeats, 0 to 1:
+    /// 0.5 is chance.
     pub cv_score: f64,
     /// 95 % interval of that over resamples of units, lower end first; `null` where it could not be computed.
     pub cv_interval_95: Option<(f64, f64)>,
-    /// Val examples that the CV score and its interval rest on: the right ones of the class, and the wrong ones that the direction was
-    /// learned from.
+    /// Val examples that the CV score and its interval rest on: the right ones of the class, and the wrong ones
+    /// that the direction was learned from.
     pub val_examples: usize,
     /// Units that they make: near-duplicates, and what the user says belongs together, are one.
     pub val_units: usize,
-    /// Share of permutations of right and wrong that are as good, 0 to 1 (Besag and Clifford 1991): of mode 0 by CV score, of the others by
-    /// how far the mistakes of any region stand out; `null` if it was not tested.
+    /// Share of permutations of right and wrong that are as good, 0 to 1 (Besag and Clifford 1991): of mode 0
+    /// by CV score, of the others by how far the mistakes of any region stand out; `null` if it was not tested.
     pub p_value: Option<f64>,
-    /// The p-value corrected for the number of modes tested (Benjamini and Hochberg 1995), 0 to 1; `null` if it was not tested.
+    /// The p-value corrected for the number of modes tested (Benjamini and Hochberg 1995), 0 to 1; `null` if it
+    /// was not tested.
     pub q_value: Option<f64>,
     /// Permutations drawn.
     pub permutations: usize,

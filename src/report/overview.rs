@@ -1,4 +1,5 @@
-//! How many failure modes there are, how large they are, and which to fix first: a section of `report.json` and `summary.json`.
+//! How many failure modes there are, how large they are, and which to fix first: a section of `report.json` and
+//! `summary.json`.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -6,7 +6,8 @@
 //!     looked at in this order: class? blank? duplicate? ──▶ picked, until the quota is met
 //! ```
 //!
-//! Where a class has several modes, an image belongs to the one that it is the most aligned with, and is looked at for no other.
+//! Where a class has several modes, an image belongs to the one that it is the most aligned with, and is looked
+//! at for no other.
 //!
 //! The threshold, the class test and that for duplicates are those of generated images. The same
 //! embeddings give the same picks, so nothing has to be remembered for a run to go on; `pool.json` tells
@@ -122,7 +123,8 @@ pub struct Picked {
     pub mode: u32,
     /// The alignment that was asked for.
     pub threshold: f64,
-    /// Pool images of the class that belong to the mode: those that are more aligned with no other mode that images are picked for.
+    /// Pool images of the class that belong to the mode: those that are more aligned with no other mode that
+    /// images are picked for.
     pub of_class: usize,
     /// What was picked, hardest first.
     pub picks: Vec<Pick>,
@@ -263,7 +265,8 @@ fn pick_mode(
     Ok(Some(picked))
 }
 
-/// Whether an image is more aligned with no other mode of its class; of equally aligned ones the first that picks it has it.
+/// Whether an image is more aligned with no other mode of its class; of equally aligned ones the first that
+/// picks it has it.
 fn belongs(pool: Pool<'_>, at: usize, wanted: &Wanted<'_>, rivals: &[&Wanted<'_>]) -> bool {
     let with = |wanted: &Wanted<'_>| {
         let Meter {

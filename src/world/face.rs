@@ -256,7 +256,8 @@ impl WorldConfig {
 
 /// One portrait, described.
 ///
-/// [`Face::sample`] never makes a woman with a beard; the type itself permits it, so that counterfactual pictures can be drawn.
+/// [`Face::sample`] never makes a woman with a beard; the type itself permits it, so that counterfactual
+/// pictures can be drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(clippy::struct_excessive_bools, reason = "a thing is there or not")]
 pub struct Face {
@@ -289,7 +290,8 @@ pub struct Face {
 }
 
 impl Face {
-    /// Draws a description at random. Everything but grey hair (by age) and the beard (men only) is independent of age and gender.
+    /// Draws a description at random. Everything but grey hair (by age) and the beard (men only) is independent
+    /// of age and gender.
     ///
     /// Every face takes the same number of draws in the same order, so that changing one probability
     /// of `config` leaves the other attributes of a seeded face as they were.

@@ -1,5 +1,5 @@
-//! The promises of the statistics in short: few drawn classes, fixed seeds, wide bounds. `make study-statistics` shows them at
-//! length (`docs/statistics.md`), with the same drawn classes.
+//! The promises of the statistics in short: few drawn classes, fixed seeds, wide bounds. `make
+//! study-statistics` shows them at length (`docs/statistics.md`), with the same drawn classes.
 
 use hardlight::direction::{Direction, FitOptions, acted_on};
 use simulate::Population;

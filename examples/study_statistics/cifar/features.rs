@@ -83,8 +83,8 @@ fn cell(x: u32, y: u32) -> usize {
     ((y / CELL) * (SIDE / CELL) + x / CELL) as usize
 }
 
-/// In every cell the strength of gradients by orientation, of the channel that changes most; then a vector of length 1, of square
-/// roots (Dalal and Triggs 2005, in short).
+/// In every cell the strength of gradients by orientation, of the channel that changes most; then a vector of
+/// length 1, of square roots (Dalal and Triggs 2005, in short).
 fn gradients(image: &RgbImage) -> Vec<f64> {
     let mut cells = vec![0.0; CELLS * BINS];
     let at = |x: u32, y: u32, channel: usize| f64::from(image.get_pixel(x, y)[channel]) / 255.0;

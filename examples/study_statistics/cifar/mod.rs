@@ -1,7 +1,7 @@
 //! CIFAR-10's photographs, a classifier of our own, and directions in two spaces that need no download.
 //!
-//! The classifier ([`crate::classifier`]) is trained on gradients of train. *Its own space* is its hidden layer; *another's* are
-//! colours on a grid, which it never sees.
+//! The classifier ([`crate::classifier`]) is trained on gradients of train. *Its own space* is its hidden
+//! layer; *another's* are colours on a grid, which it never sees.
 
 mod features;
 

@@ -1,10 +1,11 @@
 //! Domino, to compare with: an error-aware Gaussian mixture over embedding, label and prediction.
 //!
-//! Source: Eyuboglu, Varma, Saab, Delbrouck, Lee-Messer, Dunnmon, Zou, Ré, "Domino: Discovering systematic errors with
-//! cross-modal embeddings", ICLR 2022 (arXiv 2203.14960), section 4. Where the paper is silent, what its code does
-//! (HazyResearch/domino at 5284ad8, `domino/_slice/mixture`): 128 principal components, 25 components of diagonal covariance
-//! with 1e-6 added, k-means first, at most 100 rounds or a mean log-likelihood that changes by less than 1e-3; the 5
-//! components whose predictions exceed their labels most are the slices. Written anew here.
+//! Source: Eyuboglu, Varma, Saab, Delbrouck, Lee-Messer, Dunnmon, Zou, Ré, "Domino: Discovering systematic
+//! errors with cross-modal embeddings", ICLR 2022 (arXiv 2203.14960), section 4. Where the paper is silent,
+//! what its code does (HazyResearch/domino at 5284ad8, `domino/_slice/mixture`): 128 principal components, 25
+//! components of diagonal covariance with 1e-6 added, k-means first, at most 100 rounds or a mean
+//! log-likelihood that changes by less than 1e-3; the 5 components whose predictions exceed their labels most
+//! are the slices. Written anew here.
 //!
 //! Label and prediction weigh 10 each, as in the authors' benchmark and in the notebooks of failure-directions.
 
@@ -51,7 +52,8 @@ impl Domino {
         }
     }
 
-    /// How much each image belongs to each slice, `[n, slices]`. As in Domino, the outcomes of what is judged are looked at.
+    /// How much each image belongs to each slice, `[n, slices]`. As in Domino, the outcomes of what is judged
+    /// are looked at.
     pub(crate) fn membership(
         &self,
         embeddings: ArrayView2<'_, f32>,

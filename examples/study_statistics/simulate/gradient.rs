@@ -1,4 +1,5 @@
-//! A class with a gradient: the further along a direction an image lies, the likelier it is a mistake. There is no subgroup.
+//! A class with a gradient: the further along a direction an image lies, the likelier it is a mistake. There is
+//! no subgroup.
 
 use ndarray::Array1;
 

@@ -29,8 +29,8 @@ pub(crate) enum Null {
     Bursts,
     /// Embeddings drift along the table, which is sorted by date.
     Drift,
-    /// Five images a day, which lie together, though not as near-duplicates, and of which on bad days most are mistakes. The `unit`
-    /// column names the day.
+    /// Five images a day, which lie together, though not as near-duplicates, and of which on bad days most are
+    /// mistakes. The `unit` column names the day.
     Days,
 }
 

@@ -1,4 +1,5 @@
-//! Classes with planted failure modes: subgroups that the classifier mostly gets wrong, among others that it mostly gets right.
+//! Classes with planted failure modes: subgroups that the classifier mostly gets wrong, among others that it
+//! mostly gets right.
 
 use ndarray::Array2;
 

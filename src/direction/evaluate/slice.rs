@@ -1,15 +1,17 @@
 //! A slice of the split under the models of both sides: counts, the change of its error rate, and how sure that is.
 //!
 //! **One model each.** The 95 % interval of the change is method 10 of Newcombe 1998, "Improved confidence intervals for the difference
-//! between binomial proportions based on paired data", Statistics in Medicine 17:2635–2650. It needs no random numbers, and holds its level on small
-//! slices too. The p-value is that of the exact `McNemar` test: mended and new mistakes as tosses of a fair coin, two-sided. Both speak of
-//! these two models: how much another training would have changed, nothing tells.
+//! between binomial proportions based on paired data", Statistics in Medicine 17:2635–2650. It needs no random
+//! numbers, and holds its level on small slices too. The p-value is that of the exact `McNemar` test: mended
+//! and new mistakes as tosses of a fair coin, two-sided. Both speak of these two models: how much another
+//! training would have changed, nothing tells.
 //!
 //! **Several** (trainings that differ in their seed). Images and models are both drawn at random, so the variance of the change has two
-//! parts: that of the images' mean differences over their number, and that of error rates between models of a side, pooled over the sides, over
-//! the number of each. It is what a bootstrap over images and models converges to; drawn from two or three models a
-//! bootstrap is too narrow (of two it sees half of their variance), Student's distribution is not. Degrees of freedom are Satterthwaite's. Two
-//! images are added that change in opposite ways (Bonett and Price 2012), so that a slice without any change has a width.
+//! parts: that of the images' mean differences over their number, and that of error rates between models of a
+//! side, pooled over the sides, over the number of each. It is what a bootstrap over images and models
+//! converges to; drawn from two or three models a bootstrap is too narrow (of two it sees half of their
+//! variance), Student's distribution is not. Degrees of freedom are Satterthwaite's. Two images are added that
+//! change in opposite ways (Bonett and Price 2012), so that a slice without any change has a width.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,7 @@
 //! Student's distribution: two-sided p-values and quantiles.
 //!
-//! By the regularised incomplete beta function, whose continued fraction is that of Lentz (Press et al., Numerical Recipes, section 6.4).
+//! By the regularised incomplete beta function, whose continued fraction is that of Lentz (Press et al.,
+//! Numerical Recipes, section 6.4).
 
 /// The two-sided p-value of `t` with `df` degrees of freedom, which may be infinite or no whole number.
 pub(super) fn p_value(t: f64, df: f64) -> f64 {

@@ -307,7 +307,8 @@ fn a_class_without_direction_is_reported_whole() {
     );
 }
 
-/// Models that are wrong on an example with the chance `share` of it, which a training moves for all examples by up to `moved`.
+/// Models that are wrong on an example with the chance `share` of it, which a training moves for all examples
+/// by up to `moved`.
 fn trained(made: &Made, share: &dyn Fn(usize) -> f64, moved: f64, seed: u64) -> Vec<usize> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let by = moved * rng.gen_range(-1.0..1.0);

@@ -111,7 +111,8 @@ impl<'a> Judge<'a> {
         (mean >= self.options.merge_auc && !self.apart(one, other)).then_some(mean)
     }
 
-    /// Whether the SVMs of two regions tell own, unseen mistakes from the other's, and the two are not one failure all the same.
+    /// Whether the SVMs of two regions tell own, unseen mistakes from the other's, and the two are not one
+    /// failure all the same.
     pub fn apart(&self, one: &Separated, other: &Separated) -> bool {
         let mean = 0.5 * (one.prefers(other) + other.prefers(one));
         mean >= self.options.apart_auc && self.one_failure(one, other).is_none()

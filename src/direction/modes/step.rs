@@ -1,33 +1,37 @@
 //! Two regions of one failure: what tells them apart tells right images apart as well.
 //!
-//! Old women fail, with glasses and without. A region of those with and one of those without are easily told apart, by the glasses. But
-//! right images come with glasses and without too, and from either region the same step, to men, leads to images that
-//! are classified right: it is one failure. Where one group fails and quite another fails too, right images keep out of the way from
-//! the one to the other, or different steps lead away from the two.
+//! Old women fail, with glasses and without. A region of those with and one of those without are easily told
+//! apart, by the glasses. But right images come with glasses and without too, and from either region the same
+//! step, to men, leads to images that are classified right: it is one failure. Where one group fails and quite
+//! another fails too, right images keep out of the way from the one to the other, or different steps lead away
+//! from the two.
 //!
-//! Tried on the demo's world, where one group of either class fails (130 mistakes, which the scan cuts into 3 to 9 regions): one mode of 101
-//! to 133 mistakes in 12 of 12 searches, with at most one fragment of 10 beside it. On drawn classes: two groups of equal size and three of
-//! 14, 4 and 2 % stayed apart in each, groups at right angles in 3 of 4 (the fourth is merged without this rule as well), and two crossed
-//! traits that fail on their own in 5 of 8.
+//! Tried on the demo's world, where one group of either class fails (130 mistakes, which the scan cuts into 3
+//! to 9 regions): one mode of 101 to 133 mistakes in 12 of 12 searches, with at most one fragment of 10 beside
+//! it. On drawn classes: two groups of equal size and three of 14, 4 and 2 % stayed apart in each, groups at
+//! right angles in 3 of 4 (the fourth is merged without this rule as well), and two crossed traits that fail on
+//! their own in 5 of 8.
 
 use ndarray::Array2;
 
-/// How much more right images differ along the way between two regions than images of a region do, as a share of what two equal
-/// groups at the regions' places would. 0.4 to 1.1 within a failure, below 0.2 between groups that have nothing to do with each other.
+/// How much more right images differ along the way between two regions than images of a region do, as a share
+/// of what two equal groups at the regions' places would. 0.4 to 1.1 within a failure, below 0.2 between groups
+/// that have nothing to do with each other.
 const SPREAD: f64 = 0.4;
 
-/// Steps with this cosine are one. It is 1 within a failure; between groups at right angles to each other and to one group
-/// of right images 0.5, with more groups less.
+/// Steps with this cosine are one. It is 1 within a failure; between groups at right angles to each other and
+/// to one group of right images 0.5, with more groups less.
 const SAME: f64 = 0.75;
 
-/// The shortest step that counts, squared, to the squared way between the regions: where half of each region is right, right images of
-/// its kind are next to it, and the step says nothing.
+/// The shortest step that counts, squared, to the squared way between the regions: where half of each region is
+/// right, right images of its kind are next to it, and the step says nothing.
 const LENGTH: f64 = 0.35;
 
 /// Right images that there must be of each region's kind.
 const FEWEST: usize = 3;
 
-/// Whether the mistakes `a` and `b` of two regions are one failure: how much right images differ as the regions do, if they are.
+/// Whether the mistakes `a` and `b` of two regions are one failure: how much right images differ as the regions
+/// do, if they are.
 ///
 /// # Shapes
 ///
@@ -67,7 +71,8 @@ struct Products<'a> {
 }
 
 impl Products<'_> {
-    /// The mean product of images of two sets. An image with itself is left out, so that the noise of single images has no part in lengths.
+    /// The mean product of images of two sets. An image with itself is left out, so that the noise of single
+    /// images has no part in lengths.
     fn mean(&self, one: &[usize], other: &[usize]) -> f64 {
         let (mut sum, mut pairs) = (0.0, 0_usize);
         for &i in one {

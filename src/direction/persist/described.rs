@@ -49,10 +49,11 @@ pub struct DescribedMode {
     pub cv_interval_95: Option<(f64, f64)>,
     /// Units that the val examples make: near-duplicates, and what the user says belongs together, are one.
     pub units: usize,
-    /// Share of permutations of right and wrong whose CV score is as good, 0 to 1 (Besag and Clifford 1991); `null` if it was
-    /// not tested.
+    /// Share of permutations of right and wrong whose CV score is as good, 0 to 1 (Besag and Clifford 1991);
+    /// `null` if it was not tested.
     pub p_value: Option<f64>,
-    /// The p-value corrected for the number of modes tested (Benjamini and Hochberg 1995), 0 to 1; `null` if it was not tested.
+    /// The p-value corrected for the number of modes tested (Benjamini and Hochberg 1995), 0 to 1; `null` if it
+    /// was not tested.
     pub q_value: Option<f64>,
     /// Permutations drawn.
     pub permutations: usize,

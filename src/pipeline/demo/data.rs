@@ -122,7 +122,23 @@ mod tests {
     use super::*;
     use crate::pipeline::Silent;
     use crate::pipeline::demo::weights;
+    use crate::world::face::Hair;
     use crate::world::splits::SplitSizes;
+
+    #[test]
+    fn captions_of_old_faces_name_no_hair_but_grey() {
+        let whole = include_str!("../../../prompts/world.toml");
+        let lines = |text: &str| -> Vec<String> { text.lines().map(str::to_owned).collect() };
+        let (before, after) = (lines(whole), lines(&grammar()));
+        let changed: Vec<_> = before.iter().zip(&after).filter(|(a, b)| a != b).collect();
+        assert_eq!(changed.len(), 1, "{changed:?}");
+        let line = before.iter().position(|line| line == "[classes.old]");
+        assert_eq!(before[line.unwrap() + 1], *changed[0].0);
+        for hair in Hair::ALL.iter().filter(|hair| **hair != Hair::Grey) {
+            let hair = format!("\"{} hair\"", hair.as_str());
+            assert!(changed[0].1.contains(&hair), "{hair}");
+        }
+    }
 
     #[test]
     fn a_world_alone_comes_with_masks_and_predictions() {

@@ -101,11 +101,11 @@ fn scores(known: &Known, fitted: &Fitted) -> BTreeMap<ExampleId, f64> {
         .collect()
 }
 
-/// The doubts about directions that show wrong labels more than a failure mode: of mode 0 among all mistakes of its class, of the others
-/// among those that they explain.
+/// The doubts about directions that show wrong labels more than a failure mode: of mode 0 among all mistakes of
+/// its class, of the others among those that they explain.
 ///
-/// In the classifier's `own` feature space they bar nothing: a confident mistake lies among the predicted class there by
-/// construction, whatever its label.
+/// In the classifier's `own` feature space they bar nothing: a confident mistake lies among the predicted class
+/// there by construction, whatever its label.
 pub(super) fn warnings(
     dataset: &Dataset,
     learned: &Learned,

@@ -62,9 +62,7 @@ impl Models {
             },
         })
     }
-}
 
-impl Models {
     /// Opens what embeds images in a space, and nothing else; a matrix of the user's has nothing that does.
     ///
     /// # Errors

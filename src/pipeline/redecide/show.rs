@@ -57,7 +57,8 @@ const TRIED: [f64; 5] = [0.0, 0.25, 0.5, 0.75, 0.9];
 ///
 /// # Errors
 ///
-/// Of kind usage for a policy that no run takes; of kind input where the folder holds no plan, or a damaged one, or a pool whose images changed or are gone.
+/// Of kind usage for a policy that no run takes; of kind input where the folder holds no plan, or a damaged
+/// one, or a pool whose images changed or are gone.
 pub fn thresholds(
     context: &mut Context<'_>,
     layout: &Layout,
