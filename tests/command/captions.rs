@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::common::Work;
+use crate::evaluate::write_predictions;
 use arrow::array::{Array as _, Float64Array, StringArray};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
@@ -196,6 +197,9 @@ mod list {
 #[test]
 fn captions_are_held_against_real_images() {
     let work = Work::with_world();
+    // The whole minority is wrong and nobody else: of 60 images a class, less is at the edge of what chance shows
+    // for the hardest of 620 captions.
+    write_predictions(&work, "predictions.csv", |minority, _, _| minority);
     let ran = work
         .on_world("captions", "out")
         .clip()
@@ -212,43 +216,39 @@ fn captions_are_held_against_real_images() {
     let modes = captions["modes"].as_array().unwrap();
     assert_eq!(modes.len(), 2);
     for (mode, word) in modes.iter().zip([" woman", " man"]) {
-        // Four fifths of the group that the hard captions name are wrong, a tenth of the others.
         assert_eq!(mode["val"]["images"], 60);
         assert_eq!(mode["hard"].as_array().unwrap().len(), 3);
         let hard = &mode["hard"][0];
         assert!(hard["caption"].as_str().unwrap().contains(word), "{mode}");
-        // 620 captions were looked at on 60 images: eight mistakes among ten are at the edge of what chance shows.
-        let mut any = false;
         for one in mode["hard"].as_array().unwrap() {
             let p = one["p_value"].as_f64().unwrap();
-            assert!(p < 0.2, "{mode}");
             let says = if p < 0.05 { "confirmed" } else { "unclear" };
             assert_eq!(one["verdict"], says, "{mode}");
-            any |= p < 0.05;
         }
+        assert_eq!(hard["verdict"], "confirmed", "{mode}");
         assert_eq!(hard["val"]["images"], 10);
         let accuracy = |one: &Value| one["judged"]["accuracy"].as_f64().unwrap();
         assert!(accuracy(hard) < accuracy(mode), "{mode}");
         assert!(accuracy(&mode["easy"][0]) > accuracy(mode), "{mode}");
         assert_eq!(mode["easy"][0]["verdict"], "not confirmed");
         assert_eq!(mode["neutral"].as_array().unwrap().len(), 1);
-        assert_eq!(mode["sentence"].is_string(), any, "{mode}");
-        if let Some(sentence) = mode["sentence"].as_str() {
-            assert!(ran.stdout.contains(sentence), "{ran}");
-            assert!(sentence.contains("% of 10 wrong, against"), "{sentence}");
-        }
+        let sentence = mode["sentence"].as_str().unwrap();
+        assert!(ran.stdout.contains(sentence), "{ran}");
+        assert!(sentence.contains("% of 10 wrong, against"), "{sentence}");
     }
     ran.says(&[
         "of all 60: ",
-        " (p 0.",
+        "confirmed (p 0.",
         "accuracy on the test images nearest to the hardest caption",
     ]);
 
     let csv = fs::read_to_string(work.path("out/report/captions.csv")).unwrap();
     // 3 hard, 3 easy, 1 neutral a class, each on val and test.
     assert_eq!(csv.lines().count(), 1 + 2 * 7 * 2, "{csv}");
-    let hard = |l: &&str| l.starts_with("old,0,") && l.contains(",hard,") && l.contains(",val,10,");
-    assert!(csv.lines().any(|l| hard(&l)), "{csv}");
+    let confirmed = |l: &&str| {
+        l.starts_with("old,0,") && l.contains(",hard,") && l.contains(",confirmed,val,10,")
+    };
+    assert!(csv.lines().any(|l| confirmed(&l)), "{csv}");
     parquet_has_verdicts_of_used_captions(&work.path("out/captions.parquet"));
 }
 

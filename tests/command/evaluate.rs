@@ -18,7 +18,7 @@ fn detected() -> Work {
 
 /// The analysed model's predictions with groups, but for what `wrong` says of (group is the
 /// minority, split, wrong before).
-fn write_predictions(work: &Work, name: &str, wrong: impl Fn(bool, &str, bool) -> bool) {
+pub(crate) fn write_predictions(work: &Work, name: &str, wrong: impl Fn(bool, &str, bool) -> bool) {
     let mut said = csv::Reader::from_path(work.path("predictions.csv")).unwrap();
     let said: std::collections::BTreeMap<String, String> = said
         .records()
