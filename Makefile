@@ -18,7 +18,7 @@ else
   export PATH := $(CURDIR)/.venv/bin:$(PATH)
 endif
 
-.PHONY: demo build test check deny msrv clean golden oracle study-statistics
+.PHONY: demo build test test-without-torch check deny msrv clean golden oracle study-statistics
 
 demo: build
 	target/release/hardlight demo --out $(OUT)
@@ -29,6 +29,9 @@ build: $(libtorch)
 # Tests run optimised: they train, sample and embed for real.
 test: $(libtorch)
 	cargo test --release --locked
+
+# The library's own tests without libtorch, of which `make check` compiles all: every dependency is built anew.
+test-without-torch:
 	cargo test --release --locked --no-default-features --lib
 
 check: $(libtorch)

@@ -15,7 +15,7 @@ use crate::Job;
 use crate::data::{Faces, Log, pick, step_rng};
 
 pub(crate) const STEPS: usize = 2000;
-const BATCH: usize = 192;
+const BATCH: usize = 128;
 const FACES: usize = 20_000;
 const VOCABULARY: usize = 350;
 /// Longest caption of the world, in tokens, rounded up.

@@ -13,8 +13,8 @@ use tch::{Kind, Tensor};
 use crate::Job;
 use crate::data::{Faces, Log, channels_last, pick, sheet, step_rng};
 
-pub(crate) const STEPS: usize = 3800;
-const BATCH: usize = 32;
+pub(crate) const STEPS: usize = 3600;
+const BATCH: usize = 16;
 const FACES: usize = 20_000;
 
 pub(crate) fn config() -> VaeConfig {

@@ -100,6 +100,8 @@ pub struct Images {
     right: Vec<bool>,
     /// What belongs together; each by itself where it is empty.
     units: Vec<u32>,
+    /// What another failure mode explains; nothing where it is empty.
+    aside: Vec<bool>,
 }
 
 impl Images {
@@ -109,6 +111,7 @@ impl Images {
             unit: unit_rows(embeddings),
             right,
             units: Vec::new(),
+            aside: Vec::new(),
         }
     }
 
@@ -116,6 +119,14 @@ impl Images {
     #[must_use]
     pub fn with_units(mut self, units: &[u32]) -> Self {
         self.units = units.to_vec();
+        self
+    }
+
+    /// The same where captions are ranked for one of several failure modes: which are mistakes that another mode
+    /// explains, `[n]`.
+    #[must_use]
+    pub fn with_aside(mut self, aside: Vec<bool>) -> Self {
+        self.aside = aside;
         self
     }
 
@@ -131,6 +142,10 @@ impl Images {
 
     pub(super) fn is_right(&self, row: usize) -> bool {
         self.right[row]
+    }
+
+    pub(super) fn is_aside(&self, row: usize) -> bool {
+        self.aside.get(row).copied().unwrap_or(false)
     }
 
     pub(super) fn unit_of(&self, row: usize) -> u32 {

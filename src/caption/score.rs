@@ -61,8 +61,8 @@ pub struct CaptionScore {
     pub alignment: f64,
     /// Second form, −1 to 1; larger is harder.
     pub cosine: f64,
-    /// Share of mistakes among the val units nearest to it, 0 to 1; none without images, or if it was dropped
-    /// for what it says.
+    /// Share of mistakes among the val units nearest to it, 0 to 1, mistakes of the class's other failure modes
+    /// left aside; none without images, or if it was dropped for what it says.
     pub nearest_error: Option<f64>,
     /// How often chance makes any of the captions look as hard, 0 to 1 ([`survey`]).
     pub p_value: Option<f64>,

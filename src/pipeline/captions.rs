@@ -1,7 +1,7 @@
 //! Candidate captions, scored against every direction and held against real images;
 //! `captions.parquet`, `report/captions.csv` and the captions of `report.json`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use ndarray::{Array2, ArrayView2, Axis};
@@ -20,7 +20,7 @@ use crate::caption::check::{Images, Real};
 use crate::caption::score::{self, CaptionScore};
 use crate::caption::table::ModeTable;
 use crate::caption::{self, CaptionKind, CaptionVerdict, References, table};
-use crate::dataset::{Dataset, Split};
+use crate::dataset::{Dataset, ExampleId, Split};
 use crate::direction::{Direction, Whitening, units};
 use crate::embed::TextEncoder;
 use crate::io;
@@ -154,13 +154,16 @@ pub fn caption(
         let class = of_class[0].id.class;
         let captions = scorer.candidates(class)?;
         let embeddings = texts.encode(&captions)?;
-        let real = reals.remove(&class).unwrap_or_else(nothing);
+        let OfClass { ids, real } = reals.remove(&class).unwrap_or_else(OfClass::nothing);
         for direction in of_class {
+            let mut real = real.clone();
+            let aside = of_other_modes(direction, of_class, &ids);
+            real.val = real.val.with_aside(aside);
             let scores = scorer.score(direction, &captions, embeddings.view(), &real)?;
             modes.push(ModeCaptions {
                 reference: scorer.names[class].clone(),
                 scores,
-                real: real.clone(),
+                real,
             });
             stage.set(modes.len(), "");
         }
@@ -249,9 +252,29 @@ impl<'a> Scorer<'a> {
     }
 }
 
+/// The images that captions of a class are held against.
+struct OfClass {
+    /// The names of those of val, in their order.
+    ids: Vec<ExampleId>,
+    real: Real,
+}
+
+/// Which val images `ids` of a class are mistakes that another mode explains than `own`, and it does not; of mode
+/// 0, which stands for all of them, none.
+fn of_other_modes(own: &Direction, of_class: &[Direction], ids: &[ExampleId]) -> Vec<bool> {
+    let found = |mode: &&Direction| mode.id.mode > 0 && own.id.mode > 0;
+    let others: BTreeSet<ExampleId> = of_class
+        .iter()
+        .filter(found)
+        .flat_map(|mode| mode.explains.iter().copied())
+        .collect();
+    let is_aside = |id: &ExampleId| others.contains(id) && !own.explains.contains(id);
+    ids.iter().map(is_aside).collect()
+}
+
 /// The images of every class with a direction; near-duplicates of val, and what the user says belongs together,
 /// are one unit.
-fn reals(embedded: &Embedded, detected: &Detected) -> Result<BTreeMap<usize, Real>, Error> {
+fn reals(embedded: &Embedded, detected: &Detected) -> Result<BTreeMap<usize, OfClass>, Error> {
     let Embedded { data, parts, .. } = embedded;
     let dataset = &data.dataset;
     let part = |split| {
@@ -269,15 +292,16 @@ fn reals(embedded: &Embedded, detected: &Detected) -> Result<BTreeMap<usize, Rea
         let (embeddings, right) = of_class(dataset, &val, class);
         let x = detected.whitening.apply(embeddings.view())?;
         let own = val.ids.iter().copied();
-        let own: Vec<_> = own
+        let ids: Vec<ExampleId> = own
             .filter(|&id| dataset.example(id).label == class)
             .collect();
-        let keys = unit_keys(dataset, &own);
+        let keys = unit_keys(dataset, &ids);
         let units = units::by_class(x.view(), &vec![0; x.nrows()], keys.as_deref());
         let val = Images::new(embeddings.view(), right).with_units(&units);
         let (embeddings, right) = of_class(dataset, &judged, class);
         let judged = Images::new(embeddings.view(), right);
-        reals.insert(class, Real { val, judged });
+        let real = Real { val, judged };
+        reals.insert(class, OfClass { ids, real });
     }
     Ok(reals)
 }
@@ -295,12 +319,15 @@ fn of_class(dataset: &Dataset, part: &SplitEmbeddings, class: usize) -> (Array2<
     (part.view().select(Axis(0), &rows), right)
 }
 
-/// No images at all.
-fn nothing() -> Real {
-    let none = || Images::new(Array2::zeros((0, 0)).view(), Vec::new());
-    Real {
-        val: none(),
-        judged: none(),
+impl OfClass {
+    /// No images at all.
+    fn nothing() -> Self {
+        let none = || Images::new(Array2::zeros((0, 0)).view(), Vec::new());
+        let (val, judged) = (none(), none());
+        Self {
+            ids: Vec::new(),
+            real: Real { val, judged },
+        }
     }
 }
 

@@ -18,6 +18,14 @@ templates = ["a photo of a(n) {look} {class}"]
 look = ["", "old"]
 "#;
 
+/// Some of what the world's captions say.
+const FACES: &str = r#"reference = "a photo of a(n) {class} person"
+templates = ["a photo of a(n) {class} {noun} {with}"]
+[slots]
+noun = ["person", "man", "woman"]
+with = ["", "with glasses", "with a hat", "with a smile", "with grey hair"]
+"#;
+
 mod list {
     use super::*;
 
@@ -197,13 +205,14 @@ mod list {
 #[test]
 fn captions_are_held_against_real_images() {
     let work = Work::with_world();
-    // The whole minority is wrong and nobody else: of 60 images a class, less is at the edge of what chance shows
-    // for the hardest of 620 captions.
+    // The whole minority is wrong and nobody else, and few captions are looked at: for the hardest of the world's
+    // 620, ten of ten wrong among 60 images is what chance shows in one class of seven.
     write_predictions(&work, "predictions.csv", |minority, _, _| minority);
+    work.write("faces.toml", FACES);
     let ran = work
         .on_world("captions", "out")
         .clip()
-        .args(["--grammar", "world", "--captions-per-class", "3"])
+        .args(["--grammar", "faces.toml", "--captions-per-class", "3"])
         .run()
         .exits(0);
     let report: Value =
@@ -258,7 +267,7 @@ fn parquet_has_verdicts_of_used_captions(path: &Path) {
         .unwrap()
         .build()
         .unwrap();
-    let (mut verdicts, mut merged) = (0, 0);
+    let (mut rows, mut verdicts, mut merged) = (0, 0, 0);
     for batch in batches {
         let batch = batch.unwrap();
         let text = |name: &str| {
@@ -273,6 +282,7 @@ fn parquet_has_verdicts_of_used_captions(path: &Path) {
         let (kind, verdict, dropped) = (text("kind"), text("verdict"), text("dropped"));
         let accuracy = batch.column_by_name("val_accuracy").unwrap();
         let accuracy = accuracy.as_any().downcast_ref::<Float64Array>().unwrap();
+        rows += batch.num_rows();
         for row in 0..batch.num_rows() {
             let is_used = kind.value(row) != "other";
             assert_eq!(verdict.is_valid(row), is_used, "{}", kind.value(row));
@@ -283,8 +293,9 @@ fn parquet_has_verdicts_of_used_captions(path: &Path) {
         }
     }
     assert_eq!(verdicts, 14);
+    assert_eq!(rows, 30);
     assert!(
-        merged < 200,
-        "{merged} of 1404 merged: the threshold is for near-equal ones"
+        merged < 5,
+        "{merged} merged: the threshold is for near-equal ones"
     );
 }

@@ -21,9 +21,9 @@ fn run(work: &Work, out: &str, data: &str, quota: &str, alignment: &str, batch: 
         .args(["--grammar", "captions.txt", "--min-alignment", alignment])
         .args([
             "--steps",
-            "3",
+            "2",
             "--guidance",
-            "3",
+            "1",
             "--batch",
             batch,
             "--budget",

@@ -1,12 +1,9 @@
-//! Near-duplicates of the data's images and of kept ones are not kept, whenever the run was stopped.
+//! Near-duplicates of the data's images are not kept. Those of images kept before are a matter of `run::decide`, and of a
+//! run that was stopped, of `run::sampling`.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
 
-use crate::common::{Hardlight, Kept, Work, assert_same, decisions, files, lines, results};
-use hardlight::filter::duplicate::Thumbnail;
-use hardlight::io::image::{Exif, read_rgb};
+use crate::common::{Hardlight, Kept, Work, decisions};
 use hardlight::manifest::{Source, read_jsonl};
 use serde_json::Value;
 
@@ -30,7 +27,7 @@ fn command(work: &Work, out: &str) -> Hardlight {
         .clip()
         .model()
         .args(["--grammar", "captions.txt", "--min-alignment", "-1000"])
-        .args(["--steps", "3", "--guidance", "3", "--batch", "2"])
+        .args(["--steps", "2", "--guidance", "1", "--batch", "2"])
         .args(["--quota", "6", "--budget", "16"])
         .args(["--set", "filter.class_margin=-2"])
         .args(["--set", "direction.modes=false"])
@@ -127,88 +124,6 @@ fn in_the_demos_world_different_faces_are_no_duplicates() {
             (&6.into(), &true.into())
         );
     }
-}
-
-/// Thumbnails this much alike count as duplicates where the kept ones are looked at.
-const ALIKE: f64 = 0.7;
-
-fn alike(work: &Work, out: &str) -> Hardlight {
-    let mut command = command(work, out)
-        .args(["--match-dataset", "--keep-rejected", "16"])
-        .args(["--set", "filter.duplicate.similarity=-1"])
-        .args(["--set", &format!("filter.duplicate.thumbnail={ALIKE}")])
-        .args(["--set", "generate.controls=2"]);
-    for split in ["train", "val", "test"] {
-        command = command.args(["--set", &format!("filter.duplicate.{split}=false")]);
-    }
-    command
-}
-
-/// The world with lossy images, as which kept ones are then written, too.
-fn lossy() -> Work {
-    let work = finished();
-    for name in files(&work.path("faces")).into_keys() {
-        let path = work.path("faces").join(&name);
-        let image = image::open(&path).unwrap().to_rgb8();
-        fs::remove_file(&path).unwrap();
-        image.save(path.with_extension("jpg")).unwrap();
-    }
-    let table = fs::read_to_string(work.path("predictions.csv")).unwrap();
-    work.write("predictions.csv", table.replace(".png", ".jpg"));
-    work
-}
-
-fn thumbnail(work: &Work, out: &str, entry: &Value) -> Thumbnail {
-    let path = work.path(out).join(entry["file"].as_str().unwrap());
-    assert!(
-        path.extension().is_some_and(|e| e == "jpg"),
-        "{}",
-        path.display()
-    );
-    Thumbnail::of(&read_rgb(Path::new(&path), Exif::Ignore).unwrap())
-}
-
-#[test]
-fn an_image_like_one_kept_before_is_not_kept_and_a_resumed_run_agrees() {
-    let work = lossy();
-    let ran = alike(&work, "whole").run();
-    let code = ran.status.code().unwrap();
-    assert!([0, 4].contains(&code), "{ran}");
-    // Again from the files alone: an image is compared with those of its arm that were kept before it.
-    let mut kept: BTreeMap<String, Vec<(String, Thumbnail)>> = BTreeMap::new();
-    let mut met = BTreeSet::new();
-    for entry in decided(&work, "whole") {
-        let text = |key: &str| entry[key].as_str().unwrap_or_default().to_owned();
-        let own = thumbnail(&work, "whole", &entry);
-        let before = kept.entry(text("arm")).or_default();
-        let like: Vec<f64> = before.iter().map(|(_, t)| own.correlation(t)).collect();
-        let most = like.iter().copied().fold(-1.0, f64::max);
-        if text("status") == "rejected" {
-            assert_eq!(text("reason"), "duplicate-kept");
-            assert!(most >= ALIKE, "{most} {entry:#}");
-            let at = like.iter().position(|l| l.total_cmp(&most).is_eq());
-            assert_eq!(text("duplicate_of"), before[at.unwrap()].0);
-        } else {
-            assert!(most < ALIKE, "{most} {entry:#}");
-            before.push((text("id"), own));
-        }
-        met.insert((text("arm") == "hard", text("status")));
-    }
-    for status in ["kept", "rejected"] {
-        assert!(met.contains(&(true, status.to_owned())), "{met:?}");
-    }
-    let whole = results(&work.path("whole"));
-    let attempts = lines(&work.path("whole/ledger.jsonl"));
-    let mut running = alike(&work, "killed").start();
-    let at = work.path("killed/ledger.jsonl");
-    running.until("lines in the ledger", || lines(&at) >= attempts / 2);
-    running.kill();
-    assert!(
-        !work.path("killed/summary.json").exists(),
-        "killed too late"
-    );
-    alike(&work, "killed").run().exits(code);
-    assert_same(&results(&work.path("killed")), &whole);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, Weak};
 
-use crate::common::{Hardlight, Running, Work, assert_same, copy, files, lines, results, shared};
+use crate::common::{Hardlight, Running, Work, assert_same, files, lines, results, shared};
 use serde_json::Value;
 
 /// One data set for all runs of this file, because its path is part of a run's identity, and what a
@@ -150,8 +150,7 @@ fn killed_while_embedding_it_goes_on_to_the_same_bytes() {
 }
 
 /// A signal that asks to stop: the exit code says which, and what is said tells how to go on.
-fn asked_to_stop(signal: &str, code: i32) {
-    let shared = Shared::get();
+fn asked_to_stop(shared: &Shared, signal: &str, code: i32) {
     let running = shared.started(signal, 3);
     running.signal(signal);
     let ran = running.wait().exits(code);
@@ -161,35 +160,16 @@ fn asked_to_stop(signal: &str, code: i32) {
     );
     let torn = fs::read(shared.ledger(signal)).unwrap();
     assert_eq!(torn.last(), Some(&b'\n'), "it stopped between two lines");
-    shared.goes_on(signal);
 }
 
 #[test]
 fn ctrl_c_ends_it_with_130_and_it_goes_on_to_the_same_bytes() {
-    asked_to_stop("INT", 130);
-}
-
-#[test]
-fn sigterm_ends_it_with_143_and_it_goes_on_to_the_same_bytes() {
-    asked_to_stop("TERM", 143);
-}
-
-/// What a power cut in the middle of a write leaves: whole lines, and a part of the next one, whose
-/// image is on the disk already.
-#[test]
-fn half_a_last_line_is_made_again() {
     let shared = Shared::get();
-    let path = shared.work.path("torn");
-    copy(&shared.work.path(WHOLE), &path);
-    // These come after the ledger is complete.
-    for name in ["summary.json", "ledger.parquet", "decisions.jsonl"] {
-        fs::remove_file(path.join(name)).unwrap();
-    }
-    fs::remove_dir_all(path.join("manifest")).unwrap();
-    fs::remove_dir_all(path.join("previews")).unwrap();
-    let bytes = fs::read(shared.ledger(WHOLE)).unwrap();
-    let lines: Vec<&[u8]> = bytes.split_inclusive(|b| *b == b'\n').collect();
-    let whole: usize = lines[..6].iter().map(|line| line.len()).sum();
-    fs::write(shared.ledger("torn"), &bytes[..whole + lines[6].len() / 2]).unwrap();
-    shared.goes_on("torn");
+    asked_to_stop(&shared, "INT", 130);
+    shared.goes_on("INT");
+}
+
+#[test]
+fn sigterm_ends_it_with_143() {
+    asked_to_stop(&Shared::get(), "TERM", 143);
 }
