@@ -9,9 +9,9 @@
 //! 1. [`candidates`]: nodes of a Ward tree ([`ward`]) and clusters of [`kmeans`] over the units, from
 //!    their places alone.
 //! 2. [`scan`]: the candidate whose mistakes stand out most is accepted if, with the outcomes dealt
-//!    anew over the units, the largest of *all* candidates rarely stands out as much; if it holds two
-//!    modes, the stronger of them is ([`narrow`]). Its images are taken out and the rest is scanned again,
-//!    until nothing is accepted.
+//!    anew over the units, the largest of *all* candidates rarely stands out as much; if its mistakes gather in
+//!    two places, it is two regions ([`split`]). Its images are taken out and the rest is scanned again, until
+//!    nothing is accepted.
 //! 3. [`separate`], [`merge`]: an SVM for every accepted region (its mistakes against all right images
 //!    of the class); two that find each other's mistakes as they find their own, or that right images differ between as
 //!    they do ([`step`]), are one mode.
@@ -33,10 +33,10 @@ pub mod candidates;
 pub(in crate::direction) mod drawn;
 pub mod kmeans;
 pub mod merge;
-pub mod narrow;
 mod options;
 pub mod scan;
 pub mod separate;
+pub mod split;
 pub mod step;
 #[cfg(test)]
 mod tests;
@@ -49,6 +49,7 @@ use ndarray::{Array1, ArrayView1, ArrayView2};
 
 pub use self::options::SearchOptions;
 
+use self::scan::Scan;
 use self::separate::{Judge, Separated};
 use self::units::Units;
 use super::svm;
@@ -156,13 +157,38 @@ fn accept(units: &Units, judge: &Judge<'_>, options: &SearchOptions) -> Vec<Sepa
     let mut left = vec![true; units.len()];
     let mut regions = Vec::new();
     let again = |left: &[bool], round| scan::scan(&units.wrong, left, &candidates, round, options);
-    while let Some((scan, at)) = again(&left, regions.len()) {
-        let at = narrow::narrow(&scan, at, judge, options);
-        let found = &scan.candidates[at];
-        for &unit in found {
+    for round in 0.. {
+        let Some((scan, at)) = again(&left, round) else {
+            break;
+        };
+        for &unit in &scan.candidates[at] {
             left[unit] = false;
         }
-        regions.push(judge.separate(found, scan.p(at, options)));
+        let p = scan.p(at, options);
+        for (units, p) in parts(&scan, scan.candidates[at].clone(), p, judge, options) {
+            regions.push(judge.separate(&units, p));
+        }
     }
     regions
+}
+
+/// The regions that an accepted one, with its p-value, consists of: itself, or the parts in which its mistakes gather, if
+/// each stands out by itself.
+fn parts(
+    scan: &Scan,
+    units: Vec<usize>,
+    p: f64,
+    judge: &Judge<'_>,
+    options: &SearchOptions,
+) -> Vec<(Vec<usize>, f64)> {
+    let Some(halves) = judge.split(&units) else {
+        return vec![(units, p)];
+    };
+    let p_values = halves.each_ref().map(|half| scan.p_of(half, options));
+    if p_values.iter().any(|&p| p >= options.level) {
+        return vec![(units, p)];
+    }
+    let each = halves.into_iter().zip(p_values);
+    each.flat_map(|(half, p)| parts(scan, half, p, judge, options))
+        .collect()
 }

@@ -28,10 +28,8 @@ pub struct SearchOptions {
     /// Fewest units with a mistake of a mode.
     pub min_mistakes: usize,
     /// Two regions may be one mode if their SVMs rank each other's mistakes before right images this well (mean
-    /// AUC) …
+    /// AUC).
     pub merge_auc: f64,
-    /// … unless they rank their own, unseen mistakes before each other's this well.
-    pub apart_auc: f64,
     /// Penalty of the modes' SVMs. Small: a mode has few mistakes, for which the difference of means, which a
     /// small penalty gives in closed form, ranks fresh images no worse than a margin.
     pub c: f64,
@@ -51,7 +49,6 @@ impl Default for SearchOptions {
             max_share: 0.34,
             min_mistakes: 5,
             merge_auc: 0.8,
-            apart_auc: 0.9,
             c: 0.01,
             seed: 0,
             class: 0,
@@ -103,7 +100,6 @@ impl SearchOptions {
             share("level", self.level),
             share("max_share", self.max_share),
             share("merge_auc", self.merge_auc),
-            share("apart_auc", self.apart_auc),
             (
                 "c",
                 self.c.to_string(),

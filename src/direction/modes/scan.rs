@@ -21,6 +21,7 @@ pub struct Scan {
     pub z: Vec<f64>,
     /// The largest z over all candidates of every dealing that was made.
     dealt: Vec<f64>,
+    pool: Pool,
 }
 
 /// Scans the units that are `left` once; `round` numbers the draws.
@@ -61,20 +62,32 @@ pub fn scan(
         candidates,
         z,
         dealt,
+        pool,
     };
     (scan.p(at, options) < options.level).then_some((scan, at))
 }
 
 impl Scan {
-    /// The share of dealings whose largest z is at least that of candidate `at`.
+    /// The p-value of candidate `at`.
+    pub fn p(&self, at: usize, options: &SearchOptions) -> f64 {
+        self.as_good(self.z[at], options)
+    }
+
+    /// The p-value of a part of what is left, as if it were a candidate.
+    pub fn p_of(&self, units: &[usize], options: &SearchOptions) -> f64 {
+        let z = self.pool.excess_of(units) * self.pool.scale(units.len());
+        self.as_good(z, options)
+    }
+
+    /// The share of dealings whose largest z is at least this.
     ///
     /// Sequential: after `enough` of them, at draw `l`, the p-value is `enough / l`; otherwise
     /// `(1 + as good) / (1 + draws)` (Besag and Clifford 1991, "Sequential Monte Carlo p-values"). Being held
     /// against the maximum over all candidates, it is adjusted for their number.
-    pub fn p(&self, at: usize, options: &SearchOptions) -> f64 {
+    fn as_good(&self, z: f64, options: &SearchOptions) -> f64 {
         let mut as_good = 0;
         for (drawn, most) in self.dealt.iter().enumerate() {
-            as_good += usize::from(*most >= self.z[at] - EQUAL);
+            as_good += usize::from(*most >= z - EQUAL);
             if as_good == options.enough {
                 return as_good as f64 / (drawn + 1) as f64;
             }
@@ -100,6 +113,7 @@ pub fn z(wrong: &[f64], units: &[usize]) -> f64 {
 }
 
 /// The units that are left and how their outcomes vary.
+#[derive(Debug, Clone, PartialEq)]
 struct Pool {
     /// The units, ascending.
     units: Vec<usize>,

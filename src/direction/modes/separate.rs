@@ -3,13 +3,11 @@
 use ndarray::{Array1, Array2, ArrayView2};
 
 use super::scan;
+use super::split;
 use super::step;
 use super::units::Units;
 use super::{ClassRows, FailureMode, SearchOptions};
 use crate::direction::svm;
-
-/// Folds of a region's own mistakes, for how its SVM ranks those it has not seen.
-const FOLDS: usize = 4;
 
 /// What all regions of a class are separated from and judged on.
 pub struct Judge<'a> {
@@ -29,9 +27,7 @@ pub struct Separated {
     pub units: Vec<usize>,
     /// Share of dealings in which some candidate stands out as much.
     pub p: f64,
-    whole: Model,
-    /// The same without one part of the units each; fewer than two if the units with mistakes are too few.
-    folds: Vec<Fold>,
+    svm: Model,
 }
 
 /// An SVM of some mistakes against the right images.
@@ -43,13 +39,6 @@ struct Model {
     b: f64,
     /// Alignment of every row of the class, in the SVM's own scale.
     hardness: Vec<f64>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-struct Fold {
-    model: Model,
-    /// The region's mistakes that the model has not seen.
-    unseen: Vec<usize>,
 }
 
 impl<'a> Judge<'a> {
@@ -73,62 +62,52 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Trains the SVMs of a region, which has mistakes.
+    /// Trains the SVM of a region, which has mistakes.
     pub fn separate(&self, units: &[usize], p: f64) -> Separated {
-        let failing = self.failing(units);
-        let parts = FOLDS.min(failing.len());
-        let mut folds = Vec::new();
-        for part in (0..parts).filter(|_| parts > 1) {
-            let of = |seen: bool| {
-                let numbered = failing.iter().enumerate();
-                let units = numbered.filter(|(i, _)| (i % parts != part) == seen);
-                self.mistakes(&units.map(|(_, &unit)| unit).collect::<Vec<usize>>())
-            };
-            folds.push(Fold {
-                model: self.train(of(true)),
-                unseen: of(false),
-            });
-        }
         Separated {
             units: units.to_vec(),
             p,
-            whole: self.train(self.mistakes(units)),
-            folds,
+            svm: self.train(self.mistakes(units)),
         }
     }
 
     /// Whether two regions are one mode, and how much so: one failure ([`step`]), or the SVM of each finds the
-    /// mistakes of the other and hardly tells them from its own.
+    /// mistakes of the other, and all of them gather in one place.
     ///
     /// To find each other's mistakes is not enough. Where a class has few, tight groups, every SVM points away from the
-    /// groups that are classified right, and finds mistakes of *any* other group. What tells groups apart is
-    /// whether an SVM ranks mistakes of its own region, as unseen as the other's, before the other's.
+    /// groups that are classified right, and finds mistakes of *any* other group.
     pub fn alike(&self, one: &Separated, other: &Separated) -> Option<f64> {
-        if let Some(spread) = self.one_failure(one, other) {
+        if let Some(spread) = self.one_failure(&one.units, &other.units) {
             return Some(1.0 + spread);
         }
         let mean = 0.5 * (self.finds(one, other) + self.finds(other, one));
-        (mean >= self.options.merge_auc && !self.apart(one, other)).then_some(mean)
+        let [a, b] = [one, other].map(|region| self.failing(&region.units));
+        let apart = || split::apart(&self.units.gram, &a, &b);
+        (mean >= self.options.merge_auc && !apart()).then_some(mean)
     }
 
-    /// Whether the SVMs of two regions tell own, unseen mistakes from the other's, and the two are not one
-    /// failure all the same.
-    pub fn apart(&self, one: &Separated, other: &Separated) -> bool {
-        let mean = 0.5 * (one.prefers(other) + other.prefers(one));
-        mean >= self.options.apart_auc && self.one_failure(one, other).is_none()
+    /// The two regions that a region's mistakes gather in, each with mistakes enough; none where they gather in one
+    /// place, or where it is one failure all the same.
+    pub fn split(&self, units: &[usize]) -> Option<[Vec<usize>; 2]> {
+        let failing = self.failing(units);
+        let groups = split::two_groups(&self.units.gram, &failing)?;
+        let parts = split::assign(&self.units.gram, &groups, units);
+        let enough = |part: &Vec<usize>| self.failing(part).len() >= self.options.min_mistakes;
+        let is_one = || self.one_failure(&parts[0], &parts[1]).is_some();
+        (parts.iter().all(enough) && !is_one()).then_some(parts)
     }
 
     /// Of regions with too few mistakes nothing can be said.
-    fn one_failure(&self, one: &Separated, other: &Separated) -> Option<f64> {
-        let (a, b) = (&one.whole.mistakes, &other.whole.mistakes);
+    fn one_failure(&self, one: &[usize], other: &[usize]) -> Option<f64> {
+        let (a, b) = (self.mistakes(one), self.mistakes(other));
         let enough = a.len().min(b.len()) >= self.options.min_mistakes;
-        enough.then(|| step::one_failure(self.gram, &self.right, a, b))?
+        enough.then(|| step::one_failure(self.gram, &self.right, &a, &b))?
     }
 
     /// The AUC of another region's mistakes against right images.
     fn finds(&self, one: &Separated, other: &Separated) -> f64 {
-        let svm = &one.whole;
-        auc(svm.ranked(&other.whole.mistakes), svm.ranked(&self.right))
+        let svm = &one.svm;
+        auc(svm.ranked(&other.svm.mistakes), svm.ranked(&self.right))
     }
 
     /// The units with a mistake.
@@ -141,11 +120,11 @@ impl<'a> Judge<'a> {
     pub fn mode(&self, region: &Separated) -> FailureMode {
         FailureMode {
             members: self.units.rows_of(&region.units),
-            mistakes: region.whole.mistakes.clone(),
+            mistakes: region.svm.mistakes.clone(),
             z: scan::z(&self.units.wrong, &region.units),
             p: region.p,
-            w: region.whole.w.clone(),
-            b: region.whole.b,
+            w: region.svm.w.clone(),
+            b: region.svm.b,
             c: self.options.c,
         }
     }
@@ -170,19 +149,6 @@ impl<'a> Judge<'a> {
             b: solution.b,
             hardness,
         }
-    }
-}
-
-impl Separated {
-    /// The AUC of own, unseen mistakes against another region's, mean over folds.
-    fn prefers(&self, other: &Self) -> f64 {
-        if self.folds.is_empty() {
-            return 0.5;
-        }
-        let folds = self.folds.iter().map(|Fold { model, unseen }| {
-            auc(model.ranked(unseen), model.ranked(&other.whole.mistakes))
-        });
-        folds.sum::<f64>() / self.folds.len() as f64
     }
 }
 

@@ -8,8 +8,8 @@ use super::drawn::{Class, DIMS};
 use super::separate::{Judge, auc};
 use super::units::Units;
 use super::{
-    ClassRows, FailureMode, SearchOptions, candidates, kmeans, merge, narrow, nearest, scan,
-    search, ward,
+    ClassRows, FailureMode, SearchOptions, candidates, kmeans, merge, nearest, parts, scan, search,
+    ward,
 };
 use crate::direction::svm;
 
@@ -360,31 +360,31 @@ fn halves_of_a_mode_are_merged_and_others_are_not() {
 }
 
 #[test]
-fn a_region_with_two_modes_is_narrowed_to_one() {
-    // 40 images of blob 0 and 30 of blob 1 fail; the candidates know both together, and pieces.
+fn a_region_with_two_modes_is_two() {
+    // 40 images of blob 0 and 30 of blob 1 fail; no candidate holds one without the other.
     let class = Class::draw(&[(40, 0.9), (30, 0.9), (80, 0.02), (80, 0.02)], 11);
     let gram = svm::gram(class.x.view());
     let units = Units::new(class.rows(), &gram);
     let options = SearchOptions::default();
     let judge = Judge::new(class.rows(), &gram, &units, &options);
-    let narrowed = |candidates: &[Vec<usize>]| {
-        let (scan, at) = scan::scan(&units.wrong, &[true; 230], candidates, 0, &options).unwrap();
-        assert_eq!(
-            scan.candidates[at].len(),
-            70,
-            "together they stand out most"
+    let candidates = [(0..70).collect::<Vec<usize>>(), (100..120).collect()];
+    let (scan, at) = scan::scan(&units.wrong, &[true; 230], &candidates, 0, &options).unwrap();
+    let p = scan.p(at, &options);
+    let found = parts(&scan, scan.candidates[at].clone(), p, &judge, &options);
+    let sizes: Vec<usize> = found.iter().map(|(units, _)| units.len()).collect();
+    assert_eq!(sizes.len(), 2, "{sizes:?}");
+    for (units, p) in &found {
+        let own = units.iter().filter(|&&i| i < 40).count();
+        assert!(
+            own <= 1 || own + 1 >= units.len(),
+            "{own} of {}",
+            units.len()
         );
-        scan.candidates[narrow::narrow(&scan, at, &judge, &options)].clone()
-    };
-    let range = |from: usize, to: usize| (from..to).collect::<Vec<usize>>();
-    let two = [range(0, 70), range(0, 40), range(40, 70), range(45, 60)];
-    assert_eq!(narrowed(&two), range(0, 40));
-    let one = [range(0, 70), range(0, 20), range(20, 40), range(100, 120)];
-    assert_eq!(
-        narrowed(&one),
-        range(0, 70),
-        "halves of a blob are one mode"
-    );
+        assert_eq!(*p, 0.001);
+    }
+    // One blob is one.
+    let one = parts(&scan, (0..40).collect(), p, &judge, &options);
+    assert_eq!(one, [((0..40).collect::<Vec<usize>>(), p)]);
 }
 
 #[test]
