@@ -1,59 +1,74 @@
 //! CelebA as its authors and torchvision lay it out: `list_attr_celeba.txt`, `list_eval_partition.txt`
-//! and `img_align_celeba/`, together or in `Anno/`, `Eval/` and `Img/`.
+//! and `img_align_celeba/`, together or in `Anno/`, `Eval/` and `Img/`, perhaps in a folder `celeba/`; and as
+//! Kaggle packs it: the two lists as `.csv`, the images in `img_align_celeba/img_align_celeba/`.
 //!
 //! One attribute is the label: class 0 is without it, class 1 with it. Another may be the group.
 //! Partitions 0, 1, 2 are train, val, test.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::published::{absent_present, first_of};
-use super::records::Location;
-use super::{Dataset, DatasetError, Example, Layout, LayoutOptions, Split, checks};
+use super::published::{absent_present, first_of, inner};
+use super::records::{Location, extension};
+use super::{Dataset, DatasetError, Example, Layout, LayoutOptions, Remarks, Split, checks};
 use crate::io;
 
 const LAYOUT: Layout = Layout::CelebA;
 
 /// Where the list of attributes may lie.
-const ATTRIBUTES: [&str; 2] = ["list_attr_celeba.txt", "Anno/list_attr_celeba.txt"];
+const ATTRIBUTES: [&str; 3] = [
+    "list_attr_celeba.txt",
+    "Anno/list_attr_celeba.txt",
+    "list_attr_celeba.csv",
+];
 
 /// Where the list of partitions may lie.
-const PARTITIONS: [&str; 3] = [
+const PARTITIONS: [&str; 4] = [
     "list_eval_partition.txt",
     "Eval/list_eval_partition.txt",
     "Anno/list_eval_partition.txt",
+    "list_eval_partition.csv",
 ];
 
 /// Where the images may lie.
-const IMAGES: [&str; 2] = ["img_align_celeba", "Img/img_align_celeba"];
+const IMAGES: [&str; 3] = [
+    // The folder that Kaggle doubles holds nothing but this one.
+    "img_align_celeba/img_align_celeba",
+    "img_align_celeba",
+    "Img/img_align_celeba",
+];
 
 /// Reads CelebA; the images themselves are not looked at.
-pub(super) fn read(root: &Path, options: &LayoutOptions) -> Result<Dataset, DatasetError> {
+pub(super) fn read(
+    root: &Path,
+    options: &LayoutOptions,
+    remarks: &mut Remarks,
+) -> Result<Dataset, DatasetError> {
+    let is_there = |root: &Path| ATTRIBUTES.iter().any(|name| root.join(name).exists());
+    let root: PathBuf = inner(root, "celeba", is_there);
+    let root = root.as_path();
     let file = first_of(root, LAYOUT, &ATTRIBUTES)?;
     let splits = splits(&first_of(root, LAYOUT, &PARTITIONS)?)?;
     let folder = first_of(root, LAYOUT, &IMAGES)?;
     let folder = folder.strip_prefix(root).unwrap_or(&folder);
     let folder = folder.to_string_lossy().replace('\\', "/");
 
-    let text = io::read_to_string(&file)?;
-    let mut lines = text.lines().zip(1..);
-    let at = |line| Location { path: &file, line };
-    let count = lines.next().and_then(|(text, _)| text.trim().parse().ok());
-    let count: usize = count.ok_or_else(|| bad_line(at(1), "the number of images"))?;
-    let names = lines.next().map_or("", |(text, _)| text);
-    let names: Vec<String> = names.split_whitespace().map(str::to_owned).collect();
-    let label = options.label(LAYOUT, &names)?;
-    let group = options.group(LAYOUT, &names)?;
+    let list = Attributes::read(&file)?;
+    let names = &list.names;
+    let label = options.label(LAYOUT, names)?;
+    let group = options.group(LAYOUT, names)?;
     let groups = group.map(|index| absent_present(&names[index]));
+    let classes = options.classes(LAYOUT, absent_present(&names[label]).to_vec(), remarks)?;
 
     let mut examples = Vec::with_capacity(splits.len());
     let mut places = Vec::with_capacity(splits.len());
-    for (text, line) in lines.filter(|(text, _)| !text.trim().is_empty()) {
-        let row = Row::parse(text, &names, at(line))?;
+    for (text, line) in list.lines() {
+        let row = Row::parse(text, names, Location { path: &file, line })?;
         let split = row.split(&splits)?;
         checks::path(row.image, || row.place.to_string())?;
         let path = format!("{folder}/{}", row.image);
-        let mut example = Example::new(path, row.has(label)?.into(), split);
+        let label = classes.place[usize::from(row.has(label)?)];
+        let mut example = Example::new(path, label, split);
         row.image.clone_into(&mut example.id);
         if let (Some(index), Some(groups)) = (group, &groups) {
             example.group = Some(groups[usize::from(row.has(index)?)].clone());
@@ -61,18 +76,71 @@ pub(super) fn read(root: &Path, options: &LayoutOptions) -> Result<Dataset, Data
         examples.push(example);
         places.push(line);
     }
-    if examples.len() != count {
+    let at = |line| Location { path: &file, line };
+    if list.count.is_some_and(|count| examples.len() != count) {
         let listed = examples.len();
         let expected = format!("as many images as the list has, {listed}: was the file cut off?");
         return Err(bad_line(at(1), expected));
     }
     let dataset = Dataset {
         root: root.to_owned(),
-        classes: options.classes(LAYOUT, absent_present(&names[label]).to_vec())?,
+        classes: classes.classes,
         examples,
     };
     checks::check(&dataset, |index| at(places[index]).to_string())?;
     Ok(dataset)
+}
+
+/// The list of attributes.
+struct Attributes {
+    text: String,
+    names: Vec<String>,
+    /// How many images it announces.
+    count: Option<usize>,
+    /// How many lines stand before the images.
+    head: usize,
+}
+
+impl Attributes {
+    fn read(path: &Path) -> Result<Self, DatasetError> {
+        let text = io::read_to_string(path)?;
+        let at = Location { path, line: 1 };
+        let mut lines = text.lines();
+        let mut first = lines.next().unwrap_or_default();
+        let (mut count, mut head) = (None, 1);
+        let is_csv = extension(path) == "csv";
+        if !is_csv {
+            let number = first.trim().parse().ok();
+            count = Some(number.ok_or_else(|| bad_line(at, "the number of images"))?);
+            first = lines.next().unwrap_or_default();
+            head = 2;
+        }
+        let mut names: Vec<String> = cells(first).map(str::to_owned).collect();
+        if is_csv {
+            if names.first().is_none_or(|name| name != "image_id") {
+                return Err(bad_line(at, "image_id and the names of the attributes"));
+            }
+            names.remove(0);
+        }
+        Ok(Self {
+            text,
+            names,
+            count,
+            head,
+        })
+    }
+
+    /// The lines of the images, with their numbers.
+    fn lines(&self) -> impl Iterator<Item = (&str, usize)> {
+        let lines = self.text.lines().zip(1..).skip(self.head);
+        lines.filter(|(text, _)| !text.trim().is_empty())
+    }
+}
+
+/// The cells of a line, between blanks or commas.
+fn cells(text: &str) -> impl Iterator<Item = &str> {
+    let cells = text.split(|c: char| c.is_whitespace() || c == ',');
+    cells.filter(|cell| !cell.is_empty())
 }
 
 /// A line of the list of attributes.
@@ -91,7 +159,7 @@ impl<'a> Row<'a> {
         names: &'a [String],
         place: Location<'a>,
     ) -> Result<Self, DatasetError> {
-        let mut cells = text.split_whitespace();
+        let mut cells = cells(text);
         let image = cells.next().unwrap_or_default();
         let values: Vec<&str> = cells.collect();
         if values.len() != names.len() {
@@ -141,10 +209,13 @@ fn bad_line(place: Location<'_>, expected: impl Into<String>) -> DatasetError {
 fn splits(path: &Path) -> Result<HashMap<String, Split>, DatasetError> {
     let mut splits = HashMap::new();
     for (text, line) in io::read_to_string(path)?.lines().zip(1..) {
-        let mut cells = text.split_whitespace();
+        let mut cells = cells(text);
         let Some(image) = cells.next() else {
             continue;
         };
+        if line == 1 && extension(path) == "csv" && image == "image_id" {
+            continue;
+        }
         let split = match (cells.next(), cells.next()) {
             (Some("0"), None) => Split::Train,
             (Some("1"), None) => Split::Val,
@@ -196,7 +267,7 @@ mod tests {
         LayoutOptions {
             label: Some(label.to_owned()),
             group: Some(group.to_owned()),
-            classes: None,
+            ..LayoutOptions::default()
         }
     }
 
@@ -207,7 +278,12 @@ mod tests {
             (true, "Img/img_align_celeba/000001.jpg"),
         ] {
             let root = copy(nested);
-            let data = read(root.path(), &options("Blond_Hair", "Male")).unwrap();
+            let data = read(
+                root.path(),
+                &options("Blond_Hair", "Male"),
+                &mut Remarks::default(),
+            )
+            .unwrap();
             assert_eq!(data.classes, ["no Blond Hair", "Blond Hair"]);
             let rows: Vec<_> = data
                 .examples
@@ -231,10 +307,10 @@ mod tests {
         let root = copy(false);
         let mut options = options("Male", "Smiling");
         options.classes = Some(["woman", "man"].map(str::to_owned).to_vec());
-        let data = read(root.path(), &options).unwrap();
+        let data = read(root.path(), &options, &mut Remarks::default()).unwrap();
         assert_eq!(data.classes, ["woman", "man"]);
         options.classes = Some(vec!["man".to_owned()]);
-        let error = read(root.path(), &options).unwrap_err();
+        let error = read(root.path(), &options, &mut Remarks::default()).unwrap_err();
         assert!(matches!(
             error,
             DatasetError::ClassCount {
@@ -244,13 +320,13 @@ mod tests {
             }
         ));
         options.group = Some("Tall".to_owned());
-        let error = read(root.path(), &options).unwrap_err();
+        let error = read(root.path(), &options, &mut Remarks::default()).unwrap_err();
         assert!(
             matches!(&error, DatasetError::UnknownChoice { option: "group", known, .. } if known.len() == 3),
             "{error:?}"
         );
         options.label = None;
-        let error = read(root.path(), &options).unwrap_err();
+        let error = read(root.path(), &options, &mut Remarks::default()).unwrap_err();
         assert!(
             error.to_string().contains("Blond_Hair, Male, Smiling"),
             "{error}"
@@ -267,7 +343,9 @@ mod tests {
             let text = fs::read_to_string(&path).unwrap();
             assert!(text.contains(from));
             fs::write(&path, text.replacen(from, to, 1)).unwrap();
-            read(root.path(), &options).unwrap_err().to_string()
+            read(root.path(), &options, &mut Remarks::default())
+                .unwrap_err()
+                .to_string()
         };
         for (name, from, to, words) in [
             (
@@ -318,10 +396,61 @@ mod tests {
         }
         let root = copy(false);
         fs::remove_file(root.path().join("list_eval_partition.txt")).unwrap();
-        let error = read(root.path(), &options).unwrap_err();
+        let error = read(root.path(), &options, &mut Remarks::default()).unwrap_err();
         assert!(
             matches!(error, DatasetError::MissingFile { .. }),
             "{error:?}"
+        );
+    }
+
+    #[test]
+    fn kaggles_archive_is_read_as_the_authors_is() {
+        let (own, kaggle) = (copy(false), tempfile::tempdir().unwrap());
+        // As torchvision has it, in a folder of its own.
+        let folder = kaggle.path().join("celeba");
+        fs::create_dir_all(folder.join("img_align_celeba/img_align_celeba")).unwrap();
+        let attributes = "image_id,Blond_Hair,Male,Smiling\r\n000001.jpg,-1,1,1\r\n\
+                          000002.jpg,1,-1,-1\r\n000003.jpg,1,1,-1\r\n";
+        fs::write(folder.join("list_attr_celeba.csv"), attributes).unwrap();
+        let partition = "image_id,partition\n000001.jpg,0\n000002.jpg,1\n000003.jpg,2\n";
+        fs::write(folder.join("list_eval_partition.csv"), partition).unwrap();
+        let options = options("Blond_Hair", "Male");
+        let read = |root: &tempfile::TempDir| {
+            read(root.path(), &options, &mut Remarks::default()).unwrap()
+        };
+        let (own, kaggle) = (read(&own), read(&kaggle));
+        let rows = |data: &Dataset| -> Vec<_> {
+            let rows = data.examples.iter();
+            rows.map(|e| (e.id.clone(), e.label, e.split, e.group.clone()))
+                .collect()
+        };
+        assert_eq!(
+            (rows(&own), own.classes),
+            (rows(&kaggle), kaggle.classes.clone())
+        );
+        assert_eq!(
+            kaggle.examples[0].path,
+            "img_align_celeba/img_align_celeba/000001.jpg"
+        );
+        let shown = attributes.replace("image_id", "id");
+        fs::write(folder.join("list_attr_celeba.csv"), shown).unwrap();
+        let error = super::read(&folder, &options, &mut Remarks::default()).unwrap_err();
+        assert!(
+            error.to_string().contains("line 1: expected image_id"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn the_classes_may_stand_in_the_classifiers_order() {
+        let root = copy(false);
+        let mut options = options("Blond_Hair", "Male");
+        options.classes = Some(["Blond Hair", "no Blond Hair"].map(str::to_owned).to_vec());
+        let data = read(root.path(), &options, &mut Remarks::default()).unwrap();
+        let labels: Vec<usize> = data.examples.iter().map(|e| e.label).collect();
+        assert_eq!(
+            (data.classes[0].as_str(), labels),
+            ("Blond Hair", vec![1, 0, 0])
         );
     }
 
@@ -333,7 +462,12 @@ mod tests {
             let text = fs::read_to_string(&path).unwrap();
             fs::write(&path, text.replace("000002", "../000002")).unwrap();
         }
-        let error = read(root.path(), &options("Male", "Smiling")).unwrap_err();
+        let error = read(
+            root.path(),
+            &options("Male", "Smiling"),
+            &mut Remarks::default(),
+        )
+        .unwrap_err();
         assert!(
             matches!(&error, DatasetError::BadPath { place, .. } if place.ends_with("line 4")),
             "{error:?}"

@@ -8,14 +8,18 @@
 //! are not the order of the synsets.
 //!
 //! Names of several classes (crane, cardigan) have the synset after them.
+//!
+//! Subsets (Imagenette, Imagewoof) are laid out alike, and Tiny-ImageNet nearly: its `val/images/` is labelled by
+//! `val_annotations.txt`, its `test/images/` by nothing.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
-use super::folder::folders;
+use super::folder::{ANNOTATIONS, annotated, empty_class, folders};
 use super::records::{self, Location};
 use super::{
-    Dataset, DatasetError, Example, Layout, LayoutOptions, Passed, Split, checks, images_below,
+    Dataset, DatasetError, Example, Layout, LayoutOptions, Passed, Remarks, Split, checks,
+    images_below,
 };
 use crate::io::{self, IoError};
 
@@ -43,7 +47,7 @@ struct LabelledImage {
 pub(super) fn read(
     root: &Path,
     options: &LayoutOptions,
-    passed: &mut Vec<Passed>,
+    remarks: &mut Remarks,
 ) -> Result<Dataset, DatasetError> {
     options.no_choice(LAYOUT)?;
     let kaggle = root.join(KAGGLE).is_dir();
@@ -52,7 +56,7 @@ pub(super) fn read(
     for split in [Split::Train, Split::Val, Split::Test] {
         let folder = format!("{base}{split}");
         if root.join(&folder).is_dir() {
-            of_split(root, &folder, split, passed, &mut found)?;
+            of_split(root, &folder, split, &mut remarks.passed, &mut found)?;
         }
     }
     if found.is_empty() {
@@ -67,7 +71,9 @@ pub(super) fn read(
             .map(|image| (image.synset.clone(), image.synset.clone()))
             .collect(),
     };
-    let labels: HashMap<&str, usize> = index.keys().map(String::as_str).zip(0..).collect();
+    let classes = options.classes(LAYOUT, index.values().cloned().collect(), remarks)?;
+    let places = classes.place.iter().copied();
+    let labels: HashMap<&str, usize> = index.keys().map(String::as_str).zip(places).collect();
     let mut examples = Vec::with_capacity(found.len());
     for image in found {
         let label = labels.get(image.synset.as_str()).copied();
@@ -81,7 +87,7 @@ pub(super) fn read(
     }
     let dataset = Dataset {
         root: root.to_owned(),
-        classes: options.classes(LAYOUT, index.into_values().collect())?,
+        classes: classes.classes,
         examples,
     };
     checks::check(&dataset, |index| {
@@ -101,7 +107,20 @@ fn of_split(
 ) -> Result<(), DatasetError> {
     let place = root.join(folder);
     let synsets = folders(&place)?;
-    if synsets.is_empty() {
+    // Tiny-ImageNet's splits without synset folders.
+    let tiny = synsets == ["images"];
+    if tiny && place.join(ANNOTATIONS).is_file() {
+        let list = place.join(ANNOTATIONS).display().to_string();
+        let images = annotated(&place, passed)?.into_iter();
+        found.extend(images.map(|(path, synset)| LabelledImage {
+            path: format!("{folder}/{path}"),
+            synset,
+            split,
+            place: list.clone(),
+        }));
+        return Ok(());
+    }
+    if synsets.is_empty() || tiny && split == Split::Test {
         if split == Split::Val {
             return flat(root, folder, passed, found);
         }
@@ -116,7 +135,7 @@ fn of_split(
         let place = place.join(&synset);
         let images = images_below(&place, passed)?;
         if images.is_empty() {
-            return Err(DatasetError::EmptyClass { path: place });
+            return Err(empty_class(&place, passed));
         }
         found.extend(images.into_iter().map(|image| LabelledImage {
             path: format!("{folder}/{synset}/{image}"),
@@ -271,7 +290,11 @@ mod tests {
     }
 
     fn read(root: &tempfile::TempDir) -> Result<Dataset, DatasetError> {
-        super::read(root.path(), &LayoutOptions::default(), &mut Vec::new())
+        super::read(
+            root.path(),
+            &LayoutOptions::default(),
+            &mut Remarks::default(),
+        )
     }
 
     fn rows(data: &Dataset) -> Vec<(&str, usize, Split)> {
@@ -319,8 +342,9 @@ mod tests {
     #[test]
     fn a_flat_val_is_labelled_by_its_table() {
         let root = kaggle("n01440764", "");
-        let mut passed = Vec::new();
-        let data = super::read(root.path(), &LayoutOptions::default(), &mut passed).unwrap();
+        let mut remarks = Remarks::default();
+        let data = super::read(root.path(), &LayoutOptions::default(), &mut remarks).unwrap();
+        let passed = remarks.passed;
         assert_eq!(
             data.classes,
             ["tench", "crane (n02012849)", "crane (n03126707)"]
@@ -364,6 +388,55 @@ mod tests {
     }
 
     #[test]
+    fn tiny_imagenets_val_is_labelled_by_its_list() {
+        let list = "val_0.JPEG\tn02\t0\t0\t62\t62\r\nval_1.JPEG\tn01\t0\t0\t62\t62\r\n";
+        let files = [
+            ("train/n01/images/n01_0.JPEG", ""),
+            ("train/n02/images/n02_0.JPEG", ""),
+            ("train/n02/n02_boxes.txt", ""),
+            ("val/images/val_0.JPEG", ""),
+            ("val/images/val_1.JPEG", ""),
+            ("val/val_annotations.txt", list),
+            ("test/images/test_0.JPEG", ""),
+        ];
+        let root = tree(&files);
+        let wanted = [
+            ("train/n01/images/n01_0.JPEG", 0, Split::Train),
+            ("train/n02/images/n02_0.JPEG", 1, Split::Train),
+            ("val/images/val_0.JPEG", 1, Split::Val),
+            ("val/images/val_1.JPEG", 0, Split::Val),
+        ];
+        let data = read(&root).unwrap();
+        assert_eq!(
+            (data.classes.clone(), rows(&data)),
+            (vec!["n01".to_owned(), "n02".to_owned()], wanted.to_vec())
+        );
+        let mut remarks = Remarks::default();
+        let folder = super::super::read_folder(root.path(), None, &mut remarks).unwrap();
+        assert_eq!(
+            (folder.classes.clone(), rows(&folder)),
+            (data.classes, wanted.to_vec())
+        );
+        assert!(
+            remarks.taken[0].contains("val_annotations.txt"),
+            "{remarks:?}"
+        );
+        assert!(
+            remarks
+                .passed
+                .iter()
+                .any(|p| p.path.ends_with("test/images")),
+            "{remarks:?}"
+        );
+        fs::write(root.path().join("val/images/val_2.JPEG"), "").unwrap();
+        let error = read(&root).unwrap_err().to_string();
+        assert!(
+            error.contains("\"val_2.JPEG\" is in images/ and not in this list"),
+            "{error}"
+        );
+    }
+
+    #[test]
     fn labels_that_do_not_say_their_class_are_refused() {
         let flat = ("val/a.JPEG", "");
         let error = read(&tree(&[flat])).unwrap_err();
@@ -385,7 +458,8 @@ mod tests {
             group: Some("x".to_owned()),
             ..LayoutOptions::default()
         };
-        let error = super::read(tree(&[flat]).path(), &options, &mut Vec::new()).unwrap_err();
+        let error =
+            super::read(tree(&[flat]).path(), &options, &mut Remarks::default()).unwrap_err();
         assert!(
             matches!(
                 error,
