@@ -72,7 +72,7 @@ fn a_score_stands_where_there_is_no_prediction() {
     }
     let error = join("p.csv", "id,score\n1,\n").unwrap_err();
     assert!(
-        matches!(error, DatasetError::MissingColumn { .. }),
+        matches!(error, DatasetError::NoPredictions { .. }),
         "{error:?}"
     );
 }
