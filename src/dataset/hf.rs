@@ -18,9 +18,9 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::classes::Classes;
 use super::folder::folders;
@@ -121,6 +121,23 @@ fn files(root: &Path) -> Result<(&Path, Vec<String>), DatasetError> {
     Ok((root, files))
 }
 
+/// A file that is read.
+struct FileOf<'a> {
+    root: &'a Path,
+    /// Its path below the root, and the whole of it.
+    name: &'a str,
+    path: &'a Path,
+    /// How many were read before.
+    number: usize,
+    columns: &'a Columns,
+    /// All its columns, for those of predictions.
+    names: &'a records::Columns,
+    /// The split that its name says.
+    split: Option<Split>,
+    /// Rows whose image is a file of its own.
+    external: BTreeMap<u64, Option<String>>,
+}
+
 /// What the files read so far hold.
 #[derive(Default)]
 struct RowsSoFar {
@@ -170,59 +187,71 @@ impl RowsSoFar {
                 || name == "split" && columns.split
                 || says_outputs(&names, name) && !own.contains(&name)
         };
+        let of = FileOf {
+            root,
+            name: file,
+            path: &path,
+            number: self.files.len(),
+            columns: &columns,
+            names: &names,
+            split,
+            external,
+        };
         self.files.push(file.to_owned());
-        let number_of_file = self.files.len() - 1;
+        let given = options.classes.as_deref();
         table.for_each(&wanted, &mut |number, cells| {
-            let row = number as u64 - 1;
-            let here = || place(&path, row);
-            let cell = cells.get(&columns.label).unwrap_or(&Value::Null);
-            let given = options.classes.as_deref();
-            let label = match columns.label_text(cell, given, &here)? {
-                Ok(label) => label,
-                Err(missing) => {
-                    self.missing.add(here(), &missing);
-                    return Ok(());
-                }
-            };
-            let split = the_split(
-                split,
-                columns.split.then(|| cells.get("split")),
-                file,
-                &here,
-            )?;
-            let label = self.labels.index(&label);
-            let mut example = match external.get(&row) {
-                None => Example::new(file.to_owned(), label, split),
-                Some(name) => Example::new(elsewhere(root, name.as_deref(), &here)?, label, split),
-            };
-            if !external.contains_key(&row) {
-                example.member = Some(Member::Row {
-                    row,
-                    column: columns.image as u32,
-                });
-            }
-            example.id = format!("{file}/{row}");
-            let place = Location {
-                path: &path,
-                line: number,
-            };
-            let said = Outputs::read(&Row::of_cells(place, &names, cells))?;
-            match said.only_tags() {
-                Ok(tags) => tags.put(&mut example),
-                Err(said) => {
-                    let at = self.examples.len();
-                    self.outputs.push((number_of_file, at, number, said));
-                }
-            }
-            if let Some(group) = columns.group_text(cells, &here)? {
-                example.group = Some(group);
-            }
-            self.examples.push(example);
-            Ok(())
+            self.row(&of, given, number, cells)
         })?;
         for sentence in names.sentences(Path::new(file)) {
             remarks.note(sentence);
         }
+        Ok(())
+    }
+
+    /// Adds a row; `number` counts from 1.
+    fn row(
+        &mut self,
+        file: &FileOf<'_>,
+        given: Option<&[String]>,
+        number: usize,
+        cells: &Map<String, Value>,
+    ) -> Result<(), DatasetError> {
+        let columns = file.columns;
+        let row = number as u64 - 1;
+        let here = || place(file.path, row);
+        let cell = cells.get(&columns.label).unwrap_or(&Value::Null);
+        let label = match columns.label_text(cell, given, &here)? {
+            Ok(label) => self.labels.index(&label),
+            Err(missing) => {
+                self.missing.add(here(), &missing);
+                return Ok(());
+            }
+        };
+        let own_split = columns.split.then(|| cells.get("split"));
+        let split = the_split(file.split, own_split, file.name, &here)?;
+        let mut example = match file.external.get(&row) {
+            Some(name) => Example::new(elsewhere(file.root, name.as_deref(), &here)?, label, split),
+            None => {
+                let column = columns.image as u32;
+                let mut example = Example::new(file.name.to_owned(), label, split);
+                example.member = Some(Member::Row { row, column });
+                example
+            }
+        };
+        example.id = format!("{}/{row}", file.name);
+        let (path, line) = (file.path, number);
+        let said = Outputs::read(&Row::of_cells(Location { path, line }, file.names, cells))?;
+        match said.only_tags() {
+            Ok(tags) => tags.put(&mut example),
+            Err(said) => {
+                let at = self.examples.len();
+                self.outputs.push((file.number, at, number, said));
+            }
+        }
+        if let Some(group) = columns.group_text(cells, &here)? {
+            example.group = Some(group);
+        }
+        self.examples.push(example);
         Ok(())
     }
 
@@ -236,11 +265,10 @@ impl RowsSoFar {
         let (classes, of_text, known) = match &self.kind {
             Some(Kind::Named(names)) => {
                 let arranged = options.classes(Layout::Hf, names.clone(), remarks)?;
-                let own: BTreeMap<&str, usize> =
-                    names.iter().map(String::as_str).zip(0..).collect();
+                let own = Classes::new(names);
                 let texts = self.labels.texts().iter();
                 let of_text: Vec<Option<usize>> = texts
-                    .map(|text| own.get(text.as_str()).map(|&index| arranged.place[index]))
+                    .map(|text| own.of_name(text).map(|index| arranged.place[index]))
                     .collect();
                 (arranged.classes, of_text, names.clone())
             }
@@ -277,12 +305,24 @@ impl RowsSoFar {
     ) -> Result<(), DatasetError> {
         let classes = Classes::new(classes);
         let mut outputs = std::mem::take(&mut self.outputs);
-        for (number, file) in self.files.iter().enumerate() {
+        let paths: Vec<PathBuf> = self.files.iter().map(|file| root.join(file)).collect();
+        // One reading for all files.
+        let mut cells = outputs.iter().filter_map(|(file, _, row, said)| {
+            let (path, line) = (paths[*file].as_path(), *row);
+            Some((said.cell()?, Location { path, line }))
+        });
+        let told = match cells.next() {
+            Some(first) => {
+                let all = std::iter::once(first).chain(cells);
+                Some(classes.reading("prediction", all)?)
+            }
+            None => None,
+        };
+        for (number, path) in paths.iter().enumerate() {
             let later = outputs.iter().position(|(of, ..)| *of != number);
             let rest = outputs.split_off(later.unwrap_or(outputs.len()));
-            let path = root.join(file);
             let said = outputs.iter().map(|(_, _, row, said)| (*row, said));
-            let mut column = Column::new(&path, &classes, said, None)?;
+            let mut column = Column::new(path, &classes, said, told)?;
             for (_, at, row, said) in std::mem::replace(&mut outputs, rest) {
                 column.put(said, &mut self.examples[at], row)?;
             }

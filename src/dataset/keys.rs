@@ -34,6 +34,9 @@ pub(super) struct Matched {
     pub(super) said: Option<String>,
 }
 
+/// Examples by what is before the end of their keys.
+type Endings<'a> = BTreeMap<&'a str, ExampleId>;
+
 /// The examples by id, or by path.
 pub(super) struct Keys<'a> {
     dataset: &'a Dataset,
@@ -149,21 +152,9 @@ impl<'a> Keys<'a> {
 
     /// Rows whose keys lack their beginning.
     fn with_less(&self, plain: &[String], keys: &[Key]) -> Result<Option<Matched>, DatasetError> {
-        let mut by_end: HashMap<usize, HashMap<&str, Vec<(&str, ExampleId)>>> = HashMap::new();
-        let mut found: Vec<BTreeMap<&str, ExampleId>> = Vec::with_capacity(plain.len());
-        for text in plain {
-            if text.is_empty() || is_absolute(text) {
-                found.push(BTreeMap::new());
-                continue;
-            }
-            let parts = text.matches('/').count() + 1;
-            let ends = by_end.entry(parts).or_insert_with(|| self.ends(parts));
-            let all = ends.get(text.as_str());
-            found.push(all.into_iter().flatten().copied().collect());
-        }
-        let some = found.iter().filter(|all| !all.is_empty());
+        let found = self.endings(plain);
         let mut common: Option<BTreeSet<&str>> = None;
-        for all in some.clone() {
+        for all in found.iter().filter(|all| !all.is_empty()) {
             let starts: BTreeSet<&str> = all.keys().copied().collect();
             common = Some(match common {
                 None => starts,
@@ -173,46 +164,48 @@ impl<'a> Keys<'a> {
         let Some(common) = common else {
             return Ok(None);
         };
-        let only = match common.len() {
-            1 => common.first().copied(),
-            _ => None,
-        };
-        let unclear = found
-            .iter()
-            .zip(keys)
-            .find(|(all, _)| all.len() > 1 && only.is_none());
-        if let Some((all, key)) = unclear {
-            let mut all = all.values();
-            let mut name = || {
-                let id = all.next().copied();
-                id.map_or_else(String::new, |id| self.key_of(id).to_owned())
-            };
+        let only = common.first().copied().filter(|_| common.len() == 1);
+        let unclear = |all: &Endings<'_>| all.len() > 1 && only.is_none();
+        if let Some((all, key)) = found.iter().zip(keys).find(|(all, _)| unclear(all)) {
+            let mut names = all.values().map(|id| self.key_of(*id).to_owned());
             return Err(Contradiction::PathEnds {
                 place: key.place.clone(),
                 kind: self.kind,
                 value: key.text.clone(),
-                first: name(),
-                second: name(),
+                first: names.next().unwrap_or_default(),
+                second: names.next().unwrap_or_default(),
             }
             .into());
         }
-        let pick = |all: &BTreeMap<&str, ExampleId>| match only {
+        let pick = |all: &Endings<'_>| match only {
             Some(start) => all.get(start).copied(),
             None => all.values().next().copied(),
         };
         let ids: Vec<Option<ExampleId>> = found.iter().map(pick).collect();
-        let first = ids
-            .iter()
-            .zip(keys)
-            .find_map(|(id, key)| Some(((*id)?, key)));
+        let mut pairs = ids.iter().zip(keys);
+        let first = pairs.find_map(|(id, key)| Some(((*id)?, key)));
         let said = first.map(|(id, key)| {
-            format!(
-                "{:?} is taken for {:?}, and so on",
-                key.text,
-                self.key_of(id)
-            )
+            let whole = self.key_of(id);
+            format!("{:?} is taken for {whole:?}, and so on", key.text)
         });
         Ok(Some(Matched { ids, said }))
+    }
+
+    /// For each text the examples whose keys end so, by what is before.
+    fn endings(&self, plain: &[String]) -> Vec<Endings<'_>> {
+        let mut by_parts: HashMap<usize, HashMap<&str, Vec<(&str, ExampleId)>>> = HashMap::new();
+        let mut found = Vec::with_capacity(plain.len());
+        for text in plain {
+            if text.is_empty() || is_absolute(text) {
+                found.push(Endings::new());
+                continue;
+            }
+            let parts = text.matches('/').count() + 1;
+            let ends = by_parts.entry(parts).or_insert_with(|| self.ends(parts));
+            let all = ends.get(text.as_str());
+            found.push(all.into_iter().flatten().copied().collect());
+        }
+        found
     }
 
     /// The examples by the last parts of their keys, each with what is before them.

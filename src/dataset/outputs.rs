@@ -92,6 +92,12 @@ impl Outputs {
         Ok(outputs)
     }
 
+    /// The prediction, where it is not said how it is to be read.
+    pub(super) fn cell(&self) -> Option<&ClassCell> {
+        let open = self.reading.is_none();
+        self.prediction.as_ref().filter(|_| open)
+    }
+
     /// Whether there is a prediction, or what one follows from.
     pub(super) fn say_something(&self) -> bool {
         self.prediction.is_some() || self.probabilities.is_some() || self.score.is_some()
