@@ -227,17 +227,17 @@ impl RowsSoFar {
                 return Ok(());
             }
         };
-        let own_split = columns.split.then(|| cells.get("split"));
+        let own_split = cells.get("split").filter(|_| columns.split);
         let split = the_split(file.split, own_split, file.name, &here)?;
-        let mut example = match file.external.get(&row) {
-            Some(name) => Example::new(elsewhere(file.root, name.as_deref(), &here)?, label, split),
-            None => {
-                let column = columns.image as u32;
-                let mut example = Example::new(file.name.to_owned(), label, split);
-                example.member = Some(Member::Row { row, column });
-                example
-            }
+        let external = file.external.get(&row);
+        let (path, member) = if let Some(name) = external {
+            (elsewhere(file.root, name.as_deref(), &here)?, None)
+        } else {
+            let column = columns.image as u32;
+            (file.name.to_owned(), Some(Member::Row { row, column }))
         };
+        let mut example = Example::new(path, label, split);
+        example.member = member;
         example.id = format!("{}/{row}", file.name);
         let (path, line) = (file.path, number);
         let said = Outputs::read(&Row::of_cells(Location { path, line }, file.names, cells))?;
@@ -245,7 +245,7 @@ impl RowsSoFar {
             Ok(tags) => tags.put(&mut example),
             Err(said) => {
                 let at = self.examples.len();
-                self.outputs.push((file.number, at, number, said));
+                self.outputs.push((file.number, at, number, *said));
             }
         }
         if let Some(group) = columns.group_text(cells, &here)? {
@@ -262,26 +262,23 @@ impl RowsSoFar {
         place: &dyn Fn(&Example) -> String,
         remarks: &mut Remarks,
     ) -> Result<Vec<String>, DatasetError> {
-        let (classes, of_text, known) = match &self.kind {
-            Some(Kind::Named(names)) => {
-                let arranged = options.classes(Layout::Hf, names.clone(), remarks)?;
-                let own = Classes::new(names);
-                let texts = self.labels.texts().iter();
-                let of_text: Vec<Option<usize>> = texts
-                    .map(|text| own.of_name(text).map(|index| arranged.place[index]))
-                    .collect();
-                (arranged.classes, of_text, names.clone())
+        let (classes, of_text, known) = if let Some(Kind::Named(names)) = &self.kind {
+            let arranged = options.classes(Layout::Hf, names.clone(), remarks)?;
+            let own = Classes::new(names);
+            let texts = self.labels.texts().iter();
+            let of_text: Vec<Option<usize>> = texts
+                .map(|text| own.of_name(text).map(|index| arranged.place[index]))
+                .collect();
+            (arranged.classes, of_text, names.clone())
+        } else {
+            let found = self.labels.found(options.classes.as_deref());
+            if found.by_index {
+                let order = Classes::new(&found.classes).order();
+                remarks.take(format!(
+                    "labels are indices in the order of data.classes: {order}"
+                ));
             }
-            _ => {
-                let found = self.labels.found(options.classes.as_deref());
-                if found.by_index {
-                    let order = Classes::new(&found.classes).order();
-                    remarks.take(format!(
-                        "labels are indices in the order of data.classes: {order}"
-                    ));
-                }
-                (found.classes.clone(), found.of_text, found.classes)
-            }
+            (found.classes.clone(), found.of_text, found.classes)
         };
         checks::class_names(&classes)?;
         for example in &mut self.examples {
@@ -369,13 +366,13 @@ fn of_file(root: &Path, file: &str, columns: &Columns) -> Result<Option<Split>, 
 /// The split of a row: the file's and the column's, which must be the same.
 fn the_split(
     of_file: Option<Split>,
-    cell: Option<Option<&Value>>,
+    cell: Option<&Value>,
     file: &str,
     here: &dyn Fn() -> String,
 ) -> Result<Split, DatasetError> {
     let own = match (cell, of_file) {
-        (None | Some(None | Some(Value::Null)), Some(split)) => return Ok(split),
-        (cell, _) => own_split(cell.flatten(), here)?,
+        (None | Some(Value::Null), Some(split)) => return Ok(split),
+        (cell, _) => own_split(cell, here)?,
     };
     match of_file {
         Some(split) if split != own => Err(Contradiction::OfPath {

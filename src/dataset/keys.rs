@@ -37,6 +37,9 @@ pub(super) struct Matched {
 /// Examples by what is before the end of their keys.
 type Endings<'a> = BTreeMap<&'a str, ExampleId>;
 
+/// Examples by the last parts of their keys, each with what is before them.
+type ByEnd<'a> = HashMap<&'a str, Vec<(&'a str, ExampleId)>>;
+
 /// The examples by id, or by path.
 pub(super) struct Keys<'a> {
     dataset: &'a Dataset,
@@ -193,7 +196,7 @@ impl<'a> Keys<'a> {
 
     /// For each text the examples whose keys end so, by what is before.
     fn endings(&self, plain: &[String]) -> Vec<Endings<'_>> {
-        let mut by_parts: HashMap<usize, HashMap<&str, Vec<(&str, ExampleId)>>> = HashMap::new();
+        let mut by_parts: HashMap<usize, ByEnd<'_>> = HashMap::new();
         let mut found = Vec::with_capacity(plain.len());
         for text in plain {
             if text.is_empty() || is_absolute(text) {
@@ -209,8 +212,12 @@ impl<'a> Keys<'a> {
     }
 
     /// The examples by the last parts of their keys, each with what is before them.
-    fn ends(&self, parts: usize) -> HashMap<&str, Vec<(&str, ExampleId)>> {
-        let mut ends: HashMap<&str, Vec<(&str, ExampleId)>> = HashMap::new();
+    #[allow(
+        clippy::iter_over_hash_type,
+        reason = "what is found is ordered by what is before it"
+    )]
+    fn ends(&self, parts: usize) -> ByEnd<'_> {
+        let mut ends = ByEnd::new();
         for (key, id) in &self.examples {
             let slash = key.rmatch_indices('/').nth(parts - 1);
             if let (Some((at, _)), Some(id)) = (slash, id) {
@@ -236,7 +243,10 @@ impl<'a> Keys<'a> {
         let plain = composed(&clean(&key.text));
         let ends = self.ends(plain.matches('/').count() + 1);
         let near = match ends.get(plain.as_str()).map(Vec::as_slice) {
-            Some([(_, id), ..]) => Some(self.key_of(*id).to_owned()),
+            Some([first, more @ ..]) => {
+                let least = more.iter().fold(*first, |least, one| least.min(*one));
+                Some(self.key_of(least.1).to_owned())
+            }
             _ => None,
         };
         DatasetError::UnknownExample {

@@ -147,9 +147,9 @@ impl Outputs {
     }
 
     /// The tags, if the row says nothing of the model; else itself.
-    pub(super) fn only_tags(self) -> Result<Tags, Self> {
+    pub(super) fn only_tags(self) -> Result<Tags, Box<Self>> {
         if self.say_something() {
-            return Err(self);
+            return Err(Box::new(self));
         }
         Ok(self.tags)
     }

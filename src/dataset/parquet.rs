@@ -19,7 +19,7 @@ use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema, UInt64Ty
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::basic::Compression;
-use parquet::file::metadata::RowGroupMetaData;
+use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use parquet::file::statistics::Statistics;
 use serde_json::{Map, Value};
 
@@ -72,7 +72,7 @@ impl<'a> Table<'a> {
         let columns = builder.metadata().row_groups().iter();
         let columns = columns.flat_map(RowGroupMetaData::columns);
         if columns
-            .map(|column| column.compression())
+            .map(ColumnChunkMetaData::compression)
             .any(|codec| codec == Compression::LZO)
         {
             return Err(DatasetError::Codec {

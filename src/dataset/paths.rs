@@ -159,31 +159,8 @@ pub(super) fn check_folders(
     place: impl Fn(usize) -> String,
     remarks: &mut Remarks,
 ) -> Result<(), DatasetError> {
-    let folders = |path: &str| -> Vec<String> {
-        let mut parts: Vec<String> = path.split('/').map(composed).collect();
-        parts.pop();
-        parts
-    };
     let classes = Classes::new(dataset.classes());
-    let mut named: Vec<Split> = Vec::new();
-    // By depth, whether all paths have the name of a class there.
-    let mut levels: Option<Vec<bool>> = None;
-    for example in dataset.examples() {
-        let parts = folders(&example.path);
-        named.extend(parts.iter().filter_map(|part| part.parse::<Split>().ok()));
-        named.sort_unstable();
-        named.dedup();
-        let is_class: Vec<bool> = parts
-            .iter()
-            .map(|part| classes.of_name(part).is_some())
-            .collect();
-        let levels = levels.get_or_insert_with(|| is_class.clone());
-        levels.truncate(is_class.len());
-        for (level, is) in levels.iter_mut().zip(is_class) {
-            *level &= is;
-        }
-    }
-    let levels = levels.unwrap_or_default();
+    let (named, levels) = named_folders(dataset, &classes);
     let mut moved: HashMap<(Split, Split), usize> = HashMap::new();
     for (index, example) in dataset.examples().iter().enumerate() {
         let parts = folders(&example.path);
@@ -224,6 +201,37 @@ pub(super) fn check_folders(
         ));
     }
     Ok(())
+}
+
+/// The folders that a path leads through.
+fn folders(path: &str) -> Vec<String> {
+    let mut parts: Vec<String> = path.split('/').map(composed).collect();
+    parts.pop();
+    parts
+}
+
+/// The splits that folders are named after; and, by depth, whether all paths have the name of a class there.
+fn named_folders(dataset: &Dataset, classes: &Classes<'_>) -> (Vec<Split>, Vec<bool>) {
+    let mut named: Vec<Split> = Vec::new();
+    let mut levels: Option<Vec<bool>> = None;
+    for example in dataset.examples() {
+        let parts = folders(&example.path);
+        for split in parts.iter().filter_map(|part| part.parse().ok()) {
+            if !named.contains(&split) {
+                named.push(split);
+            }
+        }
+        let is_class: Vec<bool> = parts
+            .iter()
+            .map(|part| classes.of_name(part).is_some())
+            .collect();
+        let levels = levels.get_or_insert_with(|| is_class.clone());
+        levels.truncate(is_class.len());
+        for (level, is) in levels.iter_mut().zip(is_class) {
+            *level &= is;
+        }
+    }
+    (named, levels.unwrap_or_default())
 }
 
 #[cfg(test)]

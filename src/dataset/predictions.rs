@@ -142,6 +142,16 @@ fn read(path: &Path, dataset: &Dataset, remarks: &mut Remarks) -> Result<KeyedRo
         remarks.take(sentence);
     }
     missing.say("prediction", remarks);
+    keyed(path, dataset, rows, remarks)
+}
+
+/// The rows by what they name their examples with: of an id and a path, the one that the data knows.
+fn keyed(
+    path: &Path,
+    dataset: &Dataset,
+    rows: Vec<([Option<String>; 2], Row)>,
+    remarks: &mut Remarks,
+) -> Result<KeyedRows, DatasetError> {
     let by_id = Keys::new(dataset, "id");
     let has_id = rows.iter().any(|(keys, _)| keys[0].is_some());
     let none_known = || {

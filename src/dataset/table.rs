@@ -146,7 +146,7 @@ impl Rows {
             let (mut example, said) = example(row, label, &mut paths)?;
             match said.only_tags() {
                 Ok(tags) => tags.put(&mut example),
-                Err(said) => rows.outputs.push((rows.examples.len(), said)),
+                Err(said) => rows.outputs.push((rows.examples.len(), *said)),
             }
             rows.lines.push(row.place.line);
             rows.examples.push(example);

@@ -1,9 +1,9 @@
 //! Tiny-ImageNet's val, whose images lie in one folder with their labels in a list.
 //!
-//! Source: `tiny-imagenet-200.zip` of Stanford's CS231n: `val/images/val_0.JPEG`, and in `val/val_annotations.txt`
+//! Source: `tiny-imagenet-200.zip` of Stanford's `CS231n`: `val/images/val_0.JPEG`, and in `val/val_annotations.txt`
 //! a line an image, `val_0.JPEG<TAB>n03444034<TAB>` and a box. `test/images/` has no labels.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::entries::list;
@@ -63,10 +63,8 @@ pub(in crate::dataset) fn annotated(
     passed: &mut Vec<Passed>,
 ) -> Result<Vec<(String, String)>, DatasetError> {
     let list = folder.join(ANNOTATIONS);
-    let mut images: BTreeMap<String, ()> = images_below(&folder.join(IMAGES), passed)?
-        .into_iter()
-        .map(|name| (name, ()))
-        .collect();
+    let listed = images_below(&folder.join(IMAGES), passed)?;
+    let mut images: BTreeSet<String> = listed.into_iter().collect();
     let mut found = Vec::with_capacity(images.len());
     for (text, line) in io::read_to_string(&list)?.lines().zip(1..) {
         let place = || Location { path: &list, line }.to_string();
@@ -81,7 +79,7 @@ pub(in crate::dataset) fn annotated(
                 });
             }
         };
-        if images.remove(name).is_none() {
+        if !images.remove(name) {
             return Err(DatasetError::Disagreement {
                 place: place(),
                 name: name.to_owned(),
@@ -90,7 +88,7 @@ pub(in crate::dataset) fn annotated(
         }
         found.push((format!("{IMAGES}/{name}"), class.to_owned()));
     }
-    match images.into_keys().next() {
+    match images.into_iter().next() {
         None => Ok(found),
         Some(name) => Err(DatasetError::Disagreement {
             place: list.display().to_string(),

@@ -47,14 +47,13 @@ impl<'a, 'c> Column<'a, 'c> {
             .clone()
             .find_map(|(_, outputs)| outputs.reading)
             .or(told);
-        let reading = match forced {
-            Some(reading) => reading,
-            None => {
-                let cells = rows.filter_map(|(line, outputs)| {
-                    Some((outputs.prediction.as_ref()?, Location { path, line }))
-                });
-                classes.reading("prediction", cells)?
-            }
+        let reading = if let Some(reading) = forced {
+            reading
+        } else {
+            let cells = rows.filter_map(|(line, outputs)| {
+                Some((outputs.prediction.as_ref()?, Location { path, line }))
+            });
+            classes.reading("prediction", cells)?
         };
         Ok(Self {
             path,

@@ -250,6 +250,7 @@ fn the_labels_beside_predictions_settle_what_numbers_mean() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a line a fault")]
 fn columns_that_contradict_each_other_name_the_line() {
     let row = |columns: &str, cells: &str| {
         said("p.csv", &format!("id,{columns}\n1,{cells}\n")).map(|(data, _)| predictions(&data)[0])

@@ -196,8 +196,11 @@ impl Read for Bounded<'_> {
 mod tests {
     use super::*;
 
+    /// Lines with path and label, and sentences.
+    type Read = (Vec<(usize, String)>, Vec<String>);
+
     /// Every row's line and its first two columns; what was said.
-    fn rows(name: &str, bytes: &[u8]) -> Result<(Vec<(usize, String)>, Vec<String>), DatasetError> {
+    fn rows(name: &str, bytes: &[u8]) -> Result<Read, DatasetError> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
         std::fs::write(&path, bytes).unwrap();

@@ -34,9 +34,8 @@ pub(super) struct Location<'a> {
 impl fmt::Display for Location<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let unit = match extension(self.path).as_str() {
-            "parquet" => "row",
+            "parquet" | "npy" | "safetensors" => "row",
             "tar" => "member",
-            "npy" | "safetensors" => "row",
             _ => "line",
         };
         write!(f, "{}, {unit} {}", self.path.display(), self.line)

@@ -201,7 +201,8 @@ impl Columns {
             .filter(|name| !name.is_empty() && !self.is_read(name));
         let passed: Vec<String> = passed.map(|name| format!("{name:?}")).collect();
         if !passed.is_empty() {
-            text.push_str(&format!("; passes over {}", passed.join(", ")));
+            text.push_str("; passes over ");
+            text.push_str(&passed.join(", "));
         }
         vec![text]
     }

@@ -161,8 +161,9 @@ impl<'a> Source<'a> {
         {
             units.pop();
         }
-        let text = String::from_utf16(&units)
-            .map_err(|_| Error::new(ErrorKind::InvalidData, "not the UTF-16 that it begins as"))?;
+        let text = String::from_utf16(&units).map_err(|_not| {
+            Error::new(ErrorKind::InvalidData, "not the UTF-16 that it begins as")
+        })?;
         self.rest.drain(..2 * units.len());
         self.ready.extend_from_slice(text.as_bytes());
         Ok(())

@@ -194,6 +194,7 @@ fn a_key_twice_in_a_shard_is_a_duplicate() {
 }
 
 #[test]
+#[allow(clippy::too_many_lines, reason = "a line a member")]
 fn shards_as_people_make_them() {
     let image = png(7);
     let mac: &[u8] = b"\x00\x05\x16\x07";

@@ -143,7 +143,7 @@ impl Text<'_> {
         }
         let text = String::from_utf8_lossy(&digits).into_owned();
         text.parse()
-            .map_err(|_| corrupt(format!("{text:?} is no number")))
+            .map_err(|_not| corrupt(format!("{text:?} is no number")))
     }
 
     /// Digits 0 and 1, with or without blanks between.

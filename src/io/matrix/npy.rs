@@ -15,7 +15,7 @@ const MAX_HEADER: usize = 65_536;
 
 /// What a header says.
 pub(super) struct Header<'a> {
-    /// The type of a value, as NumPy writes it.
+    /// The type of a value, as `NumPy` writes it.
     pub(super) descr: String,
     pub(super) column_major: bool,
     pub(super) shape: Vec<usize>,

@@ -1,5 +1,6 @@
 //! Every setting that chooses from data, at every reader: it reaches it or is refused.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::sync::Arc;
 
@@ -64,6 +65,7 @@ const READERS: [(&str, &[&str], [&str; 2]); 9] = [
 ];
 
 /// Small data in every layout, two examples of each class a split.
+#[allow(clippy::too_many_lines, reason = "a few lines a layout")]
 fn everything() -> tempfile::TempDir {
     let root = tempfile::tempdir().unwrap();
     let write = |name: &str, bytes: &[u8]| {
@@ -83,14 +85,14 @@ fn everything() -> tempfile::TempDir {
         for (label, class) in ["cat", "dog"].iter().enumerate() {
             let path = format!("{split}/{class}/1.png");
             write(&format!("folder/{path}"), b"");
-            table.push_str(&format!("{path},{class},{split}\n"));
+            writeln!(table, "{path},{class},{split}").unwrap();
             let image = format!("{}.jpg", 2 * number + label);
             let sign = 2 * label as i32 - 1;
-            attributes.push_str(&format!("{image} 1 {sign}\n"));
-            partition.push_str(&format!("{image} {number}\n"));
+            writeln!(attributes, "{image} 1 {sign}").unwrap();
+            writeln!(partition, "{image} {number}").unwrap();
             let finding = ["No Finding", "Edema"][label];
-            entries.push_str(&format!("{image},{finding},{label},F,PA\n"));
-            lists[number].push_str(&format!("{image}\n"));
+            writeln!(entries, "{image},{finding},{label},F,PA").unwrap();
+            writeln!(lists[number], "{image}").unwrap();
             write(&format!("chest/images/{image}"), b"");
             let json = format!("{{\"label\": {class:?}, \"kind\": \"pet\"}}");
             for (end, bytes) in [("png", &b"image"[..]), ("json", json.as_bytes())] {
