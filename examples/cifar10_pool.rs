@@ -19,7 +19,7 @@ use clap::Parser;
 use hardlight::classifier::{
     Augment, Cnn, CnnConfig, Predictions, TrainOptions, TrainingSet, train,
 };
-use hardlight::dataset::{Dataset, ExampleId, Split, read_folder};
+use hardlight::dataset::{Dataset, ExampleId, Remarks, Split, read_folder};
 use hardlight::direction::{FitOptions, Fitted, ModeId, ValExamples, Whitening, fit};
 use hardlight::embed::ImageEncoder as _;
 use hardlight::embed::clip::ClipEncoder;
@@ -140,7 +140,7 @@ type Ranking<'a> = Box<dyn Fn(u64) -> Vec<Vec<usize>> + Sync + 'a>;
 
 impl Study {
     fn open(args: Args) -> anyhow::Result<Self> {
-        let data = read_folder(&args.data, &mut Vec::new())?;
+        let data = read_folder(&args.data, None, &mut Remarks::default())?;
         let names: Vec<&str> = data.classes().iter().map(String::as_str).collect();
         let config = CnnConfig {
             channels: vec![32, 64, 128],

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use anyhow::ensure;
 use clap::Parser;
 use hardlight::classifier::{Augment, Cnn, CnnConfig, TrainOptions, TrainingSet, train};
-use hardlight::dataset::{Dataset, Split, read_folder};
+use hardlight::dataset::{Dataset, Remarks, Split, read_folder};
 use hardlight::io::image::{Exif, read_rgb};
 use hardlight::run::features::fitted;
 use image::RgbImage;
@@ -50,7 +50,7 @@ fn main() -> anyhow::Result<()> {
         "--size is {}: expected 8 or more",
         args.size
     );
-    let data = read_folder(&args.data, &mut Vec::new())?;
+    let data = read_folder(&args.data, None, &mut Remarks::default())?;
     let (images, labels) = load(&data, Split::Train, args.size)?;
     ensure!(
         !images.is_empty(),

@@ -7,6 +7,7 @@ use std::hash::BuildHasher as _;
 
 use unicode_normalization::UnicodeNormalization as _;
 
+use super::classes::composed;
 use super::{Dataset, DatasetError, Example};
 
 /// How far from 1 the sum of probabilities may be: tables often round to 3 or 4 digits.
@@ -140,18 +141,18 @@ pub(super) fn id(id: &str, place: impl Fn() -> String) -> Result<(), DatasetErro
     })
 }
 
-/// Checks that no two ids are the same to a file system or a reader.
+/// Checks that no two ids are the same to a reader: `a.png` and `A.PNG` are two files, as torchvision has it.
 pub(super) fn unique_ids<'a>(
     ids: impl Iterator<Item = &'a str>,
     place: impl Fn(usize) -> String,
 ) -> Result<(), DatasetError> {
-    // Hashes alone: a million folded ids would take more memory than the examples.
+    // Hashes alone: a million composed ids would take more memory than the examples.
     let state = RandomState::new();
     let ids: Vec<&str> = ids.collect();
     let mut hashes: Vec<(u64, usize)> = ids
         .iter()
         .enumerate()
-        .map(|(index, id)| (state.hash_one(fold(id)), index))
+        .map(|(index, id)| (state.hash_one(composed(id)), index))
         .collect();
     hashes.sort_unstable();
     let same = hashes
@@ -159,9 +160,9 @@ pub(super) fn unique_ids<'a>(
         .filter(|same| same.len() > 1);
     let mut again: Option<(usize, usize)> = None;
     for same in same {
-        let mut seen: HashMap<Cow<'_, str>, usize> = HashMap::new();
+        let mut seen: HashMap<String, usize> = HashMap::new();
         for &(_, index) in same {
-            match seen.entry(fold(ids[index])) {
+            match seen.entry(composed(ids[index])) {
                 Entry::Vacant(entry) => {
                     entry.insert(index);
                 }
@@ -319,14 +320,14 @@ mod tests {
                 matches!(error, DatasetError::ClashingClasses { .. }),
                 "{error:?}"
             );
-            let error = unique_ids([first, "other", second].into_iter(), |i| {
-                format!("line {i}")
-            });
-            let DatasetError::DuplicateId { first, second, .. } = error.unwrap_err() else {
-                panic!("not a duplicate");
-            };
-            assert_eq!((first.as_str(), second.as_str()), ("line 0", "line 2"));
         }
+        let ids = |ids: [&'static str; 3]| unique_ids(ids.into_iter(), |i| format!("line {i}"));
+        let error = ids(["caf\u{e9}", "other", "cafe\u{301}"]).unwrap_err();
+        let DatasetError::DuplicateId { first, second, .. } = error else {
+            panic!("not a duplicate");
+        };
+        assert_eq!((first.as_str(), second.as_str()), ("line 0", "line 2"));
+        ids(["a.png", "other", "A.PNG"]).unwrap();
     }
 
     #[test]

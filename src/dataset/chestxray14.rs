@@ -13,7 +13,8 @@ use super::folder::folders;
 use super::published::{absent_present, first_of};
 use super::records::{self, Location, Row};
 use super::{
-    Dataset, DatasetError, Example, Layout, LayoutOptions, Passed, Split, checks, images_below,
+    Dataset, DatasetError, Example, Layout, LayoutOptions, Passed, Remarks, Split, checks,
+    images_below,
 };
 use crate::io;
 
@@ -49,7 +50,7 @@ const NONE: &str = "No Finding";
 pub(super) fn read(
     root: &Path,
     options: &LayoutOptions,
-    passed: &mut Vec<Passed>,
+    remarks: &mut Remarks,
 ) -> Result<Dataset, DatasetError> {
     let findings = FINDINGS.map(str::to_owned).to_vec();
     let label = FINDINGS[options.label(LAYOUT, &findings)?];
@@ -59,7 +60,8 @@ pub(super) fn read(
     let names = ["Data_Entry_2017.csv", "Data_Entry_2017_v2020.csv"];
     let table = first_of(root, LAYOUT, &names)?;
     let splits = Splits::read(root)?;
-    let images = images(root, passed)?;
+    let images = images(root, &mut remarks.passed)?;
+    let classes = options.classes(LAYOUT, absent_present(label).to_vec(), remarks)?;
 
     let mut examples = Vec::new();
     let mut lines = Vec::new();
@@ -78,7 +80,8 @@ pub(super) fn read(
         let split = splits
             .of(&name, row)?
             .ok_or_else(|| disagreement("is neither in train_val_list.txt nor in test_list.txt"))?;
-        let mut example = Example::new(path.clone(), has(label).into(), split);
+        let class = classes.place[usize::from(has(label))];
+        let mut example = Example::new(path.clone(), class, split);
         example.group = match group {
             Some(column) if COLUMNS.contains(&column) => Some(row.required(column)?),
             Some(finding) => Some(absent_present(finding)[usize::from(has(finding))].clone()),
@@ -94,7 +97,7 @@ pub(super) fn read(
     }
     let dataset = Dataset {
         root: root.to_owned(),
-        classes: options.classes(LAYOUT, absent_present(label).to_vec())?,
+        classes: classes.classes,
         examples,
     };
     let path = &table;
@@ -240,12 +243,16 @@ mod tests {
         LayoutOptions {
             label: Some(label.to_owned()),
             group: Some(group.to_owned()),
-            classes: None,
+            ..LayoutOptions::default()
         }
     }
 
     fn read(root: &tempfile::TempDir, group: &str) -> Result<Dataset, DatasetError> {
-        super::read(root.path(), &options("Emphysema", group), &mut Vec::new())
+        super::read(
+            root.path(),
+            &options("Emphysema", group),
+            &mut Remarks::default(),
+        )
     }
 
     #[test]

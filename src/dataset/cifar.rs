@@ -3,11 +3,11 @@
 //!
 //! The last fifth of the training records is val; the authors have none.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::published::first_of;
+use super::published::{first_of, inner};
 use super::records::Location;
-use super::{Dataset, DatasetError, Example, Layout, LayoutOptions, Split, checks};
+use super::{Dataset, DatasetError, Example, Layout, LayoutOptions, Remarks, Split, checks};
 use crate::io;
 use crate::io::source::Member;
 
@@ -78,6 +78,7 @@ pub(super) fn read(
     root: &Path,
     layout: Layout,
     options: &LayoutOptions,
+    remarks: &mut Remarks,
 ) -> Result<Dataset, DatasetError> {
     let kind = if layout == Layout::Cifar100 {
         CIFAR100
@@ -85,7 +86,10 @@ pub(super) fn read(
         options.no_choice(layout)?;
         CIFAR10
     };
+    let root = folder(root, layout, &kind)?;
+    let root = root.as_path();
     let chosen = Chosen::read(root, layout, &kind, options)?;
+    let classes = options.classes(layout, chosen.label.names.clone(), remarks)?;
     let mut examples = Vec::new();
     for file in kind.train.iter().chain([&kind.test]) {
         let split = if *file == kind.test {
@@ -107,7 +111,7 @@ pub(super) fn read(
         }
         for (row, record) in bytes.chunks(size).enumerate() {
             let place = || format!("{}, record {row}", path.display());
-            let label = chosen.label.class(record, place)?;
+            let label = classes.place[chosen.label.class(record, place)?];
             let mut example = Example::new((*file).to_owned(), label, split);
             example.id = format!("{file}/{row}");
             if let Some(group) = &chosen.group {
@@ -128,13 +132,45 @@ pub(super) fn read(
     }
     let dataset = Dataset {
         root: root.to_owned(),
-        classes: options.classes(layout, chosen.label.names)?,
+        classes: classes.classes,
         examples,
     };
     checks::check(&dataset, |index| {
         dataset.image(&dataset.examples[index]).to_string()
     })?;
     Ok(dataset)
+}
+
+/// The folder of the files: the one that was given, or the authors' in it. Their Python version is refused by name.
+fn folder(root: &Path, layout: Layout, kind: &Variant) -> Result<PathBuf, DatasetError> {
+    let number = if layout == Layout::Cifar100 {
+        "100"
+    } else {
+        "10"
+    };
+    let binary = if layout == Layout::Cifar100 {
+        "cifar-100-binary"
+    } else {
+        "cifar-10-batches-bin"
+    };
+    let is_there = |root: &Path| root.join(kind.test).exists();
+    let folder = inner(root, binary, is_there);
+    // torchvision's, and what is in it.
+    let python = if layout == Layout::Cifar100 {
+        "cifar-100-python"
+    } else {
+        "cifar-10-batches-py"
+    };
+    let pickles = ["batches.meta", "meta"]
+        .iter()
+        .any(|name| root.join(name).exists());
+    if !is_there(&folder) && (root.join(python).exists() || pickles) {
+        return Err(DatasetError::Pickles {
+            path: root.to_owned(),
+            archive: format!("cifar-{number}-binary.tar.gz"),
+        });
+    }
+    Ok(folder)
 }
 
 /// Which of a record's labels count.
@@ -250,7 +286,13 @@ mod tests {
     fn records_of_cifar10_are_images() {
         let root = cifar10();
         let options = LayoutOptions::default();
-        let data = read(root.path(), Layout::Cifar10, &options).unwrap();
+        let data = read(
+            root.path(),
+            Layout::Cifar10,
+            &options,
+            &mut Remarks::default(),
+        )
+        .unwrap();
         assert_eq!(data.classes, ["airplane", "cat"]);
         let count = |split| data.of_split(split).count();
         assert_eq!(
@@ -277,9 +319,16 @@ mod tests {
         let options = |label: Option<&str>, group: Option<&str>| LayoutOptions {
             label: label.map(str::to_owned),
             group: group.map(str::to_owned),
-            classes: None,
+            ..LayoutOptions::default()
         };
-        let read = |options| read(root.path(), Layout::Cifar100, &options);
+        let read = |options| {
+            read(
+                root.path(),
+                Layout::Cifar100,
+                &options,
+                &mut Remarks::default(),
+            )
+        };
         let data = read(options(None, Some("coarse"))).unwrap();
         assert_eq!(data.classes, ["beaver", "ray", "whale"]);
         let last = data.examples.last().unwrap();
@@ -297,9 +346,59 @@ mod tests {
     }
 
     #[test]
+    fn classes_in_another_order_and_the_folder_above() {
+        let root = cifar10();
+        let above = tempfile::tempdir().unwrap();
+        let own = above.path().join("cifar-10-batches-bin");
+        fs::create_dir(&own).unwrap();
+        for entry in fs::read_dir(root.path()).unwrap() {
+            let path = entry.unwrap().path();
+            fs::copy(&path, own.join(path.file_name().unwrap())).unwrap();
+        }
+        let read = |options: &LayoutOptions| {
+            let mut remarks = Remarks::default();
+            read(above.path(), Layout::Cifar10, options, &mut remarks).unwrap()
+        };
+        let data = read(&LayoutOptions::default());
+        let mut turned = data.classes.clone();
+        turned.reverse();
+        let options = LayoutOptions {
+            classes: Some(turned),
+            ..LayoutOptions::default()
+        };
+        let other = read(&options);
+        let name = |data: &Dataset, at: usize| data.classes[data.examples[at].label].clone();
+        assert_eq!(name(&data, 0), name(&other, 0));
+        assert_ne!(data.examples[0].label, other.examples[0].label);
+
+        let python = tempfile::tempdir().unwrap();
+        fs::create_dir(python.path().join("cifar-10-batches-py")).unwrap();
+        let options = LayoutOptions::default();
+        let error = super::read(
+            python.path(),
+            Layout::Cifar10,
+            &options,
+            &mut Remarks::default(),
+        );
+        let text = error.unwrap_err().to_string();
+        assert!(
+            text.contains("pickles") && text.contains("cifar-10-binary.tar.gz"),
+            "{text}"
+        );
+    }
+
+    #[test]
     fn faults_name_file_and_record() {
         let root = cifar10();
-        let read = || read(root.path(), Layout::Cifar10, &LayoutOptions::default()).unwrap_err();
+        let read = || {
+            read(
+                root.path(),
+                Layout::Cifar10,
+                &LayoutOptions::default(),
+                &mut Remarks::default(),
+            )
+            .unwrap_err()
+        };
         let path = root.path().join("data_batch_2.bin");
         fs::write(&path, records(&[&[0], &[7]])).unwrap();
         let text = read().to_string();

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Layout, Split, UnknownSplit};
+use super::{Contradiction, Layout, Split, UnknownSplit};
 use crate::io::{Classified, ErrorKind, IoError};
 
 /// Why a data set could not be read, or is not fit to work with.
@@ -48,12 +48,15 @@ pub enum DatasetError {
 
     /// No folder is named after a split.
     #[error(
-        "{} has no folder named train, val, test or pool; it has {}",
-        .root.display(), list(.found)
+        "{} has no folder named train, val, test or pool; it has {}{}",
+        .root.display(), list(.found),
+        .below.as_ref().map_or_else(String::new, |below| format!(": give {}", below.display()))
     )]
     NoSplits {
         /// The folder of the data set.
         root: PathBuf,
+        /// A folder in it that has them.
+        below: Option<PathBuf>,
         /// Its folders, sorted.
         found: Vec<String>,
     },
@@ -84,10 +87,15 @@ pub enum DatasetError {
     },
 
     /// A class without images.
-    #[error("class folder {} has no images: fill it or remove it", .path.display())]
+    #[error(
+        "class folder {} has no images{}: fill it or remove it",
+        .path.display(), .found.as_ref().map_or_else(String::new, |found| format!(", but {found}"))
+    )]
     EmptyClass {
         /// The folder of the class.
         path: PathBuf,
+        /// What it has most of instead.
+        found: Option<String>,
     },
 
     /// No examples at all.
@@ -97,8 +105,36 @@ pub enum DatasetError {
         path: PathBuf,
     },
 
+    /// Files are there, in a form that is not read.
+    #[error("{} has no examples that are read, but {found}: {remedy}", .path.display())]
+    OtherForm {
+        /// The folder.
+        path: PathBuf,
+        /// What is there.
+        found: String,
+        /// What makes it what is read.
+        remedy: &'static str,
+    },
+
+    /// Python's own files, which run code when they are opened.
+    #[error(
+        "{} holds the Python version, whose pickles are not opened: download the binary version, {archive}",
+        .path.display()
+    )]
+    Pickles {
+        /// The folder.
+        path: PathBuf,
+        /// What to download.
+        archive: String,
+    },
+
+    /// Two statements that cannot both be true, or one that may mean two things.
+    #[error(transparent)]
+    Contradiction(#[from] Box<Contradiction>),
+
     /// A table in a format that is not read.
-    #[error("{} is no known table: expected a name ending in .csv, .jsonl, .ndjson or .parquet", .path.display())]
+    #[error("{} is no known table: expected a name ending in .csv, .tsv, .jsonl, .ndjson, .json or .parquet \
+         (predictions: or .npy, .safetensors); what is packed (.gz, .zip) must be unpacked", .path.display())]
     UnknownTable {
         /// The table.
         path: PathBuf,
@@ -112,6 +148,55 @@ pub enum DatasetError {
         /// What the parser said.
         #[source]
         source: csv::Error,
+    },
+
+    /// A row of a CSV with more or fewer cells than the header.
+    #[error("{place}: malformed CSV: {found} cells, and the header has {expected}")]
+    CellCount {
+        /// The file and line.
+        place: String,
+        /// How many cells there are.
+        found: usize,
+        /// How many there should be.
+        expected: usize,
+    },
+
+    /// Text in an encoding that is not read.
+    #[error(
+        "{place}{}: is not UTF-8; in the encoding of Western European Windows it would begin {seen:?}: save the file as \
+         UTF-8 (iconv -f WINDOWS-1252 -t UTF-8, or the encoding that it has)",
+        .column.as_ref().map_or_else(String::new, |column| format!(", column {column:?}"))
+    )]
+    NotUtf8 {
+        /// The file and line.
+        place: String,
+        /// The column, where there are columns.
+        column: Option<String>,
+        /// What is there, read so.
+        seen: String,
+    },
+
+    /// A file in an encoding that is recognised and not read.
+    #[error("{} is UTF-32: save it as UTF-8 (iconv -f UTF-32 -t UTF-8)", .path.display())]
+    Encoding {
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// A pointer to a file that Git LFS has not brought.
+    #[error("{} is a Git LFS pointer: run git lfs pull", .path.display())]
+    Pointer {
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// A Parquet file whose columns are packed in a way that is not read.
+    #[error("{}: compressed with {codec}, which is not read: write it with zstd or snappy", .path.display())]
+    Codec {
+        /// The file.
+        path: PathBuf,
+        /// The name of the codec.
+        codec: &'static str,
     },
 
     /// A published data set without one of its files.
@@ -190,6 +275,19 @@ pub enum DatasetError {
         name: String,
         /// What is wrong.
         reason: &'static str,
+    },
+
+    /// A sample of a shard without a part that it needs.
+    #[error("{place}: {name:?} {lacks}; {hint}")]
+    Incomplete {
+        /// The shard and member.
+        place: String,
+        /// The sample's key.
+        name: String,
+        /// What it lacks.
+        lacks: &'static str,
+        /// What it has.
+        hint: String,
     },
 
     /// A Parquet file that does not decode.
@@ -306,7 +404,10 @@ pub enum DatasetError {
     },
 
     /// A class that is not one of the known.
-    #[error("{place}, column {column:?}: unknown class {name:?}; the classes are {}", list(.known))]
+    #[error(
+        "{place}, column {column:?}: unknown class {name:?}; the classes are {}{}",
+        list(.known), more_classes(.column)
+    )]
     UnknownClass {
         /// The row.
         place: String,
@@ -376,7 +477,7 @@ pub enum DatasetError {
     /// Two examples of one id.
     #[error(
         "{second}: id {second_id:?} is the same as {first_id:?} at {first} \
-         (letter case and Unicode form do not count)"
+         (Unicode form does not count)"
     )]
     DuplicateId {
         /// Where it is first.
@@ -390,7 +491,9 @@ pub enum DatasetError {
     },
 
     /// A confidence or probability that is none.
-    #[error("{place}: {what} {value} is not between 0 and 1: give softmax outputs, not logits")]
+    #[error(
+        "{place}: {what} {value} is not between 0 and 1: give softmax outputs, or call the column logits"
+    )]
     NotAProbability {
         /// The row or example.
         place: String,
@@ -422,7 +525,11 @@ pub enum DatasetError {
 
     /// A prediction for an example that is not in the data set.
     #[error(
-        "{place}: no example has {key} {value:?}: remove the row, or is the file for other data?"
+        "{place}: no example has {key} {value:?}: {}",
+        .near.as_ref().map_or_else(
+            || "remove the row, or is the file for other data?".to_owned(),
+            |near| format!("is it {near:?}? Other rows are found as they are, so write it like them")
+        )
     )]
     UnknownExample {
         /// The row.
@@ -431,6 +538,8 @@ pub enum DatasetError {
         key: &'static str,
         /// What the row holds.
         value: String,
+        /// An example whose key ends so.
+        near: Option<String>,
     },
 
     /// A path that several examples share cannot be a key.
@@ -491,6 +600,12 @@ pub enum DatasetError {
     },
 }
 
+impl From<Contradiction> for DatasetError {
+    fn from(error: Contradiction) -> Self {
+        Self::Contradiction(Box::new(error))
+    }
+}
+
 impl Classified for DatasetError {
     fn kind(&self) -> ErrorKind {
         match self {
@@ -502,6 +617,15 @@ impl Classified for DatasetError {
 
 fn kind(number: bool) -> &'static str {
     if number { "a number" } else { "text" }
+}
+
+/// What helps where a prediction is of a class that the data has no example of.
+fn more_classes(column: &str) -> &'static str {
+    if column.starts_with("prediction") || column.starts_with("probability_") {
+        ". If the classifier has more classes than the data, list all of its in data.classes, in its order"
+    } else {
+        ""
+    }
 }
 
 /// Names for a message: the first few, and how many more.

@@ -5,59 +5,68 @@
 //! ROOT/data/validation-00000-of-00001.parquet
 //! ```
 //!
-//! `ROOT` may also hold the files themselves, or be one of them. A file's split is the first word of
-//! its path below the root that names one, else the column `split` says it. The schema's metadata
+//! `ROOT` may also hold the files themselves, or be one of them. A file's split is what its name says, else its
+//! folder's, else the column `split` says it; where both do, they must agree. The schema's metadata
 //! (`huggingface`) tells which column is an image and what the classes are called; without it the
-//! image is the struct with a field of `bytes`, and classes are the labels there are.
+//! image is the struct with a field of `bytes`, and classes are the labels there are. Columns of predictions are
+//! read as those of a [table](super::table). A label of -1, none, or one that pandas takes for none is passed over.
 //!
 //! Reading the table reads no image. A row whose image is a path without bytes is that file below
 //! the root. An image's id is its file and row, from 0: `data/train-00000-of-00002.parquet/17`.
 //!
 //! Source: datasets 5.2, `features/image.py`, `features/features.py` and `data_files.py`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+use super::classes::Classes;
 use super::folder::folders;
-use super::outputs::Distinct;
+use super::folder::other_form;
+use super::labels::Labels;
+use super::missing::Missing;
+use super::outputs::{Column, Outputs};
 use super::parquet::Table;
 use super::published::split_of;
-use super::table::in_order;
-use super::{Dataset, DatasetError, Example, Layout, LayoutOptions, Passed, Split, checks};
+use super::records::{self, Location, Row};
+use super::{
+    Contradiction, Dataset, DatasetError, Example, Layout, LayoutOptions, Remarks, Split, checks,
+};
 use crate::io::source::Member;
 
 mod columns;
 
 pub(crate) use columns::image_column;
-use columns::{Columns, Labels};
+use columns::{Columns, Kind};
 
 /// What `datasets` writes for a label that is not known.
-const UNKNOWN: i64 = -1;
+const UNKNOWN: &str = "-1";
 
 /// Reads the Parquet files of a folder, or one file.
 pub(super) fn read(
     root: &Path,
     options: &LayoutOptions,
-    passed: &mut Vec<Passed>,
+    remarks: &mut Remarks,
 ) -> Result<Dataset, DatasetError> {
     let (root, files) = files(root)?;
     let mut found = RowsSoFar::default();
     for file in &files {
-        found.read(root, file, options, passed)?;
+        found.read(root, file, options, remarks)?;
     }
+    found.missing.say("label", remarks);
     if found.examples.is_empty() {
-        return Err(DatasetError::NoExamples {
-            path: root.to_owned(),
-        });
+        let path = root.to_owned();
+        let other = files.is_empty().then(|| other_form(root)).flatten();
+        return Err(other.unwrap_or(DatasetError::NoExamples { path }));
     }
     let place = |example: &Example| match &example.member {
         Some(Member::Row { row, .. }) => place(&root.join(&example.path), *row),
         _ => root.join(&example.path).display().to_string(),
     };
-    let classes = found.classes(options, &place)?;
+    let classes = found.classes(options, &place, remarks)?;
+    found.put_outputs(root, &classes, remarks)?;
     let dataset = Dataset {
         root: root.to_owned(),
         classes,
@@ -112,14 +121,36 @@ fn files(root: &Path) -> Result<(&Path, Vec<String>), DatasetError> {
     Ok((root, files))
 }
 
+/// A file that is read.
+struct FileOf<'a> {
+    root: &'a Path,
+    /// Its path below the root, and the whole of it.
+    name: &'a str,
+    path: &'a Path,
+    /// How many were read before.
+    number: usize,
+    columns: &'a Columns,
+    /// All its columns, for those of predictions.
+    names: &'a records::Columns,
+    /// The split that its name says.
+    split: Option<Split>,
+    /// Rows whose image is a file of its own.
+    external: BTreeMap<u64, Option<String>>,
+}
+
 /// What the files read so far hold.
 #[derive(Default)]
 struct RowsSoFar {
     examples: Vec<Example>,
     /// Distinct labels; an example's label counts these until the classes are known.
-    labels: Distinct,
-    /// How the first file gives labels, and its path.
-    kind: Option<Labels>,
+    labels: Labels,
+    /// How the first file gives labels.
+    kind: Option<Kind>,
+    missing: Missing,
+    /// What rows say of the model: the number of the file, that of the example, the row from 1.
+    outputs: Vec<(usize, usize, usize, Outputs)>,
+    /// The files that were read.
+    files: Vec<String>,
 }
 
 impl RowsSoFar {
@@ -129,7 +160,7 @@ impl RowsSoFar {
         root: &Path,
         file: &str,
         options: &LayoutOptions,
-        passed: &mut Vec<Passed>,
+        remarks: &mut Remarks,
     ) -> Result<(), DatasetError> {
         let path = root.join(file);
         let table = Table::open(&path)?;
@@ -142,54 +173,85 @@ impl RowsSoFar {
                 reason: "has another type or other class names than in the files before",
             });
         }
-        let split = split_of(file);
-        if split.is_none() && !columns.split {
-            return Err(DatasetError::Disagreement {
-                place: root.display().to_string(),
-                name: file.to_owned(),
-                reason: "names no split, and has no column \"split\": expected train, val, test or \
-                         pool in the file's name or folder",
-            });
+        let mut split = of_file(root, file, &columns)?;
+        if options.free_paths && columns.split {
+            split = None;
         }
         let external = table.rows_without_bytes(columns.image)?;
+        let fields = table.schema().fields().iter();
+        let names = records::Columns::new(fields.map(|field| field.name().clone()).collect());
+        let own = [columns.label.as_str(), columns.image_name.as_str()];
         let wanted = |name: &str| {
             name == columns.label
                 || columns.group.as_ref().is_some_and(|group| name == group.0)
-                || split.is_none() && name == "split"
+                || name == "split" && columns.split
+                || says_outputs(&names, name) && !own.contains(&name)
         };
-        let mut unknown = false;
+        let of = FileOf {
+            root,
+            name: file,
+            path: &path,
+            number: self.files.len(),
+            columns: &columns,
+            names: &names,
+            split,
+            external,
+        };
+        self.files.push(file.to_owned());
+        let given = options.classes.as_deref();
         table.for_each(&wanted, &mut |number, cells| {
-            let row = number as u64 - 1;
-            let here = || place(&path, row);
-            let cell = cells.get(&columns.label).unwrap_or(&Value::Null);
-            let Some(label) = columns.label_text(cell, &here)? else {
-                unknown = true;
-                return Ok(());
-            };
-            let split = match split {
-                Some(split) => split,
-                None => own_split(cells.get("split"), &here)?,
-            };
-            let label = self.labels.index(&label);
-            let mut example = match external.get(&row) {
-                None => Example::new(file.to_owned(), label, split),
-                Some(name) => Example::new(elsewhere(root, name.as_deref(), &here)?, label, split),
-            };
-            if !external.contains_key(&row) {
-                example.member = Some(Member::Row {
-                    row,
-                    column: columns.image as u32,
-                });
-            }
-            example.id = format!("{file}/{row}");
-            example.group = columns.group_text(cells, &here)?;
-            self.examples.push(example);
-            Ok(())
+            self.row(&of, given, number, cells)
         })?;
-        if unknown {
-            let reason = "holds rows without a label (-1), which are passed over";
-            passed.push(Passed { path, reason });
+        for sentence in names.sentences(Path::new(file)) {
+            remarks.note(sentence);
         }
+        Ok(())
+    }
+
+    /// Adds a row; `number` counts from 1.
+    fn row(
+        &mut self,
+        file: &FileOf<'_>,
+        given: Option<&[String]>,
+        number: usize,
+        cells: &Map<String, Value>,
+    ) -> Result<(), DatasetError> {
+        let columns = file.columns;
+        let row = number as u64 - 1;
+        let here = || place(file.path, row);
+        let cell = cells.get(&columns.label).unwrap_or(&Value::Null);
+        let label = match columns.label_text(cell, given, &here)? {
+            Ok(label) => self.labels.index(&label),
+            Err(missing) => {
+                self.missing.add(here(), &missing);
+                return Ok(());
+            }
+        };
+        let own_split = cells.get("split").filter(|_| columns.split);
+        let split = the_split(file.split, own_split, file.name, &here)?;
+        let external = file.external.get(&row);
+        let (path, member) = if let Some(name) = external {
+            (elsewhere(file.root, name.as_deref(), &here)?, None)
+        } else {
+            let column = columns.image as u32;
+            (file.name.to_owned(), Some(Member::Row { row, column }))
+        };
+        let mut example = Example::new(path, label, split);
+        example.member = member;
+        example.id = format!("{}/{row}", file.name);
+        let (path, line) = (file.path, number);
+        let said = Outputs::read(&Row::of_cells(Location { path, line }, file.names, cells))?;
+        match said.only_tags() {
+            Ok(tags) => tags.put(&mut example),
+            Err(said) => {
+                let at = self.examples.len();
+                self.outputs.push((file.number, at, number, *said));
+            }
+        }
+        if let Some(group) = columns.group_text(cells, &here)? {
+            example.group = Some(group);
+        }
+        self.examples.push(example);
         Ok(())
     }
 
@@ -198,45 +260,130 @@ impl RowsSoFar {
         &mut self,
         options: &LayoutOptions,
         place: &dyn Fn(&Example) -> String,
+        remarks: &mut Remarks,
     ) -> Result<Vec<String>, DatasetError> {
-        let texts = self.labels.texts();
-        let (own, classes) = match (&self.kind, &options.classes) {
-            (Some(Labels::Named(names)), _) => {
-                let classes = options.classes(Layout::Hf, names.clone())?;
-                (names.clone(), classes)
+        let (classes, of_text, known) = if let Some(Kind::Named(names)) = &self.kind {
+            let arranged = options.classes(Layout::Hf, names.clone(), remarks)?;
+            let own = Classes::new(names);
+            let texts = self.labels.texts().iter();
+            let of_text: Vec<Option<usize>> = texts
+                .map(|text| own.of_name(text).map(|index| arranged.place[index]))
+                .collect();
+            (arranged.classes, of_text, names.clone())
+        } else {
+            let found = self.labels.found(options.classes.as_deref());
+            if found.by_index {
+                let order = Classes::new(&found.classes).order();
+                remarks.take(format!(
+                    "labels are indices in the order of data.classes: {order}"
+                ));
             }
-            // A number counts the class names that were given.
-            (Some(Labels::Numbers), Some(given)) => {
-                let numbers = (0..given.len()).map(|number| number.to_string());
-                (numbers.collect(), given.clone())
-            }
-            (_, Some(given)) => (given.clone(), given.clone()),
-            (_, None) => {
-                let sorted: BTreeSet<&str> = texts.iter().map(String::as_str).collect();
-                let own = in_order(sorted);
-                (own.clone(), own)
-            }
+            (found.classes.clone(), found.of_text, found.classes)
         };
         checks::class_names(&classes)?;
-        let known: BTreeMap<&str, usize> = own
-            .iter()
-            .enumerate()
-            .map(|(index, name)| (name.as_str(), index))
-            .collect();
-        let indices: Vec<Option<usize>> = texts
-            .iter()
-            .map(|text| known.get(text.as_str()).copied())
-            .collect();
         for example in &mut self.examples {
-            let index = indices.get(example.label).copied().flatten();
-            example.label = index.ok_or_else(|| DatasetError::UnknownClass {
+            let text = example.label;
+            example.label = of_text[text].ok_or_else(|| DatasetError::UnknownClass {
                 place: place(example),
                 column: "label".to_owned(),
-                name: texts.get(example.label).cloned().unwrap_or_default(),
-                known: own.clone(),
+                name: self.labels.texts()[text].clone(),
+                known: known.clone(),
             })?;
         }
         Ok(classes)
+    }
+
+    /// Gives examples the predictions that their rows have.
+    fn put_outputs(
+        &mut self,
+        root: &Path,
+        classes: &[String],
+        remarks: &mut Remarks,
+    ) -> Result<(), DatasetError> {
+        let classes = Classes::new(classes);
+        let mut outputs = std::mem::take(&mut self.outputs);
+        let paths: Vec<PathBuf> = self.files.iter().map(|file| root.join(file)).collect();
+        // One reading for all files.
+        let mut cells = outputs.iter().filter_map(|(file, _, row, said)| {
+            let (path, line) = (paths[*file].as_path(), *row);
+            Some((said.cell()?, Location { path, line }))
+        });
+        let told = match cells.next() {
+            Some(first) => {
+                let all = std::iter::once(first).chain(cells);
+                Some(classes.reading("prediction", all)?)
+            }
+            None => None,
+        };
+        for (number, path) in paths.iter().enumerate() {
+            let later = outputs.iter().position(|(of, ..)| *of != number);
+            let rest = outputs.split_off(later.unwrap_or(outputs.len()));
+            let said = outputs.iter().map(|(_, _, row, said)| (*row, said));
+            let mut column = Column::new(path, &classes, said, told)?;
+            for (_, at, row, said) in std::mem::replace(&mut outputs, rest) {
+                column.put(said, &mut self.examples[at], row)?;
+            }
+            column.say(remarks);
+        }
+        Ok(())
+    }
+}
+
+/// Whether a column is one of those that say what a model does; `score` and the rest of a
+/// [table](super::table) are not looked for here.
+fn says_outputs(names: &records::Columns, name: &str) -> bool {
+    let columns = [
+        "prediction",
+        "prediction_name",
+        "prediction_index",
+        "confidence",
+        "probabilities",
+        "logits",
+        "score",
+    ];
+    name.starts_with(records::PROBABILITY_PREFIX)
+        || columns.iter().any(|column| names.is_called(column, name))
+}
+
+/// The split that a file's name says; none where its column must.
+fn of_file(root: &Path, file: &str, columns: &Columns) -> Result<Option<Split>, DatasetError> {
+    let split = match split_of(root, file) {
+        // The column tells which of two.
+        Err(_) if columns.split => None,
+        split => split?,
+    };
+    if split.is_none() && !columns.split {
+        return Err(DatasetError::Disagreement {
+            place: root.display().to_string(),
+            name: file.to_owned(),
+            reason: "names no split, and has no column \"split\": expected train, val, test or \
+                     pool in the file's name or folder",
+        });
+    }
+    Ok(split)
+}
+
+/// The split of a row: the file's and the column's, which must be the same.
+fn the_split(
+    of_file: Option<Split>,
+    cell: Option<&Value>,
+    file: &str,
+    here: &dyn Fn() -> String,
+) -> Result<Split, DatasetError> {
+    let own = match (cell, of_file) {
+        (None | Some(Value::Null), Some(split)) => return Ok(split),
+        (cell, _) => own_split(cell, here)?,
+    };
+    match of_file {
+        Some(split) if split != own => Err(Contradiction::OfPath {
+            place: here(),
+            column: "split",
+            said: own.to_string(),
+            path: file.to_owned(),
+            folder: split.to_string(),
+        }
+        .into()),
+        _ => Ok(own),
     }
 }
 

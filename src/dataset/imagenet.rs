@@ -8,14 +8,18 @@
 //! are not the order of the synsets.
 //!
 //! Names of several classes (crane, cardigan) have the synset after them.
+//!
+//! Subsets (Imagenette, Imagewoof) are laid out alike, and Tiny-ImageNet nearly: its `val/images/` is labelled by
+//! `val_annotations.txt`, its `test/images/` by nothing.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
-use super::folder::folders;
+use super::folder::{ANNOTATIONS, annotated, empty_class, folders};
 use super::records::{self, Location};
 use super::{
-    Dataset, DatasetError, Example, Layout, LayoutOptions, Passed, Split, checks, images_below,
+    Dataset, DatasetError, Example, Layout, LayoutOptions, Passed, Remarks, Split, checks,
+    images_below,
 };
 use crate::io::{self, IoError};
 
@@ -43,7 +47,7 @@ struct LabelledImage {
 pub(super) fn read(
     root: &Path,
     options: &LayoutOptions,
-    passed: &mut Vec<Passed>,
+    remarks: &mut Remarks,
 ) -> Result<Dataset, DatasetError> {
     options.no_choice(LAYOUT)?;
     let kaggle = root.join(KAGGLE).is_dir();
@@ -52,7 +56,7 @@ pub(super) fn read(
     for split in [Split::Train, Split::Val, Split::Test] {
         let folder = format!("{base}{split}");
         if root.join(&folder).is_dir() {
-            of_split(root, &folder, split, passed, &mut found)?;
+            of_split(root, &folder, split, &mut remarks.passed, &mut found)?;
         }
     }
     if found.is_empty() {
@@ -67,7 +71,9 @@ pub(super) fn read(
             .map(|image| (image.synset.clone(), image.synset.clone()))
             .collect(),
     };
-    let labels: HashMap<&str, usize> = index.keys().map(String::as_str).zip(0..).collect();
+    let classes = options.classes(LAYOUT, index.values().cloned().collect(), remarks)?;
+    let places = classes.place.iter().copied();
+    let labels: HashMap<&str, usize> = index.keys().map(String::as_str).zip(places).collect();
     let mut examples = Vec::with_capacity(found.len());
     for image in found {
         let label = labels.get(image.synset.as_str()).copied();
@@ -81,7 +87,7 @@ pub(super) fn read(
     }
     let dataset = Dataset {
         root: root.to_owned(),
-        classes: options.classes(LAYOUT, index.into_values().collect())?,
+        classes: classes.classes,
         examples,
     };
     checks::check(&dataset, |index| {
@@ -101,7 +107,20 @@ fn of_split(
 ) -> Result<(), DatasetError> {
     let place = root.join(folder);
     let synsets = folders(&place)?;
-    if synsets.is_empty() {
+    // Tiny-ImageNet's splits without synset folders.
+    let tiny = synsets == ["images"];
+    if tiny && place.join(ANNOTATIONS).is_file() {
+        let list = place.join(ANNOTATIONS).display().to_string();
+        let images = annotated(&place, passed)?.into_iter();
+        found.extend(images.map(|(path, synset)| LabelledImage {
+            path: format!("{folder}/{path}"),
+            synset,
+            split,
+            place: list.clone(),
+        }));
+        return Ok(());
+    }
+    if synsets.is_empty() || tiny && split == Split::Test {
         if split == Split::Val {
             return flat(root, folder, passed, found);
         }
@@ -116,7 +135,7 @@ fn of_split(
         let place = place.join(&synset);
         let images = images_below(&place, passed)?;
         if images.is_empty() {
-            return Err(DatasetError::EmptyClass { path: place });
+            return Err(empty_class(&place, passed));
         }
         found.extend(images.into_iter().map(|image| LabelledImage {
             path: format!("{folder}/{synset}/{image}"),
@@ -253,148 +272,4 @@ fn from_lines(path: &Path) -> Result<BTreeMap<String, String>, DatasetError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use super::*;
-
-    const MAPPING: &str = "n01440764 tench, Tinca tinca\nn02012849 crane\nn03126707 crane\n";
-
-    fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
-        let root = tempfile::tempdir().unwrap();
-        for (name, text) in files {
-            let path = root.path().join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        }
-        root
-    }
-
-    fn read(root: &tempfile::TempDir) -> Result<Dataset, DatasetError> {
-        super::read(root.path(), &LayoutOptions::default(), &mut Vec::new())
-    }
-
-    fn rows(data: &Dataset) -> Vec<(&str, usize, Split)> {
-        let rows = data.examples.iter();
-        rows.map(|e| (e.path.as_str(), e.label, e.split)).collect()
-    }
-
-    #[test]
-    fn synset_folders_and_a_class_index() {
-        let json = r#"{"0": ["n01440764", "tench"], "1": ["n02012849", "great_crane"]}"#;
-        let root = tree(&[
-            ("train/n02012849/n02012849_1.JPEG", ""),
-            ("val/n01440764/ILSVRC2012_val_00000001.JPEG", ""),
-            ("imagenet_class_index.json", json),
-        ]);
-        let data = read(&root).unwrap();
-        assert_eq!(data.classes, ["tench", "great crane"]);
-        assert_eq!(
-            rows(&data),
-            [
-                ("train/n02012849/n02012849_1.JPEG", 1, Split::Train),
-                ("val/n01440764/ILSVRC2012_val_00000001.JPEG", 0, Split::Val),
-            ]
-        );
-        let root = tree(&[("train/n1/a.JPEG", ""), ("val/n0/b.JPEG", "")]);
-        assert_eq!(read(&root).unwrap().classes, ["n0", "n1"]);
-    }
-
-    /// Kaggle's archive with a flat val; the label of its second image and the table's last line.
-    fn kaggle(second: &str, last: &str) -> tempfile::TempDir {
-        let table = format!(
-            "ImageId,PredictionString\nILSVRC2012_val_00000002,{second} 1 2 3 4 \n\
-             ILSVRC2012_val_00000001,n02012849 1 2 3 4 n02012849 5 6 7 8 \n{last}"
-        );
-        tree(&[
-            ("ILSVRC/Data/CLS-LOC/train/n03126707/a.JPEG", ""),
-            ("ILSVRC/Data/CLS-LOC/val/ILSVRC2012_val_00000001.JPEG", ""),
-            ("ILSVRC/Data/CLS-LOC/val/ILSVRC2012_val_00000002.JPEG", ""),
-            ("ILSVRC/Data/CLS-LOC/test/ILSVRC2012_test_00000001.JPEG", ""),
-            ("LOC_val_solution.csv", &table),
-            ("LOC_synset_mapping.txt", MAPPING),
-        ])
-    }
-
-    #[test]
-    fn a_flat_val_is_labelled_by_its_table() {
-        let root = kaggle("n01440764", "");
-        let mut passed = Vec::new();
-        let data = super::read(root.path(), &LayoutOptions::default(), &mut passed).unwrap();
-        assert_eq!(
-            data.classes,
-            ["tench", "crane (n02012849)", "crane (n03126707)"]
-        );
-        let val = |n| format!("ILSVRC/Data/CLS-LOC/val/ILSVRC2012_val_0000000{n}.JPEG");
-        assert_eq!(
-            rows(&data),
-            [
-                (
-                    "ILSVRC/Data/CLS-LOC/train/n03126707/a.JPEG",
-                    2,
-                    Split::Train
-                ),
-                (val(2).as_str(), 0, Split::Val),
-                (val(1).as_str(), 1, Split::Val),
-            ]
-        );
-        assert!(passed[0].path.ends_with("test") && passed[0].reason.contains("no labels"));
-    }
-
-    #[test]
-    fn faults_name_the_row() {
-        let error = read(&kaggle("n9", "")).unwrap_err();
-        assert!(
-            matches!(&error, DatasetError::UnknownClass { place, name, .. }
-                if place.ends_with("LOC_val_solution.csv, line 2") && name == "n9"),
-            "{error:?}"
-        );
-        let text = read(&kaggle("n01440764", "x,n1 1 2 3 4\n")).unwrap_err();
-        assert!(
-            text.to_string().contains("line 4: \"x\" is not in val"),
-            "{text}"
-        );
-        let root = kaggle("n01440764", "");
-        fs::write(root.path().join("ILSVRC/Data/CLS-LOC/val/x.JPEG"), "").unwrap();
-        let text = read(&root).unwrap_err().to_string();
-        assert!(
-            text.contains("\"x.JPEG\" is in val and not in this table"),
-            "{text}"
-        );
-    }
-
-    #[test]
-    fn labels_that_do_not_say_their_class_are_refused() {
-        let flat = ("val/a.JPEG", "");
-        let error = read(&tree(&[flat])).unwrap_err();
-        assert!(
-            matches!(error, DatasetError::MissingFile { .. }),
-            "{error:?}"
-        );
-        let text = read(&tree(&[flat, (GROUND_TRUTH, "490\n")])).unwrap_err();
-        assert!(
-            text.to_string().contains("not the order of the synsets"),
-            "{text}"
-        );
-        let error = read(&tree(&[("notes.txt", "")])).unwrap_err();
-        assert!(
-            matches!(error, DatasetError::NoExamples { .. }),
-            "{error:?}"
-        );
-        let options = LayoutOptions {
-            group: Some("x".to_owned()),
-            ..LayoutOptions::default()
-        };
-        let error = super::read(tree(&[flat]).path(), &options, &mut Vec::new()).unwrap_err();
-        assert!(
-            matches!(
-                error,
-                DatasetError::NoChoice {
-                    option: "group",
-                    ..
-                }
-            ),
-            "{error:?}"
-        );
-    }
-}
+mod tests;

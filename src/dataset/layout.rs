@@ -16,8 +16,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::labels::{Arranged, arranged};
 use super::score::{Best, ScoreRule};
-use super::{Dataset, DatasetError, Passed, celeba, chestxray14, cifar, hf, imagenet, webdataset};
+use super::{Dataset, DatasetError, Remarks, celeba, chestxray14, cifar, hf, imagenet, webdataset};
 use crate::io::{Classified, ErrorKind};
 
 /// A layout by name.
@@ -163,11 +164,14 @@ pub struct LayoutOptions {
     pub label: Option<String>,
     /// What groups are made of.
     pub group: Option<String>,
-    /// Names of the classes in place of the data set's own, in its order.
+    /// Names of the classes in the classifier's order: the data set's own, or others in place of all of them in
+    /// their order.
     pub classes: Option<Vec<String>>,
+    /// Whether names of files say nothing against a column of splits.
+    pub free_paths: bool,
 }
 
-/// Reads a published data set; entries that are not used are added to `passed`.
+/// Reads a published data set; entries that are not used, and what was told from the data, are added to `remarks`.
 ///
 /// # Errors
 ///
@@ -177,15 +181,15 @@ pub fn read_layout(
     layout: Layout,
     root: &Path,
     options: &LayoutOptions,
-    passed: &mut Vec<Passed>,
+    remarks: &mut Remarks,
 ) -> Result<Dataset, DatasetError> {
     match layout {
-        Layout::CelebA => celeba::read(root, options),
-        Layout::ChestXray14 => chestxray14::read(root, options, passed),
-        Layout::ImageNet => imagenet::read(root, options, passed),
-        Layout::Cifar10 | Layout::Cifar100 => cifar::read(root, layout, options),
-        Layout::WebDataset => webdataset::read(root, options),
-        Layout::Hf => hf::read(root, options, passed),
+        Layout::CelebA => celeba::read(root, options, remarks),
+        Layout::ChestXray14 => chestxray14::read(root, options, remarks),
+        Layout::ImageNet => imagenet::read(root, options, remarks),
+        Layout::Cifar10 | Layout::Cifar100 => cifar::read(root, layout, options, remarks),
+        Layout::WebDataset => webdataset::read(root, options, remarks),
+        Layout::Hf => hf::read(root, options, remarks),
     }
 }
 
@@ -227,21 +231,14 @@ impl LayoutOptions {
         Ok(())
     }
 
-    /// The class names: those that were given, else the data set's own.
+    /// The classes: those that were given, else the data set's own, and where each of its own stands.
     pub(super) fn classes(
         &self,
         layout: Layout,
         own: Vec<String>,
-    ) -> Result<Vec<String>, DatasetError> {
-        match &self.classes {
-            None => Ok(own),
-            Some(given) if given.len() == own.len() => Ok(given.clone()),
-            Some(given) => Err(DatasetError::ClassCount {
-                layout,
-                found: given.len(),
-                expected: own.len(),
-            }),
-        }
+        remarks: &mut Remarks,
+    ) -> Result<Arranged, DatasetError> {
+        arranged(layout, own, self.classes.as_deref(), remarks)
     }
 }
 

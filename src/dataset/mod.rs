@@ -22,34 +22,46 @@
 //!
 //! Not here: image bytes and matrices ([`crate::io`]).
 
+mod agreement;
+mod arrays;
 mod celeba;
 mod checks;
 mod chestxray14;
 mod cifar;
+mod classes;
+mod contradiction;
 mod error;
 mod example;
 pub mod folder;
 mod hf;
 mod imagenet;
+mod keys;
+mod labels;
 mod layout;
 mod members;
+mod missing;
 mod outputs;
 mod parquet;
+mod paths;
 pub mod predictions;
 mod published;
 mod records;
+mod remarks;
 pub mod score;
 mod split;
 pub mod table;
 mod unusable;
 mod webdataset;
 
+pub use agreement::compare_splits;
+pub use contradiction::Contradiction;
 pub use error::DatasetError;
 pub use example::{Example, ExampleId, ModelOutput};
 pub use folder::{Passed, images_below, read_folder};
 pub use layout::{Layout, LayoutOptions, UnknownLayout, read_layout};
 pub use members::Members;
 pub use predictions::{Joined, join_predictions, join_predictions_on};
+pub use remarks::Remarks;
 pub use score::{Best, ChosenBy, ScoreRule, Threshold, apply_threshold};
 pub use split::{Split, UnknownSplit};
 pub use table::{TableOptions, read_table};
@@ -74,8 +86,7 @@ impl Dataset {
     /// Makes a data set after checking it.
     ///
     /// - Class names can name a folder on any system, and differ by more than case.
-    /// - Ids are not empty, hold no control characters, and stay unique after Unicode
-    ///   normalisation and case folding.
+    /// - Ids are not empty, hold no control characters, and stay unique in composed form.
     /// - Paths are relative, with `/`, and stay below the root.
     /// - Labels and predictions are classes; confidence and probabilities lie in 0 to 1, and there
     ///   are as many probabilities as classes, adding up to 1.

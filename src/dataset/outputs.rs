@@ -1,69 +1,14 @@
 //! What a row says of the analysed model: prediction, confidence, probabilities or a score; and the
 //! group and the unit.
 
-use std::collections::HashMap;
+mod column;
 
-use super::records::{Location, PROBABILITY_PREFIX, RawProbabilities, Row};
-use super::{DatasetError, Example, checks};
+use super::classes::Reading;
+use super::missing::is_missing;
+use super::records::{ClassCell, RawProbabilities, Row, Written};
+use super::{DatasetError, Example};
 
-/// Class names and their indices.
-pub(super) struct Classes<'a> {
-    names: &'a [String],
-    indices: HashMap<&'a str, usize>,
-}
-
-impl<'a> Classes<'a> {
-    pub(super) fn new(names: &'a [String]) -> Self {
-        let indices = names.iter().enumerate();
-        Self {
-            names,
-            indices: indices
-                .map(|(index, name)| (name.as_str(), index))
-                .collect(),
-        }
-    }
-
-    /// The index of a class named in a column.
-    pub(super) fn index(
-        &self,
-        name: &str,
-        column: &str,
-        place: Location<'_>,
-    ) -> Result<usize, DatasetError> {
-        let known = self.indices.get(name).copied();
-        known.ok_or_else(|| DatasetError::UnknownClass {
-            place: place.to_string(),
-            column: column.to_owned(),
-            name: name.to_owned(),
-            known: self.names.to_vec(),
-        })
-    }
-}
-
-/// Distinct texts in order of appearance.
-#[derive(Debug, Default)]
-pub(super) struct Distinct {
-    texts: Vec<String>,
-    indices: HashMap<String, usize>,
-}
-
-impl Distinct {
-    /// The index of a text, which is added if it is new.
-    pub(super) fn index(&mut self, text: &str) -> usize {
-        if let Some(&index) = self.indices.get(text) {
-            return index;
-        }
-        let index = self.texts.len();
-        self.texts.push(text.to_owned());
-        self.indices.insert(text.to_owned(), index);
-        index
-    }
-
-    /// The texts by index.
-    pub(super) fn texts(&self) -> &[String] {
-        &self.texts
-    }
-}
+pub(super) use self::column::Column;
 
 /// What a row says of the image itself.
 #[derive(Debug, Default)]
@@ -87,109 +32,125 @@ impl Tags {
 
 /// The outputs of a row before the classes are known.
 pub(super) struct Outputs {
-    prediction: Option<String>,
+    prediction: Option<ClassCell>,
+    /// How the prediction is to be read, where its column says it.
+    reading: Option<Reading>,
+    /// An index beside a prediction by name.
+    index: Option<ClassCell>,
     confidence: Option<f32>,
     probabilities: Option<RawProbabilities>,
+    /// Whether those are logits, whose softmax are probabilities.
+    logits: bool,
     score: Option<f32>,
     tags: Tags,
 }
 
 impl Outputs {
-    /// Reads the cells; confidence and probabilities ask for a prediction beside them. A prediction
-    /// goes before a score, which is passed over then.
+    /// Reads the cells; a confidence asks for a prediction or probabilities beside it. A prediction goes before
+    /// a score, which is passed over then.
     pub(super) fn read(row: &Row<'_>) -> Result<Self, DatasetError> {
-        let prediction = row.text("prediction")?;
+        let plain = row.class("prediction")?;
+        let name = row.class("prediction_name")?;
+        let mut index = row.class("prediction_index")?;
+        let (prediction, reading) = match (name, plain) {
+            (Some(name), _) => (Some(name), Some(Reading::Names)),
+            (None, Some(plain)) => (Some(plain), None),
+            (None, None) => (index.take(), Some(Reading::Indices)),
+        };
+        let reading = reading.filter(|_| prediction.is_some());
+        let said = prediction
+            .as_ref()
+            .is_some_and(|cell| !is_missing(&cell.text));
+        let (probabilities, logits) = match row.by_class("probabilities")? {
+            Some(probabilities) => (Some(probabilities), false),
+            None => (row.by_class("logits")?, true),
+        };
         let score = match prediction {
-            None => row.finite("score")?,
-            Some(_) => None,
+            None if probabilities.is_none() => row.finite("score")?,
+            _ => None,
         };
+        let tag = |column| Ok::<_, DatasetError>(row.text(column)?.filter(|text| text != "NaN"));
         let outputs = Self {
-            prediction,
+            reading,
+            index,
             score,
-            confidence: row.number("confidence")?,
-            probabilities: row.probabilities()?,
+            confidence: row
+                .number("confidence")?
+                .filter(|value| said || !value.is_nan()),
+            probabilities,
+            logits,
             tags: Tags {
-                group: row.text("group")?,
-                unit: row.text("unit")?,
+                group: tag("group")?,
+                unit: tag("unit")?,
             },
+            prediction,
         };
-        let more = outputs.confidence.is_some() || outputs.probabilities.is_some();
-        if more && outputs.prediction.is_none() {
+        let alone = outputs.prediction.is_none() && outputs.probabilities.is_none();
+        if outputs.confidence.is_some() && alone {
             return Err(row.absent("prediction"));
         }
         Ok(outputs)
     }
 
-    /// Whether there is a prediction, or a score that one follows from.
+    /// The prediction, where it is not said how it is to be read.
+    pub(super) fn cell(&self) -> Option<&ClassCell> {
+        let open = self.reading.is_none();
+        self.prediction.as_ref().filter(|_| open)
+    }
+
+    /// Whether there is a prediction, or what one follows from.
     pub(super) fn say_something(&self) -> bool {
-        self.prediction.is_some() || self.score.is_some()
+        self.prediction.is_some() || self.probabilities.is_some() || self.score.is_some()
+    }
+
+    /// Numbers a class in class order, and nothing else.
+    pub(super) fn of_values(values: Vec<f32>, logits: bool) -> Self {
+        Self {
+            probabilities: Some(RawProbabilities::List(values)),
+            logits,
+            ..Self::empty()
+        }
+    }
+
+    /// The index of the predicted class, and nothing else.
+    pub(super) fn of_index(index: i64) -> Self {
+        let cell = ClassCell {
+            text: index.to_string(),
+            written: Written::Number,
+        };
+        Self {
+            prediction: Some(cell),
+            reading: Some(Reading::Indices),
+            ..Self::empty()
+        }
+    }
+
+    /// The score of the second of two classes, and nothing else.
+    pub(super) fn of_score(score: f32) -> Self {
+        Self {
+            score: Some(score),
+            ..Self::empty()
+        }
+    }
+
+    fn empty() -> Self {
+        Self {
+            prediction: None,
+            reading: None,
+            index: None,
+            confidence: None,
+            probabilities: None,
+            logits: false,
+            score: None,
+            tags: Tags::default(),
+        }
     }
 
     /// The tags, if the row says nothing of the model; else itself.
-    pub(super) fn only_tags(self) -> Result<Tags, Self> {
-        // Confidence and probabilities have a prediction beside them.
+    pub(super) fn only_tags(self) -> Result<Tags, Box<Self>> {
         if self.say_something() {
-            return Err(self);
+            return Err(Box::new(self));
         }
         Ok(self.tags)
     }
-
-    /// Checks the outputs against the classes and puts them into an example.
-    ///
-    /// What the row does not say is emptied, but for the tags, which are no model output.
-    pub(super) fn put(
-        self,
-        example: &mut Example,
-        classes: &Classes<'_>,
-        place: Location<'_>,
-    ) -> Result<(), DatasetError> {
-        let Self {
-            prediction,
-            confidence,
-            probabilities,
-            score,
-            tags,
-        } = self;
-        let here = || place.to_string();
-        example.prediction = prediction
-            .map(|name| classes.index(&name, "prediction", place))
-            .transpose()?;
-        if let Some(value) = confidence {
-            checks::confidence(value, here)?;
-        }
-        example.confidence = confidence;
-        example.score = score;
-        example.probabilities = match probabilities {
-            None => None,
-            Some(RawProbabilities::List(values)) => Some(values),
-            Some(RawProbabilities::ByClass(pairs)) => Some(in_order(pairs, classes, place)?),
-        };
-        if let Some(values) = &example.probabilities {
-            checks::probabilities(values, classes.names, here)?;
-        }
-        tags.put(example);
-        Ok(())
-    }
-}
-
-/// Probabilities by class name, put into class order; each class must be there.
-fn in_order(
-    pairs: Vec<(String, f32)>,
-    classes: &Classes<'_>,
-    place: Location<'_>,
-) -> Result<Vec<f32>, DatasetError> {
-    let mut values = vec![None; classes.names.len()];
-    for (name, value) in &pairs {
-        let column = format!("{PROBABILITY_PREFIX}{name}");
-        values[classes.index(name, &column, place)?] = Some(*value);
-    }
-    let missing = values.iter().position(Option::is_none);
-    if let Some(class) = missing {
-        return Err(DatasetError::MissingColumn {
-            place: place.to_string(),
-            column: format!("{PROBABILITY_PREFIX}{}", classes.names[class]),
-            found: pairs.into_iter().map(|(name, _)| name).collect(),
-        });
-    }
-    Ok(values.into_iter().flatten().collect())
 }

@@ -18,11 +18,13 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, Schema, UInt64Type};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
-use parquet::file::metadata::RowGroupMetaData;
+use parquet::basic::Compression;
+use parquet::file::metadata::{ColumnChunkMetaData, RowGroupMetaData};
 use parquet::file::statistics::Statistics;
 use serde_json::{Map, Value};
 
 use super::DatasetError;
+use super::records::POINTER;
 use crate::io;
 use crate::io::parquet::guard::guarded;
 use crate::io::parquet::rows::{self, BYTES};
@@ -48,7 +50,12 @@ pub(super) struct Table<'a> {
 impl<'a> Table<'a> {
     /// Opens a file and reads its schema.
     pub(super) fn open(path: &'a Path) -> Result<Self, DatasetError> {
-        let (file, _) = io::open(path)?;
+        let (file, bytes) = io::open(path)?;
+        if bytes < 1024 && io::read(path)?.starts_with(POINTER) {
+            return Err(DatasetError::Pointer {
+                path: path.to_owned(),
+            });
+        }
         let builder = decoded(path, || ParquetRecordBatchReaderBuilder::try_new(file))?;
         let groups = builder.metadata().row_groups().iter();
         let counts: Option<Vec<u64>> = groups.map(|g| g.num_rows().try_into().ok()).collect();
@@ -60,6 +67,17 @@ impl<'a> Table<'a> {
                 path: path.to_owned(),
                 rows,
                 limit: MAX_ROWS,
+            });
+        }
+        let columns = builder.metadata().row_groups().iter();
+        let columns = columns.flat_map(RowGroupMetaData::columns);
+        if columns
+            .map(ColumnChunkMetaData::compression)
+            .any(|codec| codec == Compression::LZO)
+        {
+            return Err(DatasetError::Codec {
+                path: path.to_owned(),
+                codec: "LZO",
             });
         }
         Ok(Self { path, builder })

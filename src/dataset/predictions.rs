@@ -3,9 +3,13 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::outputs::{Classes, Outputs};
-use super::records::{self, Location};
-use super::{Dataset, DatasetError, ExampleId, Split, table};
+use super::arrays::{self, Numbered};
+use super::classes::{Classes, Reading};
+use super::keys::{Key, Keys};
+use super::missing::{Missing, is_missing};
+use super::outputs::{Column, Outputs};
+use super::records::{self, ClassCell, Location};
+use super::{Contradiction, Dataset, DatasetError, ExampleId, Remarks, Split};
 
 /// What a join did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,19 +23,24 @@ pub struct Joined {
     pub without: Vec<(Split, usize)>,
 }
 
-/// Gives examples the predictions of a `.csv`, `.jsonl`, `.ndjson` or `.parquet` file.
+/// Gives examples the predictions of a table, or of an array with a row an example.
 ///
-/// Columns: `id` or `path` (`id` counts if both are there), `prediction` or `score`, and optionally
-/// `confidence`, `probabilities` and `group`, as in [`table`]. A row replaces what its example had.
-/// The data set is taken and a new one of the same examples given back.
+/// Columns of a table: `id` or `path` (`id` counts if both are there), `prediction`, `probabilities`, `logits` or
+/// `score`, and optionally `confidence` and `group`, as in [`table`](super::table). `label` and `split` are held
+/// against the data. A row replaces what its example had. The data set is taken and a new one of the same
+/// examples given back. How the file was read is added to `remarks`.
 ///
 /// # Errors
 ///
-/// With file and line: rows for unknown examples, second rows for one example, unknown classes, bad
-/// cells; and [`DatasetError::NoPredictions`] if the data set has a val split and none of it has a
-/// prediction afterwards.
-pub fn join_predictions(dataset: Dataset, path: &Path) -> Result<(Dataset, Joined), DatasetError> {
-    join_predictions_on(dataset, path, Split::Val)
+/// With file and line: rows for unknown examples while others lack a prediction, second rows for one example,
+/// unknown classes, bad cells, contradictions; and [`DatasetError::NoPredictions`] if the data set has a val
+/// split and none of it has a prediction afterwards.
+pub fn join_predictions(
+    dataset: Dataset,
+    path: &Path,
+    remarks: &mut Remarks,
+) -> Result<(Dataset, Joined), DatasetError> {
+    join_predictions_on(dataset, path, Split::Val, remarks)
 }
 
 /// As [`join_predictions`], for a use that needs predictions on the split `needed` in place of val.
@@ -43,38 +52,28 @@ pub fn join_predictions_on(
     mut dataset: Dataset,
     path: &Path,
     needed: Split,
+    remarks: &mut Remarks,
 ) -> Result<(Dataset, Joined), DatasetError> {
-    let mut rows: Vec<(ExampleId, usize, Outputs)> = Vec::new();
-    let keys = Keys::new(&dataset);
-    // Line of the row that an example already has.
-    let mut taken: HashMap<ExampleId, usize> = HashMap::new();
-    records::for_each(path, &mut |row| {
-        let id = keys.find(row)?;
-        let outputs = Outputs::read(row)?;
-        if !outputs.say_something() {
-            return Err(row.absent("prediction"));
-        }
-        if let Some(line) = taken.insert(id, row.place.line) {
-            return Err(DatasetError::DuplicatePrediction {
-                first: Location { path, line }.to_string(),
-                second: row.place.to_string(),
-                id: dataset.example(id).id.clone(),
-            });
-        }
-        rows.push((id, row.place.line, outputs));
-        Ok(())
-    })?;
-    drop(keys);
-
-    let matched = rows.len();
-    let mut replaced = 0;
-    let classes = Classes::new(&dataset.classes);
-    for (id, line, outputs) in rows {
+    let rows = match arrays::read(path, &dataset, remarks)? {
+        Some(Numbered::Of(rows)) => rows,
+        Some(Numbered::Keyed(rows)) => matched(&dataset, rows, needed, remarks)?,
+        None => matched(&dataset, read(path, &dataset, remarks)?, needed, remarks)?,
+    };
+    let names = dataset.classes.clone();
+    let classes = Classes::new(&names);
+    let told = held_against_data(&dataset, &classes, path, &rows, remarks)?;
+    let said = rows.iter().map(|(_, row)| (row.line, &row.outputs));
+    let mut column = Column::new(path, &classes, said, told)?;
+    let (mut matched, mut replaced) = (0, 0);
+    for (id, row) in rows {
         let example = &mut dataset.examples[id.0];
         let old = example.prediction;
-        outputs.put(example, &classes, Location { path, line })?;
-        replaced += usize::from(old.is_some() && old != example.prediction);
+        if column.put(row.outputs, example, row.line)? {
+            matched += 1;
+            replaced += usize::from(old.is_some() && old != example.prediction);
+        }
     }
+    column.say(remarks);
     let (examples, without) = (
         dataset.of_split(needed).count(),
         dataset.without_prediction(needed),
@@ -95,234 +94,216 @@ pub fn join_predictions_on(
     Ok((dataset, joined))
 }
 
-/// The examples by what a row may name them with.
-struct Keys<'a> {
-    ids: HashMap<&'a str, ExampleId>,
-    /// `None` for a path that several examples share.
-    paths: HashMap<&'a str, Option<ExampleId>>,
+/// A row of predictions.
+pub(super) struct Row {
+    pub(super) line: usize,
+    pub(super) outputs: Outputs,
+    pub(super) label: Option<ClassCell>,
+    pub(super) split: Option<Split>,
 }
 
-impl<'a> Keys<'a> {
-    fn new(dataset: &'a Dataset) -> Self {
-        let mut paths = HashMap::with_capacity(dataset.len());
-        for (id, example) in dataset.iter() {
-            paths
-                .entry(example.path.as_str())
-                .and_modify(|first| *first = None)
-                .or_insert(Some(id));
-        }
-        Self {
-            ids: dataset
-                .iter()
-                .map(|(id, example)| (example.id.as_str(), id))
-                .collect(),
-            paths,
-        }
-    }
+/// Rows with what each names its example with.
+pub(super) struct KeyedRows {
+    /// "id" or "path".
+    pub(super) kind: &'static str,
+    pub(super) rows: Vec<(Key, Row)>,
+}
 
-    /// The example that a row is about.
-    fn find(&self, row: &records::Row<'_>) -> Result<ExampleId, DatasetError> {
-        let place = || row.place.to_string();
-        if row.has("id") {
-            let id = row.required("id")?;
-            return self.ids.get(id.as_str()).copied().ok_or_else(|| {
-                let (key, value) = ("id", id);
-                DatasetError::UnknownExample {
-                    place: place(),
-                    key,
-                    value,
-                }
+/// Reads the rows of a table; those that say nothing are passed over.
+fn read(path: &Path, dataset: &Dataset, remarks: &mut Remarks) -> Result<KeyedRows, DatasetError> {
+    let mut rows: Vec<([Option<String>; 2], Row)> = Vec::new();
+    let mut missing = Missing::default();
+    let said = records::for_each(path, &mut |row| {
+        let keys = [row.text("id")?, row.text("path")?];
+        if keys.iter().all(Option::is_none) {
+            return Err(row.absent(if row.has("id") { "id" } else { "path" }));
+        }
+        let outputs = Outputs::read(row)?;
+        if !outputs.say_something() {
+            let columns = ["prediction", "prediction_name", "prediction_index", "score"];
+            if !columns.into_iter().any(|column| row.has(column)) {
+                return Err(row.absent("prediction"));
+            }
+            missing.add(row.place, "");
+            return Ok(());
+        }
+        let split = row.text("split")?.and_then(|name| name.trim().parse().ok());
+        let (line, label) = (row.place.line, row.class("label").unwrap_or(None));
+        let row = Row {
+            line,
+            outputs,
+            label,
+            split,
+        };
+        rows.push((keys, row));
+        Ok(())
+    })?;
+    for sentence in said {
+        remarks.take(sentence);
+    }
+    missing.say("prediction", remarks);
+    keyed(path, dataset, rows, remarks)
+}
+
+/// The rows by what they name their examples with: of an id and a path, the one that the data knows.
+fn keyed(
+    path: &Path,
+    dataset: &Dataset,
+    rows: Vec<([Option<String>; 2], Row)>,
+    remarks: &mut Remarks,
+) -> Result<KeyedRows, DatasetError> {
+    let by_id = Keys::new(dataset, "id");
+    let has_id = rows.iter().any(|(keys, _)| keys[0].is_some());
+    let none_known = || {
+        !rows
+            .iter()
+            .any(|(keys, _)| keys[0].as_ref().is_some_and(|id| by_id.has(id)))
+    };
+    let has_path = rows.iter().all(|(keys, _)| keys[1].is_some());
+    let at = usize::from(!has_id || has_path && none_known());
+    if has_id && at == 1 {
+        remarks.take(format!(
+            "{}: no id of its column id is one of the data; rows are joined by path",
+            path.display()
+        ));
+    }
+    let kind = ["id", "path"][at];
+    let keyed = rows.into_iter().map(|(mut keys, row)| {
+        let place = Location {
+            path,
+            line: row.line,
+        }
+        .to_string();
+        let text = keys[at].take().ok_or_else(|| DatasetError::EmptyCell {
+            place: place.clone(),
+            column: kind.to_owned(),
+        })?;
+        Ok((Key { text, place }, row))
+    });
+    let rows = keyed.collect::<Result<Vec<_>, DatasetError>>()?;
+    Ok(KeyedRows { kind, rows })
+}
+
+/// The rows with the examples that they are about. Rows about none are passed over where no example of the
+/// splits that the others are about lacks one.
+fn matched(
+    dataset: &Dataset,
+    rows: KeyedRows,
+    needed: Split,
+    remarks: &mut Remarks,
+) -> Result<Vec<(ExampleId, Row)>, DatasetError> {
+    let keys = Keys::new(dataset, rows.kind);
+    let (names, rows): (Vec<Key>, Vec<Row>) = rows.rows.into_iter().unzip();
+    let found = keys.find(&names)?;
+    if let Some(said) = found.said {
+        remarks.take(format!("predictions: {said}"));
+    }
+    let mut first: HashMap<ExampleId, &Key> = HashMap::new();
+    for (id, key) in found.ids.iter().zip(&names) {
+        let Some(id) = id else { continue };
+        if let Some(first) = first.insert(*id, key) {
+            return Err(DatasetError::DuplicatePrediction {
+                first: first.place.clone(),
+                second: key.place.clone(),
+                id: dataset.example(*id).id.clone(),
             });
         }
-        let path = table::path(row)?;
-        match self.paths.get(path.as_str()) {
-            Some(Some(id)) => Ok(*id),
-            Some(None) => Err(DatasetError::SharedPath {
-                place: place(),
-                path,
-            }),
-            None => Err(DatasetError::UnknownExample {
-                place: place(),
-                key: "path",
-                value: path,
-            }),
+    }
+    let mut unknown = found.ids.iter().zip(&names).filter(|(id, _)| id.is_none());
+    if let Some((_, key)) = unknown.next() {
+        let about = |split| {
+            dataset
+                .of_split(split)
+                .any(|(id, _)| first.contains_key(&id))
+        };
+        let lacks = |split| {
+            let mut all = dataset.of_split(split);
+            all.any(|(id, example)| !first.contains_key(&id) && example.prediction.is_none())
+        };
+        let mut worked = [Split::Val, Split::Test].into_iter();
+        let splits = worked.any(|split| (split == needed || about(split)) && lacks(split));
+        if splits || first.is_empty() {
+            return Err(keys.unknown(key));
+        }
+        remarks.doubt(format!(
+            "{} rows of predictions are about no example of the data and are passed over, the first: {}, {:?}",
+            1 + unknown.count(),
+            key.place,
+            key.text
+        ));
+    }
+    let pairs = found.ids.into_iter().zip(rows);
+    Ok(pairs.filter_map(|(id, row)| Some((id?, row))).collect())
+}
+
+/// Holds labels and splits of rows against those of the data. How the labels name classes comes back, where it
+/// is one way: the predictions beside them do so too.
+fn held_against_data(
+    dataset: &Dataset,
+    classes: &Classes<'_>,
+    path: &Path,
+    rows: &[(ExampleId, Row)],
+    remarks: &mut Remarks,
+) -> Result<Option<Reading>, DatasetError> {
+    let differs = |row: &Row, column, said: &str, id, own: &str| Contradiction::OfExample {
+        place: Location {
+            path,
+            line: row.line,
+        }
+        .to_string(),
+        column,
+        said: said.to_owned(),
+        id: dataset.example(id).id.clone(),
+        own: own.to_owned(),
+    };
+    for &(id, ref row) in rows {
+        let own = dataset.example(id).split;
+        if let Some(split) = row.split.filter(|split| *split != own) {
+            return Err(differs(row, "split", split.name(), id, own.name()).into());
         }
     }
+    let labelled = rows
+        .iter()
+        .filter_map(|(id, row)| Some((*id, row, row.label.as_ref()?)));
+    let labelled = labelled.filter(|(_, _, cell)| !is_missing(&cell.text));
+    let labelled: Vec<(ExampleId, &Row, &ClassCell)> = labelled.collect();
+    // The first row that does not fit a reading, with the class that it says.
+    let against = |reading| {
+        labelled.iter().find_map(|&(id, row, cell)| {
+            let class = classes.class(cell, reading);
+            (class != Some(dataset.example(id).label)).then_some((id, row, cell, class))
+        })
+    };
+    let Some(&(_, _, any)) = labelled.first() else {
+        return Ok(None);
+    };
+    let fits = [Reading::Names, Reading::Indices].map(|reading| against(reading).is_none());
+    match fits {
+        [true, true] => return Ok(None),
+        [true, false] => return Ok(Some(Reading::Names)),
+        [false, true] => return Ok(Some(Reading::Indices)),
+        [false, false] => {}
+    }
+    // Names of another kind say nothing of the data's classes.
+    let known = |reading| {
+        labelled
+            .iter()
+            .all(|(_, _, cell)| classes.class(cell, reading).is_some())
+    };
+    let reading = [Reading::Names, Reading::Indices]
+        .into_iter()
+        .find(|reading| known(*reading));
+    let Some((id, row, cell, _)) = reading.and_then(against) else {
+        remarks.take(format!(
+            "{}: labels such as {:?} are no classes of the data and are not compared",
+            path.display(),
+            any.text
+        ));
+        return Ok(None);
+    };
+    let own = &dataset.classes[dataset.example(id).label];
+    Err(differs(row, "label", &cell.text, id, own).into())
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use super::super::{TableOptions, read_table};
-    use super::*;
-
-    /// Examples `1` to `4`: two of val, one of test, one of train.
-    fn dataset(folder: &Path) -> Dataset {
-        let path = folder.join("table.csv");
-        let text = "id,path,label,split\n1,a.jpg,cat,val\n2,b.jpg,dog,val\n\
-                    3,c.jpg,cat,test\n4,c.jpg,dog,train\n";
-        fs::write(&path, text).unwrap();
-        read_table(&path, &TableOptions::default()).unwrap()
-    }
-
-    fn join(name: &str, text: &str) -> Result<(Dataset, Joined), DatasetError> {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(name);
-        fs::write(&path, text).unwrap();
-        join_predictions(dataset(folder.path()), &path)
-    }
-
-    #[test]
-    fn by_id_and_by_path() {
-        let (data, joined) = join(
-            "p.csv",
-            "id,prediction,confidence,probabilities,group\n\
-             2,cat,0.75,\"[0.75, 0.25]\",grass\n3,dog,,,\n",
-        )
-        .unwrap();
-        assert_eq!(
-            joined,
-            Joined {
-                matched: 2,
-                replaced: 0,
-                without: vec![(Split::Train, 1), (Split::Val, 1)],
-            }
-        );
-        let two = &data.examples[1];
-        assert_eq!((two.prediction, two.confidence), (Some(0), Some(0.75)));
-        assert_eq!(two.probabilities.as_deref(), Some(&[0.75, 0.25][..]));
-        assert_eq!(two.group.as_deref(), Some("grass"));
-        assert_eq!(data.examples[2].prediction, Some(1));
-        assert_eq!(data.examples[0].prediction, None);
-
-        let (data, joined) = join(
-            "p.jsonl",
-            "{\"path\": \"./a.jpg\", \"prediction\": \"dog\"}\n",
-        )
-        .unwrap();
-        assert_eq!(joined.matched, 1);
-        assert_eq!(data.examples[0].prediction, Some(1));
-    }
-
-    #[test]
-    fn a_score_stands_where_there_is_no_prediction() {
-        let text = "id,prediction,score\n1,,-2.5\n2,cat,0.25\n3,,7\n";
-        let (data, joined) = join("p.csv", text).unwrap();
-        assert_eq!(
-            (joined.matched, joined.without),
-            (3, vec![(Split::Train, 1)])
-        );
-        let one = &data.examples[0];
-        assert_eq!((one.prediction, one.score), (None, Some(-2.5)));
-        let two = &data.examples[1];
-        assert_eq!((two.prediction, two.score), (Some(0), None));
-        for cell in ["nan", "inf", "high"] {
-            let error = join("p.csv", &format!("id,score\n1,{cell}\n")).unwrap_err();
-            assert!(
-                matches!(&error, DatasetError::BadCell { column, .. } if column == "score"),
-                "{error:?}"
-            );
-        }
-        let error = join("p.csv", "id,score\n1,\n").unwrap_err();
-        assert!(
-            matches!(error, DatasetError::MissingColumn { .. }),
-            "{error:?}"
-        );
-    }
-
-    #[test]
-    fn a_second_join_counts_what_it_replaces() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("p.csv");
-        fs::write(&path, "id,prediction\n1,cat\n2,cat\n").unwrap();
-        let (data, _) = join_predictions(dataset(folder.path()), &path).unwrap();
-        fs::write(&path, "id,prediction\n1,dog\n2,cat\n").unwrap();
-        let (data, joined) = join_predictions(data, &path).unwrap();
-        assert_eq!((joined.matched, joined.replaced), (2, 1));
-        assert_eq!(data.examples[0].prediction, Some(1));
-    }
-
-    #[test]
-    fn unknown_examples_are_named() {
-        let error = join("p.csv", "id,prediction\n1,cat\n9,cat\n").unwrap_err();
-        let DatasetError::UnknownExample {
-            place,
-            key: "id",
-            value,
-        } = &error
-        else {
-            panic!("{error:?}");
-        };
-        assert!(place.ends_with("p.csv, line 3") && value == "9", "{place}");
-
-        let error = join("p.csv", "path,prediction\nx.jpg,cat\n").unwrap_err();
-        assert!(
-            matches!(error, DatasetError::UnknownExample { key: "path", .. }),
-            "{error:?}"
-        );
-    }
-
-    #[test]
-    fn unknown_classes_list_the_known() {
-        let error = join("p.csv", "id,prediction\n1,cat\n2,cow\n").unwrap_err();
-        let DatasetError::UnknownClass {
-            place, name, known, ..
-        } = &error
-        else {
-            panic!("{error:?}");
-        };
-        assert!(place.ends_with("line 3") && name == "cow" && known == &["cat", "dog"]);
-        assert!(error.to_string().contains("cat, dog"), "{error}");
-    }
-
-    #[test]
-    fn duplicates_name_both_rows() {
-        let error = join("p.csv", "id,prediction\n1,cat\n2,cat\n1,cat\n").unwrap_err();
-        let DatasetError::DuplicatePrediction { first, second, id } = &error else {
-            panic!("{error:?}");
-        };
-        assert!(first.ends_with("line 2") && second.ends_with("line 4") && id == "1");
-    }
-
-    #[test]
-    fn val_without_any_prediction_is_an_error() {
-        let error = join("p.csv", "id,prediction\n3,cat\n").unwrap_err();
-        assert!(
-            matches!(
-                error,
-                DatasetError::NoPredictions {
-                    split: Split::Val,
-                    examples: 2,
-                    ..
-                }
-            ),
-            "{error:?}"
-        );
-        assert!(matches!(
-            join("p.csv", "id,prediction\n").unwrap_err(),
-            DatasetError::NoPredictions { .. }
-        ));
-    }
-
-    #[test]
-    fn shared_paths_and_missing_keys_are_errors() {
-        let error = join("p.csv", "path,prediction\nc.jpg,cat\n").unwrap_err();
-        assert!(
-            matches!(error, DatasetError::SharedPath { .. }),
-            "{error:?}"
-        );
-        let error = join("p.csv", "name,prediction\nc.jpg,cat\n").unwrap_err();
-        assert!(
-            matches!(&error, DatasetError::MissingColumn { column, .. } if column == "path"),
-            "{error:?}"
-        );
-        let error = join("p.csv", "id,label\n1,cat\n").unwrap_err();
-        assert!(
-            matches!(&error, DatasetError::MissingColumn { column, .. } if column == "prediction"),
-            "{error:?}"
-        );
-        let error = join("p.csv", "id,prediction\n1,\n").unwrap_err();
-        assert!(matches!(error, DatasetError::EmptyCell { .. }), "{error:?}");
-    }
-}
+mod tests;

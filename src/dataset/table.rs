@@ -16,12 +16,15 @@
 //! classifier was trained in. Where that is not the classifier's order, or some class has no
 //! example, give [`TableOptions::classes`].
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::outputs::{Classes, Distinct, Outputs};
+use super::classes::Classes;
+use super::labels::Labels;
+use super::missing::Missing;
+use super::outputs::{Column, Outputs};
+use super::paths::{Paths, check_folders};
 use super::records::{self, Location, Row};
-use super::{Dataset, DatasetError, Example, checks};
+use super::{Dataset, DatasetError, Example, Remarks, checks};
 
 /// What a table itself does not say.
 #[derive(Debug, Clone, Default)]
@@ -30,76 +33,132 @@ pub struct TableOptions {
     pub root: Option<PathBuf>,
     /// The class names in the classifier's order; from the labels if absent.
     pub classes: Option<Vec<String>>,
+    /// Whether folders in paths say nothing, so that a row of split train may lie in `val/`.
+    pub free_paths: bool,
 }
 
-/// Reads a table of examples, `.csv`, `.jsonl`, `.ndjson` or `.parquet`.
+/// Reads a table of examples, `.csv`, `.tsv`, `.jsonl`, `.ndjson`, `.json` or `.parquet`.
 ///
 /// # Errors
 ///
 /// The first fault in row order, with file, line and column: missing columns, empty or bad cells,
-/// labels of mixed types, unknown splits and classes, paths that leave the root; then what
-/// [`Dataset::new`] checks.
-pub fn read_table(path: &Path, options: &TableOptions) -> Result<Dataset, DatasetError> {
-    let TableOptions { root, classes } = options;
-    let mut types = [("label", None), ("prediction", None)];
-    let mut labels = Distinct::default();
-    let mut lines = Vec::new();
-    let mut examples: Vec<Example> = Vec::new();
-    // What the model says is put to its examples when the classes are known.
-    let mut outputs = Vec::new();
-    records::for_each(path, &mut |row| {
-        for (column, first) in &mut types {
-            same_type(row, column, first)?;
-        }
-        let (mut example, said) = example(row, &mut labels)?;
-        match said.only_tags() {
-            Ok(tags) => tags.put(&mut example),
-            Err(said) => outputs.push((examples.len(), said)),
-        }
-        lines.push(row.place.line);
-        examples.push(example);
-        Ok(())
-    })?;
-    if examples.is_empty() {
-        let path = path.to_owned();
-        return Err(DatasetError::NoExamples { path });
+/// labels of mixed types, unknown splits and classes, paths that leave the root, columns that contradict each
+/// other or the path; then what [`Dataset::new`] checks.
+pub fn read_table(
+    path: &Path,
+    options: &TableOptions,
+    remarks: &mut Remarks,
+) -> Result<Dataset, DatasetError> {
+    let root = options.root.clone().unwrap_or_else(|| folder_of(path));
+    let mut rows = Rows::read(path, &root, options.classes.as_deref(), remarks)?;
+    if rows.examples.is_empty() {
+        return Err(DatasetError::NoExamples {
+            path: path.to_owned(),
+        });
     }
+    let found = rows.labels.found(options.classes.as_deref());
+    let lines = std::mem::take(&mut rows.lines);
     let at = |index: usize| {
         let line = lines[index];
         Location { path, line }
     };
-    let classes = classes.clone().unwrap_or_else(|| {
-        let texts: BTreeSet<&str> = labels.texts().iter().map(String::as_str).collect();
-        in_order(texts)
-    });
-    checks::class_names(&classes).map_err(|error| {
-        let first = |name: &str| {
-            let label = labels.texts().iter().position(|text| text == name)?;
-            let index = examples.iter().position(|example| example.label == label)?;
+    checks::class_names(&found.classes).map_err(|error| {
+        with_place(error, |name| {
+            let label = rows.labels.texts().iter().position(|text| text == name)?;
+            let index = rows
+                .examples
+                .iter()
+                .position(|example| example.label == label)?;
             Some(at(index).to_string())
-        };
-        with_place(error, first)
+        })
     })?;
-    let index = Classes::new(&classes);
-    let mut said = outputs.into_iter().peekable();
-    let mut known = vec![None; labels.texts().len()];
-    for (number, example) in examples.iter_mut().enumerate() {
-        let (text, place) = (example.label, at(number));
-        example.label = match known[text] {
-            Some(label) => label,
-            None => *known[text].insert(index.index(&labels.texts()[text], "label", place)?),
-        };
-        if let Some((_, said)) = said.next_if(|(of, _)| *of == number) {
-            said.put(example, &index, place)?;
-        }
+    let classes = Classes::new(&found.classes);
+    if found.by_index {
+        remarks.take(format!(
+            "{}: labels are indices in the order of data.classes: {}",
+            path.display(),
+            classes.order()
+        ));
     }
+    for (number, example) in rows.examples.iter_mut().enumerate() {
+        let text = example.label;
+        example.label = found.of_text[text]
+            .ok_or_else(|| classes.unknown(&rows.labels.texts()[text], "label", at(number)))?;
+    }
+    let said = rows.outputs.iter().map(|(of, said)| (lines[*of], said));
+    let mut column = Column::new(path, &classes, said, None)?;
+    for (of, said) in std::mem::take(&mut rows.outputs) {
+        column.put(said, &mut rows.examples[of], lines[of])?;
+    }
+    column.say(remarks);
     let dataset = Dataset {
-        root: root.clone().unwrap_or_else(|| folder_of(path)),
-        classes,
-        examples,
+        root,
+        classes: found.classes.clone(),
+        examples: rows.examples,
     };
-    checks::check(&dataset, |index| at(index).to_string())?;
+    let place = |index| at(index).to_string();
+    checks::check(&dataset, place)?;
+    if !options.free_paths {
+        check_folders(&dataset, place, remarks)?;
+    }
     Ok(dataset)
+}
+
+/// The rows of a table, before its classes are known.
+#[derive(Default)]
+struct Rows {
+    /// An example's label counts the labels so far.
+    examples: Vec<Example>,
+    /// The line of each.
+    lines: Vec<usize>,
+    labels: Labels,
+    /// What the model says, by the number of its example.
+    outputs: Vec<(usize, Outputs)>,
+}
+
+impl Rows {
+    fn read(
+        path: &Path,
+        root: &Path,
+        given: Option<&[String]>,
+        remarks: &mut Remarks,
+    ) -> Result<Self, DatasetError> {
+        let mut types = [("label", None), ("prediction", None)];
+        let mut rows = Self::default();
+        let mut missing = Missing::default();
+        let mut paths = Paths::new(root);
+        let said = records::for_each(path, &mut |row| {
+            for column in ["split", "path", "label"] {
+                if !row.has(column) {
+                    return Err(row.absent(column));
+                }
+            }
+            let label = row.text("label")?;
+            let label = label.unwrap_or_default();
+            if Labels::is_missing(&label, given) {
+                missing.add(row.place, label.trim());
+                return Ok(());
+            }
+            for (column, first) in &mut types {
+                same_type(row, column, first)?;
+            }
+            let label = rows.labels.index(&label);
+            let (mut example, said) = example(row, label, &mut paths)?;
+            match said.only_tags() {
+                Ok(tags) => tags.put(&mut example),
+                Err(said) => rows.outputs.push((rows.examples.len(), *said)),
+            }
+            rows.lines.push(row.place.line);
+            rows.examples.push(example);
+            Ok(())
+        })?;
+        for sentence in said {
+            remarks.take(sentence);
+        }
+        paths.say(path, remarks);
+        missing.say("label", remarks);
+        Ok(rows)
+    }
 }
 
 /// The folder that a file lies in.
@@ -124,16 +183,22 @@ fn with_place(error: DatasetError, first: impl Fn(&str) -> Option<String>) -> Da
     }
 }
 
-/// The example of a row, whose label counts `labels`, and what the row says of the model.
-fn example(row: &Row<'_>, labels: &mut Distinct) -> Result<(Example, Outputs), DatasetError> {
+/// The example of a row, and what the row says of the model.
+fn example(
+    row: &Row<'_>,
+    label: usize,
+    paths: &mut Paths<'_>,
+) -> Result<(Example, Outputs), DatasetError> {
     let split = row.required("split")?;
     let id = row.text("id")?;
-    let path = path(row)?;
-    let label = labels.index(&row.required("label")?);
-    let split = split.parse().map_err(|source| DatasetError::BadSplit {
-        place: row.place.to_string(),
-        source,
-    })?;
+    let path = paths.plain(&row.required("path")?, || row.place.to_string())?;
+    let split = split
+        .trim()
+        .parse()
+        .map_err(|source| DatasetError::BadSplit {
+            place: row.place.to_string(),
+            source,
+        })?;
     let mut example = Example::new(path, label, split);
     if let Some(id) = id {
         example.id = id;
@@ -158,32 +223,6 @@ fn same_type(
             first: Location { line, ..row.place }.to_string(),
         }),
         _ => Ok(()),
-    }
-}
-
-/// The path of a row, without empty parts and single dots.
-pub(super) fn path(row: &Row<'_>) -> Result<String, DatasetError> {
-    let given = row.required("path")?;
-    let plain = if given.starts_with('/') || given.contains("://") {
-        given
-    } else {
-        let parts = given.split('/').filter(|part| !matches!(*part, "" | "."));
-        parts.collect::<Vec<_>>().join("/")
-    };
-    checks::path(&plain, || row.place.to_string())?;
-    Ok(plain)
-}
-
-/// Class names sorted as strings, or as numbers where all are whole numbers in plain form.
-pub(super) fn in_order(labels: BTreeSet<&str>) -> Vec<String> {
-    let plain = |name: &str| {
-        let number: u64 = name.parse().ok()?;
-        (number.to_string() == name).then_some(number)
-    };
-    let numbers: Option<BTreeSet<u64>> = labels.iter().map(|name| plain(name)).collect();
-    match numbers {
-        Some(numbers) => numbers.iter().map(u64::to_string).collect(),
-        None => labels.into_iter().map(str::to_owned).collect(),
     }
 }
 

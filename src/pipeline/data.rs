@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use super::context::Context;
 use super::error::Error;
 use super::precomputed::{Precomputed, matrix_file};
-use super::settings::CheckedSettings;
+use super::settings::{self, CheckedSettings};
 use super::space::Space;
 use super::threshold::threshold;
-use crate::dataset::{self, Dataset, LayoutOptions, Split, TableOptions, Threshold};
+use crate::dataset::{
+    self, Dataset, Layout, LayoutOptions, Passed, Remarks, Split, TableOptions, Threshold,
+};
 use crate::io::image::Exif;
 
 /// What a run reads, opened and checked. Nothing of it changes: what images turn out to be is in
@@ -84,7 +86,9 @@ pub fn open(context: &mut Context<'_>, settings: &CheckedSettings) -> Result<Dat
 
 /// Joins predictions, and warns of examples without.
 fn join(context: &mut Context<'_>, dataset: Dataset, path: &Path) -> Result<Dataset, Error> {
-    let (dataset, joined) = dataset::join_predictions(dataset, path)?;
+    let mut remarks = Remarks::default();
+    let (dataset, joined) = dataset::join_predictions(dataset, path, &mut remarks)?;
+    say(context, &remarks);
     for (split, without) in &joined.without {
         if *split == Split::Val || *split == Split::Test {
             context.warn(format_args!(
@@ -95,54 +99,101 @@ fn join(context: &mut Context<'_>, dataset: Dataset, path: &Path) -> Result<Data
     Ok(dataset)
 }
 
-/// The examples as their folder or table has them; what is passed over there is said.
+/// The examples as their folder or table has them; what is passed over there, and what was told from the data, is
+/// said.
 ///
 /// # Errors
 ///
-/// Of kind usage where the settings name no data or two, of kind input for data that is not sound.
+/// Of kind usage where the settings name no data or two, or something that is not chosen from such data; of kind
+/// input for data that is not sound.
 pub fn read_data(context: &mut Context<'_>, settings: &CheckedSettings) -> Result<Dataset, Error> {
     let data = &settings.data;
+    let mut remarks = Remarks::default();
+    let dataset = read(data, &mut remarks);
+    // Also where it fails: what was passed over may be why.
+    let root = data.root.as_deref().unwrap_or(Path::new("."));
+    let (unread, passed): (Vec<&Passed>, Vec<&Passed>) = remarks
+        .passed
+        .iter()
+        .partition(|passed| passed.is_unread_image());
+    for (all, are) in [
+        (passed, "are not images"),
+        (unread, "are images of formats that are not read"),
+    ] {
+        if let Some(first) = all.first() {
+            context.warn(format_args!(
+                "{} entries of {} {are} and were passed over, the first: {first}",
+                all.len(),
+                root.display(),
+            ));
+        }
+    }
+    say(context, &remarks);
+    let dataset = dataset?;
+    for sentence in dataset::compare_splits(&dataset)? {
+        context.warn(sentence);
+    }
+    Ok(dataset)
+}
+
+/// Reads the data that the settings name.
+fn read(data: &settings::Data, remarks: &mut Remarks) -> Result<Dataset, Error> {
     let usage = |text: &str| Err(Error::usage(text.to_owned()));
     if data.dataset.is_none() && (data.label.is_some() || data.group.is_some()) {
         return usage("--label and --group choose from a published data set: give --dataset NAME");
     }
-    let mut passed = Vec::new();
-    let (dataset, root) = match (data.dataset, &data.table, &data.root) {
-        (Some(_), Some(_), _) => return usage("give --dataset or --table, not both"),
+    let columns = matches!(
+        (data.dataset, &data.table),
+        (Some(Layout::Hf), _) | (None, Some(_))
+    );
+    if !data.check_paths && !columns {
+        return usage(
+            "data.check_paths is of tables, whose columns may say otherwise than the paths: leave it out",
+        );
+    }
+    match (data.dataset, &data.table, &data.root) {
+        (Some(_), Some(_), _) => usage("give --dataset or --table, not both"),
         (Some(layout), None, Some(root)) => {
             let options = LayoutOptions {
                 label: data.label.clone(),
                 group: data.group.clone(),
                 classes: data.classes.clone(),
+                free_paths: !data.check_paths,
             };
-            let dataset = dataset::read_layout(layout, root, &options, &mut passed)?;
-            (dataset, root)
+            Ok(dataset::read_layout(layout, root, &options, remarks)?)
         }
         (None, Some(table), root) => {
             let options = TableOptions {
                 root: root.clone(),
                 classes: data.classes.clone(),
+                free_paths: !data.check_paths,
             };
-            return Ok(dataset::read_table(table, &options)?);
+            Ok(dataset::read_table(table, &options, remarks)?)
         }
-        (None, None, Some(root)) => (dataset::read_folder(root, &mut passed)?, root),
-        (Some(_), None, None) => return usage("--dataset needs its folder: give --data DIR"),
-        (None, None, None) => {
-            return usage("no data: give --data DIR (an ImageFolder) or --table FILE");
-        }
-    };
-    for passed in &passed {
+        (None, None, Some(root)) => Ok(dataset::read_folder(
+            root,
+            data.classes.as_deref(),
+            remarks,
+        )?),
+        (Some(_), None, None) => usage("--dataset needs its folder: give --data DIR"),
+        (None, None, None) => usage("no data: give --data DIR (an ImageFolder) or --table FILE"),
+    }
+}
+
+/// Says what readers remarked.
+pub(super) fn say(context: &mut Context<'_>, remarks: &Remarks) {
+    for passed in &remarks.passed {
         context.note(format_args!("passed over {passed}"));
     }
-    if !passed.is_empty() {
-        context.warn(format_args!(
-            "{} entries of {} are not images and were passed over, the first: {}",
-            passed.len(),
-            root.display(),
-            passed[0]
-        ));
+    for sentence in &remarks.notes {
+        context.note(sentence);
     }
-    Ok(dataset)
+    for sentence in &remarks.taken {
+        context.info(sentence);
+    }
+    for sentence in &remarks.doubts {
+        context.warn(sentence);
+    }
 }
 
 /// A hash of the table: classes, paths, labels, splits, predictions.
@@ -194,3 +245,6 @@ impl Data {
         self.space == Space::Classifier || self.compared.contains(&Space::Classifier)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::context::Context;
+use super::data::say;
 use super::error::Error;
 use super::saved::Saved;
-use crate::dataset::{self, Dataset, ExampleId, Split};
+use crate::dataset::{self, Dataset, ExampleId, Remarks, Split};
 use crate::direction::evaluate::{TwoModels, compare};
 use crate::report::evaluation::{CORRECTION, INTERVALS, P_VALUES};
 use crate::report::{EvaluationReport, JsonFile as _, version};
@@ -39,12 +40,14 @@ pub fn evaluate(
         return Err(Error::input(text));
     }
     let (ids, x) = saved.embedded(Split::Test)?;
-    let read = |paths: &[PathBuf]| -> Result<Vec<Predicted>, Error> {
+    let mut remarks = Remarks::default();
+    let mut read = |paths: &[PathBuf]| -> Result<Vec<Predicted>, Error> {
         let each = paths.iter();
-        each.map(|path| predicted(&saved.dataset, path, &ids))
+        each.map(|path| predicted(&saved.dataset, path, &ids, &mut remarks))
             .collect()
     };
     let (old, new) = (read(before)?, read(after)?);
+    say(context, &remarks);
     doubts(context, &saved, &ids, [&old, &new]);
     let label = |&id: &ExampleId| saved.dataset.example(id).label;
     let labels: Vec<usize> = ids.iter().map(label).collect();
@@ -126,8 +129,13 @@ struct Predicted {
 }
 
 /// Reads predictions; every test example must have one, for a slice with holes is another slice.
-fn predicted(dataset: &Dataset, path: &Path, ids: &[ExampleId]) -> Result<Predicted, Error> {
-    let (dataset, _) = dataset::join_predictions_on(dataset.clone(), path, Split::Test)?;
+fn predicted(
+    dataset: &Dataset,
+    path: &Path,
+    ids: &[ExampleId],
+    remarks: &mut Remarks,
+) -> Result<Predicted, Error> {
+    let (dataset, _) = dataset::join_predictions_on(dataset.clone(), path, Split::Test, remarks)?;
     if dataset.examples().iter().any(|e| e.score.is_some()) {
         let text = format!(
             "{} has scores in place of predictions: give the predictions at each model's own \

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ndarray::{Array2, ArrayView2, Axis, s};
+use unicode_normalization::UnicodeNormalization as _;
 
 use super::error::Error;
 use super::settings::CheckedSettings;
@@ -88,7 +89,18 @@ impl Precomputed {
                 return Err(Error::input(text));
             }
         }
-        let place = |e: &Example| places.get(e.id.as_str()).copied();
+        // Also where only the form of letters differs.
+        let composed = |id: &str| id.nfc().collect::<String>();
+        let by_form: HashMap<String, usize> = ids
+            .iter()
+            .zip(0..)
+            .filter(|(id, _)| !id.is_ascii())
+            .map(|(id, row)| (composed(id), row))
+            .collect();
+        let place = |e: &Example| {
+            let own = places.get(e.id.as_str());
+            own.or_else(|| by_form.get(&composed(&e.id))).copied()
+        };
         let mut without = dataset.examples().iter().filter(|e| place(e).is_none());
         if let Some(first) = without.next() {
             let text = format!(

@@ -240,6 +240,41 @@ fn goes_through(
     ran.says(&[&row.id, " 1 problem"]);
 }
 
+/// Other columns, separators, decimals, paths and indices say the same.
+#[test]
+fn predictions_as_people_write_them_are_read_and_what_was_told_is_said() {
+    let work = Work::with_world();
+    work.on_world("detect", "plain").clip().run().exits(0);
+    let mut said = csv::Reader::from_path(work.path("predictions.csv")).unwrap();
+    let mut theirs = ";image_path;pred;conf;epoch\r\n".to_owned();
+    for (number, row) in said.records().enumerate() {
+        let row = row.unwrap();
+        let path = work.path("faces").join(&row[0]);
+        let index = usize::from(&row[1] == "young");
+        let confidence = row[2].replace('.', ",");
+        write!(
+            theirs,
+            "{number};{};{index};{confidence};3\r\n",
+            path.display()
+        )
+        .unwrap();
+    }
+    theirs.push_str("999;/elsewhere/old/1.png;1;0,9;3\r\n");
+    work.write("theirs.csv", theirs);
+    let ran = detect(&work, "theirs").clip();
+    let ran = ran.args(["--data", "faces", "--predictions", "theirs.csv"]);
+    let ran = ran.run().exits(0);
+    for words in [
+        "reads column \"image_path\" as path, \"pred\" as prediction, \"conf\" as confidence; passes over \"epoch\"",
+        "separated by semicolons",
+        "predictions are indices in the order of the classes: 0 = old, 1 = young",
+        "warning: 1 rows of predictions are about no example of the data",
+    ] {
+        assert!(ran.stderr.contains(words), "no {words:?} in {ran}");
+    }
+    assert_eq!(findings(&work, "theirs"), findings(&work, "plain"));
+}
+
 /// Changes a byte of an image where it lies in a file.
 fn flip(file: &Path, image: &[u8]) {
     let mut bytes = fs::read(file).unwrap();
@@ -373,7 +408,11 @@ mod hostile {
         }
         let mut latin = head.as_bytes().to_vec();
         latin.extend_from_slice(b"b.png,caf\xe9,val\n");
-        refused("t.csv", latin, &["t.csv, line 3", "utf-8"]);
+        refused(
+            "t.csv",
+            latin,
+            &["t.csv, line 3", "is not UTF-8", "\"café\""],
+        );
         let first = r#"{"path": "a.png", "label": "cat", "split": "val"}"#;
         let mixed = format!(
             "{first}\n{}\n",

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::EXTENSIONS;
+use super::{EXTENSIONS, UNREAD, UNREAD_IMAGE};
 use crate::dataset::DatasetError;
 
 /// One entry of a folder.
@@ -33,6 +33,10 @@ pub(super) fn list(folder: &Path) -> Result<Vec<Entry>, DatasetError> {
         if entry.file_name().as_encoded_bytes().starts_with(b".") {
             continue;
         }
+        // What macOS puts beside the files of an archive.
+        if entry.file_name() == "__MACOSX" {
+            continue;
+        }
         let path = entry.path();
         let Ok(name) = entry.file_name().into_string() else {
             return Err(DatasetError::NameNotUtf8 { path });
@@ -42,6 +46,16 @@ pub(super) fn list(folder: &Path) -> Result<Vec<Entry>, DatasetError> {
     }
     entries.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(entries)
+}
+
+/// The names of the entries of a folder; of one that cannot be listed, none.
+pub(in crate::dataset) fn list_of_names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    names.sort();
+    names
 }
 
 /// What an entry is; `own` is its type before links are followed.
@@ -64,6 +78,7 @@ fn kind(path: &Path, own: fs::FileType) -> EntryKind {
     let extension = path.extension().and_then(|text| text.to_str());
     match extension.map(str::to_ascii_lowercase) {
         Some(text) if EXTENSIONS.contains(&text.as_str()) => EntryKind::Image,
+        Some(text) if UNREAD.contains(&text.as_str()) => EntryKind::Other(UNREAD_IMAGE),
         _ => EntryKind::Other("is not named as an image"),
     }
 }

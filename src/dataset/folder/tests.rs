@@ -14,7 +14,7 @@ fn tree(paths: &[&str]) -> tempfile::TempDir {
 }
 
 fn read(folder: &tempfile::TempDir) -> Result<Dataset, DatasetError> {
-    read_folder(folder.path(), &mut Vec::new())
+    read_folder(folder.path(), None, &mut Remarks::default())
 }
 
 #[test]
@@ -63,8 +63,9 @@ fn hidden_entries_are_silent_and_others_reported() {
         "val/cat/1.jpg",
         "val/cat/Thumbs.db",
     ]);
-    let mut passed = Vec::new();
-    let data = read_folder(folder.path(), &mut passed).unwrap();
+    let mut remarks = Remarks::default();
+    let data = read_folder(folder.path(), None, &mut remarks).unwrap();
+    let passed = remarks.passed;
     assert_eq!(data.examples.len(), 1);
     let names: Vec<_> = passed
         .iter()
@@ -83,13 +84,102 @@ fn hidden_entries_are_silent_and_others_reported() {
 }
 
 #[test]
+fn what_torchvision_reads_is_read_and_what_is_not_is_named() {
+    let folder = tree(&[
+        "val/cat/1.ppm",
+        "val/cat/2.PGM",
+        "val/dog/3.jfif",
+        "val/dog/4.avif",
+        "val/__MACOSX/x",
+    ]);
+    let mut remarks = Remarks::default();
+    let data = read_folder(folder.path(), None, &mut remarks).unwrap();
+    assert_eq!((data.examples.len(), data.classes.len()), (3, 2));
+    assert!(
+        remarks.passed[0]
+            .reason
+            .contains("a format that is not read"),
+        "{remarks:?}"
+    );
+    let error = read(&tree(&[
+        "val/cat/1.avif",
+        "val/cat/2.avif",
+        "val/cat/x.txt",
+    ]))
+    .unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("2 .avif files, which are not read"),
+        "{error}"
+    );
+    for (path, words) in [
+        ("train/data-00000-of-00001.arrow", "save_to_disk"),
+        ("data/train-00000-of-00001.parquet", "--dataset hf"),
+        ("train/000000.tar", "--dataset webdataset"),
+    ] {
+        let error = read(&tree(&[path])).unwrap_err();
+        assert!(error.to_string().contains(words), "{error}");
+    }
+    let error = read(&tree(&["pets/val/cat/1.png"])).unwrap_err();
+    assert!(error.to_string().contains("/pets"), "{error}");
+}
+
+#[test]
+fn classes_may_be_given_and_must_have_all_of_the_folders() {
+    let folder = tree(&["val/cat/1.png", "val/dog/2.png"]);
+    let with = |names: &[&str]| {
+        let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+        let data = read_folder(folder.path(), Some(&names), &mut Remarks::default())?;
+        Ok::<_, DatasetError>(
+            data.examples
+                .iter()
+                .map(|e| e.label)
+                .collect::<Vec<usize>>(),
+        )
+    };
+    assert_eq!(with(&["dog", "cat"]).unwrap(), [1, 0]);
+    assert_eq!(with(&["fox", "dog", "cat"]).unwrap(), [2, 1]);
+    for names in [&["x"][..], &["dog"], &["Katze", "Hund"]] {
+        let error = with(names).unwrap_err();
+        assert!(
+            matches!(&error, DatasetError::UnknownClass { name, .. } if name == "cat"),
+            "{error:?}"
+        );
+    }
+}
+
+#[test]
+fn one_class_in_two_forms_of_its_letters_is_one() {
+    let folder = tree(&["train/caf\u{e9}/1.png", "val/cafe\u{301}/2.png"]);
+    let data = read(&folder).unwrap();
+    assert_eq!(data.classes, ["caf\u{e9}"]);
+    assert!(data.examples.iter().all(|e| data.image_path(e).exists()));
+}
+
+#[test]
+fn folders_that_say_that_a_label_is_not_known_are_passed_over() {
+    let folder = tree(&["val/-1/1.png", "val/cat/2.png", "val/nan/3.png"]);
+    let mut remarks = Remarks::default();
+    let data = read_folder(folder.path(), None, &mut remarks).unwrap();
+    assert_eq!(
+        (data.classes, remarks.doubts.len()),
+        (vec!["cat".to_owned()], 2)
+    );
+    let given = ["-1", "cat", "nan"].map(str::to_owned);
+    let data = read_folder(folder.path(), Some(&given), &mut Remarks::default()).unwrap();
+    assert_eq!(data.examples.len(), 3);
+}
+
+#[test]
 fn missing_folders_and_files_are_named() {
     let folder = tree(&["file"]);
     let missing = folder.path().join("none");
-    let error = read_folder(&missing, &mut Vec::new()).unwrap_err();
+    let error = read_folder(&missing, None, &mut Remarks::default()).unwrap_err();
     assert!(matches!(&error, DatasetError::MissingFolder { path } if *path == missing));
     assert!(error.to_string().contains("none"));
-    let error = read_folder(&folder.path().join("file"), &mut Vec::new()).unwrap_err();
+    let error =
+        read_folder(&folder.path().join("file"), None, &mut Remarks::default()).unwrap_err();
     assert!(
         matches!(error, DatasetError::NotAFolder { .. }),
         "{error:?}"
@@ -125,7 +215,7 @@ fn empty_classes_and_splits_are_errors() {
     let error = read(&folder).unwrap_err();
     let dog = folder.path().join("train/dog");
     assert!(
-        matches!(&error, DatasetError::EmptyClass { path } if *path == dog),
+        matches!(&error, DatasetError::EmptyClass { path, .. } if *path == dog),
         "{error:?}"
     );
 
@@ -148,12 +238,14 @@ fn an_image_outside_a_class_is_an_error() {
 }
 
 #[test]
-fn ids_equal_but_for_case_are_an_error_naming_both() {
-    let error = read(&tree(&["val/cat/A.jpg", "val/cat/a.jpg"])).unwrap_err();
+fn ids_may_differ_in_case_and_not_in_the_form_of_letters_alone() {
+    let data = read(&tree(&["val/cat/A.PNG", "val/cat/a.png"])).unwrap();
+    assert_eq!(data.examples.len(), 2);
+    let error = read(&tree(&["val/cat/caf\u{e9}.jpg", "val/cat/cafe\u{301}.jpg"])).unwrap_err();
     let DatasetError::DuplicateId { first, second, .. } = error else {
         panic!("{error:?}");
     };
-    assert!(first.ends_with("A.jpg") && second.ends_with("a.jpg"));
+    assert!(first.ends_with("cafe\u{301}.jpg") && second.ends_with("caf\u{e9}.jpg"));
 }
 
 #[cfg(unix)]
@@ -174,8 +266,9 @@ fn loops_pipes_and_broken_links_are_passed_over() {
         .status();
     assert!(pipe.unwrap().success());
 
-    let mut passed = Vec::new();
-    let data = read_folder(folder.path(), &mut passed).unwrap();
+    let mut remarks = Remarks::default();
+    let data = read_folder(folder.path(), None, &mut remarks).unwrap();
+    let passed = remarks.passed;
     let paths: Vec<_> = data.examples.iter().map(|e| e.path.as_str()).collect();
     assert_eq!(
         paths,

@@ -6,18 +6,20 @@ use arrow::datatypes::{DataType, Field, Schema};
 use serde_json::{Map, Value};
 
 use super::UNKNOWN;
+use crate::dataset::labels::Labels;
 use crate::dataset::parquet::Table;
 use crate::dataset::{DatasetError, Layout, LayoutOptions};
 use crate::io::parquet::rows::BYTES;
 
 /// The columns that are read, and how.
 pub(super) struct Columns {
-    /// Index of the image's column.
+    /// Index of the image's column, and its name.
     pub(super) image: usize,
+    pub(super) image_name: String,
     /// Name of the label's column.
     pub(super) label: String,
     /// What its labels are.
-    pub(super) labels: Labels,
+    pub(super) labels: Kind,
     /// Name of the group's column, and the names of its classes.
     pub(super) group: Option<(String, Option<Vec<String>>)>,
     /// Whether there is a column of splits.
@@ -26,7 +28,7 @@ pub(super) struct Columns {
 
 /// How labels are given.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Labels {
+pub(super) enum Kind {
     /// Indices of these names.
     Named(Vec<String>),
     /// Whole numbers.
@@ -50,9 +52,9 @@ impl Columns {
         };
         let names = class_names(&features, label.name());
         let labels = match (names, label.data_type()) {
-            (Some(names), kind) if kind.is_integer() => Labels::Named(names),
-            (_, kind) if kind.is_integer() => Labels::Numbers,
-            (_, kind) if is_text(kind) => Labels::Texts,
+            (Some(names), kind) if kind.is_numeric() => Kind::Named(names),
+            (_, kind) if kind.is_numeric() => Kind::Numbers,
+            (_, kind) if is_text(kind) => Kind::Texts,
             (_, kind) => {
                 return Err(bad_column(
                     path,
@@ -77,6 +79,7 @@ impl Columns {
         }
         Ok(Self {
             image,
+            image_name: schema.field(image).name().clone(),
             label: label.name().clone(),
             labels,
             group: group.map(|group| (group.name().clone(), class_names(&features, group.name()))),
@@ -84,22 +87,39 @@ impl Columns {
         })
     }
 
-    /// The label in a cell as a class's name; none if it is marked as unknown.
+    /// The label in a cell as a class's name; as an error what stands for none.
     pub(super) fn label_text(
         &self,
         cell: &Value,
+        given: Option<&[String]>,
         here: &dyn Fn() -> String,
-    ) -> Result<Option<String>, DatasetError> {
-        if cell.is_null() || cell.as_str() == Some("") {
-            return Err(DatasetError::EmptyCell {
-                place: here(),
-                column: self.label.clone(),
-            });
-        }
+    ) -> Result<Result<String, String>, DatasetError> {
+        let text = match cell {
+            Value::Null => String::new(),
+            // A whole number of a floating-point column, which has holes.
+            Value::Number(number) if number.is_f64() => match number.as_f64() {
+                Some(real) if real.fract() == 0.0 && real.abs() < 9e15 => (real as i64).to_string(),
+                _ => {
+                    return Err(DatasetError::BadCell {
+                        place: here(),
+                        column: self.label.clone(),
+                        value: number.to_string(),
+                        expected: "text or a whole number",
+                    });
+                }
+            },
+            cell => plain(cell),
+        };
         match &self.labels {
-            Labels::Named(_) if cell.as_i64() == Some(UNKNOWN) => Ok(None),
-            Labels::Named(names) => named(cell, names, &self.label, here).map(Some),
-            Labels::Numbers | Labels::Texts => Ok(Some(plain(cell))),
+            Kind::Named(_) if text.is_empty() || text == UNKNOWN || text == "NaN" => Ok(Err(text)),
+            Kind::Named(names) => {
+                let index: Option<usize> = text.parse().ok();
+                let name = index.and_then(|index| names.get(index));
+                let name = name.ok_or_else(|| unknown(cell, names, &self.label, here))?;
+                Ok(Ok(name.clone()))
+            }
+            Kind::Numbers | Kind::Texts if Labels::is_missing(&text, given) => Ok(Err(text)),
+            Kind::Numbers | Kind::Texts => Ok(Ok(text)),
         }
     }
 
@@ -114,6 +134,8 @@ impl Columns {
         };
         match (cells.get(column), names) {
             (None | Some(Value::Null), _) => Ok(None),
+            // Of a ClassLabel it says that it is not known.
+            (Some(cell), Some(_)) if cell.as_i64() == Some(-1) => Ok(None),
             (Some(cell), Some(names)) => named(cell, names, column, here).map(Some),
             (Some(cell), None) => Ok(Some(plain(cell)).filter(|text| !text.is_empty())),
         }
@@ -129,12 +151,23 @@ fn named(
 ) -> Result<String, DatasetError> {
     let index = cell.as_u64().and_then(|index| usize::try_from(index).ok());
     let name = index.and_then(|index| names.get(index));
-    name.cloned().ok_or_else(|| DatasetError::UnknownClass {
+    name.cloned()
+        .ok_or_else(|| unknown(cell, names, column, here))
+}
+
+/// The error for a cell that counts none of the names.
+fn unknown(
+    cell: &Value,
+    names: &[String],
+    column: &str,
+    here: &dyn Fn() -> String,
+) -> DatasetError {
+    DatasetError::UnknownClass {
         place: here(),
         column: column.to_owned(),
         name: cell.to_string(),
         known: names.to_vec(),
-    })
+    }
 }
 
 /// Text as it is, anything else as JSON writes it.

@@ -111,9 +111,9 @@ impl Made {
         let options = LayoutOptions {
             label: label.map(str::to_owned),
             group: group.map(str::to_owned),
-            classes: None,
+            ..LayoutOptions::default()
         };
-        super::read(self.root(), &options, &mut Vec::new())
+        super::read(self.root(), &options, &mut Remarks::default())
     }
 
     /// The chain of the error.
@@ -144,7 +144,7 @@ fn a_table_of_datasets_itself_is_read() {
         group: Some("place".to_owned()),
         ..LayoutOptions::default()
     };
-    let data = read(&root, &options, &mut Vec::new()).unwrap();
+    let data = read(&root, &options, &mut Remarks::default()).unwrap();
     assert_eq!(data.classes, ["tench, Tinca tinca", "goldfish"]);
     assert_eq!(data.examples.len(), 5);
     for (i, example) in (0_u8..).zip(&data.examples) {
@@ -180,7 +180,7 @@ fn splits_are_those_of_file_names_wherever_the_files_lie() {
     assert_eq!(ids(&data)[3], "data/train-00001-of-00002.parquet/1");
     let one = LayoutOptions::default();
     let file = made.root().join("test.parquet");
-    let data = super::read(&file, &one, &mut Vec::new()).unwrap();
+    let data = super::read(&file, &one, &mut Remarks::default()).unwrap();
     assert_eq!(ids(&data), ["test.parquet/0", "test.parquet/1"]);
     assert_eq!((data.examples[0].split, red(&data, 1)), (Split::Test, 41));
 }
@@ -204,7 +204,7 @@ fn without_metadata_labels_are_numbers_or_text() {
         classes: Some((0..11).map(|i| format!("class {i}")).collect()),
         ..LayoutOptions::default()
     };
-    let data = super::read(made.root(), &options, &mut Vec::new()).unwrap();
+    let data = super::read(made.root(), &options, &mut Remarks::default()).unwrap();
     assert_eq!((data.classes.len(), data.examples[0].label), (11, 10));
 
     made.table("val.parquet", None, &columns(texts(&["owl", "eel"])));
@@ -257,12 +257,100 @@ fn columns_are_chosen_by_name() {
 fn labels_that_are_not_known_are_passed_over() {
     let made = Made::new();
     made.pair("test.parquet", 0, ints(&[-1, 1]));
-    let mut passed = Vec::new();
-    let data = super::read(made.root(), &LayoutOptions::default(), &mut passed).unwrap();
+    let mut remarks = Remarks::default();
+    let data = super::read(made.root(), &LayoutOptions::default(), &mut remarks).unwrap();
     assert_eq!(ids(&data), ["test.parquet/1"]);
     assert_eq!(red(&data, 0), 1);
-    assert_eq!(passed.len(), 1);
-    assert!(passed[0].reason.contains("without a label"));
+    assert!(
+        remarks.doubts[0].starts_with("1 row has no label"),
+        "{remarks:?}"
+    );
+
+    // What other writers leave of it: no metadata, holes, floats, text.
+    let image = images(&[
+        (Some(png(1)), None),
+        (Some(png(2)), None),
+        (Some(png(3)), None),
+    ]);
+    let columns: [ArrayRef; 4] = [
+        ints(&[-1, 0, 1]),
+        Arc::new(Int64Array::from(vec![None, Some(0), Some(1)])),
+        Arc::new(Float64Array::from(vec![f64::NAN, 0.0, 1.0])),
+        texts(&["None", "0", "1"]),
+    ];
+    for (features, label) in [None, Some(NAMES)]
+        .into_iter()
+        .flat_map(|f| columns.clone().map(|c| (f, c)))
+    {
+        if features.is_some() && label.data_type() == &DataType::Utf8 {
+            continue;
+        }
+        made.table(
+            "test.parquet",
+            features,
+            &[("image", image.clone()), ("label", label)],
+        );
+        let mut remarks = Remarks::default();
+        let data = super::read(made.root(), &LayoutOptions::default(), &mut remarks).unwrap();
+        assert_eq!(
+            (data.classes.len(), ids(&data)),
+            (2, vec!["test.parquet/1", "test.parquet/2"])
+        );
+        assert_eq!(data.examples[1].label, 1);
+        assert!(
+            remarks.doubts[0].starts_with("1 row has no label"),
+            "{remarks:?}"
+        );
+    }
+}
+
+#[test]
+fn columns_of_predictions_are_read() {
+    let made = Made::new();
+    let image = images(&[(Some(png(1)), None), (Some(png(2)), None)]);
+    let columns = |prediction: ArrayRef| {
+        [
+            ("image", image.clone()),
+            ("label", ints(&[0, 1])),
+            ("prediction", prediction),
+            (
+                "confidence",
+                Arc::new(Float64Array::from(vec![0.75, 0.5])) as ArrayRef,
+            ),
+        ]
+    };
+    for prediction in [ints(&[1, 1]), texts(&["dog", "dog"])] {
+        made.table("val.parquet", Some(NAMES), &columns(prediction));
+        let data = made.read().unwrap();
+        let said: Vec<_> = data
+            .examples
+            .iter()
+            .map(|e| (e.prediction, e.confidence))
+            .collect();
+        assert_eq!(said, [(Some(1), Some(0.75)), (Some(1), Some(0.5))]);
+    }
+    // In the order that the user gives, indices count that.
+    made.table("val.parquet", Some(NAMES), &columns(ints(&[0, 1])));
+    let options = LayoutOptions {
+        classes: Some(["dog", "cat"].map(str::to_owned).to_vec()),
+        ..LayoutOptions::default()
+    };
+    let data = super::read(made.root(), &options, &mut Remarks::default()).unwrap();
+    assert_eq!(data.classes, ["dog", "cat"]);
+    let said: Vec<_> = data
+        .examples
+        .iter()
+        .map(|e| (e.label, e.prediction))
+        .collect();
+    assert_eq!(said, [(1, Some(0)), (0, Some(1))]);
+}
+
+#[test]
+fn what_save_to_disk_wrote_is_named() {
+    let made = Made::new();
+    fs::create_dir(made.root().join("train")).unwrap();
+    fs::write(made.root().join("train/data-00000-of-00001.arrow"), "").unwrap();
+    assert!(made.refused().contains("save_to_disk"));
 }
 
 #[test]
@@ -320,6 +408,19 @@ fn a_split_that_no_file_names_is_that_of_the_column() {
     assert_eq!(data.examples[1].split, Split::Test);
     made.table("0000.parquet", Some(NAMES), &columns[..2]);
     assert!(made.refused().contains("names no split"));
+    let both = [("split", texts(&["train", "val"]))];
+    made.table(
+        "train.parquet",
+        Some(NAMES),
+        &[&columns[..2], &both].concat(),
+    );
+    fs::remove_file(made.root().join("0000.parquet")).unwrap();
+    let text = made.refused();
+    assert!(
+        text.contains("row 1 (from 0): its split is \"val\", but its path \"train.parquet\""),
+        "{text}"
+    );
+    fs::remove_file(made.root().join("train.parquet")).unwrap();
     let columns = [
         columns[0].clone(),
         columns[1].clone(),
@@ -340,14 +441,18 @@ fn faults_name_file_row_and_column() {
     let text = made.refused();
     let place = format!("{}, row 1 (from 0), column \"label\"", path.display());
     assert!(text.contains(&place) && text.contains("cat, dog"), "{text}");
-    let labels = Int64Array::from(vec![Some(0), None]);
-    made.pair("val.parquet", 0, Arc::new(labels));
-    assert!(made.refused().contains(&format!("{place}: empty")));
-    let labels = Float64Array::from(vec![0.0, 1.0]);
+    let labels = Float64Array::from(vec![0.0, 1.5]);
     made.pair("val.parquet", 0, Arc::new(labels));
     let text = made.refused();
     assert!(
-        text.contains("column \"label\": is of type Float64, expected text or whole"),
+        text.contains(&place) && text.contains("\"1.5\" is not text or a whole number"),
+        "{text}"
+    );
+    let labels = BooleanArray::from(vec![true, false]);
+    made.pair("val.parquet", 0, Arc::new(labels));
+    let text = made.refused();
+    assert!(
+        text.contains("column \"label\": is of type Boolean, expected text or whole"),
         "{text}"
     );
 
@@ -377,6 +482,12 @@ fn faults_name_file_row_and_column() {
     let columns = [("image", image), ("label", ints(&[0]))];
     made.table("val.parquet", Some("{"), &columns);
     assert!(made.refused().contains("is no JSON"));
+    fs::write(
+        &path,
+        "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n",
+    )
+    .unwrap();
+    assert!(made.refused().contains("git lfs pull"));
     fs::write(&path, "PAR1 and no more").unwrap();
     assert!(made.refused().contains("val.parquet: malformed Parquet"));
     fs::remove_file(&path).unwrap();

@@ -10,7 +10,7 @@ use tar::{Archive, Entry};
 
 use crate::dataset::folder::EXTENSIONS;
 use crate::dataset::published::split_of;
-use crate::dataset::records::Location;
+use crate::dataset::records::{Location, POINTER};
 use crate::dataset::{DatasetError, LayoutOptions, Split, checks};
 use crate::io::source::Member;
 use crate::io::{self, IoError};
@@ -29,7 +29,14 @@ pub(super) struct Sample {
     pub(super) split: Split,
     /// Number of its first member in the shard, from 1.
     pub(super) at: usize,
-    pub(super) image: Option<Member>,
+    /// Its image, of the member that is called after the key alone.
+    image: Option<Member>,
+    /// Images called otherwise, each with the end of its name.
+    others: Vec<(String, Member)>,
+    /// Whether it has any image.
+    pub(super) has_image: bool,
+    /// The ends of its members' names.
+    pub(super) kinds: Vec<String>,
     pub(super) cls: Option<Label>,
     /// The label in its `json`.
     pub(super) named: Option<Label>,
@@ -53,6 +60,9 @@ pub(super) fn read(
     let path = root.join(shard);
     let failed = |source| unread(&path, source);
     let (file, size) = io::open(&path)?;
+    if size < 512 && io::read(&path)?.starts_with(POINTER) {
+        return Err(DatasetError::Pointer { path });
+    }
     let begin = samples.len();
     let mut archive = Archive::new(file);
     for (entry, line) in archive.entries_with_seek().map_err(failed)?.zip(1..) {
@@ -71,6 +81,9 @@ pub(super) fn read(
                 split,
                 at: line,
                 image: None,
+                others: Vec::new(),
+                has_image: false,
+                kinds: Vec::new(),
                 cls: None,
                 named: None,
                 group: None,
@@ -85,7 +98,7 @@ pub(super) fn read(
 
 /// The split that a shard's path names.
 fn split(root: &Path, shard: &str) -> Result<Split, DatasetError> {
-    split_of(shard).ok_or_else(|| DatasetError::Disagreement {
+    split_of(root, shard)?.ok_or_else(|| DatasetError::Disagreement {
         place: root.display().to_string(),
         name: shard.to_owned(),
         reason: "names no split: expected train, val, test or pool in the shard's name or folder",
@@ -108,20 +121,46 @@ impl Sample {
         kind: &str,
         options: &LayoutOptions,
     ) -> Result<(), DatasetError> {
-        match kind.to_ascii_lowercase().as_str() {
+        self.kinds.push(kind.to_owned());
+        let kind = kind.to_ascii_lowercase();
+        let last = kind.rsplit('.').next().unwrap_or_default();
+        match last {
             "cls" if options.label.is_none() => {
                 let text = file.text(entry)?.trim().to_owned();
-                let number = text.parse::<u64>().is_ok();
+                let number = text.parse::<i64>().is_ok();
                 put(&mut self.cls, Label { text, number }, || {
                     file.disagreement("is a second cls of its sample")
                 })
             }
             "json" => self.take_json(&file.text(entry)?, file, options),
-            other if EXTENSIONS.contains(&other) => put(&mut self.image, file.member(), || {
-                file.disagreement("is a second image of its sample")
-            }),
+            other if EXTENSIONS.contains(&other) => {
+                self.has_image = true;
+                if kind == other {
+                    return put(&mut self.image, file.member(), || {
+                        file.disagreement("is a second image of its sample")
+                    });
+                }
+                self.others.push((kind, file.member()));
+                Ok(())
+            }
             _ => Ok(()),
         }
+    }
+
+    /// Its image: the one that is called after the key alone, else the only one.
+    pub(super) fn the_image(&mut self, root: &Path) -> Result<Option<Member>, DatasetError> {
+        if let Some(image) = self.image.take() {
+            return Ok(Some(image));
+        }
+        if let [(first, _), (second, _), ..] = self.others.as_slice() {
+            return Err(DatasetError::Incomplete {
+                place: self.place(root),
+                name: self.key.clone(),
+                lacks: "has no image called after it alone",
+                hint: format!("it has {first} and {second}: leave one of them in the shard"),
+            });
+        }
+        Ok(self.others.pop().map(|(_, image)| image))
     }
 
     /// Takes the label and the group that an object has.
@@ -143,7 +182,8 @@ impl Sample {
             })?;
         }
         if let Some(key) = &options.group {
-            self.group = cell(&cells, key, file.place)?.map(|(text, _)| text);
+            let group = cell(&cells, key, file.place)?.map(|(text, _)| text);
+            self.group = group.filter(|text| !text.is_empty());
         }
         Ok(())
     }
@@ -198,7 +238,9 @@ impl<'a> Header<'a> {
         let name = &self.name;
         let base = name.rfind('/').map_or(0, |at| at + 1);
         let (stem, kind) = name[base..].split_once('.')?;
-        (!stem.starts_with("__")).then_some((&name[..base + stem.len()], kind))
+        // Hidden files, such as those that macOS puts beside others, have no stem.
+        let is_sample = !stem.is_empty() && !stem.starts_with("__");
+        is_sample.then_some((&name[..base + stem.len()], kind))
     }
 
     fn member(&self) -> Member {
@@ -284,7 +326,9 @@ fn cell(
     place: Location<'_>,
 ) -> Result<Option<(String, bool)>, DatasetError> {
     match cells.get(key) {
-        None | Some(Value::Null) => Ok(None),
+        None => Ok(None),
+        // It is there, and says that it is not known.
+        Some(Value::Null) => Ok(Some((String::new(), false))),
         Some(Value::String(text)) => Ok(Some((text.clone(), false))),
         Some(Value::Number(number)) if !number.is_f64() => Ok(Some((number.to_string(), true))),
         Some(other) => Err(DatasetError::BadCell {

@@ -32,7 +32,11 @@ fn shard(root: &Path, name: &str, members: &[(&str, &[u8])]) {
 }
 
 fn read(root: &tempfile::TempDir) -> Result<Dataset, DatasetError> {
-    super::read(root.path(), &LayoutOptions::default())
+    super::read(
+        root.path(),
+        &LayoutOptions::default(),
+        &mut Remarks::default(),
+    )
 }
 
 #[test]
@@ -109,14 +113,15 @@ fn keys_of_json_are_chosen_and_numbers_count_given_classes() {
         label: Some("kind".to_owned()),
         group: Some("place".to_owned()),
         classes: Some(["cat", "dog"].map(str::to_owned).to_vec()),
+        ..LayoutOptions::default()
     };
-    let data = super::read(root.path(), &options).unwrap();
+    let data = super::read(root.path(), &options, &mut Remarks::default()).unwrap();
     assert_eq!(data.examples[0].label, 1);
     assert_eq!(data.examples[0].group.as_deref(), Some("land"));
     options.classes = Some(vec!["cat".to_owned()]);
-    let error = super::read(root.path(), &options).unwrap_err();
+    let error = super::read(root.path(), &options, &mut Remarks::default()).unwrap_err();
     assert!(
-        matches!(error, DatasetError::ClassOutOfRange { index: 1, .. }),
+        matches!(&error, DatasetError::UnknownClass { name, .. } if name == "1"),
         "{error:?}"
     );
 }
@@ -185,6 +190,74 @@ fn a_key_twice_in_a_shard_is_a_duplicate() {
         matches!(&error, DatasetError::DuplicateId { first, second, .. }
             if first.ends_with("member 1") && second.ends_with("member 5")),
         "{error:?}"
+    );
+}
+
+#[test]
+#[allow(clippy::too_many_lines, reason = "a line a member")]
+fn shards_as_people_make_them() {
+    let image = png(7);
+    let mac: &[u8] = b"\x00\x05\x16\x07";
+    let root = tempfile::tempdir().unwrap();
+    shard(
+        root.path(),
+        "val.TAR",
+        &[
+            ("._0.input.png", mac),
+            ("0.input.png", &image),
+            ("._0.cls", mac),
+            ("0.cls", b"3"),
+            ("__MACOSX/._1.png", mac),
+            ("1.jfif", &image),
+            ("1.mask.png", b"mask"),
+            ("1.target.cls", b"4"),
+            ("2.png", &image),
+            ("2.cls", b"-1"),
+            ("3.png", &image),
+            ("3.json", br#"{"label": null}"#),
+        ],
+    );
+    let mut remarks = Remarks::default();
+    let data = super::read(root.path(), &LayoutOptions::default(), &mut remarks).unwrap();
+    assert_eq!((data.classes.len(), data.examples.len()), (2, 2));
+    for example in &data.examples {
+        let image = data.image(example).rgb(Exif::Ignore).unwrap();
+        assert_eq!(image.get_pixel(0, 0).0, [7, 1, 2]);
+    }
+    assert!(
+        remarks.doubts[0].starts_with("2 rows have no label"),
+        "{remarks:?}"
+    );
+
+    let refused = |members: &[(&str, &[u8])]| {
+        let root = tempfile::tempdir().unwrap();
+        shard(root.path(), "val.tar", members);
+        read(&root).unwrap_err().to_string()
+    };
+    let text = refused(&[("0.a.png", &image), ("0.b.png", &image), ("0.cls", b"1")]);
+    assert!(
+        text.contains("\"0\" has no image called after it alone; it has a.png and b.png"),
+        "{text}"
+    );
+    let text = refused(&[
+        ("0.png", &image),
+        ("1.png", &image),
+        ("0.cls", b"1"),
+        ("1.cls", b"2"),
+    ]);
+    assert!(
+        text.contains("\"0\" has no label") && text.contains("more of it is at member 3"),
+        "{text}"
+    );
+    let text = refused(&[("0.png", &image), ("0.txt", b"a cat")]);
+    assert!(text.contains("its members end in png, txt"), "{text}");
+
+    let root = tempfile::tempdir().unwrap();
+    fs::write(root.path().join("train-000000.tar.gz"), "").unwrap();
+    let text = read(&root).unwrap_err().to_string();
+    assert!(
+        text.contains("packed files such as train-000000.tar.gz"),
+        "{text}"
     );
 }
 

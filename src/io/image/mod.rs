@@ -12,6 +12,7 @@
 //! | alpha, transparent palette entry | dropped without blending |
 //! | CMYK, YCCK | `R = (255 − C)(255 − K)/255`; a JPEG's inks are inverted, as Adobe writes them |
 //! | GIF, APNG, animated WebP | the first frame |
+//! | PPM, PGM, PBM | scaled to 8 bits; gray of more as 16-bit gray |
 //!
 //! Against Pillow 13: PNG, BMP, GIF and 8-bit TIFF are equal; JPEG differs by at most 4 levels
 //! (another inverse DCT and chroma filter). A GIF whose first frame does not cover
@@ -23,6 +24,7 @@
 pub mod decoded;
 mod jpeg;
 mod mode;
+mod pnm;
 mod tiff;
 
 use std::io::Cursor;
@@ -70,7 +72,7 @@ pub enum DecodeError {
 
     /// The content is something else.
     #[error(
-        "not an image: the content is {found}, expected JPEG, PNG, WebP, BMP, TIFF or GIF \
+        "not an image: the content is {found}, expected JPEG, PNG, WebP, BMP, TIFF, GIF or PPM \
          (the file's name does not count)"
     )]
     NotAnImage {
@@ -179,6 +181,7 @@ fn decode_within(bytes: &[u8], exif: Exif, max_pixels: u64) -> Result<DecodedIma
     let (format, name) = sniff(bytes)?;
     let (picture, orientation) = match format {
         ImageFormat::Jpeg => jpeg::decode(bytes, max_pixels)?,
+        ImageFormat::Pnm => (pnm::decode(bytes, max_pixels)?, Orientation::NoTransforms),
         _ => decode_other(bytes, format, name, max_pixels)?,
     };
     Ok(if exif == Exif::Apply || format == ImageFormat::Tiff {
@@ -215,6 +218,7 @@ pub fn extension(bytes: &[u8]) -> &'static str {
     match sniff(bytes) {
         Ok((ImageFormat::Jpeg, _)) => "jpg",
         Ok((ImageFormat::Tiff, _)) => "tif",
+        Ok((ImageFormat::Pnm, _)) => pnm::extension(bytes),
         Ok((format, _)) => format.extensions_str().first().copied().unwrap_or_default(),
         Err(_) => "",
     }
@@ -224,6 +228,9 @@ pub fn extension(bytes: &[u8]) -> &'static str {
 fn sniff(bytes: &[u8]) -> Result<(ImageFormat, &'static str), DecodeError> {
     if bytes.is_empty() {
         return Err(DecodeError::Empty);
+    }
+    if pnm::is_pnm(bytes) {
+        return Ok((ImageFormat::Pnm, "PNM"));
     }
     match ::image::guess_format(bytes) {
         Ok(ImageFormat::Jpeg) => Ok((ImageFormat::Jpeg, "JPEG")),
@@ -240,7 +247,11 @@ fn sniff(bytes: &[u8]) -> Result<(ImageFormat, &'static str), DecodeError> {
 
 /// What content that is no image looks like.
 fn describe(bytes: &[u8]) -> String {
-    const KNOWN: [(&[u8], &str); 8] = [
+    const KNOWN: [(&[u8], &str); 9] = [
+        (
+            b"\x00\x00\x00\x0cjP  ",
+            "JPEG 2000, which is not read: convert it to PNG",
+        ),
         (
             b"version https://git-lfs",
             "a Git LFS pointer (run git lfs pull)",
@@ -251,10 +262,20 @@ fn describe(bytes: &[u8]) -> String {
         (b"<svg", "an SVG drawing"),
         (b"<", "HTML or XML text"),
         (b"{", "JSON text"),
-        (b"\x00\x00\x00\x0cJXL ", "JPEG XL"),
+        (
+            b"\x00\x00\x00\x0cJXL ",
+            "JPEG XL, which is not read: convert it to PNG",
+        ),
     ];
     if bytes.get(4..8) == Some(b"ftyp") {
-        return "an ISO media file (HEIC, AVIF or MP4)".to_owned();
+        let name = match bytes.get(8..12) {
+            Some(b"avif" | b"avis") => "AVIF, which is not read: convert it to PNG",
+            Some(b"heic" | b"heix" | b"heim" | b"hevc" | b"mif1" | b"msf1") => {
+                "HEIC, which is not read: convert it to PNG"
+            }
+            _ => "an ISO media file (MP4 or the like)",
+        };
+        return name.to_owned();
     }
     let known = KNOWN.iter().find(|(magic, _)| bytes.starts_with(magic));
     known.map_or_else(

@@ -7,8 +7,10 @@
 
 mod mapped;
 mod npy;
+mod values;
 
 pub use mapped::Matrix;
+pub use values::{Values, read_values};
 
 use std::collections::HashMap;
 use std::ops::Range;

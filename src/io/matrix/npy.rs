@@ -13,7 +13,17 @@ pub(super) const MAGIC: &[u8] = b"\x93NUMPY";
 /// The longest header that is read, in bytes (a plain array needs under 128).
 const MAX_HEADER: usize = 65_536;
 
-pub(super) fn parse(bytes: &[u8]) -> Result<Described, MatrixError> {
+/// What a header says.
+pub(super) struct Header<'a> {
+    /// The type of a value, as `NumPy` writes it.
+    pub(super) descr: String,
+    pub(super) column_major: bool,
+    pub(super) shape: Vec<usize>,
+    /// The values.
+    pub(super) data: &'a [u8],
+}
+
+pub(super) fn header(bytes: &[u8]) -> Result<Header<'_>, MatrixError> {
     let (header, data) = split(bytes).ok_or_else(|| malformed("it is cut short"))?;
     if header.len() > MAX_HEADER {
         return Err(malformed(&format!("{} bytes long", header.len())));
@@ -28,8 +38,33 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Described, MatrixError> {
     };
     let shape = tuple(value(&text, "shape")?)
         .ok_or_else(|| malformed("its 'shape' is not a tuple of numbers"))?;
+    Ok(Header {
+        descr: descr.to_owned(),
+        column_major,
+        shape,
+        data,
+    })
+}
+
+/// Whether values of a type stand with their highest byte first; none if it is no type of numbers.
+pub(super) fn big_endian(order: &str) -> Option<bool> {
+    match order {
+        "<" | "|" => Some(false),
+        ">" => Some(true),
+        "=" => Some(cfg!(target_endian = "big")),
+        _ => None,
+    }
+}
+
+pub(super) fn parse(bytes: &[u8]) -> Result<Described, MatrixError> {
+    let Header {
+        descr,
+        column_major,
+        shape,
+        data,
+    } = header(bytes)?;
     let wrong_type = || MatrixError::ValueType {
-        found: descr.to_owned(),
+        found: descr.clone(),
     };
     let (order, code) = descr.split_at_checked(1).ok_or_else(wrong_type)?;
     let kind = match code {
@@ -38,12 +73,9 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Described, MatrixError> {
         "f8" => FloatType::F64,
         _ => return Err(wrong_type()),
     };
-    let big_endian = match order {
-        "<" => false,
-        ">" => true,
-        "=" => cfg!(target_endian = "big"),
-        _ => return Err(wrong_type()),
-    };
+    let big_endian = big_endian(order)
+        .filter(|_| order != "|")
+        .ok_or_else(wrong_type)?;
     let layout = Layout {
         kind,
         big_endian,

@@ -12,7 +12,7 @@ use crate::run::skipped::{MaxBad, OnBadImage};
 
 /// What `hardlight init` writes of this section; `{layouts}` are the names of all layouts.
 const TEMPLATE: &str = r#"[data]
-# ImageFolder (SPLIT/CLASS/image), or a table (.csv, .jsonl, .parquet) with path,label,split and
+# ImageFolder (SPLIT/CLASS/image), or a table (.csv, .json, .jsonl, .parquet) with path,label,split and
 # optional id,prediction,confidence,probabilities,group.
 # root = "data"
 # Or a data set as it is published: {layouts};
@@ -21,10 +21,13 @@ const TEMPLATE: &str = r#"[data]
 # label = "Blond_Hair"
 # group = "Male"
 # table = "data/table.csv"
-# Class names in the classifier's order, where the data does not tell it.
+# Class names in the classifier's order, where the data does not tell it; also those that the data lacks. A published
+# data set's may be renamed: as many other names, in its own order.
 # classes = ["cat", "dog"]
-# The analysed classifier's predictions: a table with id (or path) and prediction (or, of two classes,
-# the score of the second) ...
+# Whether a row of a table is refused whose path lies in a folder of another split or class than its columns say.
+check_paths = true
+# The analysed classifier's predictions: a table with id (or path) and prediction (or probabilities, logits, or, of
+# two classes, the score of the second), or an array [n, classes] or [n] in the data's order (.npy) ...
 # predictions = "predictions.csv"
 # ... or the classifier itself, run on the images: a TorchScript (.pt, which runs the code in it), or a
 # hardlight-cnn folder.
@@ -78,6 +81,8 @@ pub struct Data {
     pub table: Option<PathBuf>,
     /// Class names in the classifier's order.
     pub classes: Option<Vec<String>>,
+    /// Whether columns of a table are held against the folders in its paths.
+    pub check_paths: bool,
     /// A table of predictions.
     pub predictions: Option<PathBuf>,
     /// The threshold of scores; none for the data's own.
@@ -117,6 +122,7 @@ impl Default for Data {
             group: None,
             table: None,
             classes: None,
+            check_paths: true,
             predictions: None,
             score_threshold: None,
             classifier: None,
