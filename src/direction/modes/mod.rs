@@ -172,8 +172,8 @@ fn accept(units: &Units, judge: &Judge<'_>, options: &SearchOptions) -> Vec<Sepa
     regions
 }
 
-/// The regions that an accepted one, with its p-value, consists of: itself, or the parts in which its mistakes gather, if
-/// each stands out by itself.
+/// The regions that an accepted one, with its p-value, consists of: itself, or the parts in which its mistakes
+/// gather, if each stands out by itself.
 fn parts(
     scan: &Scan,
     units: Vec<usize>,

@@ -1,17 +1,17 @@
 //! Whether mistakes gather in two places or in one.
 //!
 //! ```text
-//! mistakes ──without a tenth──▶ two groups (Ward, 2-means) ──▶ way from one to the other
-//!    └──that tenth──────────────────▶ where along the way ──all tenths together──▶ one heap or two?
+//! mistakes ──nine tenths──▶ two groups (Ward, 2-means) ──▶ way from one to the other
+//!    └─────the tenth──▶ where along the way ──all tenths together──▶ one heap or two?
 //! ```
 //!
-//! Any heap can be halved, and its halves are easily told apart by where the cut was made; so neither that two groups can be made nor
-//! that an SVM tells them apart says anything. Two heaps leave a gap between them: along the way from the one to
-//! the other, mistakes that had no part in finding it lie at either end and few between ([`Spread`]).
+//! Any heap can be halved, and its halves are easily told apart by where the cut was made; so neither that two
+//! groups can be made nor that an SVM tells them apart says anything. Two heaps leave a gap between them: along
+//! the way from the one to the other, mistakes that had no part in finding it lie at either end and few between.
 //!
-//! Tried on drawn classes (40 a row, 800 images of which 80 % of each mode are mistakes, 128 dimensions): two modes of 10 % were
-//! split in all, in 39 with 32 dimensions and a separation of 3, in 32 with that separation in 128 dimensions, in all at 300
-//! images; 14 and 4 % in all, 14 and 2 % in 39. One mode was split in 1 of 40 (14 %) or in none (the other rows).
+//! Tried on drawn classes (40 a row, 800 images of which 80 % of each mode are mistakes, 128 dimensions): two
+//! modes of 10 % were split in all, in 39 with 32 dimensions and a separation of 3, in 32 with that separation
+//! in 128 dimensions, in all at 300 images; 14 and 4 % in all, 14 and 2 % in 39. One mode was split in 1 of 40 (14 %) or in none (the other rows).
 
 use ndarray::Array2;
 
@@ -224,7 +224,8 @@ impl Spread {
 
     /// The share of the variance that is left within the two parts of the best cut with a tenth on either side.
     ///
-    /// Source: the least within-group sum of squares over all cuts of sorted values (Fisher 1958, "On grouping for maximum homogeneity").
+    /// Source: the least within-group sum of squares over all cuts of sorted values (Fisher 1958, "On grouping for
+    /// maximum homogeneity").
     fn left(&self) -> f64 {
         let n = self.values.len();
         let least = n.div_ceil(10).max(1);
