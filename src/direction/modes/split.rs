@@ -9,9 +9,8 @@
 //! groups can be made nor that an SVM tells them apart says anything. Two heaps leave a gap between them: along
 //! the way from the one to the other, mistakes that had no part in finding it lie at either end and few between.
 //!
-//! Tried on drawn classes (40 a row, 800 images of which 80 % of each mode are mistakes, 128 dimensions): two
-//! modes of 10 % were split in all, in 39 with 32 dimensions and a separation of 3, in 32 with that separation
-//! in 128 dimensions, in all at 300 images; 14 and 4 % in all, 14 and 2 % in 39. One mode was split in 1 of 40 (14 %) or in none (the other rows).
+//! How often modes are told apart so, and how many false ones come: "Several failure modes in one class"
+//! in docs/statistics.md.
 
 use ndarray::Array2;
 
@@ -30,8 +29,8 @@ const STEPS: usize = 50;
 /// are 3.5 deviations apart.
 const EVEN: f64 = 0.25;
 
-/// How far below its mean the rest of the variance of so many draws of one normal heap comes, times the root of
-/// their number, in one of a thousand (simulated for 10 to 400).
+/// How far below 1 − 2/π the rest of the variance of so many draws of one normal heap comes, times the root of
+/// their number, in one of a thousand: between 0.97 and 1.10 for 10 to 400 draws, 40,000 times each.
 const CHANCE: f64 = 1.06;
 
 /// The two places where the units `of` gather, both ascending; none where it is one.
@@ -255,6 +254,9 @@ impl Spread {
 
 #[cfg(test)]
 mod tests {
+    use rand::{Rng, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
     use super::*;
     use crate::direction::modes::drawn::Class;
     use crate::direction::svm;
@@ -268,6 +270,26 @@ mod tests {
         assert_eq!(Spread::of(Vec::new()).left(), 1.0);
         let even: Vec<f64> = (0..1000).map(f64::from).collect();
         assert!((Spread::of(even).left() - 0.25).abs() < 1e-5);
+    }
+
+    #[test]
+    fn one_normal_heap_is_two_in_about_one_of_a_thousand() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut normal = || (0..12).map(|_| rng.r#gen::<f64>()).sum::<f64>() - 6.0;
+        let mut two = |n: usize, apart: f64| {
+            let heap = |normal: &mut dyn FnMut() -> f64| -> Vec<f64> {
+                let at = |i: usize| if i.is_multiple_of(2) { 0.0 } else { apart };
+                (0..n).map(|i| at(i) + normal()).collect()
+            };
+            let all = (0..2000).filter(|_| Spread::of(heap(&mut normal)).is_two());
+            all.count()
+        };
+        for n in [15, 40, 150] {
+            // 2 of 2000 are expected; more than 9 come in one of 10,000 tries.
+            let found = two(n, 0.0);
+            assert!(found <= 9, "{found} of 2000 with {n}");
+        }
+        assert!(two(40, 6.0) > 1900);
     }
 
     #[test]
