@@ -20,6 +20,17 @@ pub enum PipelineError {
         dir: PathBuf,
     },
 
+    /// It is a file.
+    #[error(
+        "{} is a checkpoint in a single file: convert it once with Diffusers, \
+         StableDiffusionPipeline.from_single_file({:?}).save_pretrained(DIR), and give DIR",
+        path.display(), path.display().to_string()
+    )]
+    SingleFile {
+        /// The file.
+        path: PathBuf,
+    },
+
     /// The folder is no pipeline.
     #[error(
         "{} has no model_index.json, so it is no Diffusers pipeline (`hardlight doctor` says what it is)",

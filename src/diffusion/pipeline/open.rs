@@ -236,6 +236,11 @@ impl Pipeline {
     ///
     /// [`PipelineError`]: all configs are checked before any weight is read.
     pub fn open_with(dir: &Path, options: &OpenOptions) -> Result<Self, PipelineError> {
+        if dir.is_file() {
+            return Err(PipelineError::SingleFile {
+                path: dir.to_path_buf(),
+            });
+        }
         if !dir.is_dir() {
             return Err(PipelineError::Missing {
                 dir: dir.to_path_buf(),

@@ -24,11 +24,14 @@ use crate::nn::params::weights::{self, WeightsFile};
 use crate::nn::siglip::{Siglip, SiglipConfig};
 
 const CONFIG: &str = "config.json";
+const PREPROCESSOR: &str = "preprocessor_config.json";
+/// Of Transformers 5, which writes no [`PREPROCESSOR`].
+const PROCESSOR: &str = "processor_config.json";
 const OPEN_CLIP_CONFIG: &str = "open_clip_config.json";
 
 /// What determines an embedding besides config and weights; absent files count as absent.
 const OTHERS: [&str; 7] = [
-    "preprocessor_config.json",
+    PREPROCESSOR,
     "tokenizer.json",
     "vocab.json",
     "merges.txt",
@@ -159,7 +162,11 @@ impl Folder {
             let name = path.strip_prefix(dir).unwrap_or(&path);
             names.push(name.to_string_lossy().into_owned());
         }
-        let names: Vec<&str> = names.iter().map(String::as_str).chain(OTHERS).collect();
+        let mut names: Vec<&str> = names.iter().map(String::as_str).chain(OTHERS).collect();
+        // Only where it is what is read, so that folders without it keep the fingerprints they have.
+        if !dir.join(PREPROCESSOR).exists() && dir.join(PROCESSOR).exists() {
+            names.push(PROCESSOR);
+        }
         Ok(io::fingerprint(dir, &names)?)
     }
 }

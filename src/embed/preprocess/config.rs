@@ -24,9 +24,11 @@ const SIDES: &str = "one or two side lengths from 1 to 8192 pixels";
 pub(super) fn read(dir: &Path) -> Result<Preprocess, PreprocessError> {
     let theirs = ("preprocessor_config.json", transformers as fn(&File) -> _);
     let own = ("open_clip_config.json", open_clip as fn(&File) -> _);
+    // Transformers 5 writes the whole processor into one file.
+    let whole = ("processor_config.json", of_processor as fn(&File) -> _);
     let kinds = match Form::of(dir) {
-        Form::OpenClip => [own, theirs],
-        Form::Transformers => [theirs, own],
+        Form::OpenClip => [own, theirs, whole],
+        Form::Transformers => [theirs, whole, own],
     };
     for (name, parse) in kinds {
         let path = dir.join(name);
@@ -71,6 +73,17 @@ const SIGLIP: Defaults = Defaults {
     mean: [0.5; 3],
     std: [0.5; 3],
 };
+
+/// What Transformers 5 saves of a processor, of which the image processor is a part.
+fn of_processor(file: &File) -> Result<Preprocess, PreprocessError> {
+    let Some(part) = file.get("image_processor").filter(|part| part.is_object()) else {
+        return Err(file.wrong("image_processor", "the settings of an image processor"));
+    };
+    transformers(&File {
+        path: file.path.clone(),
+        value: part.clone(),
+    })
+}
 
 /// The image processors of Transformers.
 fn transformers(file: &File) -> Result<Preprocess, PreprocessError> {

@@ -40,7 +40,8 @@ pub use self::torchvision::Resize;
 pub enum PreprocessError {
     /// The folder holds no config.
     #[error(
-        "{} holds neither preprocessor_config.json nor open_clip_config.json: copy it from the model's repository",
+        "{} holds none of preprocessor_config.json, processor_config.json and open_clip_config.json: copy it from the \
+         model's repository",
         dir.display()
     )]
     Missing {
@@ -179,15 +180,16 @@ pub struct Preprocess {
 }
 
 impl Preprocess {
-    /// Reads `preprocessor_config.json` or `open_clip_config.json` of a model's folder; of both, the
-    /// one of the library it is read by ([`Form`](crate::nn::clip::form::Form)).
+    /// Reads `preprocessor_config.json`, the `image_processor` of `processor_config.json` (Transformers 5) or
+    /// `open_clip_config.json` of a model's folder, in this order; `open_clip`'s first where it is the library that
+    /// the folder is read by ([`Form`](crate::nn::clip::form::Form)).
     ///
     /// Missing keys have the defaults of `CLIPImageProcessor`, `SiglipImageProcessor` or
     /// `open_clip`. The kernel is [`Kernel::Pil`].
     ///
     /// # Errors
     ///
-    /// - [`PreprocessError::Missing`] if neither file is there.
+    /// - [`PreprocessError::Missing`] if none of them is there.
     /// - [`PreprocessError::Io`] and [`PreprocessError::Json`] if the file cannot be read.
     /// - [`PreprocessError::Setting`] if a value is not understood, or if results would differ
     ///   in size from image to image.

@@ -201,6 +201,30 @@ fn of_two_configs_the_models_own_counts() {
 }
 
 #[test]
+fn the_image_processor_of_a_whole_processor_is_read() {
+    // As `CLIPProcessor.save_pretrained` of Transformers 5 writes it.
+    let whole = r#"{"image_processor": {"image_processor_type": "CLIPImageProcessor", "size": {"shortest_edge": 20},
+        "crop_size": {"height": 16, "width": 16}}, "processor_class": "CLIPProcessor"}"#;
+    let dir = folder("processor_config.json", whole);
+    let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+    write("config.json", "{}");
+    let size = || Preprocess::from_dir(dir.path()).unwrap().output_size();
+    assert_eq!(size(), (16, 16));
+    write("preprocessor_config.json", r#"{"crop_size": 8}"#);
+    assert_eq!(size(), (8, 8));
+
+    let dir = folder(
+        "processor_config.json",
+        r#"{"processor_class": "CLIPProcessor"}"#,
+    );
+    let error = Preprocess::from_dir(dir.path()).unwrap_err().to_string();
+    assert!(
+        error.contains("processor_config.json") && error.contains("image_processor"),
+        "{error}"
+    );
+}
+
+#[test]
 fn the_longer_side_is_truncated() {
     // 224 · 333 / 250 = 298.368 and 224 · 500 / 375 = 298.67: both 298.
     assert_eq!(Target::Shortest(224).size(250, 333), (224, 298));

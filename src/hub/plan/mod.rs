@@ -224,8 +224,11 @@ impl Planner<'_> {
             return Err(self.kind(format!("of the model type {found:?}"), EXPECTED));
         }
         self.weights("", "model", false)?;
+        // Transformers 5 saves the second alone.
+        let both = ["preprocessor_config.json", "processor_config.json"];
+        let there = both.into_iter().find(|name| self.files.has(name));
         self.need(
-            "preprocessor_config.json".to_owned(),
+            there.unwrap_or(both[0]).to_owned(),
             "how images are resized",
         )?;
         self.tokenizer("")

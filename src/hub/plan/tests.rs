@@ -250,6 +250,15 @@ fn clip_is_taken_as_transformers_saves_it_else_as_open_clip_does() {
     let small = ["config.json", "preprocessor_config.json", "tokenizer.json"];
     assert_eq!(plan.small, small);
 
+    // As Transformers 5 saves it.
+    let preprocessor = files.0.remove("preprocessor_config.json").unwrap();
+    files
+        .0
+        .insert("processor_config.json".to_owned(), preprocessor);
+    let plan = of(Want::Clip, true, &mut files).unwrap();
+    let small = ["config.json", "processor_config.json", "tokenizer.json"];
+    assert_eq!(plan.small, small);
+
     files.0.remove("model.safetensors");
     let plan = of(Want::Clip, true, &mut files).unwrap();
     assert_eq!(plan.weights, ["open_clip_model.safetensors"]);
