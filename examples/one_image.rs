@@ -15,6 +15,7 @@ use std::time::Instant;
 use anyhow::{Context as _, bail};
 use clap::Parser;
 use hardlight::diffusion::pipeline::{ImageRequest, Outcome, Pipeline, Sampling};
+use hardlight::diffusion::record::LongPrompts;
 use tch::{Device, Kind};
 
 /// Draw one caption.
@@ -69,11 +70,11 @@ fn main() -> anyhow::Result<()> {
         args.steps
     );
 
-    let caption = pipeline.encode(&args.caption)?;
+    let caption = pipeline.encode(&args.caption, LongPrompts::Cut)?;
     if caption.truncated {
         println!("the caption is too long for the model: its end is not seen");
     }
-    let unconditional = pipeline.encode_negative(&args.negative)?;
+    let unconditional = pipeline.encode_negative(&args.negative, LongPrompts::Cut)?;
     let request = ImageRequest {
         caption: &caption,
         seed: args.seed,

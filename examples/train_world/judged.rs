@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use hardlight::diffusion::pipeline::{ImageRequest, Outcome, Pipeline, Sampling};
+use hardlight::diffusion::record::LongPrompts;
 use hardlight::io;
 use hardlight::world::caption::Aspect;
 use hardlight::world::judge::{Judge, named, shows};
@@ -43,13 +44,13 @@ pub(crate) fn judge(job: &Job) -> anyhow::Result<()> {
         batch: 10,
         ..Sampling::default()
     };
-    let unconditional = pipeline.encode_negative("")?;
+    let unconditional = pipeline.encode_negative("", LongPrompts::Cut)?;
     let mut sheet = RgbImage::new(16 * 64, CAPTIONS.len() as u32 * 64);
     let mut report = BTreeMap::new();
     let mut all = 0;
     let mut wrong: BTreeMap<&str, usize> = BTreeMap::new();
     for (row, caption) in CAPTIONS.iter().enumerate() {
-        let encoded = pipeline.encode(caption)?;
+        let encoded = pipeline.encode(caption, LongPrompts::Cut)?;
         let mut images = Vec::new();
         for start in (0..EACH).step_by(sampling.batch) {
             let requests: Vec<ImageRequest<'_>> = (start..start + sampling.batch as u64)

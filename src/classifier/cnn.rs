@@ -81,6 +81,26 @@ pub enum ClassifierError {
         source: TchError,
     },
 
+    /// A module whose answer for an image does not follow from that image.
+    #[error(
+        "the classifier {} gives one image different logits {when} (logit {logit}: {one} and {other}): it was traced in \
+         training mode, where features are dropped by chance and an image is normalised by those beside it. In \
+         Python:\n  torch.jit.trace(model.eval(), example).save(\"model.pt\")",
+        path.display()
+    )]
+    Unsteady {
+        /// The file.
+        path: PathBuf,
+        /// Which logit, from 0.
+        logit: usize,
+        /// Its first value.
+        one: f32,
+        /// Its second value.
+        other: f32,
+        /// How the image was shown.
+        when: &'static str,
+    },
+
     /// A module whose output differs in width from batch to batch.
     #[error("the classifier gave {before} numbers an image, then {now}")]
     Width {

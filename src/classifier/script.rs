@@ -10,6 +10,7 @@
 
 mod file;
 mod output;
+mod steady;
 
 use std::path::{Path, PathBuf};
 

@@ -34,24 +34,24 @@ pub(super) struct SettingOptions {
     #[arg(long = "set", value_name = "KEY=VALUE")]
     assignments: Vec<String>,
 
-    #[command(flatten)]
-    data: DataFlags,
-
-    #[command(flatten)]
-    embed: EmbedFlags,
-
-    #[command(flatten)]
-    captions: CaptionsFlags,
-
-    #[command(flatten)]
-    generate: GenerateFlags,
-
-    #[command(flatten)]
-    filter: FilterFlags,
-
     /// Seed of everything random [default: 0].
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+
+    #[command(flatten, next_help_heading = "Data and classifier")]
+    data: DataFlags,
+
+    #[command(flatten, next_help_heading = "Embedding space")]
+    embed: EmbedFlags,
+
+    #[command(flatten, next_help_heading = "Captions")]
+    captions: CaptionsFlags,
+
+    #[command(flatten, next_help_heading = "Generation")]
+    generate: GenerateFlags,
+
+    #[command(flatten, next_help_heading = "Filters")]
+    filter: FilterFlags,
 }
 
 impl RunOptions {

@@ -139,6 +139,20 @@ fn check_channels(path: &Path, channels: &[i64]) -> Result<usize, ConfigError> {
     Ok(channels.len())
 }
 
+/// Puts one number, or flag, in place of a list of equal ones: Diffusers takes both for these keys.
+fn lists_as_one(raw: &mut Value, keys: &[&str]) {
+    for key in keys {
+        let one = match raw.get(key) {
+            Some(Value::Array(list)) => match list.split_first() {
+                Some((first, rest)) if rest.iter().all(|other| other == first) => first.clone(),
+                _ => continue,
+            },
+            _ => continue,
+        };
+        raw[*key] = one;
+    }
+}
+
 fn refuse_others(
     path: &Path,
     raw: &Value,

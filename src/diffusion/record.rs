@@ -17,6 +17,24 @@ pub struct SchedulerRecord {
     pub settings: BTreeMap<String, Value>,
 }
 
+/// What becomes of a prompt that is longer than the text encoder's context.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LongPrompts {
+    /// What exceeds the context is cut off, as Diffusers does.
+    #[default]
+    Cut,
+    /// It is encoded in chunks, and the UNet attends to all of them.
+    Chunks,
+}
+
+impl LongPrompts {
+    /// Whether it is the one that recipes need not name.
+    pub fn is_cut(&self) -> bool {
+        *self == Self::Cut
+    }
+}
+
 /// A low-rank adapter that was merged into a model's weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

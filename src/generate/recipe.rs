@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "torch")]
 use crate::diffusion::pipeline::Sampling;
-pub use crate::diffusion::record::{AdapterRecord, SchedulerRecord};
+pub use crate::diffusion::record::{AdapterRecord, LongPrompts, SchedulerRecord};
 use crate::image_file::FileFormat;
 
 /// Hexadecimal digits of an id.
@@ -57,6 +57,9 @@ pub struct Recipe {
     pub caption: String,
     /// What it was asked not to draw; empty for nothing in particular.
     pub negative_prompt: String,
+    /// What becomes of a prompt that is longer than the text encoder's context.
+    #[serde(default, skip_serializing_if = "LongPrompts::is_cut")]
+    pub long_prompts: LongPrompts,
     /// Seed of all noise, below 2⁴⁸ in a run, so that every JSON reader keeps it exactly.
     pub seed: u64,
     /// Denoising steps.
@@ -171,6 +174,7 @@ impl Recipe {
             model,
             caption: String::new(),
             negative_prompt: String::new(),
+            long_prompts: LongPrompts::Cut,
             seed: 0,
             steps: 1,
             guidance: 1.0,
@@ -201,6 +205,7 @@ impl Recipe {
             steps,
             guidance,
             negative_prompt,
+            long_prompts,
             scheduler: _,
             eta: _,
             recorded: _,
@@ -211,6 +216,7 @@ impl Recipe {
         } = sampling;
         Self {
             negative_prompt: negative_prompt.clone(),
+            long_prompts: *long_prompts,
             steps: u32::try_from(*steps).unwrap_or(u32::MAX),
             guidance: *guidance,
             ..Self::plain(model, scheduler, size)
@@ -230,6 +236,7 @@ impl Recipe {
             eta,
             recorded: Some(self.scheduler.clone()),
             negative_prompt: self.negative_prompt.clone(),
+            long_prompts: self.long_prompts,
             width: Some(self.width),
             height: Some(self.height),
             batch,
@@ -284,6 +291,7 @@ impl Recipe {
                 model,
                 caption: _,
                 negative_prompt,
+                long_prompts,
                 seed: _,
                 steps,
                 guidance,
@@ -297,6 +305,7 @@ impl Recipe {
             [
                 ("model", serde_json::to_string(model)),
                 ("negative_prompt", serde_json::to_string(negative_prompt)),
+                ("long_prompts", serde_json::to_string(long_prompts)),
                 ("steps", serde_json::to_string(steps)),
                 ("guidance", serde_json::to_string(guidance)),
                 ("scheduler", serde_json::to_string(scheduler)),

@@ -42,7 +42,8 @@ impl StableDiffusion {
     ) -> Result<Self, GenerateError> {
         pipeline.check(&sampling)?;
         let template = template(&pipeline, name, &sampling)?;
-        let unconditional = pipeline.encode_negative(&sampling.negative_prompt)?;
+        let unconditional =
+            pipeline.encode_negative(&sampling.negative_prompt, sampling.long_prompts)?;
         Ok(Self {
             pipeline,
             sampling,
@@ -154,7 +155,7 @@ impl ImageGenerator for StableDiffusion {
         for recipe in recipes {
             self.check(recipe)?;
             if !self.captions.contains_key(&recipe.caption) {
-                let encoded = self.pipeline.encode(&recipe.caption)?;
+                let encoded = self.pipeline.encode(&recipe.caption, recipe.long_prompts)?;
                 self.captions.insert(recipe.caption.clone(), encoded);
             }
         }

@@ -39,6 +39,16 @@ pub enum IoError {
         found: &'static str,
     },
 
+    /// The file stands in for one that Git LFS keeps elsewhere.
+    #[error(
+        "{} is a Git LFS pointer, not the file itself: run `git lfs pull` in its repository, or download the file",
+        .path.display()
+    )]
+    LfsPointer {
+        /// The file.
+        path: PathBuf,
+    },
+
     /// The file is larger than its kind of content may be.
     #[error("{} has {bytes} bytes, the limit is {limit}", .path.display())]
     TooLarge {
@@ -155,6 +165,7 @@ impl IoError {
             Self::Read { path, .. }
             | Self::Write { path, .. }
             | Self::NotAFile { path, .. }
+            | Self::LfsPointer { path }
             | Self::TooLarge { path, .. }
             | Self::NotUtf8 { path, .. }
             | Self::Image { path, .. }

@@ -27,7 +27,7 @@ pub use kind::{Classified, ErrorKind};
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
@@ -131,7 +131,7 @@ pub fn read_at_most(path: &Path, limit: u64) -> Result<Vec<u8>, IoError> {
 ///
 /// # Errors
 ///
-/// [`IoError::NotAFile`], [`IoError::Read`].
+/// [`IoError::NotAFile`], [`IoError::Read`], [`IoError::LfsPointer`].
 pub(crate) fn open(path: &Path) -> Result<(File, u64), IoError> {
     let error = |source| IoError::Read {
         path: path.to_owned(),
@@ -149,7 +149,27 @@ pub(crate) fn open(path: &Path) -> Result<(File, u64), IoError> {
             },
         });
     }
-    Ok((File::open(path).map_err(error)?, kind.len()))
+    let mut file = File::open(path).map_err(error)?;
+    if is_lfs_pointer(&mut file, kind.len()).map_err(error)? {
+        return Err(IoError::LfsPointer {
+            path: path.to_owned(),
+        });
+    }
+    Ok((file, kind.len()))
+}
+
+/// Whether a file is what Git LFS leaves in its place where it was not fetched; it is at its begin afterwards.
+///
+/// Source: <https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md>: text below 1024 bytes, the version first.
+pub(crate) fn is_lfs_pointer(file: &mut File, bytes: u64) -> io::Result<bool> {
+    const BEGIN: &[u8] = b"version https://git-lfs.github.com/spec/";
+    if !(BEGIN.len() as u64..1024).contains(&bytes) {
+        return Ok(false);
+    }
+    let mut begin = [0; BEGIN.len()];
+    file.read_exact(&mut begin)?;
+    file.rewind()?;
+    Ok(begin == BEGIN)
 }
 
 /// Reads a whole UTF-8 text file; a byte order mark is left out.

@@ -135,3 +135,31 @@ fn sha256_of_the_standard_example() {
         "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     );
 }
+
+#[test]
+fn a_git_lfs_pointer_is_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |text: &str| {
+        let path = folder.path().join("model.bin");
+        fs::write(&path, text).unwrap();
+        path
+    };
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n";
+    let path = write(pointer);
+    for error in [
+        read(&path).map(|_| ()).unwrap_err(),
+        read_to_string(&path).map(|_| ()).unwrap_err(),
+        sha256_of(&path).map(|_| ()).unwrap_err(),
+    ] {
+        assert!(matches!(error, IoError::LfsPointer { .. }), "{error:?}");
+        assert!(error.to_string().contains("git lfs pull"), "{error}");
+    }
+    for text in [
+        "",
+        "version",
+        "a version https://git-lfs.github.com/spec/v1 in the middle of a text",
+        &format!("version https://git-lfs.github.com/spec/v1{}", "x".repeat(1000)),
+    ] {
+        assert_eq!(read(&write(text)).unwrap(), text.as_bytes());
+    }
+}

@@ -75,7 +75,7 @@ fn classifier(settings: &CheckedSettings, models: &Models) -> Result<Value, Erro
     };
     let data = &settings.data;
     let input = (
-        data.classifier_input,
+        data.input(),
         data.classifier_resize,
         data.classifier_filter,
         data.classifier_mean,

@@ -7,7 +7,7 @@ use super::meaning::Meaning;
 use super::models::Classifier;
 use super::reporter::Stage;
 use super::threshold::threshold;
-use crate::dataset::{ExampleId, ScoreRule, Split};
+use crate::dataset::{Dataset, ExampleId, ScoreRule, Split};
 use crate::embed::EmbedError;
 use crate::run::cache::{self, CacheError, CacheFiles, Images};
 use crate::run::skipped::Skips;
@@ -67,10 +67,32 @@ pub(super) fn predict(
     let default = matches!(meaning, Meaning::Score(_)).then_some(ScoreRule::At(0.5));
     let dataset = data.dataset.with_outputs(outputs)?;
     let (dataset, threshold) = threshold(dataset, settings, default)?;
+    for split in [Split::Val, Split::Test] {
+        if let Some(line) = accuracy(&dataset, split) {
+            context.info(line);
+        }
+    }
     Ok(Data {
         dataset,
         threshold,
         ..data
+    })
+}
+
+/// How often the classifier is right, for its owner to compare; none for a split without images.
+fn accuracy(dataset: &Dataset, split: Split) -> Option<String> {
+    let judged = dataset
+        .of_split(split)
+        .filter_map(|(_, e)| Some(e.prediction? == e.label));
+    let judged: Vec<bool> = judged.collect();
+    let right = judged.iter().filter(|right| **right).count();
+    (!judged.is_empty()).then(|| {
+        format!(
+            "the classifier is right on {:.1} % of {} {split} images: is that your figure? If not, look at the size of its \
+             input, its normalisation and the order of its classes (data.classifier_*, data.classes)",
+            100.0 * right as f64 / judged.len() as f64,
+            judged.len()
+        )
     })
 }
 

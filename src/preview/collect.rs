@@ -286,13 +286,17 @@ fn real(layout: &Layout, report: &DetectionReport, ranked: &RankedExample) -> Ti
 
 fn generated(layout: &Layout, decided: &Decision, mark: Mark) -> Tile {
     let measured = &decided.measured;
-    let mut lines = vec![measured.recipe.caption.clone()];
+    let mut lines = vec![
+        measured.recipe.caption.clone(),
+        // Names its files, and is what `generate --from` takes.
+        measured.id.to_string(),
+    ];
     if let Some(alignment) = measured.measures.alignment {
         lines.push(format!("alignment {}", legible(alignment)));
     }
     if let Some(reason) = &decided.reason {
         lines.push(match reason {
-            Reason::Class { margin, .. } => format!("reason: class, by {margin:.3}"),
+            Reason::Class { margin, .. } => format!("reason: class (margin {margin:.3})"),
             _ => format!("reason: {reason}"),
         });
         lines.extend(reason.duplicate_of().map(|id| format!("of {id}")));

@@ -50,11 +50,12 @@ impl Analysed {
 
     /// A TorchScript that takes images as `preprocess` makes them, `batch` at once.
     ///
-    /// It is run on one black image, so that a module that does not fit is refused before any work.
+    /// It is run on a few made-up images, so that a module that does not fit, or whose answers are of chance, is
+    /// refused before any work.
     ///
     /// # Errors
     ///
-    /// Those of [`Script::run`].
+    /// Those of [`Script::run`] and [`Script::check_steady`].
     pub fn script(
         script: Script,
         preprocess: Preprocess,
@@ -63,6 +64,7 @@ impl Analysed {
         let (height, width) = preprocess.output_size();
         let black = RgbImage::new(width as u32, height as u32);
         let said = script.run(pixels(&[black], &preprocess).view())?;
+        script.check_steady((height, width), batch)?;
         let key = format!("{} {preprocess:?}", script.sha256());
         Ok(Self {
             fingerprint: io::sha256_hex(key.as_bytes())[..16].to_owned(),

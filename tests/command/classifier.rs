@@ -305,6 +305,14 @@ fn a_module_that_fails_ends_the_run_with_its_reason() {
         "returned a dict for a batch of 1",
         "expected logits [1, classes]",
     ]);
+    for name in ["dropout.pt", "batch.pt"] {
+        run(name, "a").complains(&[
+            name,
+            "gives one image different logits",
+            "traced in training mode",
+            "model.eval()",
+        ]);
+    }
     run("logits.pt", "a").complains(&[
         "gives 3 logits, the data has 2 classes (a, b)",
         "data.classes",
@@ -332,6 +340,35 @@ fn a_module_that_fails_ends_the_run_with_its_reason() {
         "data.classifier_mean",
     ]);
     run("fixed.pt").complains(&["fixed.pt"]);
+}
+
+#[test]
+fn the_size_of_the_input_is_asked_for_where_the_images_suggest_another() {
+    let work = pictures(&["path", "label", "split"]);
+    let table = fs::read_to_string(work.path("table.csv")).unwrap();
+    for line in table.lines().skip(1) {
+        let path = work.path(line.split(',').next().unwrap());
+        let image = image::open(&path).unwrap().thumbnail_exact(12, 8);
+        image.save(&path).unwrap();
+    }
+    let detect = |settings: &[&str]| {
+        let mut args = work.hardlight(["detect", "--out", "a", "--table", "table.csv"]);
+        for setting in settings {
+            args = args.args(["--set", setting]);
+        }
+        args.args(["--device", "cpu", "--space", "classifier"])
+            .args(["--set", "direction.permutations=19", "--set", "direction.bootstrap=0"])
+            .args(classifier("features.pt"))
+            .run()
+    };
+    detect(&[]).exits(2).complains(&[
+        "the images are 12 x 8 px",
+        "as well as on 224 x 224 px",
+        "--set data.classifier_input=[8, 12] --set data.classifier_resize=none",
+    ]);
+    assert!(!work.path("a").exists(), "nothing is written");
+    let said = detect(&["data.classifier_input=[8, 12]", "data.classifier_resize=none"]);
+    assert!(said.stderr.contains("right on") && said.stderr.contains("is that your figure?"), "{said}");
 }
 
 #[test]

@@ -16,6 +16,7 @@ use std::path::Path;
 use crate::common::formula::{expected, golden};
 use hardlight::diffusion::config::{UnetConfig, VaeConfig};
 use hardlight::diffusion::pipeline::{ImageRequest, Outcome, Pipeline, Sampling};
+use hardlight::diffusion::record::LongPrompts;
 use hardlight::diffusion::unet::{Conditions, Unet};
 use hardlight::diffusion::vae::Vae;
 use hardlight::nn::clip::config::ClipConfig;
@@ -147,8 +148,10 @@ fn pipelines_draw_as_on_the_cpu() {
             batch: 1,
             ..Sampling::default()
         };
-        let caption = pipeline.encode("a photo of an old woman on grass").unwrap();
-        let negative = pipeline.encode_negative("").unwrap();
+        let caption = pipeline
+            .encode("a photo of an old woman on grass", LongPrompts::Cut)
+            .unwrap();
+        let negative = pipeline.encode_negative("", LongPrompts::Cut).unwrap();
         let request = [ImageRequest {
             caption: &caption,
             seed: 7,

@@ -2,6 +2,7 @@
 
 use crate::common::weights;
 use hardlight::diffusion::pipeline::{ImageRequest, Outcome, Pipeline, Sampling};
+use hardlight::diffusion::record::LongPrompts;
 use hardlight::embed::clip::ClipEncoder;
 use hardlight::embed::{ImageEncoder as _, TextEncoder as _};
 use hardlight::generate::stable_diffusion::StableDiffusion;
@@ -39,8 +40,8 @@ fn sampling(scheduler: &str, batch: usize) -> Sampling {
 
 /// Samples (caption, seed) pairs in one call.
 fn sample(pipeline: &Pipeline, pairs: &[(usize, u64)], sampling: &Sampling) -> Vec<RgbImage> {
-    let encoded = CAPTIONS.map(|caption| pipeline.encode(caption).unwrap());
-    let unconditional = pipeline.encode_negative("").unwrap();
+    let encoded = CAPTIONS.map(|caption| pipeline.encode(caption, LongPrompts::Cut).unwrap());
+    let unconditional = pipeline.encode_negative("", LongPrompts::Cut).unwrap();
     let requests: Vec<ImageRequest<'_>> = pairs
         .iter()
         .map(|&(caption, seed)| ImageRequest {
@@ -74,6 +75,41 @@ fn at_one_batch_size_neighbours_place_and_number_change_no_byte() {
         let other = sample(&pipeline, &[(1, 43)], &sampling).remove(0);
         assert_ne!(other, alone, "{scheduler}: the seed counts");
     }
+}
+
+#[test]
+fn a_caption_in_chunks_is_seen_to_its_end_and_by_nobody_else() {
+    let pipeline = pipeline();
+    let long = format!("{}, with a hat", ["a photo of an old woman"; 30].join(", "));
+    let sampling = sampling("dpm++", 3);
+    let draw = |captions: &[(&str, u64)], how: LongPrompts| -> Vec<RgbImage> {
+        let encoded = captions.iter().map(|(caption, _)| pipeline.encode(caption, how).unwrap());
+        let encoded: Vec<_> = encoded.collect();
+        let unconditional = pipeline.encode_negative("", how).unwrap();
+        let requests: Vec<ImageRequest<'_>> = encoded
+            .iter()
+            .zip(captions)
+            .map(|(caption, &(_, seed))| ImageRequest {
+                caption,
+                seed,
+                embedding: None,
+            })
+            .collect();
+        let outcome = pipeline.sample(&requests, &unconditional, &sampling, &|| false);
+        match outcome.unwrap() {
+            Outcome::Done(sampled) => sampled.into_iter().map(|s| s.image).collect(),
+            Outcome::Stopped => panic!("nobody asked to stop"),
+        }
+    };
+    let short = CAPTIONS[0];
+    assert!(pipeline.encode(&long, LongPrompts::Cut).unwrap().truncated);
+    assert!(!pipeline.encode(&long, LongPrompts::Chunks).unwrap().truncated);
+    let alone = [(&*long, 5), (short, 6)]
+        .map(|caption| draw(&[caption], LongPrompts::Chunks).remove(0));
+    let among = draw(&[(short, 7), (&long, 5), (short, 6)], LongPrompts::Chunks);
+    assert_eq!((&among[1], &among[2]), (&alone[0], &alone[1]));
+    assert_eq!(draw(&[(short, 6)], LongPrompts::Cut)[0], alone[1]);
+    assert_ne!(draw(&[(&long, 5)], LongPrompts::Cut)[0], alone[0]);
 }
 
 #[test]
@@ -127,7 +163,7 @@ fn captions_and_images_are_embedded_alike_alone_and_among_others() {
 #[test]
 fn a_stop_between_steps_is_obeyed() {
     let pipeline = pipeline();
-    let caption = pipeline.encode(CAPTIONS[0]).unwrap();
+    let caption = pipeline.encode(CAPTIONS[0], LongPrompts::Cut).unwrap();
     let calls = std::cell::Cell::new(0);
     let stop = || {
         calls.set(calls.get() + 1);

@@ -14,6 +14,8 @@ mod cuda;
 mod images;
 #[cfg(feature = "torch")]
 mod judge;
+#[cfg(feature = "torch")]
+mod layouts;
 mod layering;
 #[cfg(feature = "torch")]
 mod models;

@@ -7,7 +7,7 @@ use crate::common::formula::{Golden, expected, golden};
 use hardlight::diffusion::pipeline::{
     ImageRequest, OpenOptions, Outcome, Pipeline, Sampled, Sampling,
 };
-use hardlight::diffusion::record::AdapterRecord;
+use hardlight::diffusion::record::{AdapterRecord, LongPrompts};
 use hardlight::io;
 use hardlight::nn::params::{load_all, save};
 use tch::{Device, Kind, Tensor};
@@ -39,8 +39,10 @@ fn sample(pipeline: &Pipeline, negative: &str, want: &BTreeMap<String, Tensor>) 
         noise_level: 300,
         ..Sampling::default()
     };
-    let caption = pipeline.encode(PROMPT).unwrap();
-    let unconditional = pipeline.encode_negative(negative).unwrap();
+    let caption = pipeline.encode(PROMPT, LongPrompts::Cut).unwrap();
+    let unconditional = pipeline
+        .encode_negative(negative, LongPrompts::Cut)
+        .unwrap();
     let embeddings: Option<Vec<Vec<f32>>> = want
         .get("image_embeds")
         .map(|all| Vec::<Vec<f32>>::try_from(all).unwrap());

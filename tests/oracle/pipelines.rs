@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use hardlight::diffusion::pipeline::{ImageRequest, Outcome, Pipeline, Sampling};
+use hardlight::diffusion::record::LongPrompts;
 use hardlight::nn::params::load_all;
 use serde::Deserialize;
 use tch::{Device, Kind, Tensor};
@@ -41,8 +42,10 @@ fn compare() {
         noise_level: case.noise_level,
         ..Sampling::default()
     };
-    let caption = pipeline.encode(&case.prompt).unwrap();
-    let negative = pipeline.encode_negative(&case.negative).unwrap();
+    let caption = pipeline.encode(&case.prompt, LongPrompts::Cut).unwrap();
+    let negative = pipeline
+        .encode_negative(&case.negative, LongPrompts::Cut)
+        .unwrap();
     let requests: Vec<ImageRequest<'_>> = case
         .seeds
         .iter()

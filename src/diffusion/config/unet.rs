@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{
     ConfigError, MAX_LAYERS, MAX_WIDTH, check_channels, check_sizes, from_value, known_entries,
-    read, refuse_others,
+    lists_as_one, read, refuse_others,
 };
 
 /// A level of the UNet, on the way down or up.
@@ -161,7 +161,16 @@ impl UnetConfig {
     ///
     /// [`ConfigError`]; unknown block types are named with those that are known.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let raw: Value = read(path)?;
+        let mut raw: Value = read(path)?;
+        lists_as_one(
+            &mut raw,
+            &[
+                "sample_size",
+                "layers_per_block",
+                "cross_attention_dim",
+                "only_cross_attention",
+            ],
+        );
         // Absent or at these values they change nothing; else another network is meant.
         let neutral = [
             ("act_fn", vec!["silu".into(), "swish".into()]),

@@ -64,7 +64,7 @@ impl VaeConfig {
         let neutral = [
             ("act_fn", vec!["silu".into(), "swish".into()]),
             ("mid_block_add_attention", vec![true.into()]),
-            ("shift_factor", vec![Value::Null]),
+            ("shift_factor", vec![Value::Null, 0.into(), 0.0.into()]),
             ("latents_mean", vec![Value::Null]),
             ("latents_std", vec![Value::Null]),
         ];

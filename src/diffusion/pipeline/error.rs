@@ -137,6 +137,18 @@ pub enum PipelineError {
         known: i64,
     },
 
+    /// A prompt weights its words, in a notation that the model does not read.
+    #[error(
+        "the prompt {prompt:?} has {found:?}, which another program reads as a weight or an instruction; here, as in \
+         Diffusers, the model would see its brackets and numbers as text: write the prompt without"
+    )]
+    Weighting {
+        /// The prompt.
+        prompt: String,
+        /// The part that weights.
+        found: String,
+    },
+
     /// A setting makes no sense for this model.
     #[error("{name} is {value}: expected {expected}")]
     Setting {
@@ -175,7 +187,7 @@ pub enum PipelineError {
 impl Classified for PipelineError {
     fn kind(&self) -> ErrorKind {
         match self {
-            Self::Setting { .. } => ErrorKind::Usage,
+            Self::Setting { .. } | Self::Weighting { .. } => ErrorKind::Usage,
             Self::Io(error) => error.kind(),
             Self::Config(error) => error.kind(),
             Self::Params(error) => error.kind(),

@@ -24,12 +24,23 @@ pub(super) enum Family {
     UnClip,
 }
 
-const FAMILIES: [(&str, Family); 4] = [
+/// Pipelines of the same parts are the same model, whatever they were saved from: Diffusers' `AutoPipeline` turns one
+/// into the other.
+const FAMILIES: [(&str, Family); 10] = [
     ("StableDiffusionPipeline", Family::Sd),
+    ("StableDiffusionImg2ImgPipeline", Family::Sd),
+    ("StableDiffusionInpaintPipeline", Family::Sd),
+    ("StableDiffusionInpaintPipelineLegacy", Family::Sd),
     ("LatentConsistencyModelPipeline", Family::Sd),
+    ("LatentConsistencyModelImg2ImgPipeline", Family::Sd),
     ("StableDiffusionXLPipeline", Family::Xl),
+    ("StableDiffusionXLImg2ImgPipeline", Family::Xl),
+    ("StableDiffusionXLInpaintPipeline", Family::Xl),
     ("StableUnCLIPImg2ImgPipeline", Family::UnClip),
 ];
+
+/// How the classes begin that set old schedulers right when they are built.
+const SETS_SCHEDULER: &str = "StableDiffusionI";
 
 /// `model_index.json`.
 struct Index {
@@ -78,7 +89,8 @@ impl Index {
             }
         }
         let mut notes = Vec::new();
-        if self.value["_class_name"] == "StableDiffusionPipeline" {
+        let class = self.value["_class_name"].as_str().unwrap_or_default();
+        if class == "StableDiffusionPipeline" || class.starts_with(SETS_SCHEDULER) {
             for key in config.as_stable_diffusion_takes_it() {
                 notes.push(format!(
                     "{}: {key} is set as StableDiffusionPipeline sets it in old files",

@@ -20,6 +20,7 @@ mod folder;
 mod image_condition;
 mod open;
 mod sample;
+mod weighting;
 
 use image::RgbImage;
 use tch::{Device, Kind, Tensor};
@@ -30,7 +31,7 @@ use self::image_condition::ImageCondition;
 pub use self::open::OpenOptions;
 pub use self::sample::{MAX_BATCH, Sampling};
 use super::noise;
-use super::record::AdapterRecord;
+use super::record::{AdapterRecord, LongPrompts};
 use super::schedulers::{self, Resolved, SchedulerConfig, SchedulerRecord};
 use super::unet::Unet;
 use super::vae::Vae;
@@ -45,8 +46,10 @@ pub struct EncodedCaption {
     hidden: Tensor,
     /// `[1, pooled]`, for models that take it.
     pooled: Option<Tensor>,
-    /// Whether the caption was longer than the tokenizer's context.
+    /// Whether the caption was longer than the tokenizer's context, and its end was cut off.
     pub truncated: bool,
+    /// Whether zeros stand for it.
+    zeroed: bool,
 }
 
 /// One image to make.
@@ -213,18 +216,26 @@ impl Pipeline {
     ///
     /// # Errors
     ///
-    /// [`PipelineError::Torch`].
-    pub fn encode(&self, caption: &str) -> Result<EncodedCaption, PipelineError> {
-        self.captions.encode(caption, self.device)
+    /// [`PipelineError::Weighting`], [`PipelineError::Torch`].
+    pub fn encode(
+        &self,
+        caption: &str,
+        long: LongPrompts,
+    ) -> Result<EncodedCaption, PipelineError> {
+        self.captions.encode(caption, long, self.device)
     }
 
     /// Encodes what images should not show; where the model was trained so, nothing is zeros.
     ///
     /// # Errors
     ///
-    /// [`PipelineError::Torch`].
-    pub fn encode_negative(&self, text: &str) -> Result<EncodedCaption, PipelineError> {
-        self.captions.encode_negative(text, self.device)
+    /// As [`Self::encode`].
+    pub fn encode_negative(
+        &self,
+        text: &str,
+        long: LongPrompts,
+    ) -> Result<EncodedCaption, PipelineError> {
+        self.captions.encode_negative(text, long, self.device)
     }
 
     /// `[channels, h, w]`: the unit normal noise that an image of this seed starts from, before any

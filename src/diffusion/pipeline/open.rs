@@ -65,6 +65,8 @@ struct Parts<'a> {
     with_variant: bool,
     /// The variants that the parts have.
     variants: BTreeSet<String>,
+    /// What was passed over.
+    notes: Vec<String>,
 }
 
 impl<'a> Parts<'a> {
@@ -77,6 +79,7 @@ impl<'a> Parts<'a> {
             without_variant: Vec::new(),
             with_variant: false,
             variants: BTreeSet::new(),
+            notes: Vec::new(),
         }
     }
 
@@ -86,6 +89,18 @@ impl<'a> Parts<'a> {
         part: &'a str,
         stem: &str,
         kind: Kind,
+        build: impl FnOnce(&crate::nn::params::Scope) -> T,
+    ) -> Result<T, PipelineError> {
+        self.build_besides(part, stem, kind, &[], build)
+    }
+
+    /// As [`Self::build`], where the file may hold more than the network takes.
+    fn build_besides<T>(
+        &mut self,
+        part: &'a str,
+        stem: &str,
+        kind: Kind,
+        spare: &[&str],
         build: impl FnOnce(&crate::nn::params::Scope) -> T,
     ) -> Result<T, PipelineError> {
         let OpenOptions {
@@ -114,7 +129,14 @@ impl<'a> Parts<'a> {
             None => params,
         };
         let network = build(&params.root());
-        params.finish()?;
+        let passed = params.finish_besides(spare)?;
+        if let Some(first) = passed.first() {
+            self.notes.push(format!(
+                "{}: {} tensors that a text encoder has no use for are passed over ({first} …)",
+                found.path.display(),
+                passed.len()
+            ));
+        }
         Ok(network)
     }
 
@@ -127,7 +149,8 @@ impl<'a> Parts<'a> {
         zeros_for_empty: bool,
     ) -> Result<CaptionEncoder, PipelineError> {
         let kind = self.options.kind;
-        let tower = self.build("text_encoder", TEXT_WEIGHTS, kind, |s| {
+        let (part, stem) = ("text_encoder", TEXT_WEIGHTS);
+        let tower = self.build_besides(part, stem, kind, &TextTower::BESIDES, |s| {
             TextTower::standalone(s, first)
         })?;
         Ok(match second {
@@ -135,9 +158,14 @@ impl<'a> Parts<'a> {
             Some((config, second)) => CaptionEncoder::Two(Box::new(Two {
                 tokenizers: [tokenizer, second],
                 first: tower,
-                second: self.build("text_encoder_2", TEXT_WEIGHTS, kind, |s| {
-                    TextModelWithProjection::new(s, &config)
-                })?,
+                second: self.build_besides(
+                    "text_encoder_2",
+                    TEXT_WEIGHTS,
+                    kind,
+                    // Its projection it does take.
+                    &TextTower::BESIDES,
+                    |s| TextModelWithProjection::new(s, &config),
+                )?,
                 zeros_for_empty,
             })),
         })
@@ -273,6 +301,7 @@ impl Pipeline {
         let unet = parts.build("unet", WEIGHTS, kind, |s| Unet::new(s, &unet_config))?;
         let vae = parts.build("vae", WEIGHTS, vae_kind, |s| Vae::new(s, &vae_config))?;
         let captions = parts.captions(&first, tokenizer, second, zeros_for_empty)?;
+        notes.append(&mut parts.notes);
         notes.extend(parts.check_variant()?);
         parts.config("scheduler");
         if image.is_some() {

@@ -1,11 +1,14 @@
 //! The sampling loop and its settings.
 
+use std::collections::BTreeSet;
+
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
 use super::{EncodedCaption, ImageRequest, Outcome, Pipeline, PipelineError, Sampled};
 use crate::diffusion::noise;
+use crate::diffusion::record::LongPrompts;
 use crate::diffusion::schedulers::SchedulerRecord;
 use crate::diffusion::unet::Conditions;
 
@@ -29,6 +32,9 @@ pub struct Sampling {
     pub recorded: Option<SchedulerRecord>,
     /// What the image should not show; empty means nothing in particular.
     pub negative_prompt: String,
+    /// What becomes of prompts that are longer than the text encoder's context.
+    #[serde(skip_serializing_if = "LongPrompts::is_cut")]
+    pub long_prompts: LongPrompts,
     /// Width, px; none means what the model was trained on.
     pub width: Option<u32>,
     /// Height, px; none means what the model was trained on.
@@ -49,6 +55,7 @@ impl Default for Sampling {
             eta: 0.0,
             recorded: None,
             negative_prompt: String::new(),
+            long_prompts: LongPrompts::default(),
             width: None,
             height: None,
             batch: 8,
@@ -94,7 +101,8 @@ impl Pipeline {
     /// Samples at most `sampling.batch` images.
     ///
     /// `unconditional` is the encoded negative prompt. Between steps `stop` is asked whether to go
-    /// on.
+    /// on. Captions of different lengths are sampled one length after the other, so that none sees another's
+    /// padding.
     ///
     /// # Errors
     ///
@@ -107,9 +115,6 @@ impl Pipeline {
         stop: &dyn Fn() -> bool,
     ) -> Result<Outcome, PipelineError> {
         let _guard = tch::no_grad_guard();
-        let Some(last) = requests.last() else {
-            return Ok(Outcome::Done(Vec::new()));
-        };
         if requests.len() > sampling.batch {
             return Err(PipelineError::Setting {
                 name: "batch",
@@ -117,6 +122,39 @@ impl Pipeline {
                 expected: format!("at least the {} images asked for at once", requests.len()),
             });
         }
+        let length = |request: &ImageRequest<'_>| request.caption.len().max(unconditional.len());
+        let lengths: BTreeSet<i64> = requests.iter().map(length).collect();
+        let mut done: Vec<Option<Sampled>> = requests.iter().map(|_| None).collect();
+        for each in lengths {
+            let (places, alike): (Vec<usize>, Vec<ImageRequest<'_>>) = requests
+                .iter()
+                .enumerate()
+                .filter(|(_, request)| length(request) == each)
+                .map(|(place, request)| (place, *request))
+                .unzip();
+            match self.sample_alike(&alike, unconditional, sampling, stop)? {
+                Outcome::Stopped => return Ok(Outcome::Stopped),
+                Outcome::Done(sampled) => {
+                    for (place, sampled) in places.into_iter().zip(sampled) {
+                        done[place] = Some(sampled);
+                    }
+                }
+            }
+        }
+        Ok(Outcome::Done(done.into_iter().flatten().collect()))
+    }
+
+    /// Samples requests whose captions are of one length.
+    fn sample_alike(
+        &self,
+        requests: &[ImageRequest<'_>],
+        unconditional: &EncodedCaption,
+        sampling: &Sampling,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Outcome, PipelineError> {
+        let Some(last) = requests.last() else {
+            return Ok(Outcome::Done(Vec::new()));
+        };
         let [channels, height, width] = self.latent_shape(sampling)?;
         let shape = [1, channels, height, width];
         let numbers = shape.iter().product::<i64>() as usize;
@@ -217,8 +255,17 @@ impl Pipeline {
             let unconditional = unconditional.f_expand(&shape, false)?;
             Tensor::f_cat(&[unconditional, conditional], 0)
         };
-        let hidden: Vec<&Tensor> = padded.iter().map(|r| &r.caption.hidden).collect();
-        let context = both(&unconditional.hidden, Tensor::f_cat(&hidden, 0)?)?;
+        let lengths = padded.iter().map(|r| r.caption.len());
+        let length = lengths.fold(unconditional.len(), i64::max);
+        let empty = || self.encode("", LongPrompts::Cut);
+        let hidden = padded
+            .iter()
+            .map(|r| r.caption.filled(length, &empty))
+            .collect::<Result<Vec<_>, _>>()?;
+        let context = both(
+            &unconditional.filled(length, &empty)?,
+            Tensor::f_cat(&hidden, 0)?,
+        )?;
 
         let pooled: Option<Vec<&Tensor>> =
             padded.iter().map(|r| r.caption.pooled.as_ref()).collect();

@@ -20,6 +20,7 @@ pub(crate) fn recipe(seed: u64) -> Recipe {
         },
         caption: "a \"cat\", at\r\nnight \u{1f408}".to_owned(),
         negative_prompt: "blurry".to_owned(),
+        long_prompts: LongPrompts::Cut,
         seed,
         steps: 20,
         guidance: 7.5,

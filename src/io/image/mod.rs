@@ -14,8 +14,7 @@
 //! | GIF, APNG, animated WebP | the first frame |
 //! | PPM, PGM, PBM | scaled to 8 bits; gray of more as 16-bit gray |
 //!
-//! Against Pillow 13: PNG, BMP, GIF and 8-bit TIFF are equal; JPEG differs by at most 4 levels
-//! (another inverse DCT and chroma filter). A GIF whose first frame does not cover
+//! Against Pillow 13: JPEG, PNG, BMP, GIF and 8-bit TIFF are equal. A GIF whose first frame does not cover
 //! its screen is black around it, where Pillow takes a palette color. Not supported: palette,
 //! float and gray-and-alpha TIFF.
 //!

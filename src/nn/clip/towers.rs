@@ -60,6 +60,15 @@ fn text_shape(config: &TextConfig) -> Shape {
 }
 
 impl TextTower {
+    /// How tensors begin that a file may hold besides a text tower: the rest of the CLIP that it was taken from, which
+    /// Transformers passes over as well.
+    pub const BESIDES: [&'static str; 4] = [
+        "logit_scale",
+        "text_projection",
+        "vision_model.",
+        "visual_projection",
+    ];
+
     /// Takes the parameters below `scope` (`text_model`).
     pub fn new(scope: &Scope, config: &TextConfig) -> Self {
         let width = config.hidden_size;

@@ -81,9 +81,13 @@ impl Checkpoint {
             path: path.clone(),
             source,
         };
-        let file = File::open(&path).map_err(open)?;
-        if file.metadata().map_err(open)?.is_dir() {
+        let mut file = File::open(&path).map_err(open)?;
+        let metadata = file.metadata().map_err(open)?;
+        if metadata.is_dir() {
             return Err(open(std::io::ErrorKind::IsADirectory.into()));
+        }
+        if io::is_lfs_pointer(&mut file, metadata.len()).map_err(open)? {
+            return Err(io::IoError::LfsPointer { path }.into());
         }
         let map = map_file(&file).map_err(open)?;
         if is_pickle(&map) {

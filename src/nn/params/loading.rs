@@ -52,16 +52,23 @@ impl Loading {
         }
     }
 
-    /// Whether the network was given all that it asked for, and asked for all that there is.
-    pub(super) fn finish(&mut self) -> Result<(), ParamsError> {
+    /// Whether the network was given all that it asked for, and asked for all that there is but what begins with
+    /// one of `spare`; gives the names of that.
+    pub(super) fn finish(&mut self, spare: &[&str]) -> Result<Vec<String>, ParamsError> {
         if let Some(error) = self.failed.take() {
             return Err(error);
         }
         let path = self.file.path().to_path_buf();
         let mut report = std::mem::take(&mut self.report);
+        let mut passed = Vec::new();
         for (name, _, shape) in self.file.tensors() {
             let ignored = IGNORED_SUFFIXES.iter().any(|s| name.ends_with(s));
-            if !ignored && !self.asked.contains(name) {
+            if ignored || self.asked.contains(name) {
+                continue;
+            }
+            if spare.iter().any(|begin| name.starts_with(begin)) {
+                passed.push(name.to_owned());
+            } else {
                 report.unused.push((name.to_owned(), shape));
             }
         }
@@ -72,7 +79,7 @@ impl Loading {
         if !names.is_empty() {
             return Err(ParamsError::Adapter { path, names });
         }
-        Ok(())
+        Ok(passed)
     }
 
     /// The tensor `name`, or zeros and an entry in the report.

@@ -115,9 +115,18 @@ impl Params {
     /// [`ParamsError::Torch`] for the first tensor that could not be taken at all;
     /// [`ParamsError::Adapter`] if a patch changes weights that were not asked for.
     pub fn finish(self) -> Result<(), ParamsError> {
+        self.finish_besides(&[]).map(|_| ())
+    }
+
+    /// As [`Self::finish`], but tensors whose names begin with one of `spare` may be left over; gives their names.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::finish`].
+    pub fn finish_besides(self, spare: &[&str]) -> Result<Vec<String>, ParamsError> {
         match &mut *self.source.borrow_mut() {
-            Source::Checkpoint(loading) => loading.finish(),
-            Source::Fresh(_) => Ok(()),
+            Source::Checkpoint(loading) => loading.finish(spare),
+            Source::Fresh(_) => Ok(Vec::new()),
         }
     }
 

@@ -25,8 +25,9 @@ mod error;
 mod open_clip;
 mod references;
 mod siglip;
+mod vectors;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 pub use self::error::TokenizerError;
@@ -54,6 +55,8 @@ pub struct Tokenizer {
     pad: u32,
     vocab_size: usize,
     context: usize,
+    /// What follows the first token of an embedding of several vectors, by its id.
+    vectors: BTreeMap<u32, Vec<u32>>,
 }
 
 /// How a caption is cut into tokens.
@@ -117,14 +120,51 @@ impl Tokenizer {
         self
     }
 
+    /// The same tokenizer where a token stands for all its vectors: `<cat>` for `<cat> <cat>_1 <cat>_2`, as
+    /// textual inversions of several vectors are named.
+    ///
+    /// Source: `maybe_convert_prompt` of Diffusers' `TextualInversionLoaderMixin`. A caption that spells the
+    /// vectors out is left as it is, where Diffusers would repeat them.
+    #[must_use]
+    pub fn with_multi_vector_tokens(mut self) -> Self {
+        if let Model::Clip(words) = &self.model {
+            self.vectors = vectors::of(words.added());
+        }
+        self
+    }
+
     /// Token ids of a caption.
     pub fn encode(&self, text: &str) -> Encoding {
+        self.finish(self.body(text))
+    }
+
+    /// Token ids of a caption of any length: as many encodings as it takes, each with a begin and an end of
+    /// its own. A short caption gives one, which is that of [`Self::encode`].
+    pub fn encode_chunks(&self, text: &str) -> Vec<Encoding> {
+        let ids = self.body(text);
+        let (begin, ids) = ids.split_at(usize::from(self.bos.is_some()).min(ids.len()));
+        let room = self.context.saturating_sub(begin.len() + 1).max(1);
+        if ids.len() <= room {
+            return vec![self.finish([begin, ids].concat())];
+        }
+        ids.chunks(room)
+            .map(|chunk| self.finish([begin, chunk].concat()))
+            .collect()
+    }
+
+    /// The begin token and the caption's own, however many.
+    fn body(&self, text: &str) -> Vec<u32> {
         let mut ids: Vec<u32> = self.bos.into_iter().collect();
         match &self.model {
             Model::Clip(words) => words.encode(text, &mut ids),
             Model::OpenClip(open_clip) => open_clip.encode(text, &mut ids),
             Model::Siglip(siglip) => siglip.encode(text, &mut ids),
         }
+        vectors::spell_out(ids, &self.vectors)
+    }
+
+    /// The end token behind a caption's, cut or padded to the context.
+    fn finish(&self, mut ids: Vec<u32>) -> Encoding {
         // SigLIP's adds no end token to one that is written out in the caption.
         let ends =
             |ids: &[u32]| matches!(self.model, Model::Siglip(_)) && ids.last() == Some(&self.eos);

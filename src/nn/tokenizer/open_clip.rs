@@ -10,6 +10,7 @@
 //! Source: `SimpleTokenizer` and `HFTokenizer` of `open_clip` 3.3 (`tokenizer.py`), and
 //! `get_tokenizer` (`factory.py`) for what a folder means.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -94,6 +95,7 @@ pub(super) fn read(dir: &Path) -> Result<Tokenizer, TokenizerError> {
         pad: 0,
         vocab_size,
         context: context(text, "context_length", DEFAULT_CONTEXT),
+        vectors: BTreeMap::new(),
     })
 }
 

@@ -360,3 +360,63 @@ fn bad_files_are_refused_by_name_and_place() {
         "{error}"
     );
 }
+
+/// A folder whose tokens `<cat>`, `<cat>_1`, `<cat>_2` and `<dog>` were added, as a textual inversion adds them.
+fn inverted() -> tempfile::TempDir {
+    let plain = small();
+    let token = |(i, content): (usize, &str)| {
+        let id = (plain.vocab_size() + i).to_string();
+        (id, serde_json::json!({"content": content, "normalized": true, "special": false}))
+    };
+    let special = [(BOS, plain.bos_id().unwrap()), (EOS, plain.eos_id())].map(|(content, id)| {
+        let value = serde_json::json!({"content": content, "normalized": false, "special": true});
+        (id.to_string(), value)
+    });
+    let added = ["<cat>", "<cat>_1", "<cat>_2", "<dog>"];
+    let tokens: serde_json::Map<String, Value> =
+        added.into_iter().enumerate().map(token).chain(special).collect();
+    let config = serde_json::json!({"added_tokens_decoder": tokens}).to_string();
+    folder(&["vocab.json", "merges.txt"], &[("tokenizer_config.json", &config)])
+}
+
+/// What Diffusers makes of the prompts: `pipe.maybe_convert_prompt`, but for the last two, whose vectors it repeats.
+#[test]
+fn a_token_of_several_vectors_stands_for_all_of_them() {
+    let dir = inverted();
+    let plain = Tokenizer::from_dir(dir.path()).unwrap();
+    let expanding = plain.clone().with_multi_vector_tokens();
+    for (prompt, spelled) in [
+        ("a <cat> on grass", "a <cat> <cat>_1 <cat>_2 on grass"),
+        ("<cat>", "<cat> <cat>_1 <cat>_2"),
+        ("<cat><cat>", "<cat> <cat>_1 <cat>_2<cat> <cat>_1 <cat>_2"),
+        ("a <cat>'s <dog>", "a <cat> <cat>_1 <cat>_2's <dog>"),
+        ("a <dog> on grass", "a <dog> on grass"),
+        ("a cat", "a cat"),
+        ("a <cat> <cat>_1 <cat>_2", "a <cat> <cat>_1 <cat>_2"),
+        ("a <cat>_1", "a <cat>_1"),
+    ] {
+        assert_eq!(expanding.encode(prompt).ids, plain.encode(spelled).ids, "{prompt}");
+    }
+    assert_ne!(expanding.encode("<cat>").ids, plain.encode("<cat>").ids);
+}
+
+#[test]
+fn a_long_caption_in_chunks_loses_nothing() {
+    let tokenizer = small().with_context(9);
+    let short = "a photo of a cat";
+    assert_eq!(tokenizer.encode_chunks(short), [tokenizer.encode(short)]);
+    assert_eq!(tokenizer.encode_chunks(""), [tokenizer.encode("")]);
+    let long = "a photo of an old woman on grass with a hat and a dog";
+    let chunks = tokenizer.encode_chunks(long);
+    assert!(chunks.len() >= 2 && chunks.iter().all(|chunk| !chunk.truncated));
+    let (bos, eos) = (tokenizer.bos_id().unwrap(), tokenizer.eos_id());
+    let mut joined = vec![bos];
+    for chunk in &chunks {
+        assert_eq!((chunk.ids.len(), chunk.ids[0], chunk.ids[chunk.len - 1]), (9, bos, eos));
+        joined.extend(&chunk.ids[1..chunk.len - 1]);
+    }
+    joined.push(eos);
+    let whole = small().with_context(200).encode(long);
+    assert_eq!(joined, whole.ids[..whole.len]);
+    assert!(tokenizer.encode(long).truncated);
+}

@@ -4,6 +4,8 @@
 
 mod classifier;
 mod generator;
+#[cfg(feature = "torch")]
+mod input_size;
 pub mod locate;
 #[cfg(feature = "torch")]
 mod open;

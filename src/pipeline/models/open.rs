@@ -4,9 +4,10 @@ use std::path::Path;
 
 use tch::{Device, Kind};
 
+use super::input_size;
 use super::locate::{adapters, locate};
 use super::{Classifier as _, ComputePlace, Generator, Models};
-use crate::classifier::{ClassifierError, Cnn, Script};
+use crate::classifier::{Cnn, Script};
 use crate::diffusion::pipeline::{OpenOptions, Pipeline, Sampling};
 use crate::embed::clip::ClipEncoder;
 use crate::embed::safety::Safety;
@@ -81,7 +82,7 @@ impl Models {
                 models.clip = clip.map(|clip| Box::new(clip) as _);
             }
             (Space::Classifier, Some(path)) => {
-                let classifier = analysed(path, &settings.data, device)?;
+                let classifier = analysed(path, &settings.data, device, None)?;
                 models.classifier = Some(Box::new(classifier));
             }
             _ => {}
@@ -107,7 +108,7 @@ fn open_classifier(
     let Some(path) = &settings.classifier else {
         return Ok(None);
     };
-    let classifier = analysed(path, settings, device)?;
+    let classifier = analysed(path, settings, device, Some(data))?;
     Meaning::of(&classifier, &data.dataset, settings.classifier_output)?;
     if data.needs_features() && classifier.features().is_none() {
         return Err(Error::input(
@@ -119,17 +120,25 @@ fn open_classifier(
     Ok(Some(classifier))
 }
 
-/// A `hardlight-cnn` folder, or a TorchScript file.
+/// A `hardlight-cnn` folder, or a TorchScript file; with the data its input's size is held against that of the images.
 fn analysed(
     path: &Path,
     settings: &settings::Data,
     device: Device,
-) -> Result<Analysed, ClassifierError> {
+    data: Option<&Data>,
+) -> Result<Analysed, Error> {
     if path.is_dir() {
-        return Analysed::cnn(Cnn::read(path, device)?, path);
+        return Ok(Analysed::cnn(Cnn::read(path, device)?, path)?);
     }
     let script = Script::open(path, device)?;
-    Analysed::script(script, settings.preprocess(), settings.classifier_batch)
+    if let (None, Some(data)) = (settings.classifier_input, data) {
+        input_size::check(&script, &data.dataset)?;
+    }
+    Ok(Analysed::script(
+        script,
+        settings.preprocess(),
+        settings.classifier_batch,
+    )?)
 }
 
 fn open_clip(

@@ -32,8 +32,8 @@ check_paths = true
 # ... or the classifier itself, run on the images: a TorchScript (.pt, which runs the code in it), or a
 # hardlight-cnn folder.
 # classifier = "model.pt"
-# What the TorchScript takes: side, or [height, width], px ...
-classifier_input = 224
+# What the TorchScript takes: side, or [height, width], px; 224 if absent ...
+# classifier_input = 224
 # ... after images were resized: the shorter side to so many px and the middle cut out; "squash"; or
 # "none". 256 for an input of 224; with another it must be said.
 # classifier_resize = 256
@@ -91,8 +91,8 @@ pub struct Data {
     pub classifier: Option<PathBuf>,
     /// The split whose hard images are added to training before any are generated.
     pub pool: Option<Split>,
-    /// Height and width of what a TorchScript takes, px.
-    pub classifier_input: Sides,
+    /// Height and width of what a TorchScript takes, px; 224 each if absent.
+    pub classifier_input: Option<Sides>,
     /// How images get that size.
     pub classifier_resize: Option<ResizeTo>,
     /// How they are resampled.
@@ -127,7 +127,7 @@ impl Default for Data {
             score_threshold: None,
             classifier: None,
             pool: None,
-            classifier_input: Sides::Square(224),
+            classifier_input: None,
             classifier_resize: None,
             classifier_filter: Resampling::Bilinear,
             classifier_mean: [0.485, 0.456, 0.406],

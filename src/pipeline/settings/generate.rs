@@ -9,6 +9,7 @@ use super::flag::{self, put, put_some};
 use super::range::{at_least_one, finite, refuse, within};
 #[cfg(feature = "torch")]
 use crate::diffusion::pipeline::Sampling;
+use crate::diffusion::record::LongPrompts;
 
 /// Denoising steps that no model was trained on.
 const MAX_STEPS: usize = 1000;
@@ -36,6 +37,8 @@ guidance = 7.5
 eta = 0.0
 # What the images should not show.
 negative_prompt = ""
+# A prompt longer than the model's context (77 tokens): "cut" as Diffusers does, or encoded in "chunks".
+long_prompts = "cut"
 # Width and height, px, a multiple of 8; what the model was trained on if absent.
 # width = 512
 # height = 512
@@ -75,6 +78,8 @@ pub struct Generate {
     pub eta: f64,
     /// What images should not show.
     pub negative_prompt: String,
+    /// What becomes of prompts that are longer than the model's context.
+    pub long_prompts: LongPrompts,
     /// Width, px.
     pub width: Option<u32>,
     /// Height, px.
@@ -104,6 +109,7 @@ impl Default for Generate {
             scheduler: None,
             eta: 0.0,
             negative_prompt: String::new(),
+            long_prompts: LongPrompts::default(),
             width: None,
             height: None,
             batch: 8,
@@ -135,6 +141,7 @@ impl Generate {
             eta: self.eta,
             recorded: None,
             negative_prompt: self.negative_prompt.clone(),
+            long_prompts: self.long_prompts,
             width: self.width,
             height: self.height,
             batch: self.batch,
@@ -193,6 +200,10 @@ pub struct SamplerFlags {
 
     #[arg(long, value_name = "NAME", help = scheduler_help())]
     scheduler: Option<String>,
+
+    /// A prompt longer than the model's context: cut off, or encoded in chunks [default: cut].
+    #[arg(long, value_name = "HOW", hide_possible_values = true)]
+    long_prompts: Option<LongPrompts>,
 }
 
 impl SamplerFlags {
@@ -201,6 +212,7 @@ impl SamplerFlags {
         put(&mut generate.steps, self.steps);
         put(&mut generate.guidance, self.guidance);
         put_some(&mut generate.scheduler, self.scheduler);
+        put(&mut generate.long_prompts, self.long_prompts);
     }
 }
 

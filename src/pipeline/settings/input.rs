@@ -67,7 +67,7 @@ impl Data {
     /// Checks what is said of a TorchScript's input.
     pub(super) fn check_classifier(&self) -> Result<(), SettingsError> {
         let side = |side: usize| (1..=MAX_SIDE).contains(&side);
-        let (height, width) = self.classifier_input.height_width();
+        let (height, width) = self.input().height_width();
         if !(side(height) && side(width)) {
             let value = format!("{height} x {width}");
             return refuse("data.classifier_input", value, "sides from 1 to 8192");
@@ -103,6 +103,11 @@ impl Data {
         Ok(())
     }
 
+    /// What a TorchScript takes: ImageNet's 224 px unless said.
+    pub fn input(&self) -> Sides {
+        self.classifier_input.unwrap_or(Sides::Square(224))
+    }
+
     /// The preprocessing of a TorchScript.
     pub fn preprocess(&self) -> Preprocess {
         let resize = match self.classifier_resize {
@@ -117,7 +122,7 @@ impl Data {
         };
         let single = |values: [f64; 3]| values.map(|value| value as f32);
         Preprocess::torchvision(
-            self.classifier_input.height_width(),
+            self.input().height_width(),
             resize,
             filter,
             single(self.classifier_mean),

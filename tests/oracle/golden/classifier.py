@@ -10,6 +10,7 @@ here and in tests/command/classifier.rs are the same formula.
 - `one.pt`: one logit, `[n]`. `many.pt`: fourteen logits.
 - `named.pt`: a named tuple of logits and None. `dict.pt`: a dict. `fixed.pt`: traced with one image and
   so bound to it. `throws.pt`: raises on a bright picture. `nan.pt`: gives NaN for one.
+- `dropout.pt`: traced in training mode. `batch.pt`: the same without dropout, so that only batch norm is left.
 - `weights.pt`: a state_dict. `exported.pt2`: of torch.export, the names of its members alone.
 """
 
@@ -151,6 +152,10 @@ def main():
     save("fixed.pt", torch.jit.trace(make(Fixed, 2), example[:1]))
     save("throws.pt", torch.jit.script(make(Throws, 2)))
     save("nan.pt", torch.jit.script(make(Nan, 2)))
+    training = make(Net, 2)
+    save("dropout.pt", torch.jit.trace(training.train(), example, check_trace=False))
+    training.body[-1].p = 0.0
+    save("batch.pt", torch.jit.trace(training.train(), example, check_trace=False))
     torch.save(nets["logits.pt"].state_dict(), FOLDER / "weights.pt")
     torch.export.save(torch.export.export(nets["logits.pt"], (example,)), FOLDER / "exported.pt2")
     strip("exported.pt2", empty=True)

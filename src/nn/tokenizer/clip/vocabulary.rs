@@ -1,6 +1,6 @@
 //! A vocabulary in files: tokens, merges, special tokens.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -109,6 +109,7 @@ impl Vocabulary {
             pad,
             vocab_size,
             context: DEFAULT_CONTEXT,
+            vectors: BTreeMap::new(),
         })
     }
 

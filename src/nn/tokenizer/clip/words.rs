@@ -24,6 +24,11 @@ enum Piece<'a> {
 }
 
 impl Words {
+    /// Tokens that are found in a caption as they stand.
+    pub(in crate::nn::tokenizer) fn added(&self) -> &[Added] {
+        &self.added
+    }
+
     /// Appends the ids of a caption.
     pub(in crate::nn::tokenizer) fn encode(&self, text: &str, ids: &mut Vec<u32>) {
         for raw in self.cut(text, false) {

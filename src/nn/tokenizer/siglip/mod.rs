@@ -13,6 +13,7 @@ mod pieces;
 mod proto;
 mod rules;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::Value;
@@ -162,6 +163,7 @@ pub(super) fn read(dir: &Path) -> Result<Tokenizer, TokenizerError> {
         eos,
         pad,
         context: context(&config, "model_max_length", CONTEXT),
+        vectors: BTreeMap::new(),
     })
 }
 

@@ -5,6 +5,8 @@
     reason = "this is where printing lives"
 )]
 
+mod pace;
+
 use std::fmt::Display;
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, IsTerminal as _, Write as _};
@@ -21,11 +23,10 @@ use crate::pipeline::reporter::{BYTES, Reporter, StageInfo};
 const PLAIN_EVERY: Duration = Duration::from_secs(5);
 
 /// The bar of a stage.
-const BAR: &str = "{prefix:>22} [{bar:30}] {pos}/{len} {per_sec} ETA {eta} {msg}";
+const BAR: &str = "{prefix:>22} [{bar:30}] {pos}/{len} {msg}";
 
 /// The bar of a stage that counts bytes.
-const BYTES_BAR: &str = "{prefix:>22} [{bar:30}] {decimal_bytes}/{decimal_total_bytes} \
-                         {decimal_bytes_per_sec} ETA {eta} {msg}";
+const BYTES_BAR: &str = "{prefix:>22} [{bar:30}] {decimal_bytes}/{decimal_total_bytes} {msg}";
 
 /// Terminal and log.
 #[derive(Debug)]
@@ -224,21 +225,22 @@ impl Stage {
     /// Tells how much is done.
     fn set(&mut self, done: usize, message: &str) {
         let first = *self.first.get_or_insert(0);
+        let pace = || {
+            let (fresh, left) = (done.saturating_sub(first), self.total.saturating_sub(done));
+            pace::pace(fresh, left, self.started.elapsed(), self.unit == BYTES)
+        };
         if let Some(bar) = &self.bar {
             bar.set_position(done as u64);
-            bar.set_message(message.to_owned());
+            bar.set_message(format!("{} {message}", pace()));
         } else if !self.quiet && self.said.elapsed() >= PLAIN_EVERY {
             self.said = Instant::now();
-            let rate = done.saturating_sub(first) as f64 / self.started.elapsed().as_secs_f64();
-            let left = self.total.saturating_sub(done) as f64 / rate.max(1e-9);
-            let (name, unit, total) = (&self.name, self.unit, self.total);
+            let (name, unit, total, pace) = (&self.name, self.unit, self.total, pace());
             if unit == BYTES {
                 let [done, total] = [done, total].map(|bytes| DecimalBytes(bytes as u64));
-                let rate = DecimalBytes(rate as u64);
-                eprintln!("{name}: {done}/{total}, {rate}/s, ETA {left:.0} s {message}");
-                return;
+                eprintln!("{name}: {done}/{total}, {pace} {message}");
+            } else {
+                eprintln!("{name}: {done}/{total} {unit}, {pace} {message}");
             }
-            eprintln!("{name}: {done}/{total} {unit}, {rate:.1}/s, ETA {left:.0} s {message}");
         }
     }
 
@@ -247,7 +249,6 @@ impl Stage {
         self.first = Some(done);
         if let Some(bar) = &self.bar {
             bar.set_position(done as u64);
-            bar.reset_eta();
         }
     }
 

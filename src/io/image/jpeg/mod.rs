@@ -1,0 +1,94 @@
+//! JPEG, pixel for pixel as Pillow decodes it.
+//!
+//! ```text
+//! segments: complete? how large? ──▶ libjpeg, no warning ───────────────────────────────▶ pixels
+//!                                       │ a warning, a refusal                              ▲
+//!                                       └▶ zune in strict mode: refused, or sound ─▶ libjpeg, or else zune's own
+//! ```
+//!
+//! Pillow decodes with libjpeg-turbo. Its inverse DCT and its chroma filter are its own: another sound decoder is up
+//! to 4 levels off, which changes what a classifier says of one photograph in a hundred. `mozjpeg` is the same
+//! decoder, built by `cc` alone (libjpeg-turbo's own crates want `CMake`).
+//!
+//! libjpeg makes an image of half a file, with a gray bottom, and only warns. Missing data are refused here: the
+//! segments are walked first, and where it warns, zune's strict mode decides. Bytes overwritten inside the compressed
+//! data can still decode, to wrong pixels: the format has no checksum, and Pillow accepts such files too.
+//!
+//! It is C: the limits are held before it sees a file, its errors come back as values, and nothing of it is kept
+//! between files.
+
+mod libjpeg;
+mod portable;
+mod segments;
+
+use ::image::metadata::Orientation;
+use ::image::{RgbImage, RgbaImage};
+
+use self::libjpeg::Warnings;
+use self::segments::Segments;
+use super::decoded::{DecodedImage, Pixels};
+use super::{DecodeError, check_size};
+
+/// Scans of a progressive file: encoders write a dozen, and each walks over the whole image.
+const MAX_SCANS: usize = 500;
+
+/// The decoded image, and the orientation its EXIF data asks for.
+pub(super) fn decode(
+    bytes: &[u8],
+    max_pixels: u64,
+) -> Result<(DecodedImage, Orientation), DecodeError> {
+    let segments = Segments::walk(bytes).ok_or_else(|| truncated(bytes))?;
+    // Without a frame libjpeg is not asked: zune says what lacks.
+    let has_frame = segments.size.is_some();
+    if let Some((width, height)) = segments.size {
+        check_size("JPEG", width.into(), height.into(), max_pixels)?;
+    }
+    if segments.scans > MAX_SCANS {
+        return Err(DecodeError::Unsupported {
+            format: "JPEG",
+            what: format!("of {} scans, more than {MAX_SCANS}", segments.scans),
+        });
+    }
+    let orientation = segments
+        .exif
+        .and_then(Orientation::from_exif_chunk)
+        .unwrap_or(Orientation::NoTransforms);
+    let libjpegs = |warnings| {
+        let decoded = has_frame.then(|| libjpeg::decode(bytes, warnings));
+        decoded.and_then(Result::ok)
+    };
+    let decoded = match libjpegs(Warnings::Refuse) {
+        Some(decoded) => decoded,
+        None => {
+            let sound = portable::decode(bytes, max_pixels)?;
+            libjpegs(Warnings::Ignore).unwrap_or(sound)
+        }
+    };
+    let pixels = match decoded {
+        Samples::Rgb(image) => Pixels::Rgb(image),
+        Samples::Inks(mut image) => {
+            // Adobe's are inverted, and Pillow takes all to be Adobe's.
+            image.iter_mut().for_each(|ink| *ink = 255 - *ink);
+            Pixels::Cmyk(image)
+        }
+    };
+    Ok((pixels.into(), orientation))
+}
+
+/// What a decoder gives.
+enum Samples {
+    /// Red, green and blue; of a gray file its value three times.
+    Rgb(RgbImage),
+    /// Four inks as they are stored.
+    Inks(RgbaImage),
+}
+
+fn truncated(bytes: &[u8]) -> DecodeError {
+    DecodeError::Truncated {
+        format: "JPEG",
+        bytes: bytes.len(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
