@@ -10,7 +10,7 @@ use crate::pipeline::{Error, saved};
 /// Check a run folder: ledger checksums, every image's hash, the manifest's three encodings; and whether reports,
 /// directions, captions, embeddings and contact sheets can be read.
 ///
-/// Exit code 0 if all is sound, 3 if not, each problem on a line.
+/// Exit code 0 if all is sound, 3 if not, a problem on a line.
 ///
 /// Example: `hardlight verify runs/cats`
 #[derive(Debug, clap::Args)]
@@ -18,15 +18,26 @@ pub(super) struct VerifyCommand {
     /// The run folder.
     #[arg(value_name = "RUN")]
     run: PathBuf,
+
+    /// Every problem, not the first 20 alone.
+    #[arg(long)]
+    all: bool,
 }
+
+/// Problems shown unless all are asked for: one wrong folder damages every image in it.
+const SHOWN: usize = 20;
 
 impl VerifyCommand {
     pub(super) fn run(self, ui: &mut Ui) -> Result<ExitStatus, Error> {
-        let Self { run } = self;
+        let Self { run, all } = self;
         let layout = saved::layout(&run)?;
         let report = verify(&layout)?;
-        for Problem { what, problem } in &report.problems {
+        let shown = if all { usize::MAX } else { SHOWN };
+        for Problem { what, problem } in report.problems.iter().take(shown) {
             ui.say(format_args!("{what}: {problem}"));
+        }
+        if let Some(more @ 1..) = report.problems.len().checked_sub(shown) {
+            ui.say(format_args!("… and {more} more (--all)"));
         }
         ui.say(format_args!(
             "{} ledger lines, {} manifest rows, {} files hashed, {} others read, {} problem{}",

@@ -419,7 +419,7 @@ pub enum DatasetError {
         known: Vec<String>,
     },
 
-    /// A class name that cannot name a folder everywhere.
+    /// A class name that cannot be read.
     #[error("{}class {name:?} {reason}: rename it", .first.as_deref().unwrap_or_default())]
     BadClassName {
         /// Where it is first, with a colon and space; none where that has no place.

@@ -48,6 +48,7 @@ mod published;
 mod records;
 mod remarks;
 pub mod score;
+mod slug;
 mod split;
 pub mod table;
 mod unusable;
@@ -63,6 +64,7 @@ pub use members::Members;
 pub use predictions::{Joined, join_predictions, join_predictions_on};
 pub use remarks::Remarks;
 pub use score::{Best, ChosenBy, ScoreRule, Threshold, apply_threshold};
+pub use slug::slug;
 pub use split::{Split, UnknownSplit};
 pub use table::{TableOptions, read_table};
 pub use unusable::{Unusable, Usable};
@@ -85,7 +87,7 @@ pub struct Dataset {
 impl Dataset {
     /// Makes a data set after checking it.
     ///
-    /// - Class names can name a folder on any system, and differ by more than case.
+    /// - Class names hold no control characters, and differ by more than case.
     /// - Ids are not empty, hold no control characters, and stay unique in composed form.
     /// - Paths are relative, with `/`, and stay below the root.
     /// - Labels and predictions are classes; confidence and probabilities lie in 0 to 1, and there

@@ -158,7 +158,10 @@ fn a_git_lfs_pointer_is_no_file() {
         "",
         "version",
         "a version https://git-lfs.github.com/spec/v1 in the middle of a text",
-        &format!("version https://git-lfs.github.com/spec/v1{}", "x".repeat(1000)),
+        &format!(
+            "version https://git-lfs.github.com/spec/v1{}",
+            "x".repeat(1000)
+        ),
     ] {
         assert_eq!(read(&write(text)).unwrap(), text.as_bytes());
     }

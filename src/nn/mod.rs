@@ -9,6 +9,7 @@
 //! - [`tokenizer`]: captions to token ids.
 //! - [`clip`], [`siglip`]: text and image towers.
 //! - [`safety_checker`]: the network that Stable Diffusion folders carry.
+//! - [`threads`]: how libtorch's threads wait.
 //! - [`train`]: what training a small network needs.
 //!
 //! May import: `io`.
@@ -26,6 +27,8 @@ pub mod params;
 pub mod safety_checker;
 #[cfg(feature = "torch")]
 pub mod siglip;
+#[cfg(feature = "torch")]
+pub mod threads;
 pub mod tokenizer;
 #[cfg(feature = "torch")]
 mod torch_error;

@@ -50,6 +50,29 @@ pub(super) fn acting<'a>(fitted: &'a Fitted, barred: &Barred, force: bool) -> Ve
     modes
 }
 
+/// Warnings of a kind that are told one by one: a thousand classes would hide the others.
+const TOLD: usize = 8;
+
+/// Tells the first warnings of every kind, and how many more there are; the log has all.
+fn tell(context: &mut Context<'_>, warnings: &[Warning]) {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for warning in warnings {
+        let count = counts.entry(warning.kind.name()).or_default();
+        *count += 1;
+        if *count <= TOLD {
+            context.warn(&warning.text);
+        } else {
+            context.note(format_args!("warning: {}", warning.text));
+        }
+    }
+    for (kind, count) in counts.into_iter().filter(|(_, count)| *count > TOLD) {
+        context.warn(format_args!(
+            "… and {} more of this kind ({kind}): report/warnings.csv has them all",
+            count - TOLD
+        ));
+    }
+}
+
 /// Learns directions on val and judges them on every split; writes `directions.*`, `report.json` and
 /// `report/`.
 ///
@@ -75,9 +98,7 @@ pub fn detect(
     let mut warnings = std::mem::take(&mut learned.warnings);
     warnings.extend(passed);
     warnings.extend(doubts.warnings.iter().cloned());
-    for warning in &warnings {
-        context.warn(&warning.text);
-    }
+    tell(context, &warnings);
     persist::write(
         job.layout.root(),
         &learned.whitening,

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::error::Error;
+use crate::nn::threads;
 use tch::{Cuda, Device, Kind};
 
 /// The last part of a model's path, as files name the model.
@@ -14,7 +15,7 @@ pub(crate) fn name_of(model: &Path) -> String {
 }
 
 /// The device and number type that these words ask for; `auto` is the first GPU if there is one, and
-/// half precision there.
+/// half precision there. From here on libtorch's threads sleep while they wait.
 ///
 /// # Errors
 ///
@@ -44,6 +45,7 @@ pub fn device(device: &str, dtype: &str) -> Result<(Device, Kind), Error> {
             }
         },
     };
+    threads::sleep_while_waiting();
     let kind = match dtype {
         "auto" if device.is_cuda() => Kind::Half,
         "auto" | "fp32" => Kind::Float,

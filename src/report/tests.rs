@@ -137,7 +137,7 @@ fn tables_hold_every_space_split_and_mode() {
         lines("duplicates.csv")[1],
         "a,test,dog,b,train,cat,embedding"
     );
-    assert_eq!(lines("warnings.csv")[2], "no_train,,false,no train");
+    assert_eq!(lines("warnings.csv")[2], "no_train,,,false,no train");
     let error = &lines("label_errors.csv")[1];
     assert!(
         error.starts_with("a,b.png,val,dog,cat,0.50999")

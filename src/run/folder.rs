@@ -27,7 +27,7 @@ use super::settings_diff::{self, Change};
 use crate::io::JsonFile as _;
 
 pub use error::FolderError;
-pub use layout::{Layout, slug};
+pub use layout::Layout;
 
 /// A folder that one run has to itself, until this is dropped.
 #[derive(Debug)]

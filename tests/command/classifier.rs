@@ -56,15 +56,30 @@ fn pictures(columns: &[&str]) -> Work {
 fn detect(work: &Work, out: &str) -> Hardlight {
     work.hardlight(["detect", "--out", out, "--table", "table.csv"])
         .args(["--device", "cpu"])
-        .args(["--set", "data.classifier_input=8"])
-        .args(["--set", "data.classifier_resize=squash"])
         .args(["--set", "direction.permutations=19"])
         .args(["--set", "direction.bootstrap=0"])
 }
 
-fn classifier(name: &str) -> [String; 2] {
+/// A golden classifier, and that it takes 8 x 8 px.
+fn classifier(name: &str) -> [String; 6] {
     let path = golden(name).display().to_string();
-    ["--classifier".to_owned(), path]
+    [
+        "--classifier",
+        &path,
+        "--set",
+        "data.classifier_input=8",
+        "--set",
+        "data.classifier_resize=squash",
+    ]
+    .map(str::to_owned)
+}
+
+/// The same without a word on what it takes.
+fn bare(name: &str) -> [String; 2] {
+    [
+        "--classifier".to_owned(),
+        golden(name).display().to_string(),
+    ]
 }
 
 fn report(work: &Work, out: &str) -> Value {
@@ -357,8 +372,13 @@ fn the_size_of_the_input_is_asked_for_where_the_images_suggest_another() {
             args = args.args(["--set", setting]);
         }
         args.args(["--device", "cpu", "--space", "classifier"])
-            .args(["--set", "direction.permutations=19", "--set", "direction.bootstrap=0"])
-            .args(classifier("features.pt"))
+            .args([
+                "--set",
+                "direction.permutations=19",
+                "--set",
+                "direction.bootstrap=0",
+            ])
+            .args(bare("features.pt"))
             .run()
     };
     detect(&[]).exits(2).complains(&[
@@ -367,8 +387,14 @@ fn the_size_of_the_input_is_asked_for_where_the_images_suggest_another() {
         "--set data.classifier_input=[8, 12] --set data.classifier_resize=none",
     ]);
     assert!(!work.path("a").exists(), "nothing is written");
-    let said = detect(&["data.classifier_input=[8, 12]", "data.classifier_resize=none"]);
-    assert!(said.stderr.contains("right on") && said.stderr.contains("is that your figure?"), "{said}");
+    let said = detect(&[
+        "data.classifier_input=[8, 12]",
+        "data.classifier_resize=none",
+    ]);
+    assert!(
+        said.stderr.contains("right on") && said.stderr.contains("is that your figure?"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -385,7 +411,7 @@ fn settings_that_do_not_fit_are_refused() {
                 "--space",
                 "classifier",
             ])
-            .args(classifier("features.pt"));
+            .args(bare("features.pt"));
         for setting in settings {
             args = args.args(["--set", setting]);
         }

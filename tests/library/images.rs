@@ -83,7 +83,9 @@ fn a_caption_in_chunks_is_seen_to_its_end_and_by_nobody_else() {
     let long = format!("{}, with a hat", ["a photo of an old woman"; 30].join(", "));
     let sampling = sampling("dpm++", 3);
     let draw = |captions: &[(&str, u64)], how: LongPrompts| -> Vec<RgbImage> {
-        let encoded = captions.iter().map(|(caption, _)| pipeline.encode(caption, how).unwrap());
+        let encoded = captions
+            .iter()
+            .map(|(caption, _)| pipeline.encode(caption, how).unwrap());
         let encoded: Vec<_> = encoded.collect();
         let unconditional = pipeline.encode_negative("", how).unwrap();
         let requests: Vec<ImageRequest<'_>> = encoded
@@ -103,9 +105,14 @@ fn a_caption_in_chunks_is_seen_to_its_end_and_by_nobody_else() {
     };
     let short = CAPTIONS[0];
     assert!(pipeline.encode(&long, LongPrompts::Cut).unwrap().truncated);
-    assert!(!pipeline.encode(&long, LongPrompts::Chunks).unwrap().truncated);
-    let alone = [(&*long, 5), (short, 6)]
-        .map(|caption| draw(&[caption], LongPrompts::Chunks).remove(0));
+    assert!(
+        !pipeline
+            .encode(&long, LongPrompts::Chunks)
+            .unwrap()
+            .truncated
+    );
+    let alone =
+        [(&*long, 5), (short, 6)].map(|caption| draw(&[caption], LongPrompts::Chunks).remove(0));
     let among = draw(&[(short, 7), (&long, 5), (short, 6)], LongPrompts::Chunks);
     assert_eq!((&among[1], &among[2]), (&alone[0], &alone[1]));
     assert_eq!(draw(&[(short, 6)], LongPrompts::Cut)[0], alone[1]);

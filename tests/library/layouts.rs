@@ -29,28 +29,55 @@ fn add(dir: &Path, part: &str, names: &[&str]) {
     let path = dir.join(part).join("model.safetensors");
     let mut weights = load_all(&path).unwrap();
     for name in names {
-        weights.insert((*name).to_owned(), Tensor::ones([4], (Kind::Float, Device::Cpu)));
+        weights.insert(
+            (*name).to_owned(),
+            Tensor::ones([4], (Kind::Float, Device::Cpu)),
+        );
     }
     save(&path, &weights, Kind::Float).unwrap();
 }
 
 #[test]
 fn the_rest_of_a_clip_beside_its_text_tower_is_passed_over_with_a_note() {
-    for (name, part) in [("sd1", "text_encoder"), ("xl", "text_encoder"), ("xl", "text_encoder_2")] {
+    for (name, part) in [
+        ("sd1", "text_encoder"),
+        ("xl", "text_encoder"),
+        ("xl", "text_encoder_2"),
+    ] {
         let dir = folder(name);
-        add(&dir, part, &["logit_scale", "vision_model.pre_layrnorm.bias", "visual_projection.weight"]);
+        add(
+            &dir,
+            part,
+            &[
+                "logit_scale",
+                "vision_model.pre_layrnorm.bias",
+                "visual_projection.weight",
+            ],
+        );
         let notes = open(&dir).unwrap().notes().to_vec();
-        let note = notes.iter().find(|note| note.contains("passed over")).unwrap();
-        assert!(note.contains(part) && note.contains("3 tensors"), "{note}");
+        let note = notes
+            .iter()
+            .find(|note| note.contains("passed over"))
+            .unwrap();
+        assert!(
+            note.contains(part) && note.contains("3 of its tensors"),
+            "{note}"
+        );
         // The first text encoder of either has no projection; the second takes its own.
         if part == "text_encoder" {
             add(&dir, part, &["text_projection.weight"]);
             let notes = open(&dir).unwrap().notes().to_vec();
-            assert!(notes.iter().any(|note| note.contains("4 tensors")), "{notes:?}");
+            assert!(
+                notes.iter().any(|note| note.contains("4 of its tensors")),
+                "{notes:?}"
+            );
         }
         add(&dir, part, &["text_model.encoder.layers.99.mlp.fc1.bias"]);
         let error = open(&dir).unwrap_err().to_string();
-        assert!(error.contains("layers.99") && !error.contains("logit_scale"), "{error}");
+        assert!(
+            error.contains("layers.99") && !error.contains("logit_scale"),
+            "{error}"
+        );
     }
 }
 
@@ -109,7 +136,11 @@ fn lists_of_one_number_are_that_number_and_a_shift_of_nothing_is_none() {
 #[test]
 fn a_git_lfs_pointer_is_named_with_what_fetches_the_file() {
     let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 492265168\n";
-    for file in ["text_encoder/model.safetensors", "unet/config.json", "tokenizer/vocab.json"] {
+    for file in [
+        "text_encoder/model.safetensors",
+        "unet/config.json",
+        "tokenizer/vocab.json",
+    ] {
         let dir = folder("sd1");
         let path = dir.join(file);
         if !path.is_file() {
@@ -117,6 +148,9 @@ fn a_git_lfs_pointer_is_named_with_what_fetches_the_file() {
         }
         std::fs::write(&path, pointer).unwrap();
         let error = open(&dir).unwrap_err().to_string();
-        assert!(error.contains(file) && error.contains("git lfs pull"), "{error}");
+        assert!(
+            error.contains(file) && error.contains("git lfs pull"),
+            "{error}"
+        );
     }
 }

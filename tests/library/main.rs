@@ -14,9 +14,9 @@ mod cuda;
 mod images;
 #[cfg(feature = "torch")]
 mod judge;
+mod layering;
 #[cfg(feature = "torch")]
 mod layouts;
-mod layering;
 #[cfg(feature = "torch")]
 mod models;
 #[cfg(feature = "torch")]

@@ -168,6 +168,35 @@ fn stable_unclip_makes_the_images_of_diffusers() {
     assert_same_images("unclip");
 }
 
+/// Of chunks whose embeddings were given to Diffusers (`tests/oracle/golden/long_prompts.py`).
+#[test]
+fn long_prompts_in_chunks_make_the_images_of_diffusers() {
+    let want = expected_of("long");
+    let long = [PROMPT; 8].join(", ");
+    for name in ["sd1", "xl"] {
+        let pipeline = Pipeline::open(&folder(name), Device::Cpu, Kind::Float).unwrap();
+        let sampling = Sampling {
+            steps: 4,
+            guidance: 3.0,
+            batch: 1,
+            ..Sampling::default()
+        };
+        let caption = pipeline.encode(&long, LongPrompts::Chunks).unwrap();
+        let negative = pipeline.encode_negative(NEGATIVE, LongPrompts::Chunks);
+        let request = ImageRequest {
+            caption: &caption,
+            seed: SEEDS[0],
+            embedding: None,
+        };
+        let outcome = pipeline.sample(&[request], &negative.unwrap(), &sampling, &|| false);
+        let Outcome::Done(images) = outcome.unwrap() else {
+            panic!("nobody asked to stop");
+        };
+        let apart = apart(&images[0].latents, &want[name].get(0));
+        assert!(apart <= LATENTS, "{name}: latents are {apart:.2e} apart");
+    }
+}
+
 #[test]
 fn a_pipeline_says_what_it_is_made_of() {
     let dir = folder("sd1");

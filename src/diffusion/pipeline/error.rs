@@ -23,7 +23,8 @@ pub enum PipelineError {
     /// It is a file.
     #[error(
         "{} is a checkpoint in a single file: convert it once with Diffusers, \
-         StableDiffusionPipeline.from_single_file({:?}).save_pretrained(DIR), and give DIR",
+         StableDiffusionPipeline.from_single_file({:?}).save_pretrained(DIR), and give DIR \
+         (a LoRA goes to --lora)",
         path.display(), path.display().to_string()
     )]
     SingleFile {

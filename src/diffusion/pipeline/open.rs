@@ -132,7 +132,7 @@ impl<'a> Parts<'a> {
         let passed = params.finish_besides(spare)?;
         if let Some(first) = passed.first() {
             self.notes.push(format!(
-                "{}: {} tensors that a text encoder has no use for are passed over ({first} …)",
+                "{}: {} of its tensors are of no use to a text encoder and passed over ({first} …)",
                 found.path.display(),
                 passed.len()
             ));

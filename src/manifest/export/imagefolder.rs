@@ -13,6 +13,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::{ExportError, Placer, Splits, refuse_weights};
+use crate::dataset::slug;
 use crate::io;
 
 /// The endings that torchvision takes for images.
@@ -27,13 +28,14 @@ pub(super) fn write(
     place: &Placer,
 ) -> Result<Vec<String>, ExportError> {
     refuse_weights(splits, "imagefolder")?;
+    let called: Vec<String> = classes.iter().map(|class| folder_name(class)).collect();
     // Python compares code points, which is what UTF-8's bytes do too.
-    let sorted = classes.is_sorted();
+    let sorted = called.is_sorted();
     let names: Vec<String> = if sorted {
-        classes.to_vec()
+        called.clone()
     } else {
         let digits = classes.len().saturating_sub(1).to_string().len();
-        let numbered = classes.iter().enumerate();
+        let numbered = called.iter().enumerate();
         numbered
             .map(|(index, class)| format!("{index:0digits$}-{class}"))
             .collect()
@@ -79,5 +81,24 @@ pub(super) fn write(
                 .to_owned(),
         );
     }
+    if let Some((class, name)) = classes
+        .iter()
+        .zip(&called)
+        .find(|(class, name)| class != name)
+    {
+        notes.push(format!(
+            "classes that no folder can be called after have other names there: {class:?} is {name:?}"
+        ));
+    }
     Ok(notes)
+}
+
+/// The class itself where a folder can be called so.
+fn folder_name(class: &str) -> String {
+    let bad = class.contains(['/', '\\', ':', '*', '?', '"', '<', '>', '|', '\0']);
+    if bad || class.starts_with('.') {
+        slug(class)
+    } else {
+        class.to_owned()
+    }
 }

@@ -244,12 +244,6 @@ fn items<'a>(run: &Path, rows: &'a [Row], classes: &[String]) -> Result<Splits<'
             );
             return Err(refused(reason));
         }
-        if row.class.contains(['/', '\\', '\0']) || [".", ".."].contains(&row.class.as_str()) {
-            return Err(refused(format!(
-                "class {:?} cannot name a folder",
-                row.class
-            )));
-        }
         if row.split == Split::Pool {
             let reason = "no reader knows a split named pool: give it another split";
             return Err(refused(reason.to_owned()));

@@ -366,17 +366,27 @@ fn inverted() -> tempfile::TempDir {
     let plain = small();
     let token = |(i, content): (usize, &str)| {
         let id = (plain.vocab_size() + i).to_string();
-        (id, serde_json::json!({"content": content, "normalized": true, "special": false}))
+        (
+            id,
+            serde_json::json!({"content": content, "normalized": true, "special": false}),
+        )
     };
     let special = [(BOS, plain.bos_id().unwrap()), (EOS, plain.eos_id())].map(|(content, id)| {
         let value = serde_json::json!({"content": content, "normalized": false, "special": true});
         (id.to_string(), value)
     });
     let added = ["<cat>", "<cat>_1", "<cat>_2", "<dog>"];
-    let tokens: serde_json::Map<String, Value> =
-        added.into_iter().enumerate().map(token).chain(special).collect();
+    let tokens: serde_json::Map<String, Value> = added
+        .into_iter()
+        .enumerate()
+        .map(token)
+        .chain(special)
+        .collect();
     let config = serde_json::json!({"added_tokens_decoder": tokens}).to_string();
-    folder(&["vocab.json", "merges.txt"], &[("tokenizer_config.json", &config)])
+    folder(
+        &["vocab.json", "merges.txt"],
+        &[("tokenizer_config.json", &config)],
+    )
 }
 
 /// What Diffusers makes of the prompts: `pipe.maybe_convert_prompt`, but for the last two, whose vectors it repeats.
@@ -395,7 +405,11 @@ fn a_token_of_several_vectors_stands_for_all_of_them() {
         ("a <cat> <cat>_1 <cat>_2", "a <cat> <cat>_1 <cat>_2"),
         ("a <cat>_1", "a <cat>_1"),
     ] {
-        assert_eq!(expanding.encode(prompt).ids, plain.encode(spelled).ids, "{prompt}");
+        assert_eq!(
+            expanding.encode(prompt).ids,
+            plain.encode(spelled).ids,
+            "{prompt}"
+        );
     }
     assert_ne!(expanding.encode("<cat>").ids, plain.encode("<cat>").ids);
 }
@@ -412,7 +426,10 @@ fn a_long_caption_in_chunks_loses_nothing() {
     let (bos, eos) = (tokenizer.bos_id().unwrap(), tokenizer.eos_id());
     let mut joined = vec![bos];
     for chunk in &chunks {
-        assert_eq!((chunk.ids.len(), chunk.ids[0], chunk.ids[chunk.len - 1]), (9, bos, eos));
+        assert_eq!(
+            (chunk.ids.len(), chunk.ids[0], chunk.ids[chunk.len - 1]),
+            (9, bos, eos)
+        );
         joined.extend(&chunk.ids[1..chunk.len - 1]);
     }
     joined.push(eos);

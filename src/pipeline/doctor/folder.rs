@@ -11,7 +11,7 @@ use tch::{Device, Kind};
 use super::machine::{dtype, kernel};
 use crate::classifier::Cnn;
 use crate::diffusion::config::{self, UnetConfig, VaeConfig};
-use crate::diffusion::pipeline::Pipeline;
+use crate::diffusion::pipeline::{Pipeline, PipelineError};
 use crate::embed::preprocess::Preprocess;
 use crate::hub::HubError;
 use crate::io::{self, IoError};
@@ -90,6 +90,11 @@ impl Folder {
 
     fn diagnose(&mut self, dir: &Path, place: Compute) -> Result<(), Error> {
         let has = |name: &str| dir.join(name).is_file();
+        let extension = dir.extension().and_then(|e| e.to_str());
+        if dir.is_file() && matches!(extension, Some("safetensors" | "ckpt")) {
+            let path = dir.to_path_buf();
+            return Err(PipelineError::SingleFile { path }.into());
+        }
         if dir.is_file() {
             return Err(Error::input(
                 "it is a file: give the folder of a model or a run",

@@ -29,6 +29,8 @@ pub(super) fn check(script: &Script, dataset: &Dataset) -> Result<(), Error> {
     if !runs((height, width)) {
         return Ok(());
     }
+    // What depends on chance is refused for that first.
+    script.check_steady((height as usize, width as usize), LOOKED_AT)?;
     let input = if height == width {
         height.to_string()
     } else {

@@ -64,6 +64,52 @@ pub enum Resampling {
 }
 
 impl Data {
+    /// Refuses what is said of a TorchScript's input where there is none to be given it.
+    fn check_is_script(&self) -> Result<(), SettingsError> {
+        let expected = match &self.classifier {
+            None => "no value without data.classifier",
+            Some(path) if path.is_dir() => {
+                "no value for a hardlight-cnn folder, which says itself what it takes"
+            }
+            Some(_) => return Ok(()),
+        };
+        let usual = Self::default();
+        let said = [
+            (
+                "data.classifier_input",
+                self.classifier_input != usual.classifier_input,
+            ),
+            (
+                "data.classifier_resize",
+                self.classifier_resize != usual.classifier_resize,
+            ),
+            (
+                "data.classifier_filter",
+                self.classifier_filter != usual.classifier_filter,
+            ),
+            (
+                "data.classifier_mean",
+                self.classifier_mean != usual.classifier_mean,
+            ),
+            (
+                "data.classifier_std",
+                self.classifier_std != usual.classifier_std,
+            ),
+            (
+                "data.classifier_batch",
+                self.classifier_batch != usual.classifier_batch,
+            ),
+            (
+                "data.classifier_output",
+                self.classifier_output != usual.classifier_output,
+            ),
+        ];
+        match said.into_iter().find(|(_, said)| *said) {
+            None => Ok(()),
+            Some((key, _)) => refuse(key, "given", expected),
+        }
+    }
+
     /// Checks what is said of a TorchScript's input.
     pub(super) fn check_classifier(&self) -> Result<(), SettingsError> {
         let side = |side: usize| (1..=MAX_SIDE).contains(&side);
@@ -100,7 +146,7 @@ impl Data {
         if self.classifier_batch == 0 {
             return refuse("data.classifier_batch", 0, "at least 1");
         }
-        Ok(())
+        self.check_is_script()
     }
 
     /// What a TorchScript takes: ImageNet's 224 px unless said.
@@ -144,19 +190,40 @@ mod tests {
 
     #[test]
     fn sizes_are_read_in_each_form() {
-        let data = set(&["classifier_input=[6, 9]", "classifier_resize=squash"]).unwrap();
+        let script = |texts: &[&str]| set(&[texts, &["classifier=model.pt"]].concat()).unwrap();
+        let data = script(&["classifier_input=[6, 9]", "classifier_resize=squash"]);
         assert_eq!(data.preprocess().output_size(), (6, 9));
         assert_eq!(
             data.classifier_resize,
             Some(ResizeTo::Other(Otherwise::Squash))
         );
-        let data = set(&["classifier_input=299", "classifier_resize=342"]).unwrap();
+        let data = script(&["classifier_input=299", "classifier_resize=342"]);
         assert_eq!(data.classifier_resize, Some(ResizeTo::Shorter(342)));
         assert_eq!(data.preprocess().output_size(), (299, 299));
-        let data = set(&["classifier_resize=none", "classifier_filter=bicubic"]).unwrap();
+        let data = script(&["classifier_resize=none", "classifier_filter=bicubic"]);
         assert_ne!(data.preprocess(), Data::default().preprocess());
-        // A folder of settings without a classifier need not speak of its input.
-        assert!(set(&["classifier_input=32"]).is_ok());
+    }
+
+    #[test]
+    fn what_no_torchscript_is_given_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let cnn = format!("classifier={}", folder.path().display());
+        for (text, key) in [
+            ("classifier_input=224", "data.classifier_input"),
+            ("classifier_mean=[0.5,0.5,0.5]", "data.classifier_mean"),
+            ("classifier_output=1", "data.classifier_output"),
+        ] {
+            for settings in [vec![text], vec![text, &cnn]] {
+                let error = set(&settings).unwrap_err().to_string();
+                assert!(error.contains(key), "{settings:?}: {error}");
+            }
+            assert!(
+                set(&[text, "classifier=x.pt", "classifier_resize=none"]).is_ok(),
+                "{text}"
+            );
+        }
+        // What `hardlight init` writes out.
+        assert!(set(&["classifier_filter=bilinear", "classifier_batch=32"]).is_ok());
     }
 
     #[test]

@@ -72,10 +72,11 @@ pub(super) fn warnings(warnings: &[Warning]) -> Result<Vec<u8>, TableError> {
             vec![
                 warning.kind.name().into(),
                 warning.class.as_deref().into(),
+                warning.mode.map(|mode| mode as usize).into(),
                 warning.bars.into(),
                 warning.text.as_str().into(),
             ]
         })
         .collect();
-    encode(&["kind", "class", "bars", "text"], &rows)
+    encode(&["kind", "class", "mode", "bars", "text"], &rows)
 }

@@ -85,7 +85,8 @@ pub(super) fn inspect(path: &Path) -> Result<bool, FolderError> {
             // The demo's data and classifier are made before the settings are written.
             || ["classifier", "data"].contains(&name.as_str()) && entry.file_type().is_ok_and(|kind| kind.is_dir())
             || name.starts_with(TEMPORARY) && entry.file_type().is_ok_and(|kind| kind.is_file());
-        if !(begun && own) {
+        // Embeddings that were copied here from another run are what this one need not make.
+        if !(begun && own || name == "embeddings" && are_embeddings(&entry.path())) {
             foreign.push(name);
         }
     }
@@ -96,6 +97,18 @@ pub(super) fn inspect(path: &Path) -> Result<bool, FolderError> {
         }
         None => Ok(false),
     }
+}
+
+/// Whether a folder holds matrices with their keys, and nothing else.
+fn are_embeddings(folder: &Path) -> bool {
+    let is_one = |entry: io::Result<fs::DirEntry>| {
+        entry.is_ok_and(|entry| {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            entry.file_type().is_ok_and(|kind| kind.is_file())
+                && (name.ends_with(".safetensors") || name.ends_with(".keys.json"))
+        })
+    };
+    fs::read_dir(folder).is_ok_and(|entries| entries.into_iter().all(is_one))
 }
 
 /// Removes what killed commands left: temporary files in the folders we write to.

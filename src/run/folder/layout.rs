@@ -1,14 +1,9 @@
-//! Where everything lies in a run folder, and what the folders of a class are called.
+//! Where everything lies in a run folder.
 
 use std::path::{Path, PathBuf};
 
+use crate::dataset::slug;
 use crate::run::ledger::Measured;
-
-/// The longest class name that is used as it is, in bytes.
-pub(super) const MAX_PLAIN: usize = 80;
-
-/// As much of a class name stays in a file name that had to change.
-const KEPT: usize = 40;
 
 /// Where everything lies in a run folder, for those who write and those who only read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -173,47 +168,4 @@ impl Layout {
             .collect();
         Some(parts?.join("/"))
     }
-}
-
-/// A name for the files and folders of a class, safe on every system.
-///
-/// Letters, digits, inner spaces, `.`, `_` and `-` stay. Where anything had to change, `~` and a
-/// hash of the class name follow; a name that is used as it is holds no `~`, so two classes never
-/// share a name (but for letters' case on file systems that ignore it, see
-/// [`crate::dataset::Dataset::new`]).
-pub fn slug(class: &str) -> String {
-    if is_plain(class) {
-        return class.to_owned();
-    }
-    let kept: String = class
-        .chars()
-        .map(|c| if is_safe(c) && c != '.' { c } else { '_' })
-        .take(KEPT)
-        .collect();
-    let hash = blake3::hash(class.as_bytes()).to_hex();
-    format!("{}~{}", kept.trim(), &hash[..12])
-}
-
-/// Whether a character may stand in a file name.
-pub(super) fn is_safe(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, ' ' | '.' | '_' | '-')
-}
-
-/// Whether a class name is a good file name already.
-fn is_plain(class: &str) -> bool {
-    // Windows reserves these, also before a dot.
-    let stem = class.split('.').next().unwrap_or_default().trim_end();
-    let device = ["con", "prn", "aux", "nul"]
-        .iter()
-        .any(|name| stem.eq_ignore_ascii_case(name))
-        || stem.len() == 4
-            && stem.ends_with(|c: char| c.is_ascii_digit())
-            && ["com", "lpt"]
-                .iter()
-                .any(|name| stem[..3].eq_ignore_ascii_case(name));
-    !device
-        && (1..=MAX_PLAIN).contains(&class.len())
-        && class.chars().all(is_safe)
-        && !class.starts_with(['.', ' ', '-'])
-        && !class.ends_with(['.', ' '])
 }

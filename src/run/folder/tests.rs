@@ -3,7 +3,6 @@ use std::fs;
 
 use serde_json::json;
 
-use super::layout::{MAX_PLAIN, is_safe};
 use super::*;
 use crate::io::{Classified as _, ErrorKind, JsonFileError};
 use crate::run::lock;
@@ -134,6 +133,25 @@ fn another_identity_is_refused_key_by_key_and_change_nothing() {
     );
     assert_eq!(error.kind(), ErrorKind::Input);
     assert_eq!(tree(parent.path()), before);
+}
+
+#[test]
+fn a_folder_with_copied_embeddings_alone_is_begun_and_keeps_them() {
+    let parent = tempfile::tempdir().unwrap();
+    let embeddings = parent.path().join("embeddings");
+    fs::create_dir(&embeddings).unwrap();
+    for name in ["val.safetensors", "val.keys.json"] {
+        fs::write(embeddings.join(name), "old").unwrap();
+    }
+    drop(RunFolder::open_or_create(parent.path(), &settings(), false).unwrap());
+    assert!(embeddings.join("val.safetensors").exists());
+
+    let other = tempfile::tempdir().unwrap();
+    let embeddings = other.path().join("embeddings");
+    fs::create_dir(&embeddings).unwrap();
+    fs::write(embeddings.join("notes.txt"), "mine").unwrap();
+    let error = RunFolder::open_or_create(other.path(), &settings(), false).unwrap_err();
+    assert!(matches!(error, FolderError::Foreign { .. }), "{error:?}");
 }
 
 #[test]
@@ -341,44 +359,6 @@ fn facts_do_not_count_as_settings() {
     assert!(run.is_resumed());
     let record = RunRecord::read(&run.layout().run_json()).unwrap();
     assert_eq!(Value::from(record.facts), json!({"device": "cuda:0"}));
-}
-
-#[test]
-fn class_names_become_safe_and_stay_different() {
-    for plain in [
-        "cat",
-        "old person",
-        "3",
-        "a.b",
-        "Tench_01-x",
-        "com10",
-        "console",
-    ] {
-        assert_eq!(slug(plain), plain);
-    }
-    let long = "x".repeat(300);
-    let mut seen = BTreeSet::new();
-    for class in [
-        "a/b", "a\\b", "a_b", "..", ".", "", " ", " a", "a ", "a.", "-a", "CON", "con.txt", "Lpt1",
-        "com¹", "🦀", "🐈", "é", "e\u{301}", "a\0b", "~/x", "a~b", "../x", &long, "C:", "a\nb",
-    ] {
-        let name = slug(class);
-        assert!(
-            seen.insert(name.to_lowercase()),
-            "{class:?} becomes {name:?} too"
-        );
-        assert!(
-            name.len() <= MAX_PLAIN && !name.starts_with('.'),
-            "{name:?}"
-        );
-        assert!(name.chars().all(|c| is_safe(c) || c == '~'), "{name:?}");
-        // What a changed name ends with is never what a plain one looks like.
-        assert_eq!(
-            name.contains('~'),
-            name != class,
-            "{class:?} becomes {name:?}"
-        );
-    }
 }
 
 #[test]
