@@ -19,6 +19,9 @@ use tch::{Device, Kind, Tensor};
 /// libtorch took every processor, or every second for want of hyper-threads.
 const TEAMS: usize = 3;
 
+/// What the operating system calls them.
+const NAME: &str = "asleep";
+
 /// libtorch gives a thread no fewer numbers of an element-wise operation (`at::internal::GRAIN_SIZE`).
 const GRAIN: i64 = 32_768;
 
@@ -32,23 +35,42 @@ pub fn sleep_while_waiting() {
     if said || threads < 2 {
         return;
     }
-    ONCE.call_once(|| {
-        let (ready, all) = channel();
-        for _ in 0..TEAMS {
-            let ready = ready.clone();
-            let team = move || {
-                // A team belongs to the thread that first needs it, and ends with it.
-                let _ = Tensor::zeros([2 * GRAIN * threads], (Kind::Float, Device::Cpu)) + 1.0;
-                let _ = ready.send(());
-                drop(ready);
-                loop {
-                    thread::park();
-                }
-            };
-            // Without the thread the machine is as it was.
-            let _ = thread::Builder::new().name("asleep".to_owned()).spawn(team);
-        }
-        drop(ready);
-        for () in all {}
-    });
+    ONCE.call_once(|| send_to_sleep(threads));
+}
+
+/// Starts the teams, of so many threads each; returns when all of them sleep.
+fn send_to_sleep(threads: i64) {
+    let (ready, all) = channel();
+    for _ in 0..TEAMS {
+        let ready = ready.clone();
+        let team = move || {
+            // A team belongs to the thread that first needs it, and ends with it.
+            let _ = Tensor::zeros([2 * GRAIN * threads], (Kind::Float, Device::Cpu)) + 1.0;
+            let _ = ready.send(());
+            drop(ready);
+            loop {
+                thread::park();
+            }
+        };
+        // Without the thread the machine is as it was.
+        let _ = thread::Builder::new().name(NAME.to_owned()).spawn(team);
+    }
+    drop(ready);
+    for () in all {}
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_teams_are_there_when_the_call_returns() {
+        send_to_sleep(2);
+        let named = |task: std::io::Result<std::fs::DirEntry>| {
+            let name = std::fs::read_to_string(task.unwrap().path().join("comm"));
+            name.is_ok_and(|name| name.trim() == NAME)
+        };
+        let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+        assert!(tasks.map(named).filter(|is| *is).count() >= TEAMS);
+    }
 }

@@ -16,7 +16,7 @@ fn open(dir: &Path) -> Result<Pipeline, PipelineError> {
 }
 
 /// Sets keys of a JSON file.
-fn set(path: &Path, keys: Value) {
+fn set(path: &Path, keys: &Value) {
     let mut value: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     for (key, new) in keys.as_object().unwrap() {
         value[key] = new.clone();
@@ -92,14 +92,14 @@ fn pipelines_of_the_same_parts_are_opened_whatever_they_were_saved_from() {
     ] {
         let dir = folder(name);
         let plain = open(&dir).unwrap();
-        set(&dir.join("model_index.json"), json!({"_class_name": class}));
+        set(&dir.join("model_index.json"), &json!({"_class_name": class}));
         let other = open(&dir).unwrap();
         assert_eq!(other.class(), class);
         assert_eq!(other.model_fingerprint(), plain.model_fingerprint());
     }
     let dir = folder("sd1");
     let class = "StableDiffusionXLImg2ImgPipeline";
-    set(&dir.join("model_index.json"), json!({"_class_name": class}));
+    set(&dir.join("model_index.json"), &json!({"_class_name": class}));
     assert!(open(&dir).is_err(), "of other parts");
 }
 
@@ -118,8 +118,8 @@ fn lists_of_one_number_are_that_number_and_a_shift_of_nothing_is_none() {
         "layers_per_block": twice("layers_per_block", 2),
         "only_cross_attention": [false, false],
     });
-    set(&path, keys);
-    set(&dir.join("vae/config.json"), json!({"shift_factor": 0.0}));
+    set(&path, &keys);
+    set(&dir.join("vae/config.json"), &json!({"shift_factor": 0.0}));
     open(&dir).unwrap();
     for (part, key, value) in [
         ("unet", "layers_per_block", json!([1, 7])),
@@ -127,7 +127,7 @@ fn lists_of_one_number_are_that_number_and_a_shift_of_nothing_is_none() {
         ("vae", "shift_factor", json!(0.1)),
     ] {
         let dir = folder("sd1");
-        set(&dir.join(part).join("config.json"), json!({key: value}));
+        set(&dir.join(part).join("config.json"), &json!({key: value}));
         let error = open(&dir).unwrap_err().to_string();
         assert!(error.contains(key), "{error}");
     }

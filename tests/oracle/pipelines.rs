@@ -43,9 +43,7 @@ fn compare() {
         ..Sampling::default()
     };
     let caption = pipeline.encode(&case.prompt, LongPrompts::Cut).unwrap();
-    let negative = pipeline
-        .encode_negative(&case.negative, LongPrompts::Cut)
-        .unwrap();
+    let negative = pipeline.encode_negative(&case.negative, LongPrompts::Cut);
     let requests: Vec<ImageRequest<'_>> = case
         .seeds
         .iter()
@@ -57,7 +55,7 @@ fn compare() {
         })
         .collect();
     let Outcome::Done(images) = pipeline
-        .sample(&requests, &negative, &sampling, &|| false)
+        .sample(&requests, &negative.unwrap(), &sampling, &|| false)
         .unwrap()
     else {
         panic!("nobody asked to stop");

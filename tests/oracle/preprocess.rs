@@ -199,14 +199,12 @@ fn decoding(name: &str, pictures: &[Expected], ours: &[RgbImage], theirs: &[RgbI
         *entry = largest.max(*entry);
     }
     for (kind, largest) in worst {
-        // JPEG: another inverse DCT and chroma filter.
-        let allowed = if kind == "jpg" { 4.0 } else { 0.0 };
         let row = Row {
             component: "decoding",
             configuration: &format!("{name}, {kind}"),
             dtype: "u8",
         };
-        row.at_most("levels", f64::from(largest), allowed);
+        row.at_most("levels", f64::from(largest), 0.0);
     }
 }
 

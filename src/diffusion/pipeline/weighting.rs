@@ -67,7 +67,7 @@ mod tests {
         ] {
             match refuse(prompt) {
                 Err(PipelineError::Weighting { found, .. }) => {
-                    assert_eq!(found, expected, "{prompt}")
+                    assert_eq!(found, expected, "{prompt}");
                 }
                 other => panic!("{prompt}: {other:?}"),
             }

@@ -2,7 +2,8 @@
 //! [`DecodedImage`] as `Image.open(…)` alone does.
 //!
 //! The format is told from the content, never from the name. Dimensions are checked in the header,
-//! before pixels are allocated. A truncated or corrupt file is an error, never a half-gray image.
+//! before pixels are allocated. A truncated or corrupt file is an error, never a half-gray image (but for
+//! JPEG data that are damaged before their end: Pillow decodes them, and so does this, to the same pixels).
 //!
 //! | in | out |
 //! | --- | --- |

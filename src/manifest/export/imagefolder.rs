@@ -28,18 +28,7 @@ pub(super) fn write(
     place: &Placer,
 ) -> Result<Vec<String>, ExportError> {
     refuse_weights(splits, "imagefolder")?;
-    let called: Vec<String> = classes.iter().map(|class| folder_name(class)).collect();
-    // Python compares code points, which is what UTF-8's bytes do too.
-    let sorted = called.is_sorted();
-    let names: Vec<String> = if sorted {
-        called.clone()
-    } else {
-        let digits = classes.len().saturating_sub(1).to_string().len();
-        let numbered = called.iter().enumerate();
-        numbered
-            .map(|(index, class)| format!("{index:0digits$}-{class}"))
-            .collect()
-    };
+    let (names, notes) = folder_names(classes);
     for (split, items) in splits {
         let mut by_class: BTreeMap<usize, Vec<_>> = BTreeMap::new();
         for item in items {
@@ -73,14 +62,13 @@ pub(super) fn write(
     let indices: Map<String, Value> = names.iter().cloned().zip((0..).map(Value::from)).collect();
     let text = format!("{:#}\n", Value::Object(indices));
     io::write_atomic(&folder.join("class_to_idx.json"), text.as_bytes())?;
+    Ok(notes)
+}
+
+/// What the folders are called, and what a user should know of that.
+fn folder_names(classes: &[String]) -> (Vec<String>, Vec<String>) {
     let mut notes = Vec::new();
-    if !sorted {
-        notes.push(
-            "class folders are called INDEX-CLASS, because torchvision numbers them in the order of \
-             their names, which is not that of the labels"
-                .to_owned(),
-        );
-    }
+    let called: Vec<String> = classes.iter().map(|class| folder_name(class)).collect();
     if let Some((class, name)) = classes
         .iter()
         .zip(&called)
@@ -90,7 +78,19 @@ pub(super) fn write(
             "classes that no folder can be called after have other names there: {class:?} is {name:?}"
         ));
     }
-    Ok(notes)
+    // Python compares code points, which is what UTF-8's bytes do too.
+    if called.is_sorted() {
+        return (called, notes);
+    }
+    notes.push(
+        "class folders are called INDEX-CLASS, because torchvision numbers them in the order of \
+         their names, which is not that of the labels"
+            .to_owned(),
+    );
+    let digits = classes.len().saturating_sub(1).to_string().len();
+    let numbered = called.iter().enumerate();
+    let names = numbered.map(|(index, class)| format!("{index:0digits$}-{class}"));
+    (names.collect(), notes)
 }
 
 /// The class itself where a folder can be called so.

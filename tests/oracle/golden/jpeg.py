@@ -63,8 +63,10 @@ def main():
         "YCCK": patched(jpeg(29, 23, "CMYK"), b"Adobe", 11, 2),
         "one pixel": jpeg(1, 1),
         "nine by one": jpeg(9, 1, subsampling=2),
-        # libjpeg warns of these bytes, and passes them over.
+        # libjpeg warns of these, and Pillow says nothing.
         "bytes between segments": jpeg(24, 24).replace(b"\xff\xda", b"\0\0\xff\xda", 1),
+        "data that lack before the end": jpeg(40, 24)[:-60] + b"\xff\xd9",
+        "progressive data that lack": jpeg(40, 24, progressive=True)[:-60] + b"\xff\xd9",
     }
     rows = []
     for name, data in files.items():

@@ -1,18 +1,18 @@
 //! JPEG, pixel for pixel as Pillow decodes it.
 //!
 //! ```text
-//! segments: complete? how large? ──▶ libjpeg, no warning ───────────────────────────────▶ pixels
-//!                                       │ a warning, a refusal                              ▲
-//!                                       └▶ zune in strict mode: refused, or sound ─▶ libjpeg, or else zune's own
+//! segments: complete? how large? ──▶ libjpeg ──▶ pixels
+//!                                       │ refused     ▲
+//!                                       └──▶ zune ────┘ or why not
 //! ```
 //!
 //! Pillow decodes with libjpeg-turbo. Its inverse DCT and its chroma filter are its own: another sound decoder is up
 //! to 4 levels off, which changes what a classifier says of one photograph in a hundred. `mozjpeg` is the same
 //! decoder, built by `cc` alone (libjpeg-turbo's own crates want `CMake`).
 //!
-//! libjpeg makes an image of half a file, with a gray bottom, and only warns. Missing data are refused here: the
-//! segments are walked first, and where it warns, zune's strict mode decides. Bytes overwritten inside the compressed
-//! data can still decode, to wrong pixels: the format has no checksum, and Pillow accepts such files too.
+//! libjpeg makes an image of half a file, with a gray bottom. Pillow refuses files that end too early, and so do we: the
+//! segments are walked first. Data that lack or were overwritten before the end marker decode to wrong pixels, the
+//! same as Pillow's: the format has no checksum.
 //!
 //! It is C: the limits are held before it sees a file, its errors come back as values, and nothing of it is kept
 //! between files.
@@ -24,7 +24,6 @@ mod segments;
 use ::image::metadata::Orientation;
 use ::image::{RgbImage, RgbaImage};
 
-use self::libjpeg::Warnings;
 use self::segments::Segments;
 use super::decoded::{DecodedImage, Pixels};
 use super::{DecodeError, check_size};
@@ -53,16 +52,9 @@ pub(super) fn decode(
         .exif
         .and_then(Orientation::from_exif_chunk)
         .unwrap_or(Orientation::NoTransforms);
-    let libjpegs = |warnings| {
-        let decoded = has_frame.then(|| libjpeg::decode(bytes, warnings));
-        decoded.and_then(Result::ok)
-    };
-    let decoded = match libjpegs(Warnings::Refuse) {
+    let decoded = match has_frame.then(|| libjpeg::decode(bytes)).flatten() {
         Some(decoded) => decoded,
-        None => {
-            let sound = portable::decode(bytes, max_pixels)?;
-            libjpegs(Warnings::Ignore).unwrap_or(sound)
-        }
+        None => portable::decode(bytes, max_pixels)?,
     };
     let pixels = match decoded {
         Samples::Rgb(image) => Pixels::Rgb(image),
