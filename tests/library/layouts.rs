@@ -92,14 +92,20 @@ fn pipelines_of_the_same_parts_are_opened_whatever_they_were_saved_from() {
     ] {
         let dir = folder(name);
         let plain = open(&dir).unwrap();
-        set(&dir.join("model_index.json"), &json!({"_class_name": class}));
+        set(
+            &dir.join("model_index.json"),
+            &json!({"_class_name": class}),
+        );
         let other = open(&dir).unwrap();
         assert_eq!(other.class(), class);
         assert_eq!(other.model_fingerprint(), plain.model_fingerprint());
     }
     let dir = folder("sd1");
     let class = "StableDiffusionXLImg2ImgPipeline";
-    set(&dir.join("model_index.json"), &json!({"_class_name": class}));
+    set(
+        &dir.join("model_index.json"),
+        &json!({"_class_name": class}),
+    );
     assert!(open(&dir).is_err(), "of other parts");
 }
 
