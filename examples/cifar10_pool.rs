@@ -8,7 +8,7 @@
 //! rankings pick from the pool: the direction's, least confidence, and chance. The classifier is then trained
 //! again with what each picked, as many steps and as many seeds for all. Accuracy is measured on the *failure
 //! slice*, the fifth of each class's test photographs with the largest alignment, and elsewhere. Prints the
-//! tables of `docs/cifar10.md`; about twenty minutes on two cores.
+//! tables of `docs/cifar10.md`; half an hour on two cores.
 
 #![allow(clippy::print_stdout, reason = "a program's own output")]
 
