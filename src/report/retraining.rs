@@ -7,15 +7,15 @@ use serde::{Deserialize, Serialize};
 /// How often the judge finds in a face what its caption says.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Judge {
-    /// Share of drawn test faces whose age and gender it tells, 0 to 1.
+    /// Share of drawn test faces of which it tells every attribute, 0 to 1.
     pub accuracy: f64,
-    /// Share of the generated faces in which it finds age and gender of the caption, 0 to 1.
+    /// Share of the generated faces in which it finds all that the caption names, 0 to 1.
     pub generated_right: f64,
-    /// Generated faces whose caption names a gender.
+    /// Generated faces.
     pub generated: usize,
     /// The same share of the kept faces, 0 to 1.
     pub kept_right: f64,
-    /// Kept faces whose caption names a gender.
+    /// Kept faces.
     pub kept: usize,
 }
 

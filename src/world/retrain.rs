@@ -13,9 +13,6 @@ use crate::world::splits::SplitSizes;
 /// Seed of the demo's data.
 pub const WORLD_SEED: u64 = 2024;
 
-/// Share of old men among the old and of young women among the young, in train.
-pub const RHO: f64 = 0.95;
-
 /// How the analysed classifier is trained, and every arm again.
 pub const ANALYSED: TrainOptions = TrainOptions {
     steps: 400,

@@ -8,8 +8,8 @@ use crate::report::retraining::{Judge, Measures, Retraining};
 /// What the judge says, in a sentence.
 pub(in crate::cli) fn judged(ui: &mut Ui, judged: &Judge) {
     ui.say(format_args!(
-        "\nthe judge tells age and gender of {:.1} % of drawn test faces; it finds those of the \
-         caption in {:.1} % of {} generated ones, and in {:.1} % of the {} kept",
+        "\nthe judge tells every attribute of {:.1} % of drawn test faces; it finds all that the \
+         caption names in {:.1} % of {} generated ones, and in {:.1} % of the {} kept",
         100.0 * judged.accuracy,
         100.0 * judged.generated_right,
         judged.generated,
