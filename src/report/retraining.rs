@@ -42,8 +42,33 @@ pub struct Retraining {
     pub failure_unfiltered: Measures,
     /// Images of failure captions, filtered.
     pub failure: Measures,
+    /// Every pair of class and group.
+    pub groups: Vec<GroupMeasures>,
     /// Differences between arms, paired by seed.
     pub paired: Paired,
+}
+
+/// Accuracies on the test images of a group within a class.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct GroupMeasures {
+    /// The class.
+    pub class: String,
+    /// The group.
+    pub group: String,
+    /// Whether it is rare within its class in train.
+    pub minority: bool,
+    /// Test images of it.
+    pub images: usize,
+    /// With nothing added.
+    pub none: Spread,
+    /// With images of reference captions.
+    pub neutral: Spread,
+    /// With images of failure captions, filtered.
+    pub failure: Spread,
+    /// `failure` less `none`, paired by seed.
+    pub failure_less_none: Spread,
+    /// `failure` less `neutral`, paired by seed.
+    pub failure_less_neutral: Spread,
 }
 
 /// Differences between arms, paired by seed.

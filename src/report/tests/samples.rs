@@ -357,6 +357,17 @@ pub(in crate::report) fn summary(full: bool) -> Summary {
             mistakes: measures,
             failure_unfiltered: measures,
             failure: measures,
+            groups: vec![GroupMeasures {
+                class: "dog".to_owned(),
+                group: "night".to_owned(),
+                minority: true,
+                images: 12,
+                none: spread,
+                neutral: spread,
+                failure: spread,
+                failure_less_none: spread,
+                failure_less_neutral: spread,
+            }],
             paired: Paired {
                 failure_less_none: measures,
                 failure_less_augmented: measures,
