@@ -22,7 +22,7 @@ use crate::report::detection::{
 use crate::report::doubts::{Duplicate, Duplicates, LabelError, LabelErrors, Reference};
 use crate::report::evaluation::{self, EvaluationReport};
 use crate::report::mode::Mode;
-use crate::report::retraining::{Judge, Measures, Paired, Retraining, Spread};
+use crate::report::retraining::{GroupMeasures, Judge, Measures, Paired, Retraining, Spread};
 use crate::report::summary::{ModeSummary, PoolCounts, Summary, TopCaption};
 use crate::report::{PoolRecord, RunRecord, captions, version};
 use crate::run::pool::{self, Pick, Picked};
