@@ -93,7 +93,7 @@ pub struct Measures {
     pub majority: Spread,
     /// Over the others.
     pub minority: Spread,
-    /// Over the worst of all pairs of class and group.
+    /// Over the worst of the majorities and minorities of all classes.
     pub worst_group: Spread,
 }
 

@@ -42,7 +42,7 @@ pub struct Accuracy {
     pub majority: f64,
     /// Over the others.
     pub minority: f64,
-    /// Over the worst of all pairs of class and group.
+    /// Over the worst of the majorities and minorities of all classes.
     pub worst_group: f64,
     /// Over every pair of class and group, by [`Truth::group`].
     #[serde(default)]
@@ -95,8 +95,8 @@ pub fn measure(predicted: &[usize], truth: &[Truth]) -> Accuracy {
     };
     let classes = truth.iter().map(|t| t.label + 1).max().unwrap_or(0);
     let worst_group = (0..classes)
-        .flat_map(|label| [true, false].map(|minority| Truth { label, minority }))
-        .map(|group| share(&|t| *t == group))
+        .flat_map(|label| [(label, true), (label, false)])
+        .map(|pair| share(&|t| (t.label, t.minority) == pair))
         .filter(|accuracy| accuracy.is_finite())
         .fold(1.0, f64::min);
     Accuracy {

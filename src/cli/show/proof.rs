@@ -61,7 +61,9 @@ fn groups(ui: &mut Ui, retraining: &Retraining) {
 /// A mean with its standard deviation, 16 wide.
 fn cell(spread: Spread, shown: impl Fn(f64) -> String) -> String {
     let mean = spread.mean.map_or_else(|| format!("{:>8}", "-"), shown);
-    let sd = spread.sd.map_or_else(|| format!("{:<5}", "-"), |sd| format!("{sd:.3}"));
+    let sd = spread
+        .sd
+        .map_or_else(|| format!("{:<5}", "-"), |sd| format!("{sd:.3}"));
     format!("{mean} ± {sd}")
 }
 

@@ -21,18 +21,19 @@ pub(super) fn summarise(
         let trained = trained(name);
         measures(|measure| spread(&trained.iter().map(measure).collect::<Vec<f64>>()))
     };
-    let of_group = |at: usize| {
+    let of_group = |at: usize, arm: &str, base: Option<&str>| {
         let of = |arm: &str| -> Vec<f64> {
             let trained = trained(arm);
-            trained.iter().filter_map(|a| a.groups.get(at).copied()).collect()
+            trained
+                .iter()
+                .filter_map(|a| a.groups.get(at).copied())
+                .collect()
         };
-        move |arm: &str, base: Option<&str>| {
-            let Spread { mean, sd } = match base {
-                None => spread(&of(arm)),
-                Some(base) => difference(&of(arm), &of(base)),
-            };
-            retraining::Spread::new(mean, sd)
-        }
+        let Spread { mean, sd } = match base {
+            None => spread(&of(arm)),
+            Some(base) => difference(&of(arm), &of(base)),
+        };
+        retraining::Spread::new(mean, sd)
     };
     let failure = trained("failure");
     let less = |base| {
@@ -57,7 +58,7 @@ pub(super) fn summarise(
             .iter()
             .enumerate()
             .map(|(at, group)| {
-                let of = of_group(at);
+                let of = |arm, base| of_group(at, arm, base);
                 GroupMeasures {
                     class: group.class.clone(),
                     group: group.group.clone(),

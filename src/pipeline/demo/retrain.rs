@@ -56,7 +56,10 @@ pub fn retrain(
             },
             ..ANALYSED
         };
-        let (added, test) = ((images.as_slice(), labels.as_slice()), (&*test, truth.as_slice()));
+        let (added, test) = (
+            (images.as_slice(), labels.as_slice()),
+            (&*test, truth.as_slice()),
+        );
         train_anew(
             classifier,
             &originals,
@@ -129,7 +132,9 @@ impl Groups {
         let mut counts: BTreeMap<(usize, &str), (bool, usize)> = BTreeMap::new();
         for (id, e) in test() {
             let group = e.group.as_deref().ok_or_else(lacking)?;
-            let entry = counts.entry((e.label, group)).or_insert((flags[id.index()], 0));
+            let entry = counts
+                .entry((e.label, group))
+                .or_insert((flags[id.index()], 0));
             entry.1 += 1;
         }
         let places: BTreeMap<(usize, &str), usize> = counts.keys().copied().zip(0..).collect();
@@ -142,12 +147,14 @@ impl Groups {
         });
         let truth = truth.collect();
         let classes = done.dataset().classes();
-        let named = counts.iter().map(|(&(label, group), &(minority, images))| Group {
-            class: classes[label].clone(),
-            group: group.to_owned(),
-            minority,
-            images,
-        });
+        let named = counts
+            .iter()
+            .map(|(&(label, group), &(minority, images))| Group {
+                class: classes[label].clone(),
+                group: group.to_owned(),
+                minority,
+                images,
+            });
         Ok(Self {
             named: named.collect(),
             truth,
