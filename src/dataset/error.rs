@@ -183,13 +183,6 @@ pub enum DatasetError {
         path: PathBuf,
     },
 
-    /// A pointer to a file that Git LFS has not brought.
-    #[error("{} is a Git LFS pointer: run git lfs pull", .path.display())]
-    Pointer {
-        /// The file.
-        path: PathBuf,
-    },
-
     /// A Parquet file whose columns are packed in a way that is not read.
     #[error("{}: compressed with {codec}, which is not read: write it with zstd or snappy", .path.display())]
     Codec {

@@ -24,7 +24,6 @@ use parquet::file::statistics::Statistics;
 use serde_json::{Map, Value};
 
 use super::DatasetError;
-use super::records::POINTER;
 use crate::io;
 use crate::io::parquet::guard::guarded;
 use crate::io::parquet::rows::{self, BYTES};
@@ -50,12 +49,7 @@ pub(super) struct Table<'a> {
 impl<'a> Table<'a> {
     /// Opens a file and reads its schema.
     pub(super) fn open(path: &'a Path) -> Result<Self, DatasetError> {
-        let (file, bytes) = io::open(path)?;
-        if bytes < 1024 && io::read(path)?.starts_with(POINTER) {
-            return Err(DatasetError::Pointer {
-                path: path.to_owned(),
-            });
-        }
+        let (file, _) = io::open(path)?;
         let builder = decoded(path, || ParquetRecordBatchReaderBuilder::try_new(file))?;
         let groups = builder.metadata().row_groups().iter();
         let counts: Option<Vec<u64>> = groups.map(|g| g.num_rows().try_into().ok()).collect();

@@ -154,3 +154,24 @@ fn compare(
     }
     Ok(compared)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::reporter::Recorder;
+
+    #[test]
+    fn a_thousand_warnings_of_a_kind_hide_no_other() {
+        let of = |kind, text: String| Warning::general(kind, text);
+        let many = (0..1000).map(|i| of(WarningKind::Chance, format!("class {i}")));
+        let last = of(WarningKind::NoTest, "no test".to_owned());
+        let warnings: Vec<Warning> = many.chain([last]).collect();
+        let mut heard = Recorder::default();
+        tell(&mut Context::new(&mut heard), &warnings);
+        let told = heard.warnings();
+        assert_eq!(told.len(), TOLD + 2, "{told:?}");
+        assert_eq!((&*told[0], &*told[TOLD]), ("class 0", "no test"));
+        assert!(told[TOLD + 1].contains("992 more") && told[TOLD + 1].contains("chance"));
+        assert_eq!(heard.notes().len(), 992);
+    }
+}

@@ -231,16 +231,19 @@ impl Stage {
         };
         if let Some(bar) = &self.bar {
             bar.set_position(done as u64);
-            bar.set_message(format!("{} {message}", pace()));
+            bar.set_message(format!("{} {message}", pace()).trim().to_owned());
         } else if !self.quiet && self.said.elapsed() >= PLAIN_EVERY {
             self.said = Instant::now();
-            let (name, unit, total, pace) = (&self.name, self.unit, self.total, pace());
-            if unit == BYTES {
+            let (name, unit, total) = (&self.name, self.unit, self.total);
+            let amount = if unit == BYTES {
                 let [done, total] = [done, total].map(|bytes| DecimalBytes(bytes as u64));
-                eprintln!("{name}: {done}/{total}, {pace} {message}");
+                format!("{done}/{total}")
             } else {
-                eprintln!("{name}: {done}/{total} {unit}, {pace} {message}");
-            }
+                format!("{done}/{total} {unit}")
+            };
+            let parts = [amount, pace(), message.to_owned()];
+            let said: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+            eprintln!("{name}: {}", said.join(", "));
         }
     }
 

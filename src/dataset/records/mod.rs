@@ -22,7 +22,6 @@ use super::{DatasetError, parquet};
 
 pub(super) use self::names::{Columns, PROBABILITY_PREFIX};
 pub(super) use self::row::{ClassCell, RawProbabilities, Row, Written};
-pub(super) use self::text::POINTER;
 
 /// A file and a one-based line of it (of a Parquet a row, of a tar a member).
 #[derive(Debug, Clone, Copy)]

@@ -16,9 +16,6 @@ use crate::io;
 /// How many bytes of a file say what it is.
 const HEAD: usize = 1 << 16;
 
-/// What a file begins with that Git LFS has not brought.
-pub(in crate::dataset) const POINTER: &[u8] = b"version https://git-lfs";
-
 /// How the letters of a file are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Encoding {
@@ -104,11 +101,6 @@ impl<'a> Source<'a> {
         };
         let mut first = (&mut file).take(HEAD as u64);
         first.read_to_end(&mut head).map_err(failed)?;
-        if head.starts_with(POINTER) {
-            return Err(DatasetError::Pointer {
-                path: path.to_owned(),
-            });
-        }
         let (encoding, mark) = told(&head).ok_or_else(|| DatasetError::Encoding {
             path: path.to_owned(),
         })?;

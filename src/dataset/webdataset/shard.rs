@@ -10,7 +10,7 @@ use tar::{Archive, Entry};
 
 use crate::dataset::folder::EXTENSIONS;
 use crate::dataset::published::split_of;
-use crate::dataset::records::{Location, POINTER};
+use crate::dataset::records::Location;
 use crate::dataset::{DatasetError, LayoutOptions, Split, checks};
 use crate::io::source::Member;
 use crate::io::{self, IoError};
@@ -60,9 +60,6 @@ pub(super) fn read(
     let path = root.join(shard);
     let failed = |source| unread(&path, source);
     let (file, size) = io::open(&path)?;
-    if size < 512 && io::read(&path)?.starts_with(POINTER) {
-        return Err(DatasetError::Pointer { path });
-    }
     let begin = samples.len();
     let mut archive = Archive::new(file);
     for (entry, line) in archive.entries_with_seek().map_err(failed)?.zip(1..) {

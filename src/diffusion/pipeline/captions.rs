@@ -150,16 +150,8 @@ impl EncodedCaption {
         self.hidden.size()[1]
     }
 
-    /// `[1, length, width]`: filled up with the states of an empty prompt, which `empty` gives.
-    pub(super) fn filled(
-        &self,
-        length: i64,
-        empty: &dyn Fn() -> Result<Self, PipelineError>,
-    ) -> Result<Tensor, PipelineError> {
-        if self.len() >= length {
-            return Ok(self.hidden.shallow_clone());
-        }
-        let empty = empty()?;
+    /// `[1, length, width]`: filled up with the states of an empty prompt.
+    pub(super) fn filled(&self, length: i64, empty: &Self) -> Result<Tensor, tch::TchError> {
         let mut parts = vec![self.hidden.shallow_clone()];
         let mut missing = length - self.len();
         while missing > 0 {
@@ -171,7 +163,7 @@ impl EncodedCaption {
                 part
             });
         }
-        Ok(Tensor::f_cat(&parts, 1)?)
+        Tensor::f_cat(&parts, 1)
     }
 }
 

@@ -255,17 +255,8 @@ impl Pipeline {
             let unconditional = unconditional.f_expand(&shape, false)?;
             Tensor::f_cat(&[unconditional, conditional], 0)
         };
-        let lengths = padded.iter().map(|r| r.caption.len());
-        let length = lengths.fold(unconditional.len(), i64::max);
-        let empty = || self.encode("", LongPrompts::Cut);
-        let hidden = padded
-            .iter()
-            .map(|r| r.caption.filled(length, &empty))
-            .collect::<Result<Vec<_>, _>>()?;
-        let context = both(
-            &unconditional.filled(length, &empty)?,
-            Tensor::f_cat(&hidden, 0)?,
-        )?;
+        let [negative, captions] = self.context(padded, unconditional)?;
+        let context = both(&negative, captions)?;
 
         let pooled: Option<Vec<&Tensor>> =
             padded.iter().map(|r| r.caption.pooled.as_ref()).collect();
@@ -288,6 +279,35 @@ impl Pipeline {
             guidance: distilled.then_some(sampling.guidance),
             guided,
         })
+    }
+
+    /// The states of the unconditional caption, `[1, l, width]`, and of the others, `[n, l, width]`: the shorter are
+    /// filled up to the longest.
+    fn context(
+        &self,
+        padded: &[ImageRequest<'_>],
+        unconditional: &EncodedCaption,
+    ) -> Result<[Tensor; 2], PipelineError> {
+        let captions = || padded.iter().map(|r| r.caption);
+        let length = captions()
+            .map(EncodedCaption::len)
+            .fold(unconditional.len(), i64::max);
+        let alike = |caption: &EncodedCaption| caption.len() == length;
+        if alike(unconditional) && captions().all(alike) {
+            let hidden: Vec<&Tensor> = captions().map(|c| &c.hidden).collect();
+            return Ok([
+                unconditional.hidden.shallow_clone(),
+                Tensor::f_cat(&hidden, 0)?,
+            ]);
+        }
+        let empty = self.encode("", LongPrompts::Cut)?;
+        let hidden = captions()
+            .map(|caption| caption.filled(length, &empty))
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok([
+            unconditional.filled(length, &empty)?,
+            Tensor::f_cat(&hidden, 0)?,
+        ])
     }
 
     /// `[1, 6]`, as [`Conditions::text_time`] has them: the original is as large as the target, and nothing

@@ -94,6 +94,12 @@ fn every_field_but_names_changes_the_id() {
     let mut without = recipe.clone();
     without.model.adapters.clear();
     assert_ne!(without.id(), recipe.id());
+    // Left out of the text where it is what recipes always did.
+    let mut chunks = recipe.clone();
+    chunks.long_prompts = LongPrompts::Chunks;
+    assert_ne!(chunks.id(), recipe.id());
+    let text = serde_json::to_string(&chunks).unwrap();
+    assert_eq!(serde_json::from_str::<Recipe>(&text).unwrap(), chunks);
     for start in [
         Start::Noise,
         Start::Masked {

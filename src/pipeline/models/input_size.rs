@@ -16,8 +16,8 @@ const USUAL: u32 = 224;
 /// So many images are looked at.
 const LOOKED_AT: usize = 8;
 
-/// Refuses to guess where the images suggest another size.
-pub(super) fn check(script: &Script, dataset: &Dataset) -> Result<(), Error> {
+/// Refuses to guess where the images suggest another size; `batch` is how many the network is given at once.
+pub(super) fn check(script: &Script, batch: usize, dataset: &Dataset) -> Result<(), Error> {
     let own = own(dataset).filter(|(height, width)| (*height).max(*width) < USUAL);
     let Some((height, width)) = own else {
         return Ok(());
@@ -30,7 +30,7 @@ pub(super) fn check(script: &Script, dataset: &Dataset) -> Result<(), Error> {
         return Ok(());
     }
     // What depends on chance is refused for that first.
-    script.check_steady((height as usize, width as usize), LOOKED_AT)?;
+    script.check_steady((height as usize, width as usize), batch)?;
     let input = if height == width {
         height.to_string()
     } else {

@@ -132,7 +132,7 @@ fn analysed(
     }
     let script = Script::open(path, device)?;
     if let (None, Some(data)) = (settings.classifier_input, data) {
-        input_size::check(&script, &data.dataset)?;
+        input_size::check(&script, settings.classifier_batch, &data.dataset)?;
     }
     Ok(Analysed::script(
         script,

@@ -37,8 +37,6 @@ pub(super) fn decode(
     max_pixels: u64,
 ) -> Result<(DecodedImage, Orientation), DecodeError> {
     let segments = Segments::walk(bytes).ok_or_else(|| truncated(bytes))?;
-    // Without a frame libjpeg is not asked: zune says what lacks.
-    let has_frame = segments.size.is_some();
     if let Some((width, height)) = segments.size {
         check_size("JPEG", width.into(), height.into(), max_pixels)?;
     }
@@ -52,7 +50,9 @@ pub(super) fn decode(
         .exif
         .and_then(Orientation::from_exif_chunk)
         .unwrap_or(Orientation::NoTransforms);
-    let decoded = match has_frame.then(|| libjpeg::decode(bytes)).flatten() {
+    // Without a frame libjpeg is not asked: zune says what lacks.
+    let by_libjpeg = segments.size.and_then(|size| libjpeg::decode(bytes, size));
+    let decoded = match by_libjpeg {
         Some(decoded) => decoded,
         None => portable::decode(bytes, max_pixels)?,
     };
