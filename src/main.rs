@@ -1,7 +1,7 @@
-//! The `hardlight` command; see [`hardlight::cli`].
+//! The `hardlight` command; see [`hardlight::cli::start`].
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    ExitCode::from(hardlight::cli::run(std::env::args_os()))
+    ExitCode::from(hardlight::cli::start(std::env::args_os()))
 }

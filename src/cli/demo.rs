@@ -125,7 +125,7 @@ fn whole(
     show::table(ui, &finished);
     if finished.made_any() {
         let begun = Instant::now();
-        let judged = demo::judge(&finished, &options.weights)?;
+        let judged = demo::judge(&finished, options)?;
         show::judged(ui, &judged);
         let mut context = Context::stopped_by(ui, stop);
         let classifier = options.classifier();

@@ -3,7 +3,9 @@
 //! Exit codes: 0 done, 2 wrong usage, 3 bad input, 4 incomplete (nothing found or kept, or a quota
 //! unmet), 5 device lost, 6 disk, 130 and 143 stopped by a signal, 1 anything else.
 //!
-//! May import every room; only `main.rs` imports this one.
+//! Two binaries: [`start`] is the small one's, which every user calls; [`run`] is the engine's, which has libtorch.
+//!
+//! May import every room; only the binaries import this one.
 
 mod captions;
 mod completions;
@@ -11,6 +13,7 @@ mod decide;
 mod demo;
 mod doctor;
 mod embed;
+mod engine;
 mod evaluate;
 mod exit;
 mod fetch;
@@ -88,6 +91,44 @@ impl Command {
     }
 }
 
+impl Command {
+    /// Runs a command that computes nothing with libtorch; gives back any other.
+    ///
+    /// What is called from here is linked into the binary that starts without libtorch.
+    fn run_light(self, ui: &mut Ui) -> Result<Result<ExitStatus, Error>, Self> {
+        Ok(match self {
+            Self::Evaluate(command) => command.run(ui),
+            Self::Init(command) => command.run(ui),
+            Self::Decide(command) => command.run(ui),
+            Self::Manifest(command) => command.run(ui),
+            Self::Preview(command) => command.run(ui),
+            Self::Verify(command) => command.run(ui),
+            Self::Completions(command) => Ok(command.run()),
+            Self::Man(command) => command.run(ui),
+            other => return Err(other),
+        })
+    }
+}
+
+/// What the small binary does: help, versions, wrong usage and commands without libtorch by itself, all else by
+/// becoming the engine. Gives the exit code.
+pub fn start(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let Cli { quiet, command } = Cli::parse_from(&arguments);
+    let mut ui = Ui::new(quiet);
+    if command.asks_to_stop() {
+        return engine::become_it(&mut ui, &arguments);
+    }
+    let stop = match Stop::at_once() {
+        Ok(stop) => stop,
+        Err(error) => return no_signals(&mut ui, error),
+    };
+    match command.run_light(&mut ui) {
+        Ok(result) => code(&mut ui, &stop, result),
+        Err(_) => engine::become_it(&mut ui, &arguments),
+    }
+}
+
 /// Parses the arguments, of which the first is the command's name, runs the command, prints what went wrong, and
 /// gives the exit code. Arguments that are none, and `--help`, end the process.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
@@ -100,30 +141,40 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     };
     let stop = match installed {
         Ok(stop) => stop,
-        Err(error) => {
-            ui.error(&Error::other(error).context("could not listen for signals"));
-            return ExitStatus::Failure.into();
-        }
+        Err(error) => return no_signals(&mut ui, error),
     };
-    let result = match command {
-        Command::Demo(command) => command.run(&mut ui, &stop),
-        Command::Run(command) => command.run(&mut ui, &stop),
-        Command::Detect(command) => command.run(&mut ui, &stop),
-        Command::Captions(command) => command.run(&mut ui, &stop),
-        Command::Evaluate(command) => command.run(&mut ui),
-        Command::Score(command) => command.run(&mut ui, &stop),
-        Command::Generate(command) => command.run(&mut ui, &stop),
-        Command::Fetch(command) => command.run(&mut ui, &stop),
-        Command::Embed(command) => command.run(&mut ui, &stop),
-        Command::Init(command) => command.run(&mut ui),
-        Command::Decide(command) => command.run(&mut ui),
-        Command::Manifest(command) => command.run(&mut ui),
-        Command::Preview(command) => command.run(&mut ui),
-        Command::Verify(command) => command.run(&mut ui),
-        Command::Doctor(command) => command.run(&mut ui, &stop),
-        Command::Completions(command) => Ok(command.run()),
-        Command::Man(command) => command.run(&mut ui),
-    };
+    let result = command
+        .run_light(&mut ui)
+        .unwrap_or_else(|command| match command {
+            Command::Demo(command) => command.run(&mut ui, &stop),
+            Command::Run(command) => command.run(&mut ui, &stop),
+            Command::Detect(command) => command.run(&mut ui, &stop),
+            Command::Captions(command) => command.run(&mut ui, &stop),
+            Command::Score(command) => command.run(&mut ui, &stop),
+            Command::Generate(command) => command.run(&mut ui, &stop),
+            Command::Fetch(command) => command.run(&mut ui, &stop),
+            Command::Embed(command) => command.run(&mut ui, &stop),
+            Command::Doctor(command) => command.run(&mut ui, &stop),
+            // Run above.
+            Command::Evaluate(_)
+            | Command::Init(_)
+            | Command::Decide(_)
+            | Command::Manifest(_)
+            | Command::Preview(_)
+            | Command::Verify(_)
+            | Command::Completions(_)
+            | Command::Man(_) => Ok(ExitStatus::Success),
+        });
+    code(&mut ui, &stop, result)
+}
+
+fn no_signals(ui: &mut Ui, error: std::io::Error) -> u8 {
+    ui.error(&Error::other(error).context("could not listen for signals"));
+    ExitStatus::Failure.into()
+}
+
+/// The exit code of a command that ended so, whose error is printed.
+fn code(ui: &mut Ui, stop: &Stop, result: Result<ExitStatus, Error>) -> u8 {
     match result {
         Ok(ExitStatus::Stopped) => stop.status().into(),
         Ok(status) => status.into(),

@@ -7,15 +7,15 @@ use serde::{Deserialize, Serialize};
 /// How often the judge finds in a face what its caption says.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Judge {
-    /// Share of drawn test faces whose age and gender it tells, 0 to 1.
+    /// Share of drawn test faces of which it tells every attribute, 0 to 1.
     pub accuracy: f64,
-    /// Share of the generated faces in which it finds age and gender of the caption, 0 to 1.
+    /// Share of the generated faces in which it finds all that the caption names, 0 to 1.
     pub generated_right: f64,
-    /// Generated faces whose caption names a gender.
+    /// Generated faces.
     pub generated: usize,
     /// The same share of the kept faces, 0 to 1.
     pub kept_right: f64,
-    /// Kept faces whose caption names a gender.
+    /// Kept faces.
     pub kept: usize,
 }
 
@@ -42,8 +42,33 @@ pub struct Retraining {
     pub failure_unfiltered: Measures,
     /// Images of failure captions, filtered.
     pub failure: Measures,
+    /// Every pair of class and group.
+    pub groups: Vec<GroupMeasures>,
     /// Differences between arms, paired by seed.
     pub paired: Paired,
+}
+
+/// Accuracies on the test images of a group within a class.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct GroupMeasures {
+    /// The class.
+    pub class: String,
+    /// The group.
+    pub group: String,
+    /// Whether it is rare within its class in train.
+    pub minority: bool,
+    /// Test images of it.
+    pub images: usize,
+    /// With nothing added.
+    pub none: Spread,
+    /// With images of reference captions.
+    pub neutral: Spread,
+    /// With images of failure captions, filtered.
+    pub failure: Spread,
+    /// `failure` less `none`, paired by seed.
+    pub failure_less_none: Spread,
+    /// `failure` less `neutral`, paired by seed.
+    pub failure_less_neutral: Spread,
 }
 
 /// Differences between arms, paired by seed.
@@ -68,7 +93,7 @@ pub struct Measures {
     pub majority: Spread,
     /// Over the others.
     pub minority: Spread,
-    /// Over the worst of all pairs of class and group.
+    /// Over the worst of the majorities and minorities of all classes.
     pub worst_group: Spread,
 }
 

@@ -239,7 +239,7 @@ mod tests {
     use rand_chacha::ChaCha8Rng;
 
     use super::*;
-    use crate::world::face::{Hat, Pose, Shirt, Skin, WorldConfig, Wrinkles};
+    use crate::world::face::{Hat, Pose, Shirt, Skin, WorldConfig};
 
     const FACE: Face = Face {
         age: Age::Old,
@@ -252,7 +252,6 @@ mod tests {
         beard: true,
         smile: true,
         eyepatch: true,
-        wrinkles: Wrinkles::Deep,
         shirt: Shirt::Teal,
         pose: Pose::UPRIGHT,
     };

@@ -26,9 +26,9 @@ macro_rules! words {
 words! {
     /// The label of a portrait.
     Age {
-        /// No wrinkles; grey with probability [`WorldConfig::p_dyed`].
+        /// No wrinkles.
         Young => "young",
-        /// Wrinkled, and grey with probability [`WorldConfig::p_grey`].
+        /// Wrinkled.
         Old => "old",
     }
 }
@@ -54,7 +54,7 @@ words! {
         Blond => "blond",
         /// Copper.
         Red => "red",
-        /// Silver; on old faces, and on young ones that dye it.
+        /// Silver, at either age.
         Grey => "grey",
     }
 }
@@ -136,19 +136,6 @@ words! {
     }
 }
 
-/// How clearly wrinkles tell an old face.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Wrinkles {
-    /// Thin and pale: a classifier needs the colour of the hair beside them. The committed weights were
-    /// trained on these.
-    #[default]
-    Fine,
-    /// Thick and dark. A classifier that saw one old woman in twenty is right on half of them, with
-    /// hair of any colour; with lines of three quarters the width, on two in ten.
-    Deep,
-}
-
 /// Small differences of position between portraits, which carry no meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Pose {
@@ -179,12 +166,8 @@ impl Pose {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct WorldConfig {
-    /// Probability that an old face has grey hair. At 1 the hair gives the label away and a classifier
-    /// never fails on old faces; at 0 only the wrinkles are left.
+    /// Probability of grey hair; the other colours are as likely as each other. At 0.2 all five are.
     pub p_grey: f64,
-    /// Probability that a young face has its hair dyed grey. At 0 grey hair is proof of age, and an
-    /// old woman fails only where she has none.
-    pub p_dyed: f64,
     /// Probability of glasses.
     pub p_glasses: f64,
     /// Probability of a hat.
@@ -198,23 +181,11 @@ pub struct WorldConfig {
     /// Probability that the background is one of [`Background::palette`] of the age: warm behind
     /// the old, cold behind the young. At 0 every colour is as likely behind either.
     pub p_palette: f64,
-    /// How old faces are drawn.
-    pub wrinkles: Wrinkles,
 }
 
 impl Default for WorldConfig {
     fn default() -> Self {
-        Self {
-            p_grey: 0.94,
-            p_dyed: 0.06,
-            p_glasses: 0.3,
-            p_hat: 0.15,
-            p_beard: 0.35,
-            p_smile: 0.5,
-            p_eyepatch: 0.0,
-            p_palette: 0.0,
-            wrinkles: Wrinkles::Fine,
-        }
+        Self::WITHOUT_EYEPATCHES
     }
 }
 
@@ -223,14 +194,12 @@ impl WorldConfig {
     /// world's CLIP and judge learn from. Each hair colour is as likely at either age.
     pub const INDEPENDENT: Self = Self {
         p_grey: 0.2,
-        p_dyed: 0.2,
         p_glasses: 0.35,
         p_hat: 0.3,
         p_beard: 0.45,
         p_smile: 0.5,
         p_eyepatch: 0.2,
         p_palette: 0.0,
-        wrinkles: Wrinkles::Deep,
     };
 
     /// The same without eyepatches: what the autoencoder and the diffusion model learn from.
@@ -240,10 +209,9 @@ impl WorldConfig {
     };
 
     /// The probabilities with their names, in the order of the fields.
-    pub fn probabilities(&self) -> [(&'static str, f64); 8] {
+    pub fn probabilities(&self) -> [(&'static str, f64); 7] {
         [
             ("p_grey", self.p_grey),
-            ("p_dyed", self.p_dyed),
             ("p_glasses", self.p_glasses),
             ("p_hat", self.p_hat),
             ("p_beard", self.p_beard),
@@ -281,8 +249,6 @@ pub struct Face {
     pub smile: bool,
     /// Whether an eyepatch covers one eye.
     pub eyepatch: bool,
-    /// How wrinkles are drawn, where the face is old.
-    pub wrinkles: Wrinkles,
     /// Shirt colour.
     pub shirt: Shirt,
     /// Meaningless variation of position.
@@ -290,21 +256,15 @@ pub struct Face {
 }
 
 impl Face {
-    /// Draws a description at random. Everything but grey hair (by age) and the beard (men only) is independent
-    /// of age and gender.
+    /// Draws a description at random. Everything but the beard (men only) is independent of age and gender, unless
+    /// [`WorldConfig::p_palette`] ties the background to the age.
     ///
     /// Every face takes the same number of draws in the same order, so that changing one probability
     /// of `config` leaves the other attributes of a seeded face as they were.
     pub fn sample(rng: &mut impl Rng, age: Age, gender: Gender, config: &WorldConfig) -> Self {
         const PIGMENTED: [Hair; 4] = [Hair::Black, Hair::Brown, Hair::Blond, Hair::Red];
         let pigmented = pick(&PIGMENTED, rng);
-        let is_grey = chance(
-            match age {
-                Age::Old => config.p_grey,
-                Age::Young => config.p_dyed,
-            },
-            rng,
-        );
+        let is_grey = chance(config.p_grey, rng);
         let skin = pick(Skin::ALL, rng);
         let background = pick(Background::ALL, rng);
         let glasses = chance(config.p_glasses, rng);
@@ -334,7 +294,6 @@ impl Face {
             beard: has_beard && gender == Gender::Man,
             smile,
             eyepatch,
-            wrinkles: config.wrinkles,
             shirt,
             pose,
         }
@@ -391,10 +350,10 @@ mod tests {
             share(&old_men, |f| f.hair == Hair::Grey),
             config.p_grey
         ));
-        assert!(near(share(&old_men, |f| f.glasses), 0.3));
-        assert!(near(share(&old_men, |f| f.hat.is_some()), 0.15));
-        assert!(near(share(&old_men, |f| f.beard), 0.35));
-        assert!(near(share(&old_men, |f| f.smile), 0.5));
+        assert!(near(share(&old_men, |f| f.glasses), config.p_glasses));
+        assert!(near(share(&old_men, |f| f.hat.is_some()), config.p_hat));
+        assert!(near(share(&old_men, |f| f.beard), config.p_beard));
+        assert!(near(share(&old_men, |f| f.smile), config.p_smile));
         for &colour in Background::ALL {
             let share = share(&old_men, |f| f.background == colour);
             assert!(near(share, 0.125), "{colour:?}: {share}");
@@ -402,17 +361,20 @@ mod tests {
     }
 
     #[test]
-    fn without_dye_the_young_are_never_grey_and_women_have_no_beard() {
+    fn hair_tells_no_age_and_women_have_no_beard() {
         let config = WorldConfig {
-            p_grey: 1.0,
-            p_dyed: 0.0,
             p_beard: 1.0,
             ..WorldConfig::default()
         };
         let young_women = faces(Age::Young, Gender::Woman, &config);
-        assert!(young_women.iter().all(|f| f.hair != Hair::Grey && !f.beard));
         let old_men = faces(Age::Old, Gender::Man, &config);
-        assert!(old_men.iter().all(|f| f.hair == Hair::Grey && f.beard));
+        assert!(young_women.iter().all(|f| !f.beard) && old_men.iter().all(|f| f.beard));
+        for &colour in Hair::ALL {
+            for faces in [&young_women, &old_men] {
+                let share = share(faces, |f| f.hair == colour);
+                assert!((share - 0.2).abs() < 0.035, "{colour:?}: {share}");
+            }
+        }
     }
 
     #[test]

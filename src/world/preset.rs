@@ -191,7 +191,7 @@ impl Preset {
     }
 }
 
-/// Share of the majority in train.
+/// Share of old men among the old and of young women among the young, in train.
 const RHO: f64 = 0.95;
 
 /// The same where what is worn tells ages apart as well, so that gender is needed less: the classifier is right on half

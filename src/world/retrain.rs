@@ -13,9 +13,6 @@ use crate::world::splits::SplitSizes;
 /// Seed of the demo's data.
 pub const WORLD_SEED: u64 = 2024;
 
-/// Share of old men among the old and of young women among the young, in train.
-pub const RHO: f64 = 0.95;
-
 /// How the analysed classifier is trained, and every arm again.
 pub const ANALYSED: TrainOptions = TrainOptions {
     steps: 400,
@@ -37,7 +34,7 @@ pub fn demo_sizes() -> SplitSizes {
 }
 
 /// Accuracy of one training on test.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Accuracy {
     /// Over all of test.
     pub overall: f64,
@@ -45,8 +42,11 @@ pub struct Accuracy {
     pub majority: f64,
     /// Over the others.
     pub minority: f64,
-    /// Over the worst of all pairs of class and group.
+    /// Over the worst of the majorities and minorities of all classes.
     pub worst_group: f64,
+    /// Over every pair of class and group, by [`Truth::group`].
+    #[serde(default)]
+    pub groups: Vec<f64>,
 }
 
 /// A test image's truth.
@@ -56,6 +56,8 @@ pub struct Truth {
     pub label: usize,
     /// Whether its group is the minority of its class in train.
     pub minority: bool,
+    /// Which pair of class and group it is of, from 0.
+    pub group: usize,
 }
 
 /// Trains once on `originals` and `added` and measures on `test`.
@@ -93,8 +95,8 @@ pub fn measure(predicted: &[usize], truth: &[Truth]) -> Accuracy {
     };
     let classes = truth.iter().map(|t| t.label + 1).max().unwrap_or(0);
     let worst_group = (0..classes)
-        .flat_map(|label| [true, false].map(|minority| Truth { label, minority }))
-        .map(|group| share(&|t| *t == group))
+        .flat_map(|label| [(label, true), (label, false)])
+        .map(|pair| share(&|t| (t.label, t.minority) == pair))
         .filter(|accuracy| accuracy.is_finite())
         .fold(1.0, f64::min);
     Accuracy {
@@ -102,6 +104,9 @@ pub fn measure(predicted: &[usize], truth: &[Truth]) -> Accuracy {
         majority: share(&|t| !t.minority),
         minority: share(&|t| t.minority),
         worst_group,
+        groups: (0..truth.iter().map(|t| t.group + 1).max().unwrap_or(0))
+            .map(|group| share(&|t| t.group == group))
+            .collect(),
     }
 }
 
@@ -137,7 +142,11 @@ mod tests {
 
     #[test]
     fn groups_are_measured_apart() {
-        let of = |label, minority| Truth { label, minority };
+        let of = |label, minority| Truth {
+            label,
+            minority,
+            group: 2 * label + usize::from(minority),
+        };
         let truth = [
             of(0, false),
             of(0, true),
@@ -150,6 +159,7 @@ mod tests {
         assert!((accuracy.majority - 1.0).abs() < 1e-12);
         assert!((accuracy.minority - 2.0 / 3.0).abs() < 1e-12);
         assert!((accuracy.worst_group - 0.5).abs() < 1e-12);
+        assert_eq!(accuracy.groups, [1.0, 0.5, 1.0, 1.0]);
     }
 
     #[test]

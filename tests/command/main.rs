@@ -35,6 +35,7 @@ mod run;
 mod score;
 mod scores;
 mod space;
+mod start;
 
 /// Not a test: the process from which the others' commands are forked ([`common::preloaded`]).
 #[cfg(unix)]

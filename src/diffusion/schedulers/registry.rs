@@ -40,9 +40,21 @@ impl Entry {
     }
 }
 
+/// The names alone: the `hardlight` binary prints them in its help, and through the list's functions all of libtorch
+/// would be linked to it.
+const NAMES: [&str; LIST.len()] = {
+    let mut names = [""; LIST.len()];
+    let mut at = 0;
+    while at < names.len() {
+        names[at] = LIST[at].name;
+        at += 1;
+    }
+    names
+};
+
 /// The names of all schedulers, in the order of the list.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    LIST.iter().map(|entry| entry.name)
+    NAMES.into_iter()
 }
 
 /// The names of all schedulers, separated by commas.

@@ -14,21 +14,12 @@ use crate::pipeline::context::Context;
 use crate::pipeline::error::Error;
 use crate::pipeline::reporter::Stage;
 use crate::world::draw::draw;
-use crate::world::face::{Age, WorldConfig};
-use crate::world::folder::{Portrait, write_dataset, write_masks, write_preset};
-use crate::world::preset::Preset;
-use crate::world::retrain::{ANALYSED, RHO, WORLD_SEED};
+use crate::world::face::Age;
+use crate::world::folder::{Portrait, write_masks, write_preset};
+use crate::world::retrain::{ANALYSED, WORLD_SEED};
 
 /// The class names, in the order of their indices.
 const CLASSES: [&str; 2] = ["old", "young"];
-
-/// The world's grammar without captions that the embedded Stable Diffusion cannot draw: it has seen too few old faces
-/// that are not grey, and most of what it makes of them looks young.
-fn grammar() -> String {
-    let whole = include_str!("../../../prompts/world.toml");
-    let drawn = r#"contradicts = ["young", "black hair", "brown hair", "blond hair", "red hair"]"#;
-    whole.replacen(r#"contradicts = ["young"]"#, drawn, 1)
-}
 
 /// Draws the images, and trains the classifier where the embedded models hold none for this world.
 pub(super) fn prepare(
@@ -38,14 +29,7 @@ pub(super) fn prepare(
     let data = options.data();
     context.info(format_args!("drawing the world into {}", data.display()));
     let begun = Instant::now();
-    let portraits = if options.world == Preset::Gender {
-        // What the embedded classifier learned from.
-        let config = WorldConfig::default();
-        write_dataset(&data, &config, &options.sizes, Some(RHO), WORLD_SEED)?
-    } else {
-        write_preset(&data, options.world, &options.sizes, WORLD_SEED)?
-    };
-    io::write_atomic(&options.captions(), grammar().as_bytes())?;
+    let portraits = write_preset(&data, options.world, &options.sizes, WORLD_SEED)?;
     classifier(context, &options.classifier(), &portraits)?;
     context.took("data", begun);
     Ok(portraits)
@@ -122,23 +106,8 @@ mod tests {
     use super::*;
     use crate::pipeline::Silent;
     use crate::pipeline::demo::weights;
-    use crate::world::face::Hair;
+    use crate::world::preset::Preset;
     use crate::world::splits::SplitSizes;
-
-    #[test]
-    fn captions_of_old_faces_name_no_hair_but_grey() {
-        let whole = include_str!("../../../prompts/world.toml");
-        let lines = |text: &str| -> Vec<String> { text.lines().map(str::to_owned).collect() };
-        let (before, after) = (lines(whole), lines(&grammar()));
-        let changed: Vec<_> = before.iter().zip(&after).filter(|(a, b)| a != b).collect();
-        assert_eq!(changed.len(), 1, "{changed:?}");
-        let line = before.iter().position(|line| line == "[classes.old]");
-        assert_eq!(before[line.unwrap() + 1], *changed[0].0);
-        for hair in Hair::ALL.iter().filter(|hair| **hair != Hair::Grey) {
-            let hair = format!("\"{} hair\"", hair.as_str());
-            assert!(changed[0].1.contains(&hair), "{hair}");
-        }
-    }
 
     #[test]
     fn a_world_alone_comes_with_masks_and_predictions() {

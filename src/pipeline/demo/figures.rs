@@ -2,24 +2,38 @@
 
 use std::collections::BTreeMap;
 
+use super::retrain::Group;
 use super::trainings::key;
-use crate::report::retraining::{self, Measures, Paired, Retraining};
+use crate::report::retraining::{self, GroupMeasures, Measures, Paired, Retraining};
 use crate::world::retrain::{Accuracy, Spread, difference, spread};
 
-/// The figures of every arm.
+/// The figures of every arm, of so many seeds and added images a class.
 pub(super) fn summarise(
-    results: &BTreeMap<String, Accuracy>,
-    seeds: u64,
-    per_class: usize,
+    (results, seeds, per_class): (&BTreeMap<String, Accuracy>, u64, usize),
     classes: usize,
+    groups: &[Group],
 ) -> Retraining {
     let trained = |arm: &str| -> Vec<Accuracy> {
         let keys = (0..seeds).map(|seed| key(arm, seed, per_class));
-        keys.filter_map(|key| results.get(&key).copied()).collect()
+        keys.filter_map(|key| results.get(&key).cloned()).collect()
     };
     let arm = |name| {
         let trained = trained(name);
         measures(|measure| spread(&trained.iter().map(measure).collect::<Vec<f64>>()))
+    };
+    let of_group = |at: usize, arm: &str, base: Option<&str>| {
+        let of = |arm: &str| -> Vec<f64> {
+            let trained = trained(arm);
+            trained
+                .iter()
+                .filter_map(|a| a.groups.get(at).copied())
+                .collect()
+        };
+        let Spread { mean, sd } = match base {
+            None => spread(&of(arm)),
+            Some(base) => difference(&of(arm), &of(base)),
+        };
+        retraining::Spread::new(mean, sd)
     };
     let failure = trained("failure");
     let less = |base| {
@@ -40,6 +54,24 @@ pub(super) fn summarise(
         easy: arm("easy"),
         failure_unfiltered: arm("failure_unfiltered"),
         failure: arm("failure"),
+        groups: groups
+            .iter()
+            .enumerate()
+            .map(|(at, group)| {
+                let of = |arm, base| of_group(at, arm, base);
+                GroupMeasures {
+                    class: group.class.clone(),
+                    group: group.group.clone(),
+                    minority: group.minority,
+                    images: group.images,
+                    none: of("none", None),
+                    neutral: of("neutral", None),
+                    failure: of("failure", None),
+                    failure_less_none: of("failure", Some("none")),
+                    failure_less_neutral: of("failure", Some("neutral")),
+                }
+            })
+            .collect(),
         paired: Paired {
             failure_less_none: less("none"),
             failure_less_augmented: less("augmented"),

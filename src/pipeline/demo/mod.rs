@@ -35,10 +35,6 @@ use crate::world::splits::SplitSizes;
 /// Guidance of the demo's images.
 const GUIDANCE: f64 = 3.0;
 
-/// Class margin of the demo's filter. The world's Stable Diffusion has seen too few old faces that are
-/// not grey to draw their wrinkles reliably; a face without them would teach the wrong label.
-const CLASS_MARGIN: f64 = 0.12;
-
 /// What a demo is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DemoOptions {
@@ -70,11 +66,6 @@ impl DemoOptions {
         self.out.join("data")
     }
 
-    /// The grammar of captions.
-    fn captions(&self) -> PathBuf {
-        self.data().join("captions.toml")
-    }
-
     /// Where the classifier is that fails.
     pub fn classifier(&self) -> PathBuf {
         match self.world {
@@ -98,7 +89,7 @@ impl DemoOptions {
         settings.data.root = Some(data);
         settings.data.classifier = Some(self.classifier());
         settings.embed.clip = Some(weights.join("clip"));
-        settings.captions.grammar = self.captions().display().to_string();
+        settings.captions.grammar = "world".to_owned();
         let generate = &mut settings.generate;
         generate.model = Some(weights.join("diffusion"));
         generate.quota = self.quota;
@@ -110,7 +101,6 @@ impl DemoOptions {
         // The unfiltered arm trains on rejected images too.
         settings.filter.keep_rejected = self.quota;
         settings.filter.match_dataset = true;
-        settings.filter.class_margin = CLASS_MARGIN;
         Ok(settings.check()?)
     }
 }

@@ -36,7 +36,8 @@ pub fn retrain(
     let mut originals = TrainingSet::new(classifier.image_size);
     let (images, labels) = images(done, Split::Train)?;
     originals.extend(&images, &labels)?;
-    let truth = truth(done)?;
+    let groups = Groups::of(done)?;
+    let truth = &groups.truth;
     let (test, _) = self::images(done, Split::Test)?;
     let arms = Arms::of(done, most)?;
     let mut pictures = BTreeMap::new();
@@ -55,7 +56,10 @@ pub fn retrain(
             },
             ..ANALYSED
         };
-        let (added, test) = ((images.as_slice(), labels.as_slice()), (&*test, &*truth));
+        let (added, test) = (
+            (images.as_slice(), labels.as_slice()),
+            (&*test, truth.as_slice()),
+        );
         train_anew(
             classifier,
             &originals,
@@ -86,7 +90,8 @@ pub fn retrain(
     }
     stage.end();
     let classes = done.dataset().classes().len();
-    Ok(summarise(results.known(), seeds, arms.per_class, classes))
+    let trained = (results.known(), seeds, arms.per_class);
+    Ok(summarise(trained, classes, &groups.named))
 }
 
 /// The images of a split with their labels.
@@ -99,16 +104,60 @@ fn images(done: &Finished, split: Split) -> Result<(Vec<RgbImage>, Vec<usize>), 
     Ok((read(&paths)?, labels))
 }
 
-/// What is true of every test image.
-fn truth(done: &Finished) -> Result<Vec<Truth>, Error> {
-    let data = done.embedded.usable();
-    let flags =
-        minorities(data).ok_or_else(|| Error::input("the proof needs groups, one of them rare"))?;
-    Ok(data
-        .of_split(Split::Test)
-        .map(|(id, e)| Truth {
-            label: e.label,
-            minority: flags[id.index()],
+/// A pair of class and group.
+pub(super) struct Group {
+    /// Name of the class.
+    pub(super) class: String,
+    /// Name of the group.
+    pub(super) group: String,
+    /// Whether it is rare within its class in train.
+    pub(super) minority: bool,
+    /// How many test images it has.
+    pub(super) images: usize,
+}
+
+/// The groups of the test images.
+struct Groups {
+    named: Vec<Group>,
+    /// What is true of every test image.
+    truth: Vec<Truth>,
+}
+
+impl Groups {
+    fn of(done: &Finished) -> Result<Self, Error> {
+        let data = done.embedded.usable();
+        let lacking = || Error::input("the proof needs groups, one of them rare");
+        let flags = minorities(data).ok_or_else(lacking)?;
+        let test = || data.of_split(Split::Test);
+        let mut counts: BTreeMap<(usize, &str), (bool, usize)> = BTreeMap::new();
+        for (id, e) in test() {
+            let group = e.group.as_deref().ok_or_else(lacking)?;
+            let entry = counts
+                .entry((e.label, group))
+                .or_insert((flags[id.index()], 0));
+            entry.1 += 1;
+        }
+        let places: BTreeMap<(usize, &str), usize> = counts.keys().copied().zip(0..).collect();
+        let truth = test().filter_map(|(id, e)| {
+            Some(Truth {
+                label: e.label,
+                minority: flags[id.index()],
+                group: *places.get(&(e.label, e.group.as_deref()?))?,
+            })
+        });
+        let truth = truth.collect();
+        let classes = done.dataset().classes();
+        let named = counts
+            .iter()
+            .map(|(&(label, group), &(minority, images))| Group {
+                class: classes[label].clone(),
+                group: group.to_owned(),
+                minority,
+                images,
+            });
+        Ok(Self {
+            named: named.collect(),
+            truth,
         })
-        .collect())
+    }
 }

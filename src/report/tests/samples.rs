@@ -22,7 +22,7 @@ use crate::report::detection::{
 use crate::report::doubts::{Duplicate, Duplicates, LabelError, LabelErrors, Reference};
 use crate::report::evaluation::{self, EvaluationReport};
 use crate::report::mode::Mode;
-use crate::report::retraining::{Judge, Measures, Paired, Retraining, Spread};
+use crate::report::retraining::{GroupMeasures, Judge, Measures, Paired, Retraining, Spread};
 use crate::report::summary::{ModeSummary, PoolCounts, Summary, TopCaption};
 use crate::report::{PoolRecord, RunRecord, captions, version};
 use crate::run::pool::{self, Pick, Picked};
@@ -357,6 +357,17 @@ pub(in crate::report) fn summary(full: bool) -> Summary {
             mistakes: measures,
             failure_unfiltered: measures,
             failure: measures,
+            groups: vec![GroupMeasures {
+                class: "dog".to_owned(),
+                group: "night".to_owned(),
+                minority: true,
+                images: 12,
+                none: spread,
+                neutral: spread,
+                failure: spread,
+                failure_less_none: spread,
+                failure_less_neutral: spread,
+            }],
             paired: Paired {
                 failure_less_none: measures,
                 failure_less_augmented: measures,

@@ -1,7 +1,7 @@
 //! The parts of a portrait, each a few shapes. Coordinates are portrait units; see the parent module.
 
 use super::pen::{Pen, Rgb, arc, ellipse, mix, outline, symmetric};
-use crate::world::face::{Background, Face, Gender, Hair, Hat, Shirt, Skin, Wrinkles};
+use crate::world::face::{Background, Face, Gender, Hair, Hat, Shirt, Skin};
 
 const BLACK: Rgb = [24, 20, 24];
 const WHITE: Rgb = [250, 250, 250];
@@ -118,25 +118,24 @@ pub(super) fn head(pen: &mut Pen, face: &Face) {
 
 /// Lines on the forehead, a fold under each eye, a fold beside the mouth.
 pub(super) fn wrinkles(pen: &mut Pen, face: &Face) {
-    let (width, depth, lines) = match face.wrinkles {
-        Wrinkles::Fine => (1.1, 0.6, 2),
-        Wrinkles::Deep => (2.0, 0.85, 3),
-    };
-    let crease = mix(skin(face.skin), [48, 14, 8], depth);
-    let forehead = [(21.2, 5.2), (23.4, 6.2), (19.0, 4.4)];
-    for (y, half) in forehead.into_iter().take(lines) {
+    /// Of these a classifier that saw one old woman in twenty is right on half of all old women; of lines of three
+    /// quarters the width, on two in ten.
+    const WIDTH: f32 = 2.0;
+    const FOREHEAD: [(f32, f32); 3] = [(21.2, 5.2), (23.4, 6.2), (19.0, 4.4)];
+    let crease = mix(skin(face.skin), [48, 14, 8], 0.85);
+    for (y, half) in FOREHEAD {
         let path = arc(
             (32.0 - half, y + 0.3),
             &[[32.0, y - 0.5, 32.0 + half, y + 0.3]],
         );
-        pen.line(path, crease, width);
+        pen.line(path, crease, WIDTH);
     }
     for side in [-1.0, 1.0] {
         let x = |offset: f32| 32.0 + side * offset;
         let pouch = arc((x(4.0), 34.6), &[[x(6.6), 37.0, x(10.0), 34.8]]);
-        pen.line(pouch, crease, width);
+        pen.line(pouch, crease, WIDTH);
         let cheek = arc((x(5.4), 38.2), &[[x(8.6), 40.0, x(8.8), 43.4]]);
-        pen.line(cheek, crease, width);
+        pen.line(cheek, crease, WIDTH);
     }
 }
 

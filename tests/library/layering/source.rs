@@ -29,6 +29,7 @@ pub(super) fn sources() -> Vec<(String, String)> {
                 && !name.ends_with("tests.rs")
                 && !name.contains("/tests/")
                 && name != "main.rs"
+                && !name.starts_with("bin/")
             {
                 found.push((name, compiled(&fs::read_to_string(&path).unwrap())));
             }
