@@ -55,48 +55,59 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[command(flatten)]
+    Computing(ComputingCommand),
+    #[command(flatten)]
+    Plain(PlainCommand),
+}
+
+/// The commands that need libtorch, or may. They look between their steps if they should stop.
+#[derive(Debug, Subcommand)]
+enum ComputingCommand {
     Demo(demo::DemoCommand),
     Run(run::RunCommand),
     Detect(run::DetectCommand),
     Captions(captions::CaptionsCommand),
-    Evaluate(evaluate::EvaluateCommand),
     Score(score::ScoreCommand),
     Generate(generate::GenerateCommand),
     Fetch(fetch::FetchCommand),
     Embed(embed::EmbedCommand),
+    Doctor(doctor::DoctorCommand),
+}
+
+/// The commands without libtorch: what they call is linked into the binary that starts without it. They are over soon,
+/// or lose nothing.
+#[derive(Debug, Subcommand)]
+enum PlainCommand {
+    Evaluate(evaluate::EvaluateCommand),
     Init(init::InitCommand),
     Decide(decide::DecideCommand),
     Manifest(manifest::ManifestCommand),
     Preview(preview::PreviewCommand),
     Verify(verify::VerifyCommand),
-    Doctor(doctor::DoctorCommand),
     Completions(completions::CompletionsCommand),
     Man(man::ManCommand),
 }
 
-impl Command {
-    /// Whether it looks between its steps if it should stop; the others are over soon, or lose nothing.
-    fn asks_to_stop(&self) -> bool {
-        !matches!(
-            self,
-            Self::Evaluate(_)
-                | Self::Init(_)
-                | Self::Decide(_)
-                | Self::Manifest(_)
-                | Self::Preview(_)
-                | Self::Verify(_)
-                | Self::Completions(_)
-                | Self::Man(_)
-        )
+impl ComputingCommand {
+    fn run(self, ui: &mut Ui, stop: &Stop) -> Result<ExitStatus, Error> {
+        match self {
+            Self::Demo(command) => command.run(ui, stop),
+            Self::Run(command) => command.run(ui, stop),
+            Self::Detect(command) => command.run(ui, stop),
+            Self::Captions(command) => command.run(ui, stop),
+            Self::Score(command) => command.run(ui, stop),
+            Self::Generate(command) => command.run(ui, stop),
+            Self::Fetch(command) => command.run(ui, stop),
+            Self::Embed(command) => command.run(ui, stop),
+            Self::Doctor(command) => command.run(ui, stop),
+        }
     }
 }
 
-impl Command {
-    /// Runs a command that computes nothing with libtorch; gives back any other.
-    ///
-    /// What is called from here is linked into the binary that starts without libtorch.
-    fn run_light(self, ui: &mut Ui) -> Result<Result<ExitStatus, Error>, Self> {
-        Ok(match self {
+impl PlainCommand {
+    fn run(self, ui: &mut Ui) -> Result<ExitStatus, Error> {
+        match self {
             Self::Evaluate(command) => command.run(ui),
             Self::Init(command) => command.run(ui),
             Self::Decide(command) => command.run(ui),
@@ -105,8 +116,7 @@ impl Command {
             Self::Verify(command) => command.run(ui),
             Self::Completions(command) => Ok(command.run()),
             Self::Man(command) => command.run(ui),
-            other => return Err(other),
-        })
+        }
     }
 }
 
@@ -116,16 +126,9 @@ pub fn start(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let Cli { quiet, command } = Cli::parse_from(&arguments);
     let mut ui = Ui::new(quiet);
-    if command.asks_to_stop() {
-        return engine::become_it(&mut ui, &arguments);
-    }
-    let stop = match Stop::at_once() {
-        Ok(stop) => stop,
-        Err(error) => return no_signals(&mut ui, error),
-    };
-    match command.run_light(&mut ui) {
-        Ok(result) => code(&mut ui, &stop, result),
-        Err(_) => engine::become_it(&mut ui, &arguments),
+    match command {
+        Command::Plain(command) => plain(command, &mut ui),
+        Command::Computing(_) => engine::become_it(&mut ui, &arguments),
     }
 }
 
@@ -134,38 +137,26 @@ pub fn start(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     let Cli { quiet, command } = Cli::parse_from(arguments);
     let mut ui = Ui::new(quiet);
-    let installed = if command.asks_to_stop() {
-        Stop::install(quiet)
-    } else {
-        Stop::at_once()
-    };
-    let stop = match installed {
-        Ok(stop) => stop,
-        Err(error) => return no_signals(&mut ui, error),
-    };
-    let result = command
-        .run_light(&mut ui)
-        .unwrap_or_else(|command| match command {
-            Command::Demo(command) => command.run(&mut ui, &stop),
-            Command::Run(command) => command.run(&mut ui, &stop),
-            Command::Detect(command) => command.run(&mut ui, &stop),
-            Command::Captions(command) => command.run(&mut ui, &stop),
-            Command::Score(command) => command.run(&mut ui, &stop),
-            Command::Generate(command) => command.run(&mut ui, &stop),
-            Command::Fetch(command) => command.run(&mut ui, &stop),
-            Command::Embed(command) => command.run(&mut ui, &stop),
-            Command::Doctor(command) => command.run(&mut ui, &stop),
-            // Run above.
-            Command::Evaluate(_)
-            | Command::Init(_)
-            | Command::Decide(_)
-            | Command::Manifest(_)
-            | Command::Preview(_)
-            | Command::Verify(_)
-            | Command::Completions(_)
-            | Command::Man(_) => Ok(ExitStatus::Success),
-        });
-    code(&mut ui, &stop, result)
+    match command {
+        Command::Plain(command) => plain(command, &mut ui),
+        Command::Computing(command) => match Stop::install(quiet) {
+            Ok(stop) => {
+                let result = command.run(&mut ui, &stop);
+                code(&mut ui, &stop, result)
+            }
+            Err(error) => no_signals(&mut ui, error),
+        },
+    }
+}
+
+fn plain(command: PlainCommand, ui: &mut Ui) -> u8 {
+    match Stop::at_once() {
+        Ok(stop) => {
+            let result = command.run(ui);
+            code(ui, &stop, result)
+        }
+        Err(error) => no_signals(ui, error),
+    }
 }
 
 fn no_signals(ui: &mut Ui, error: std::io::Error) -> u8 {
