@@ -17,7 +17,15 @@ const OTHERS: [&str; 5] = [
 
 /// What names pages of `docs/` in comments and messages.
 const CODE: [&str; 9] = [
-    "src", "tests", "examples", "benches", "prompts", "Makefile", "deny.toml", ".ci", ".github",
+    "src",
+    "tests",
+    "examples",
+    "benches",
+    "prompts",
+    "Makefile",
+    "deny.toml",
+    ".ci",
+    ".github",
 ];
 
 fn root() -> &'static Path {
@@ -164,7 +172,8 @@ fn a_link_that_leads_nowhere_is_noticed() {
         ["b.md"]
     );
     let headings = anchors("# A `b`, c\n## A b c\n```\n# not one\n```\n");
-    assert_eq!(headings, ["a-b-c", "a-b-c-1"].map(str::to_owned).into());
+    let expected: BTreeSet<String> = ["a-b-c", "a-b-c-1"].map(str::to_owned).into();
+    assert_eq!(headings, expected);
 }
 
 #[test]
