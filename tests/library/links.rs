@@ -56,26 +56,31 @@ fn docs() -> Vec<PathBuf> {
     all.filter(|path| is_page(path)).collect()
 }
 
-/// A page's lines outside code blocks, without inline code.
-fn prose(text: &str) -> Vec<String> {
+/// A page without code blocks and inline code, which may go over the end of a line but not of a paragraph.
+fn prose(text: &str) -> String {
     let mut fenced = false;
     let mut lines = Vec::new();
     for line in text.lines() {
-        if line.trim_start().starts_with("```") {
-            fenced = !fenced;
-        } else if !fenced {
-            let outside = line.split('`').step_by(2);
-            lines.push(outside.collect::<Vec<_>>().join("`"));
-        }
+        let fence = line.trim_start().starts_with("```");
+        fenced ^= fence;
+        lines.push(if fence || fenced { "" } else { line });
     }
     assert!(!fenced, "a code block does not end");
-    lines
+    let outside = |paragraph: &str| {
+        paragraph
+            .split('`')
+            .step_by(2)
+            .collect::<Vec<_>>()
+            .join("`")
+    };
+    let paragraphs = lines.join("\n");
+    let each = paragraphs.split("\n\n").map(outside);
+    each.collect::<Vec<_>>().join("\n\n")
 }
 
 /// The targets of `[text](target)` and `![text](target)`.
 fn targets(text: &str) -> Vec<String> {
-    // Joined, because a link's text may go over the end of a line.
-    let text = prose(text).join("\n");
+    let text = prose(text);
     let begun = text.match_indices("](");
     begun
         .map(|(at, mark)| {
