@@ -1,5 +1,5 @@
 # `make demo` runs the main job on the embedded world, `make test` the tests, `make check` the lints,
-# `make deny` the checks of the dependencies.
+# `make deny` the checks of the dependencies, `make book` the documentation as a book.
 #
 # libtorch comes from LIBTORCH, or from any python3 with torch 2.11 when LIBTORCH_USE_PYTORCH is set;
 # else from `torch==2.11.0`, which is installed into .venv once.
@@ -18,7 +18,7 @@ else
   export PATH := $(CURDIR)/.venv/bin:$(PATH)
 endif
 
-.PHONY: demo build test test-without-torch check deny msrv clean golden oracle study-statistics
+.PHONY: demo build test test-without-torch check deny msrv clean golden oracle study-statistics book
 
 demo: build
 	target/release/hardlight demo --out $(OUT)
@@ -70,6 +70,14 @@ oracle: $(libtorch)
 # CIFAR=DIR, photographs as an ImageFolder, their table too.
 study-statistics:
 	cargo run --release --locked --no-default-features --example study_statistics -- $(if $(CIFAR),--cifar $(CIFAR))
+
+# The pages of docs/ as a book in target/book.
+book:
+	@if command -v mdbook >/dev/null; then \
+		mdbook build docs && echo "open target/book/index.html"; \
+	else \
+		echo "mdbook is not installed: cargo install --locked mdbook" >&2; exit 1; \
+	fi
 
 .venv/.torch-2.11.0:
 	python3 -m venv .venv

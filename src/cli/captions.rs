@@ -14,16 +14,17 @@ use crate::pipeline::order::Until;
 use crate::pipeline::settings::CheckedSettings;
 use crate::pipeline::{Context, Error};
 
-/// Directions and the captions that describe them; nothing is generated.
+/// Find failures and describe them in captions; generate nothing.
 ///
-/// With --list, what a grammar makes, and nothing else: no models, no run folder. Example:
+/// With --list, only print the captions that a grammar makes. That needs no models and no run folder. Example:
 ///
-/// `hardlight captions --out runs/cats --data data/cats --predictions val.csv --clip clip-vit-b32`
+/// `hardlight captions --out runs/cats --data data/cats --predictions predictions.csv --clip
+/// openai/clip-vit-large-patch14`
 ///
 /// `hardlight captions --list --grammar cifar100 --classes whale,rose`
 #[derive(Debug, clap::Args)]
 pub(super) struct CaptionsCommand {
-    /// Print the grammar's captions, CLASS TAB CAPTION a line, and end.
+    /// Print the grammar's captions and exit: one per line, as class, tab, caption.
     #[arg(long)]
     list: bool,
 
@@ -31,15 +32,15 @@ pub(super) struct CaptionsCommand {
     #[arg(long, value_name = "NAMES", value_delimiter = ',', requires = "list")]
     classes: Vec<String>,
 
-    /// List as JSON, an object with class, kind and caption a line.
+    /// With --list, print one JSON object per line, with class, kind and caption.
     #[arg(long, requires = "list")]
     json: bool,
 
-    /// Folder for everything the run writes; the same command on it goes on where it was.
+    /// Run folder: everything is written here, and the same command continues an interrupted run.
     #[arg(long, value_name = "DIR", required_unless_present = "list")]
     out: Option<PathBuf>,
 
-    /// Move an earlier run in --out aside (to former/N) and start anew.
+    /// Start again: move an earlier run in --out to former/N, and keep its embeddings.
     #[arg(long)]
     force_new: bool,
 

@@ -5,12 +5,12 @@ use clap_complete::Shell;
 use super::exit::ExitStatus;
 use super::ui::Ui;
 
-/// Print a script that completes the command line in your shell.
+/// Print a completion script for your shell.
 ///
 /// Example: `hardlight completions bash > ~/.local/share/bash-completion/completions/hardlight`
 #[derive(Debug, clap::Args)]
 pub(super) struct CompletionsCommand {
-    /// The shell that will read it.
+    /// Your shell.
     #[arg(value_name = "SHELL")]
     shell: Shell,
 }

@@ -9,12 +9,12 @@ use crate::pipeline::redecide::{Change, MinAlignment, redecide, thresholds};
 use crate::pipeline::settings::flag::finite;
 use crate::pipeline::{Context, Error, saved};
 
-/// Decide again which generated images are kept: another quota, another threshold, no model.
+/// Change which generated images are kept, by quota or threshold, without running a model.
 ///
-/// Every attempt of a run stays measured, whatever became of it. So kept images, manifest, summary and
-/// contact sheets follow from the new values in seconds. Images of a pool are picked again from where the data
-/// lies. Where a larger quota asks for images that nobody made yet, that is said, and `hardlight run` with the
-/// same values makes them, as far as the budget of attempts goes.
+/// A run keeps the measurements of every image it made. So `decide` can rewrite kept images, manifest, summary and
+/// contact sheets from new values in seconds. Images of a pool are picked again, so the data must still be where it was.
+/// If a larger quota needs images that were not made yet, `decide` says how many. `hardlight run` with the same values
+/// makes them, within the budget.
 ///
 /// Example: `hardlight decide runs/cats --quota 300 --min-alignment 0.8`
 #[derive(Debug, clap::Args)]
@@ -27,12 +27,11 @@ pub(super) struct DecideCommand {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     quota: Option<u32>,
 
-    /// Smallest alignment to keep an image, or `calibrated` for the threshold of each failure mode [default: as
-    /// before].
+    /// Smallest alignment of a kept image, or `calibrated` for each failure mode's own threshold [default: as before].
     #[arg(long, value_name = "X", value_parser = min_alignment, allow_negative_numbers = true)]
     min_alignment: Option<MinAlignment>,
 
-    /// Smallest lead of the own class's caption, in cosine [default: as before].
+    /// By how much CLIP must prefer the image's own class, in cosine [default: as before].
     #[arg(long, value_name = "X", value_parser = finite, allow_negative_numbers = true)]
     class_margin: Option<f64>,
 
@@ -40,7 +39,7 @@ pub(super) struct DecideCommand {
     #[arg(long, value_name = "N")]
     keep_rejected: Option<usize>,
 
-    /// Print what a few thresholds would keep, and write nothing.
+    /// Print how many images a few thresholds would keep; write nothing.
     #[arg(long)]
     show: bool,
 }

@@ -15,15 +15,15 @@ use crate::report::JsonFile as _;
 use crate::world::preset::Preset;
 use crate::world::retrain::demo_sizes;
 
-/// Watch the whole method work on a small drawn world: no network, no GPU, a few minutes.
+/// See the whole method work on drawn faces: no network, no GPU, a few minutes.
 ///
-/// Faces whose label is their age, and a classifier that learned from old men and young women and
-/// fails on the others. Finds that out, generates what is missing, retrains, and measures.
+/// A classifier tells old faces from young ones. It was trained on old men and young women, and fails on the others. The
+/// demo finds that out, generates the missing images, retrains and measures.
 ///
 /// Example: `hardlight demo --out runs/demo`
 #[derive(Debug, clap::Args)]
 pub(super) struct DemoCommand {
-    /// Folder for everything the demo writes; the same command on it goes on where it was.
+    /// Run folder: everything is written here, and the same command continues an interrupted demo.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
 
@@ -33,11 +33,11 @@ pub(super) struct DemoCommand {
     #[arg(long, value_name = "NAME", default_value = "gender", value_parser = world)]
     world: Preset,
 
-    /// Write the world's images, groups and masks and its classifier's predictions, and end there.
+    /// Only write the images, groups, masks and the classifier's predictions.
     #[arg(long)]
     only_data: bool,
 
-    /// The embedded world's models [default: weights/world of this checkout].
+    /// Folder of the demo's models [default: weights/world of this checkout].
     #[arg(long, value_name = "DIR", env = "HARDLIGHT_WEIGHTS")]
     weights: Option<PathBuf>,
 
@@ -45,11 +45,11 @@ pub(super) struct DemoCommand {
     #[arg(long, value_name = "N", default_value_t = 60)]
     quota: usize,
 
-    /// Images per class to add in every arm of the proof [default: the quota].
+    /// Images per class to add before each retraining [default: the quota].
     #[arg(long, value_name = "N")]
     added: Option<usize>,
 
-    /// Trainings per arm of the proof.
+    /// Trainings of each kind.
     #[arg(long, value_name = "N", default_value_t = 5)]
     seeds: u64,
 
@@ -57,11 +57,11 @@ pub(super) struct DemoCommand {
     #[arg(long, value_name = "N", default_value_t = 10)]
     steps: usize,
 
-    /// Images sampled at once.
+    /// Batch size of sampling.
     #[arg(long, value_name = "N", default_value_t = 16)]
     batch: usize,
 
-    /// Seed of everything random but the world itself.
+    /// Random seed of everything but the drawn images.
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
 
@@ -69,7 +69,7 @@ pub(super) struct DemoCommand {
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     device: String,
 
-    /// Move an earlier run in --out aside (to former/N) and start anew.
+    /// Start again: move an earlier run in --out to former/N, and keep its embeddings.
     #[arg(long)]
     force_new: bool,
 }

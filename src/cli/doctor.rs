@@ -10,20 +10,19 @@ use super::ui::Ui;
 use crate::pipeline::doctor::{self, Folder};
 use crate::pipeline::{Context, Error};
 
-/// Print libtorch, devices and what would be used; with folders, whether they are sound.
+/// Check this machine (libtorch, devices) and, if given, model and run folders.
 ///
-/// A folder is a Diffusers pipeline, a CLIP, a `hardlight-cnn` classifier or a run; for the first two a
-/// Hugging Face id does as well, and is fetched unless it is cached. Its configs, and
-/// names, shapes and element types of its weights are checked as when it is opened, but no weight is
-/// read. Attention kernels are libtorch's own answer: `flash` and `memory-efficient` never hold all
-/// scores at once, `math` does.
+/// A folder may be a Diffusers pipeline, a CLIP, a `hardlight-cnn` classifier or a run. Instead of the first two you
+/// can give a Hugging Face id, which is downloaded unless it is cached. Configs, and the names, shapes and types of all
+/// weights are checked, but no weights are read. Attention kernels are reported by libtorch: `flash` and
+/// `memory-efficient` save memory, `math` does not.
 ///
 /// Exit code 0 if all is sound, 3 if a folder is not.
 ///
 /// Example: `hardlight doctor models/sd15 models/clip`
 #[derive(Debug, clap::Args)]
 pub(super) struct DoctorCommand {
-    /// Folders to look at, or ids on the Hugging Face hub.
+    /// Folders to check, or ids on the Hugging Face hub.
     #[arg(value_name = "DIR|ID")]
     folders: Vec<PathBuf>,
 

@@ -18,27 +18,27 @@ use crate::pipeline::vectors::{self, Reading, Vectors};
 use crate::pipeline::{Context, Error};
 use crate::run::skipped::OnBadImage;
 
-/// Turn a folder of images or a list of captions into CLIP embeddings.
+/// Compute CLIP embeddings of images or captions.
 ///
-/// --out gets one float32 tensor `embeddings`, a row an image or a caption, before normalisation;
-/// its metadata has `ids`, a JSON list: paths below --images, or the captions.
+/// The output is one float32 tensor `embeddings` with a row per image or caption, before normalisation. Its metadata has
+/// `ids`, a JSON list: paths below --images, or the captions.
 ///
-/// Example: `hardlight embed --clip clip-vit-b32 --images photos --out photos.safetensors`
+/// Example: `hardlight embed --clip openai/clip-vit-large-patch14 --images photos --out photos.safetensors`
 #[derive(Debug, clap::Args)]
 pub(super) struct EmbedCommand {
-    /// CLIP or `SigLIP`: a folder of Transformers or `open_clip`, or its id on the Hugging Face hub.
+    /// CLIP or `SigLIP` model: a Transformers or `open_clip` folder, or a Hugging Face id.
     #[arg(long, value_name = "DIR|ID")]
     clip: PathBuf,
 
-    /// Images: every image file below this folder, in bytewise order of their paths.
+    /// Folder of images; all images below it are embedded, in bytewise order of their paths.
     #[arg(long, value_name = "DIR", required_unless_present = "texts")]
     images: Option<PathBuf>,
 
-    /// Captions: a text file, every line a caption.
+    /// Text file with one caption per line.
     #[arg(long, value_name = "FILE", conflicts_with = "images")]
     texts: Option<PathBuf>,
 
-    /// Where the embeddings go, a .safetensors; replaced if it is there.
+    /// Output file, .safetensors; replaced if it exists.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
 
@@ -50,12 +50,12 @@ pub(super) struct EmbedCommand {
     #[arg(long, value_name = "TYPE", default_value = "auto")]
     dtype: String,
 
-    /// Images or captions at once; a row differs in its last bits from batch to batch size.
+    /// Batch size; between two sizes, the last bits of a row may differ.
     #[arg(long, value_name = "N", default_value_t = 32,
         value_parser = clap::value_parser!(u16).range(1..=4096))]
     batch: u16,
 
-    /// Whose resizing: Pillow's, that of Pillow before 13, or torchvision's.
+    /// Resize like Pillow 13 (pil), Pillow before 13 (pil12) or torchvision.
     #[arg(
         long,
         value_name = "NAME",
@@ -64,13 +64,12 @@ pub(super) struct EmbedCommand {
     )]
     preprocess: Preprocessing,
 
-    /// Turn images to RGB and drop their alpha before anything else, as runs and torchvision's
-    /// `ImageFolder` do. Else they are treated as the model's library treats Python's `Image.open(file)`:
-    /// Transformers lays what is transparent on white, `open_clip` resizes first.
+    /// Convert images to RGB first, dropping alpha, as `hardlight run` and torchvision's `ImageFolder` do. Without it they
+    /// are read as the model's Python library does: Transformers puts transparency on white, `open_clip` resizes first.
     #[arg(long, conflicts_with = "texts")]
     rgb_first: bool,
 
-    /// Whether images are turned as their EXIF says.
+    /// Apply or ignore the EXIF orientation.
     #[arg(
         long,
         value_name = "WHAT",

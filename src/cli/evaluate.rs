@@ -8,14 +8,13 @@ use crate::direction::evaluate::{Slice, SliceKind};
 use crate::pipeline::{Context, Error, evaluate};
 use crate::report::{EvaluationReport, JsonFile as _};
 
-/// Compare two models on the failures of a run: did they shrink, and what did it cost?
+/// Compare an old and a new model on a run's failure modes, and on everything else.
 ///
-/// Both are judged on the run's test split, which nothing was fitted to: on every failure slice
-/// (alignment at or above the mode's threshold), alignment decile and group, with paired 95 %
-/// intervals and p-values, corrected for the number of slices.
+/// Both are compared on the test split: on each failure slice (alignment at or above the mode's threshold), alignment
+/// decile and group, with paired 95 % intervals and p-values corrected for the number of slices.
 ///
-/// One table a side compares these two models. Another training with another seed may come out otherwise: give
-/// tables of several trainings to compare those.
+/// One table per side compares these two models. Trainings with other seeds may turn out differently, so it is better to
+/// give the tables of several trainings per side.
 ///
 /// Example: `hardlight evaluate runs/cats --before old.csv --after new.csv`,
 /// `hardlight evaluate runs/cats --before old-?.csv --after new-?.csv`
@@ -25,16 +24,15 @@ pub(super) struct EvaluateCommand {
     #[arg(value_name = "RUN")]
     run: PathBuf,
 
-    /// Predictions of the model that the run analysed, .csv or .jsonl: id (or path) and prediction; and of the same
-    /// training with other seeds, a table each.
+    /// Predictions of the old model, .csv or .jsonl with id (or path) and prediction; one table per training.
     #[arg(long, value_name = "PREDICTIONS", required = true, num_args = 1..)]
     before: Vec<PathBuf>,
 
-    /// Predictions of the retrained model in the same form; and of other seeds, a table each.
+    /// Predictions of the retrained model, in the same form; one table per training.
     #[arg(long, value_name = "PREDICTIONS", required = true, num_args = 1..)]
     after: Vec<PathBuf>,
 
-    /// Where the figures go [default: evaluate.json in the run folder].
+    /// Output file [default: evaluate.json in the run folder].
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }

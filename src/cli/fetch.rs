@@ -10,11 +10,11 @@ use crate::hub::{self, Id, Want};
 use crate::pipeline::models::locate::watched;
 use crate::pipeline::{Context, Error};
 
-/// Fetch a model from the Hugging Face hub, no more files than needed, and print its folder.
+/// Download the needed files of a model from the Hugging Face hub, and print its folder.
 ///
-/// The folder is in the cache that Python shares (`HF_HOME`, `HF_HUB_CACHE`); `HF_TOKEN`,
-/// `HF_ENDPOINT` and `HF_HUB_OFFLINE` are obeyed. A broken download goes on where it broke. Wherever
-/// hardlight takes a model's folder it takes an id, too, and fetches by itself what is not there.
+/// The folder is in the cache that Python uses too (`HF_HOME`, `HF_HUB_CACHE`). `HF_TOKEN`, `HF_ENDPOINT` and
+/// `HF_HUB_OFFLINE` are respected. An interrupted download continues. Other commands take an id wherever they take a
+/// model folder, and download by themselves.
 ///
 /// Example: `hardlight fetch stabilityai/sd-turbo --dtype fp16`
 #[derive(Debug, clap::Args)]
@@ -27,19 +27,19 @@ pub(super) struct FetchCommand {
     #[arg(long, value_name = "R")]
     revision: Option<String>,
 
-    /// Which weights to prefer; auto is fp16 if there is a GPU, else fp32.
+    /// Preferred weights; auto is fp16 with a GPU, else fp32.
     #[arg(long, value_enum, value_name = "TYPE", default_value = "auto")]
     dtype: Dtype,
 
-    /// What the model must be [default: told by the repository's files].
+    /// Expected kind of model [default: recognised from its files].
     #[arg(long, value_enum, value_name = "KIND")]
     only: Option<ModelKind>,
 
-    /// Fetch the pipeline's safety checker, too.
+    /// Also download the pipeline's safety checker.
     #[arg(long)]
     safety_checker: bool,
 
-    /// Print which files are needed, their sizes and whether they are cached; fetch no weights.
+    /// Only list the needed files, with their sizes and whether they are cached.
     #[arg(long)]
     dry_run: bool,
 }

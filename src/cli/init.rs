@@ -8,16 +8,16 @@ use crate::io;
 use crate::pipeline::Error;
 use crate::pipeline::settings;
 
-/// Write a settings file with every key, its default and what it does.
+/// Write a settings file with every key, its default and an explanation.
 ///
 /// Example: `hardlight init --out hardlight.toml`
 #[derive(Debug, clap::Args)]
 pub(super) struct InitCommand {
-    /// Where to write it; the terminal if absent.
+    /// Output file [default: the terminal].
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 
-    /// Replace a file that is there.
+    /// Replace an existing file.
     #[arg(long)]
     force: bool,
 }

@@ -9,12 +9,12 @@ use super::ui::Ui;
 use crate::io;
 use crate::pipeline::Error;
 
-/// Write the manual: one page for `hardlight`, one for each command.
+/// Write manual pages: one for `hardlight` and one for each command.
 ///
 /// Example: `hardlight man --out ~/.local/share/man/man1`, then `man hardlight-run`
 #[derive(Debug, clap::Args)]
 pub(super) struct ManCommand {
-    /// Folder for all pages, where those of another version are replaced. Without it the first page is printed.
+    /// Output folder; existing pages are replaced. Without it the first page is printed.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }

@@ -13,11 +13,11 @@ use crate::pipeline::settings::flag::finite;
 use crate::pipeline::weigh::{self, Reweighed};
 use crate::pipeline::{Context, Error, saved};
 
-/// Weigh a run's training images by their alignment, or export its manifest for a reader.
+/// Export a run's training images for another library, or weight them by alignment.
 ///
-/// --upweight and --subset rewrite RUN/manifest, which they begin with the originals alone where
-/// `hardlight detect` made none; `hardlight run` on the folder writes its own manifest again. Both
-/// touch only originals of classes with a failure mode. Generated images stay as they are.
+/// --upweight and --subset rewrite RUN/manifest; after `hardlight detect`, which writes none, they start from your
+/// originals. They change only originals of classes with a failure mode, and no generated images. `hardlight run` on
+/// the folder writes its own manifest again.
 ///
 /// Example: `hardlight manifest runs/cats --export imagefolder --to cats-augmented`
 #[derive(Debug, clap::Args)]
@@ -27,7 +27,7 @@ pub(super) struct ManifestCommand {
     #[arg(value_name = "RUN")]
     run: PathBuf,
 
-    /// Give the K most aligned originals of every failing class the weight of --weight.
+    /// Give the K most aligned (hardest) originals of each failing class the weight of --weight.
     #[arg(long, value_name = "K", requires = "weight", group = "action")]
     upweight: Option<NonZeroUsize>,
 
@@ -35,20 +35,19 @@ pub(super) struct ManifestCommand {
     #[arg(long, value_name = "W", value_parser = finite, requires = "upweight")]
     weight: Option<f64>,
 
-    /// Keep the N most aligned originals of every failing class; the others weigh 0, which leaves
-    /// them out of training and exports.
+    /// Keep the N most aligned (hardest) originals of each failing class; the others get weight 0, which leaves them out.
     #[arg(long, value_name = "N", group = "action")]
     subset: Option<NonZeroUsize>,
 
-    /// Lay the images out for a reader.
+    /// Write the images in a layout that other libraries read.
     #[arg(long, value_name = "FORMAT", requires = "to", group = "action")]
     export: Option<Reader>,
 
-    /// Folder for --export, new or empty.
+    /// Output folder of --export, new or empty.
     #[arg(long, value_name = "DIR", requires = "export")]
     to: Option<PathBuf>,
 
-    /// Copy images in place of hard links, so that changing one leaves the other alone.
+    /// Copy images instead of making hard links, so that changing a copy leaves the original alone.
     #[arg(long, requires = "export")]
     copy: bool,
 }

@@ -39,13 +39,13 @@ use self::stop::Stop;
 use self::ui::Ui;
 use crate::pipeline::Error;
 
-/// Finds where an image classifier fails, and makes the training images that mend it.
+/// Finds where an image classifier fails, and makes training images for those cases.
 ///
-/// Start with `hardlight demo --out runs/demo`, then `hardlight init > hardlight.toml` for your own.
+/// Start with `hardlight demo --out runs/demo`. For your own data, write a settings file with `hardlight init`.
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, max_term_width = 100)]
 struct Cli {
-    /// No progress on the terminal; errors and results still show.
+    /// Show no progress; errors and results still appear.
     #[arg(long, short, global = true)]
     quiet: bool,
 

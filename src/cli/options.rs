@@ -11,11 +11,11 @@ use crate::pipeline::settings::{
 /// Flags of every command that works on a run folder.
 #[derive(Debug, clap::Args)]
 pub(super) struct RunOptions {
-    /// Folder for everything the run writes; the same command on it goes on where it was.
+    /// Run folder: everything is written here, and the same command continues an interrupted run.
     #[arg(long, value_name = "DIR")]
     pub(super) out: PathBuf,
 
-    /// Move an earlier run in --out aside (to former/N) and start anew.
+    /// Start again: move an earlier run in --out to former/N, and keep its embeddings.
     #[arg(long)]
     pub(super) force_new: bool,
 
@@ -30,11 +30,11 @@ pub(super) struct SettingOptions {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Any setting, as `section.key=value`; may be repeated.
+    /// Set any setting, as `section.key=value`; may be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     assignments: Vec<String>,
 
-    /// Seed of everything random [default: 0].
+    /// Random seed [default: 0].
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
 

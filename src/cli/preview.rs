@@ -7,10 +7,10 @@ use super::ui::Ui;
 use crate::pipeline::{Error, saved};
 use crate::preview::{SheetOptions, collect};
 
-/// Draw a contact sheet per failure mode from a run folder.
+/// Draw a contact sheet for each failure mode of a run.
 ///
-/// Real mistakes, hard images that are right, kept generations, rejected ones with their reasons;
-/// also while a run works.
+/// A sheet shows real mistakes, hard images that are classified correctly, kept generated images, and rejected ones with
+/// their reasons. It works while the run is still going.
 ///
 /// Example: `hardlight preview runs/cats --columns 8`
 #[derive(Debug, clap::Args)]
@@ -19,11 +19,11 @@ pub(super) struct PreviewCommand {
     #[arg(value_name = "RUN")]
     run: PathBuf,
 
-    /// Pictures in a row.
+    /// Images per row.
     #[arg(long, value_name = "N", default_value_t = 6)]
     columns: u32,
 
-    /// Longest side of a picture, px.
+    /// Longest side of an image, px.
     #[arg(long, value_name = "PX", default_value_t = 160)]
     size: u32,
 

@@ -12,20 +12,22 @@ use crate::pipeline::order::{self, Target, Until};
 use crate::pipeline::{Context, Error, outputs};
 use crate::report::JsonFile as _;
 
-/// Everything: directions, captions, images, filters, manifest, previews.
+/// Find failures, describe them, generate and filter images, and write the training manifest.
 ///
-/// Without a diffusion model it ends after the captions, without CLIP after the directions. Example:
+/// Without --model it ends after the captions, without --clip after the directions. Example:
 ///
-/// `hardlight run --out runs/cats --data data/cats --predictions val.csv --clip clip-vit-b32 --model sd-1.5`
+/// `hardlight run --out runs/cats --data data/cats --predictions predictions.csv --clip openai/clip-vit-large-patch14
+/// --model stable-diffusion-v1-5/stable-diffusion-v1-5`
 #[derive(Debug, clap::Args)]
 pub(super) struct RunCommand {
     #[command(flatten)]
     options: RunOptions,
 }
 
-/// Directions and the detection report; nothing is generated.
+/// Find failures only: learn the directions and write the report.
 ///
-/// Example: `hardlight detect --out runs/cats --data data/cats --predictions val.csv --clip clip-vit-b32`
+/// Example: `hardlight detect --out runs/cats --data data/cats --predictions predictions.csv --clip
+/// openai/clip-vit-large-patch14`
 #[derive(Debug, clap::Args)]
 pub(super) struct DetectCommand {
     #[command(flatten)]

@@ -10,10 +10,11 @@ use crate::pipeline::score::{Scored, score};
 use crate::pipeline::space::Space;
 use crate::pipeline::{Context, Error, Models, saved};
 
-/// Say of images how likely the classifier gets them wrong: alignment, probability of failure, failure mode.
+/// Rate new images by how likely the classifier gets them wrong.
 ///
-/// The run must have been through `hardlight detect` or `run`. An image is scored for --class, else for the
-/// class that its folder is named after, else for every class. Nothing in the run folder is changed.
+/// Prints alignment, probability of failure and failure mode. The run must have finished `hardlight detect` or more. An
+/// image is rated for --class, else for the class that its folder is named after, else for every class. The run
+/// folder does not change.
 ///
 /// Example: `hardlight score runs/cats new/cat --format csv > scores.csv`
 #[derive(Debug, clap::Args)]
@@ -22,23 +23,23 @@ pub(super) struct ScoreCommand {
     #[arg(value_name = "RUN")]
     run: PathBuf,
 
-    /// Images, or folders with images below them.
+    /// Images, or folders of images.
     #[arg(value_name = "IMAGES", required = true)]
     images: Vec<PathBuf>,
 
-    /// The class that all of them are of [default: the folder of each, if a class is named so, else all classes].
+    /// Class of all the images [default: the class each folder is named after, else every class].
     #[arg(long, value_name = "NAME")]
     class: Option<String>,
 
-    /// A table, or an object a line.
+    /// CSV, or one JSON object per line.
     #[arg(long, value_name = "FORM", default_value = "csv")]
     format: Form,
 
-    /// Where it goes [default: the terminal].
+    /// Output file [default: the terminal].
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 
-    /// The run's CLIP, where it lies elsewhere now: a folder, or its id on the Hugging Face hub.
+    /// The run's CLIP, if it has moved: a folder, or its Hugging Face id.
     #[arg(long, value_name = "DIR|ID")]
     clip: Option<PathBuf>,
 

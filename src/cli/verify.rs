@@ -7,10 +7,10 @@ use super::ui::Ui;
 use crate::pipeline::verify::{Problem, verify};
 use crate::pipeline::{Error, saved};
 
-/// Check a run folder: ledger checksums, every image's hash, the manifest's three encodings; and whether reports,
-/// directions, captions, embeddings and contact sheets can be read.
+/// Check that no file of a run is missing or damaged.
 ///
-/// Exit code 0 if all is sound, 3 if not, a problem on a line.
+/// Checks ledger checksums, the hash of every image and the three manifests, and that reports, directions, captions,
+/// embeddings and contact sheets can be read. Prints one problem per line. Exit code 0 if all is sound, 3 if not.
 ///
 /// Example: `hardlight verify runs/cats`
 #[derive(Debug, clap::Args)]
@@ -19,7 +19,7 @@ pub(super) struct VerifyCommand {
     #[arg(value_name = "RUN")]
     run: PathBuf,
 
-    /// Every problem, not the first 20 alone.
+    /// Print every problem, not only the first 20.
     #[arg(long)]
     all: bool,
 }

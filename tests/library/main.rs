@@ -17,6 +17,7 @@ mod judge;
 mod layering;
 #[cfg(feature = "torch")]
 mod layouts;
+mod links;
 #[cfg(feature = "torch")]
 mod models;
 #[cfg(feature = "torch")]

@@ -65,8 +65,8 @@ impl Captions {
 /// Flags that override this section.
 #[derive(Debug, clap::Args)]
 pub struct CaptionsFlags {
-    /// Grammar (world, cifar10, cifar100, imagenet, celeba, chestxray, general or a .toml) or text file
-    /// of captions [default: general].
+    /// Grammar of captions (world, cifar10, cifar100, imagenet, celeba, chestxray, general, or a .toml), or a text file
+    /// with one caption per line [default: general].
     #[arg(long, value_name = "NAME|FILE")]
     grammar: Option<String>,
 
@@ -74,7 +74,7 @@ pub struct CaptionsFlags {
     #[arg(long, value_name = "DIR")]
     wordnet: Option<PathBuf>,
 
-    /// Top failure captions per failure mode to generate from [default: 5].
+    /// Number of captions to generate from, per failure mode [default: 5].
     #[arg(long, value_name = "N")]
     captions_per_class: Option<usize>,
 }

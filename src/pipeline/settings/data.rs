@@ -190,8 +190,7 @@ fn label_help() -> String {
 /// Flags that override this section.
 #[derive(Debug, clap::Args)]
 pub struct DataFlags {
-    /// Images: an `ImageFolder`, `SPLIT/CLASS/image`, the folder a table's paths start from, or that of
-    /// --dataset.
+    /// Folder of images: SPLIT/CLASS/image, or the folder that paths of --table start from, or that of --dataset.
     #[arg(long, visible_alias = "root", value_name = "DIR")]
     data: Option<PathBuf>,
 
@@ -201,37 +200,36 @@ pub struct DataFlags {
     #[arg(long, visible_alias = "finding", value_name = "NAME", help = label_help())]
     label: Option<String>,
 
-    /// What groups are made of, for measuring only: another of these.
+    /// Attribute, finding, key or column that gives the groups; used for measuring only.
     #[arg(long, value_name = "NAME")]
     group: Option<String>,
 
-    /// Table of examples, .csv, .jsonl or .parquet: path,label,split and optional prediction,confidence,group,id.
+    /// Table of images, .csv, .jsonl or .parquet, with path,label,split and optional prediction,confidence,group,id.
     #[arg(long, value_name = "FILE")]
     table: Option<PathBuf>,
 
-    /// The classifier's predictions, .csv, .jsonl or .parquet: id (or path), prediction and optional confidence.
+    /// The classifier's predictions, .csv, .jsonl or .parquet, with id (or path), prediction and optional confidence.
     #[arg(long, value_name = "FILE")]
     predictions: Option<PathBuf>,
 
-    /// The classifier itself in place of predictions: a `TorchScript` file, whose code is run
-    /// (`data.classifier_*` in the settings say what it takes), or a `hardlight-cnn` folder.
+    /// The classifier itself, instead of predictions: a `TorchScript` file, whose code is run (see `data.classifier_*` in
+    /// the settings for its preprocessing), or a `hardlight-cnn` folder.
     #[arg(long, value_name = "FILE|DIR")]
     classifier: Option<PathBuf>,
 
-    /// The split of more real images, labelled, whose hardest are added to training first; only what
-    /// lacks of --quota is generated.
+    /// Split with more labelled real images: its hardest are added first, and only the rest of --quota is generated.
     #[arg(long, value_name = "SPLIT")]
     pool: Option<Split>,
 
-    /// From scores to predictions of two classes: f1 (highest on val) or a number.
+    /// Threshold that turns scores of two classes into predictions: a number, or f1 for the best F1 on val.
     #[arg(long, value_name = "f1|NUMBER", allow_negative_numbers = true)]
     score_threshold: Option<ScoreRule>,
 
-    /// An image that is missing or damaged ends the run, or is passed over [default: fail].
+    /// Stop at a missing or damaged image, or skip it [default: fail].
     #[arg(long, value_name = "fail|skip")]
     on_bad_image: Option<OnBadImage>,
 
-    /// How many images may be passed over: a count, or a share of all [default: 1%].
+    /// How many images may be skipped: a count, or a share of all [default: 1%].
     #[arg(long, value_name = "N|N%")]
     max_bad: Option<MaxBad>,
 }

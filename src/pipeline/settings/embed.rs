@@ -51,16 +51,16 @@ impl Default for Embed {
 /// Flags that override this section.
 #[derive(Debug, clap::Args)]
 pub struct EmbedFlags {
-    /// CLIP or `SigLIP`: a folder of Transformers or `open_clip`, or the id of one on the hub.
+    /// CLIP or `SigLIP` model: a Transformers or `open_clip` folder, or a Hugging Face id.
     #[arg(long, value_name = "DIR|ID")]
     clip: Option<PathBuf>,
 
-    /// Embeddings that --clip made of the images before: .npy or .safetensors, joined by id or row.
+    /// Embeddings of the images that --clip made before: .npy or .safetensors, joined by id or row.
     #[arg(long, value_name = "FILE")]
     embeddings: Option<PathBuf>,
 
-    /// Where directions live: `clip`, `classifier`, or a .npy or .safetensors matrix [default: clip if given].
-    /// Several, with commas or one by one, are compared; the first is the run's.
+    /// Space to learn directions in: `clip`, `classifier`, or a .npy or .safetensors matrix [default: clip if given].
+    /// Several, separated by commas, are compared; the first is the run's.
     #[arg(long, value_name = "SPACE")]
     space: Vec<String>,
 }

@@ -135,19 +135,19 @@ impl Filter {
 /// Flags that override this section.
 #[derive(Debug, clap::Args)]
 pub struct FilterFlags {
-    /// Smallest alignment to keep an image [default: calibrated per failure mode].
+    /// Smallest alignment of a kept image [default: calibrated per failure mode].
     #[arg(long, value_name = "X", value_parser = flag::finite, allow_negative_numbers = true)]
     min_alignment: Option<f64>,
 
-    /// Smallest lead of the own class's caption over the others', in cosine [default: 0].
+    /// By how much CLIP must prefer the image's own class, in cosine [default: 0].
     #[arg(long, value_name = "X", value_parser = flag::finite, allow_negative_numbers = true)]
     class_margin: Option<f64>,
 
-    /// Write images at the data set's own size and encoding, so that neither gives them away.
+    /// Write images at your data set's size and encoding, so that a classifier cannot recognise them by either.
     #[arg(long)]
     match_dataset: bool,
 
-    /// Rejected images to keep per failure mode, for the preview [default: 12].
+    /// Rejected images to show on contact sheets, per failure mode [default: 12].
     #[arg(long, value_name = "N")]
     keep_rejected: Option<usize>,
 }

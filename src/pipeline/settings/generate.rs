@@ -201,7 +201,7 @@ pub struct SamplerFlags {
     #[arg(long, value_name = "NAME", help = scheduler_help())]
     scheduler: Option<String>,
 
-    /// A prompt longer than the model's context: cut off, or encoded in chunks [default: cut].
+    /// Cut a prompt that is longer than the model's context, or encode it in chunks [default: cut].
     #[arg(long, value_name = "HOW", hide_possible_values = true)]
     long_prompts: Option<LongPrompts>,
 }
@@ -219,23 +219,23 @@ impl SamplerFlags {
 /// Flags that override this section.
 #[derive(Debug, clap::Args)]
 pub struct GenerateFlags {
-    /// Stable Diffusion: a Diffusers pipeline folder, or the id of one on the hub.
+    /// Stable Diffusion model: a Diffusers folder, or a Hugging Face id.
     #[arg(long, value_name = "DIR|ID")]
     model: Option<PathBuf>,
 
-    /// Low-rank adapter, a .safetensors or its id on the hub, with its scale [default: 1]; may be repeated.
+    /// LoRA adapter: a .safetensors file or a Hugging Face id, with its scale [default: 1]; may be repeated.
     #[arg(long, value_name = "FILE|ID[:SCALE]")]
     lora: Vec<String>,
 
-    /// Images to keep per failure mode; a class with two has twice as many [default: 50].
+    /// Images to keep per failure mode; a class with two modes gets twice as many [default: 50].
     #[arg(long, value_name = "N")]
     quota: Option<usize>,
 
-    /// Attempts per failure mode at most [default: 10 times the quota].
+    /// Most images to try per failure mode [default: 10 times the quota].
     #[arg(long, value_name = "N")]
     budget: Option<u64>,
 
-    /// Images per caption at most; sets the budget to this many for each caption.
+    /// Most images to try per caption; sets the budget to this many for each caption.
     #[arg(long, value_name = "N", conflicts_with = "budget")]
     images_per_caption: Option<u64>,
 
@@ -246,7 +246,7 @@ pub struct GenerateFlags {
     #[arg(long, value_name = "TEXT")]
     negative_prompt: Option<String>,
 
-    /// Images sampled at once [default: 8].
+    /// Batch size of sampling [default: 8].
     #[arg(long, value_name = "N")]
     batch: Option<usize>,
 
@@ -258,7 +258,7 @@ pub struct GenerateFlags {
     #[arg(long, value_name = "TYPE")]
     dtype: Option<String>,
 
-    /// Generate from directions that are no better than chance, or doubtful, too.
+    /// Also generate for failure modes that are no better than chance or that a warning holds back.
     #[arg(long)]
     force: bool,
 }
