@@ -211,3 +211,50 @@ const GLASSES: f64 = 0.78;
 /// are too. The classifier is right on 0.29 of the old before cold ones and on 0.45 of the young before warm ones
 /// (`--world background`).
 const PALETTE: f64 = 0.63;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::world::splits::describe_population;
+
+    /// Faces by age and group, and how many of each age have that group.
+    fn groups(preset: Preset, faces: &[Face]) -> BTreeMap<(Age, String), f64> {
+        let mut counts = BTreeMap::new();
+        for face in faces {
+            *counts.entry((face.age, preset.group(face))).or_insert(0.0) += 1.0;
+        }
+        for ((age, _), count) in &mut counts {
+            *count /= faces.iter().filter(|face| face.age == *age).count() as f64;
+        }
+        counts
+    }
+
+    #[test]
+    fn the_hard_groups_are_rare_in_train_and_in_train_alone() {
+        for preset in Preset::ALL {
+            let train = describe_population(&preset.train(), 1, "train", 4000);
+            let val = describe_population(&preset.balanced(), 1, "val", 4000);
+            let (in_train, in_val) = (groups(preset, &train), groups(preset, &val));
+            for face in &val {
+                let group = (face.age, preset.group(face));
+                let share = in_train.get(&group).copied().unwrap_or_default();
+                let even = 1.0 / in_val.keys().filter(|(age, _)| *age == face.age).count() as f64;
+                // Half an even share is what the detection calls rare.
+                assert!(
+                    !preset.is_hard(face) || share < 0.5 * even,
+                    "{preset:?} {group:?}"
+                );
+                assert!(
+                    in_val[&group] > 0.1 && in_val[&group] > 0.4 * even,
+                    "{preset:?} {group:?}"
+                );
+            }
+            assert_eq!(
+                val.iter().any(|face| preset.is_hard(face)),
+                preset != Preset::None
+            );
+        }
+    }
+}
