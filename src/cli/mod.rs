@@ -54,6 +54,10 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there is one, and it is moved once"
+)]
 enum Command {
     #[command(flatten)]
     Computing(ComputingCommand),

@@ -117,7 +117,7 @@ mod tests {
         // A change here changes the world that the committed weights were trained on.
         assert_eq!(
             hasher.finalize().to_hex().as_str(),
-            "6d03eac47c235ceeb9557ea82e7f697b902ccc903c1589e337798abce9026fa0"
+            "7dd493977ef4c7f54117c3334c9e3c0319286a08b6a18d7ed12bad90c1f65512"
         );
     }
 

@@ -321,9 +321,14 @@ mod tests {
         names.retain(|name| name != "table.csv");
         assert!(files(&masks).into_keys().eq(names));
         let table = fs::read_to_string(data.join("table.csv")).unwrap();
-        let train = table.lines().filter(|line| line.contains(",train,"));
-        let groups: BTreeSet<&str> = train.filter_map(|line| line.rsplit(',').next()).collect();
-        assert!(groups.contains("woman with a hat"), "{groups:?}");
+        for portrait in &portraits {
+            let group = Preset::Two.group(&portrait.face);
+            let row = table.lines().find(|line| line.contains(&portrait.path));
+            assert!(
+                row.unwrap().ends_with(&format!(",{group}")),
+                "{row:?} {group}"
+            );
+        }
         for portrait in portraits.iter().filter(|p| p.split == "train") {
             let old = portrait.face.age == Age::Old;
             assert!(!(old && portrait.face.hat.is_some() || !old && portrait.face.glasses));

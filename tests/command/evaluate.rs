@@ -3,14 +3,23 @@
 use std::fmt::Write as _;
 use std::fs;
 
-use crate::common::{Hardlight, Ran, Work, files};
+use crate::common::{FACES, Hardlight, Ran, Work, files};
 use hardlight::dataset::Split;
 use hardlight::direction::evaluate::{ModeChange, Slice, SliceKind, Verdict};
 use hardlight::report::{DetectionReport, EvaluationReport, JsonFile as _};
+use hardlight::world::splits::SplitSizes;
 
 /// The small world after `hardlight detect`, with groups in a table of `before.csv`.
 fn detected() -> Work {
-    let work = Work::with_world();
+    detected_in(Work::with_world())
+}
+
+/// The same with enough test images above the threshold to tell a mended failure from chance in either class.
+fn detected_with_a_large_test() -> Work {
+    detected_in(Work::with_world_of(&SplitSizes { test: 140, ..FACES }))
+}
+
+fn detected_in(work: Work) -> Work {
     work.on_world("detect", "out").clip().run().exits(0);
     write_predictions(&work, "before.csv", |_, _, wrong| wrong);
     work
@@ -99,7 +108,7 @@ fn deciles_of_the_old_model_are_those_of_the_report() {
 
 #[test]
 fn a_mended_failure_and_its_cost_are_told_apart() {
-    let work = detected();
+    let work = detected_with_a_large_test();
     // The new model gets the minority right, and a model that is worse everywhere shows as that.
     write_predictions(&work, "after.csv", |minority, _, wrong| wrong && !minority);
     let ran = evaluate(&work, "after.csv").run().exits(0);
@@ -207,7 +216,7 @@ fn a_missing_row_is_not_filled_from_the_runs_table() {
 
 #[test]
 fn one_file_given_twice_is_warned_of_and_groups_must_agree() {
-    let work = detected();
+    let work = detected_with_a_large_test();
     let ran = evaluate(&work, "before.csv").run().exits(0);
     let warning = "warning: before.csv and before.csv predict the same for every test example";
     assert!(ran.stderr.contains(warning), "{ran}");

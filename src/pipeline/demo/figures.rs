@@ -21,20 +21,6 @@ pub(super) fn summarise(
         let trained = trained(name);
         measures(|measure| spread(&trained.iter().map(measure).collect::<Vec<f64>>()))
     };
-    let of_group = |at: usize, arm: &str, base: Option<&str>| {
-        let of = |arm: &str| -> Vec<f64> {
-            let trained = trained(arm);
-            trained
-                .iter()
-                .filter_map(|a| a.groups.get(at).copied())
-                .collect()
-        };
-        let Spread { mean, sd } = match base {
-            None => spread(&of(arm)),
-            Some(base) => difference(&of(arm), &of(base)),
-        };
-        retraining::Spread::new(mean, sd)
-    };
     let failure = trained("failure");
     let less = |base| {
         let base = trained(base);
@@ -57,20 +43,7 @@ pub(super) fn summarise(
         groups: groups
             .iter()
             .enumerate()
-            .map(|(at, group)| {
-                let of = |arm, base| of_group(at, arm, base);
-                GroupMeasures {
-                    class: group.class.clone(),
-                    group: group.group.clone(),
-                    minority: group.minority,
-                    images: group.images,
-                    none: of("none", None),
-                    neutral: of("neutral", None),
-                    failure: of("failure", None),
-                    failure_less_none: of("failure", Some("none")),
-                    failure_less_neutral: of("failure", Some("neutral")),
-                }
-            })
+            .map(|(at, group)| of_group(group, at, &trained))
             .collect(),
         paired: Paired {
             failure_less_none: less("none"),
@@ -78,6 +51,29 @@ pub(super) fn summarise(
             failure_less_mistakes: less("mistakes"),
             failure_less_neutral: less("neutral"),
         },
+    }
+}
+
+/// The figures of a group, the one at `at` in [`Accuracy::groups`].
+fn of_group(group: &Group, at: usize, trained: &impl Fn(&str) -> Vec<Accuracy>) -> GroupMeasures {
+    let of = |arm: &str| -> Vec<f64> {
+        let trained = trained(arm);
+        let groups = trained.iter().map(|accuracy| accuracy.groups.get(at));
+        groups.flatten().copied().collect()
+    };
+    let shown = |Spread { mean, sd }| retraining::Spread::new(mean, sd);
+    let plain = |arm| shown(spread(&of(arm)));
+    let failure_less = |base| shown(difference(&of("failure"), &of(base)));
+    GroupMeasures {
+        class: group.class.clone(),
+        group: group.name.clone(),
+        minority: group.minority,
+        images: group.images,
+        none: plain("none"),
+        neutral: plain("neutral"),
+        failure: plain("failure"),
+        failure_less_none: failure_less("none"),
+        failure_less_neutral: failure_less("neutral"),
     }
 }
 

@@ -53,7 +53,7 @@ pub fn judge(done: &Finished, options: &DemoOptions) -> Result<Judge, Error> {
 
 /// The share of those that hold; 0 of none.
 fn share(each: impl Iterator<Item = bool>) -> f64 {
-    let (right, all) = each.fold((0, 0), |(right, all), is| {
+    let (right, all) = each.fold((0_usize, 0_usize), |(right, all), is| {
         (right + usize::from(is), all + 1)
     });
     right as f64 / all.max(1) as f64

@@ -89,7 +89,7 @@ impl DemoOptions {
         settings.data.root = Some(data);
         settings.data.classifier = Some(self.classifier());
         settings.embed.clip = Some(weights.join("clip"));
-        settings.captions.grammar = "world".to_owned();
+        "world".clone_into(&mut settings.captions.grammar);
         let generate = &mut settings.generate;
         generate.model = Some(weights.join("diffusion"));
         generate.quota = self.quota;

@@ -108,8 +108,8 @@ fn images(done: &Finished, split: Split) -> Result<(Vec<RgbImage>, Vec<usize>), 
 pub(super) struct Group {
     /// Name of the class.
     pub(super) class: String,
-    /// Name of the group.
-    pub(super) group: String,
+    /// Its own name.
+    pub(super) name: String,
     /// Whether it is rare within its class in train.
     pub(super) minority: bool,
     /// How many test images it has.
@@ -151,7 +151,7 @@ impl Groups {
             .iter()
             .map(|(&(label, group), &(minority, images))| Group {
                 class: classes[label].clone(),
-                group: group.to_owned(),
+                name: group.to_owned(),
                 minority,
                 images,
             });
