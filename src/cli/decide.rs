@@ -7,7 +7,7 @@ use super::show;
 use super::ui::Ui;
 use crate::pipeline::redecide::{Change, MinAlignment, redecide, thresholds};
 use crate::pipeline::settings::flag::finite;
-use crate::pipeline::{Context, Error, saved};
+use crate::pipeline::{Context, Error, page, saved};
 
 /// Decide again which generated images are kept: another quota, another threshold, no model.
 ///
@@ -68,6 +68,7 @@ impl DecideCommand {
             return Ok(ExitStatus::Success);
         }
         let redecided = redecide(&mut Context::new(ui), &layout, change)?;
+        page::write(&layout)?;
         show::decided(ui, &layout, &redecided);
         Ok(ExitStatus::of_run(redecided.complete))
     }

@@ -10,7 +10,7 @@ use super::{run, show};
 use crate::direction::Direction;
 use crate::io::ErrorKind;
 use crate::pipeline::demo::{self, DemoOptions};
-use crate::pipeline::{Context, Error, StopCheck, outputs};
+use crate::pipeline::{Context, Error, StopCheck, outputs, page};
 use crate::report::JsonFile as _;
 use crate::world::preset::Preset;
 use crate::world::retrain::demo_sizes;
@@ -143,6 +143,7 @@ fn whole(
         });
         outputs::summary(&finished).write(&path)?;
     }
+    page::write(finished.folder.layout())?;
     show::paths(ui, &finished);
     Ok(ExitStatus::of_run(finished.complete))
 }

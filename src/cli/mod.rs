@@ -23,6 +23,7 @@ mod man;
 mod manifest;
 mod options;
 mod preview;
+mod report;
 mod run;
 mod score;
 mod show;
@@ -68,6 +69,7 @@ enum Command {
     Decide(decide::DecideCommand),
     Manifest(manifest::ManifestCommand),
     Preview(preview::PreviewCommand),
+    Report(report::ReportCommand),
     Verify(verify::VerifyCommand),
     Doctor(doctor::DoctorCommand),
     Completions(completions::CompletionsCommand),
@@ -84,6 +86,7 @@ impl Command {
                 | Self::Decide(_)
                 | Self::Manifest(_)
                 | Self::Preview(_)
+                | Self::Report(_)
                 | Self::Verify(_)
                 | Self::Completions(_)
                 | Self::Man(_)
@@ -102,6 +105,7 @@ impl Command {
             Self::Decide(command) => command.run(ui),
             Self::Manifest(command) => command.run(ui),
             Self::Preview(command) => command.run(ui),
+            Self::Report(command) => command.run(ui),
             Self::Verify(command) => command.run(ui),
             Self::Completions(command) => Ok(command.run()),
             Self::Man(command) => command.run(ui),
@@ -161,6 +165,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             | Command::Decide(_)
             | Command::Manifest(_)
             | Command::Preview(_)
+            | Command::Report(_)
             | Command::Verify(_)
             | Command::Completions(_)
             | Command::Man(_) => Ok(ExitStatus::Success),

@@ -9,7 +9,7 @@ use super::stop::Stop;
 use super::ui::Ui;
 use crate::io::ErrorKind;
 use crate::pipeline::order::{self, Target, Until};
-use crate::pipeline::{Context, Error, outputs};
+use crate::pipeline::{Context, Error, outputs, page};
 use crate::report::JsonFile as _;
 
 /// Everything: directions, captions, images, filters, manifest, previews.
@@ -50,6 +50,7 @@ pub(super) fn go(
         Ok(finished) => {
             show::table(ui, &finished);
             outputs::summary(&finished).write(&finished.folder.layout().summary())?;
+            page::write(finished.folder.layout())?;
             show::paths(ui, &finished);
             if let Some(decided) = &finished.decided {
                 show::lacking(ui, &decided.decisions.outcomes);

@@ -27,6 +27,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::slice::{Slice, SliceKind, Verdict, mcnemar, paired_interval};
+pub use self::student::mean_interval;
 
 use self::words::Models;
 use super::Direction;

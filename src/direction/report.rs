@@ -9,9 +9,11 @@
 //! scored by the folds' model that did not see it ([`Direction::out_of_fold`]). The penalty `C` was chosen
 //! on the same folds, so those figures are still a little kinder than those of a fresh split.
 //!
-//! - [`figures`](mod@figures): the numbers of a ranking; [`sentence`](mod@sentence): the same in words.
+//! - [`figures`](mod@figures): the numbers of a ranking; [`sentence`](mod@sentence): the same in words;
+//!   [`histogram`]: the alignments themselves, counted.
 
 pub mod figures;
+pub mod histogram;
 mod resample;
 pub mod sentence;
 
@@ -22,6 +24,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::figures::{AtK, Figures, KS, Ranked, hardest};
+pub use self::histogram::Histogram;
 pub use self::sentence::{Count, no_finding, sentence, wilson};
 
 use super::{Direction, Fitted, ModeId, Standing};

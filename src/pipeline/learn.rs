@@ -10,9 +10,11 @@ use super::minorities::minorities;
 use crate::dataset::{Dataset, ExampleId, Split, Usable};
 use crate::direction::doubt::{Warning, WarningKind};
 use crate::direction::report::{
-    ClassReport, Scoring, SplitReport, SplitView, alignments, split_report,
+    ClassReport, Histogram, Scoring, SplitReport, SplitView, alignments, split_report,
 };
-use crate::direction::{self, FitOptions, Fitted, ModeId, ValExamples, Whitening, units};
+use crate::direction::{
+    self, Direction, FitOptions, Fitted, ModeId, ValExamples, Whitening, units,
+};
 use crate::report::Mode;
 use crate::report::detection::{RankedExample, SpaceMode};
 
@@ -51,6 +53,16 @@ impl Learned {
             judged: judged.clone(),
         })
         .collect()
+    }
+
+    /// How a direction's alignments of its class's val examples are spread, out of fold.
+    pub(super) fn val_alignments(&self, direction: &Direction) -> Option<Histogram> {
+        let val = self.known.get(&Split::Val)?;
+        let ranked = alignments(val.view(), direction, val.scoring).into_iter();
+        let examples: Vec<(f64, bool)> = ranked
+            .map(|(at, alignment)| (alignment, val.predictions[at] != val.labels[at]))
+            .collect();
+        Histogram::of(&examples)
     }
 }
 

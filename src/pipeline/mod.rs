@@ -40,6 +40,7 @@ mod minorities;
 pub mod models;
 pub mod order;
 pub mod outputs;
+pub mod page;
 pub mod pictures;
 pub mod policy;
 pub mod pool;

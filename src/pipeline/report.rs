@@ -107,7 +107,11 @@ fn modes(dataset: &Dataset, learned: &Learned, barred: &Barred) -> Vec<ModeRepor
         .map(|(direction, (judged, named))| {
             let barred = barred.get(&direction.id).cloned().unwrap_or_default();
             let heads = [named.mistakes.clone(), named.right.clone()];
-            ModeReport::of(direction, dataset.classes(), barred, judged.clone(), heads)
+            let entry = ModeReport::of(direction, dataset.classes(), barred, judged.clone(), heads);
+            ModeReport {
+                val_alignments: learned.val_alignments(direction),
+                ..entry
+            }
         })
         .collect()
 }

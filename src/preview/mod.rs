@@ -6,7 +6,7 @@
 //!                                     title, sentence ───────────────────┘
 //! ```
 //!
-//! [`collect`] fills the sheets of a run from its files. The same sheet gives the same bytes. Reads, never
+//! [`thumbnail`] makes the small pictures of `report.html`. [`collect`] fills the sheets of a run from its files. The same sheet gives the same bytes. Reads, never
 //! decides: which images are shown, and what is said of them, was settled before.
 
 pub mod collect;
@@ -14,6 +14,7 @@ mod error;
 pub mod page;
 mod sheet;
 mod text;
+pub mod thumbnail;
 mod tile;
 
 pub use error::PreviewError;

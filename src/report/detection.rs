@@ -10,7 +10,7 @@ use super::overview::Overview;
 use crate::dataset::{Split, Threshold};
 use crate::direction::doubt::{Warning, WarningKind};
 pub use crate::direction::persist::SkippedClass;
-use crate::direction::report::{ClassReport, SplitReport};
+use crate::direction::report::{ClassReport, Histogram, SplitReport};
 use crate::direction::{Admitted, Direction, ModeId};
 use crate::io::JsonFile;
 use crate::io::source::Member;
@@ -95,6 +95,9 @@ pub struct ModeReport {
     /// Val examples of the class that it gets wrong and that the direction was learned from: all of them for
     /// mode 0, those of its region for the others.
     pub wrong: usize,
+    /// Alignments of the class's val examples, each by the folds that did not see it; absent in older reports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub val_alignments: Option<Histogram>,
     /// Its figures on the judged split.
     pub judged: ClassReport,
     /// Mistakes of the judged split, the most aligned first.
@@ -127,6 +130,7 @@ impl ModeReport {
             calibration_error: direction.probability.as_ref().map(|p| p.calibration_error),
             right: direction.right,
             wrong: direction.wrong,
+            val_alignments: None,
             judged,
             most_aligned_mistakes,
             most_aligned_right,

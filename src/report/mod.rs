@@ -13,7 +13,7 @@
 //! the number of the mode within the class ([`Mode`]). Figures that may not exist are `null`, never NaN.
 //!
 //! - [`detection`], [`summary`], [`evaluation`]: a file each; `run.json` and `pool.json` are the run's own.
-//! - [`csv`]: the detection report as tables for spreadsheets.
+//! - [`csv`]: the detection report as tables for spreadsheets; [`html`]: all of it as one page for people.
 //! - [`mode`], [`captions`], [`doubts`], [`retraining`]: what they are put together from.
 //!
 //! Not here: how figures are computed ([`crate::direction::report`], [`crate::direction::evaluate`],
@@ -24,6 +24,7 @@ pub mod csv;
 pub mod detection;
 pub mod doubts;
 pub mod evaluation;
+pub mod html;
 pub mod mode;
 pub mod overview;
 pub mod retraining;

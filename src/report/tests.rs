@@ -1,7 +1,7 @@
 //! Every file: what is written reads back equal, and the committed schema is that of the type.
 
 mod overview;
-mod samples;
+pub(super) mod samples;
 
 use std::fmt::Debug;
 use std::fs;

@@ -537,7 +537,7 @@ mod output {
     fn what_is_no_run_folder_is_not_verified_or_drawn() {
         let work = Work::empty();
         work.write("photos/a.txt", "a");
-        for command in ["verify", "preview"] {
+        for command in ["verify", "preview", "report"] {
             let ran = work.hardlight([command, "photos"]).run().exits(3);
             ran.complains(&["photos is no run folder: it holds no run.json"]);
         }
@@ -696,7 +696,7 @@ mod terminal {
             assert!(all.stdout.contains(name), "no {name} in {all}");
         }
         for name in [
-            "run", "detect", "captions", "demo", "init", "preview", "verify", "doctor",
+            "run", "detect", "captions", "demo", "init", "preview", "report", "verify", "doctor",
         ] {
             assert!(names.iter().any(|there| there == name), "{names:?}");
         }

@@ -323,6 +323,31 @@ fn a_contact_sheet_shows_every_mode() {
 }
 
 #[test]
+fn report_writes_the_page_of_the_run_again_and_it_names_every_mode() {
+    let finished = Finished::get();
+    let own = fs::read_to_string(finished.work.path(OUT).join("report.html")).unwrap();
+    for mode in classes(&finished.summary()) {
+        let name = mode["class"].as_str().unwrap();
+        assert!(own.contains(&format!("<bdi>{name}")), "{name}");
+    }
+    // Relative to the data, the copy lies as the run does.
+    let out = finished.copied("read");
+    fs::remove_file(finished.work.path(&out).join("report.html")).unwrap();
+    let again = finished.work.hardlight(["report", &out]).run();
+    let _ = again.exits(0).says(&["read/report.html"]);
+    let page = fs::read_to_string(finished.work.path(&out).join("report.html")).unwrap();
+    assert!(page == own, "another page than the run's");
+    let elsewhere = ["report", &out, "--out", "sent.html"];
+    finished
+        .work
+        .hardlight(elsewhere)
+        .run()
+        .exits(0)
+        .says(&["sent.html"]);
+    assert!(fs::read_to_string(finished.work.path("sent.html")).unwrap() == own);
+}
+
+#[test]
 fn preview_draws_sheets_again_and_prints_their_paths() {
     let finished = Finished::get();
     let out = finished.copied("drawn");

@@ -88,6 +88,7 @@ pub(in crate::cli) fn paths(ui: &mut Ui, done: &Finished) {
             manifest.join("train.parquet").display()
         ));
     }
+    ui.say(format_args!("page      {}", layout.page().display()));
     ui.say(format_args!("report    {}", layout.report().display()));
     ui.say(format_args!(
         "tables    {}",

@@ -27,6 +27,14 @@ pub(super) fn quantile(p: f64, df: f64) -> f64 {
     f64::midpoint(low, high)
 }
 
+/// The 95 % interval of a mean over `n` draws whose standard deviation (divisor n − 1) is `sd`, lower end first;
+/// none of a single draw.
+pub fn mean_interval(mean: f64, sd: f64, n: u64) -> Option<(f64, f64)> {
+    let df = n.checked_sub(1).filter(|&df| df > 0)? as f64;
+    let half = quantile(0.05, df) * sd / (n as f64).sqrt();
+    (mean.is_finite() && half.is_finite()).then_some((mean - half, mean + half))
+}
+
 /// The regularised incomplete beta function `I_x(a, b)`.
 fn beta(x: f64, a: f64, b: f64) -> f64 {
     if x <= 0.0 || x >= 1.0 {
@@ -91,6 +99,14 @@ mod tests {
     use super::*;
 
     /// Tables of Student's distribution: 2.5 % above.
+    #[test]
+    fn a_mean_of_five_has_the_interval_of_four_degrees_of_freedom() {
+        let (low, high) = mean_interval(10.0, 2.0, 5).unwrap();
+        let half = 2.776_445 * 2.0 / 5.0_f64.sqrt();
+        assert!((low - (10.0 - half)).abs() < 1e-5 && (high - (10.0 + half)).abs() < 1e-5);
+        assert_eq!(mean_interval(10.0, 2.0, 1), None);
+    }
+
     #[test]
     fn quantiles_are_those_of_the_tables() {
         for (df, t) in [

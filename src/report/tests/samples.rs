@@ -10,7 +10,7 @@ use crate::dataset::{ChosenBy, Split, Threshold};
 use crate::direction::doubt::duplicates::Same;
 use crate::direction::doubt::{Warning, WarningKind};
 use crate::direction::evaluate::{self, ModeChange, Slice, SliceKind};
-use crate::direction::report::{AtK, ClassReport, Figures, SplitReport};
+use crate::direction::report::{AtK, ClassReport, Figures, Histogram, SplitReport};
 use crate::direction::{Admitted, Standing};
 use crate::filter::duplicate::{Descriptor, Thumbnail};
 use crate::io::JsonFile as _;
@@ -249,6 +249,12 @@ pub(in crate::report) fn detection(full: bool) -> DetectionReport {
             calibration_error: full.then_some(0.04),
             right: 100,
             wrong: 20,
+            val_alignments: full.then(|| Histogram {
+                low: -1.0,
+                width: THIRD,
+                right: vec![3, 1, 0],
+                wrong: vec![0, 1, 2],
+            }),
             judged: class_report(full),
             most_aligned_mistakes: members.into_iter().map(|m| ranked(Some(m))).collect(),
             most_aligned_right: vec![ranked(None)],

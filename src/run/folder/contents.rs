@@ -30,6 +30,7 @@ const RESULTS: &[&str] = &[
     "previews",
     "rejected",
     "report",
+    "report.html",
     "report.json",
     "retraining.json",
     "run.log",

@@ -77,6 +77,16 @@ impl Layout {
         self.root.join("report.json")
     }
 
+    /// The same for people, with what came of it: one page.
+    pub fn page(&self) -> PathBuf {
+        self.root.join("report.html")
+    }
+
+    /// The comparison of two models, where `hardlight evaluate` wrote it.
+    pub fn evaluation(&self) -> PathBuf {
+        self.root.join("evaluate.json")
+    }
+
     /// The folder of the report's tables.
     pub fn report_dir(&self) -> PathBuf {
         self.root.join("report")
