@@ -143,7 +143,7 @@ fn whole(
         });
         outputs::summary(&finished).write(&path)?;
     }
-    page::write(finished.folder.layout())?;
+    page::write(&finished.folder.layout())?;
     show::paths(ui, &finished);
     Ok(ExitStatus::of_run(finished.complete))
 }

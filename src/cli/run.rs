@@ -50,7 +50,7 @@ pub(super) fn go(
         Ok(finished) => {
             show::table(ui, &finished);
             outputs::summary(&finished).write(&finished.folder.layout().summary())?;
-            page::write(finished.folder.layout())?;
+            page::write(&finished.folder.layout())?;
             show::paths(ui, &finished);
             if let Some(decided) = &finished.decided {
                 show::lacking(ui, &decided.decisions.outcomes);

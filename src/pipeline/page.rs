@@ -14,7 +14,7 @@ use crate::preview::thumbnail;
 use crate::report::detection::{ModeReport, RankedExample};
 use crate::report::html::{Contents, Picture, Pictures, pictured, render};
 use crate::report::{DetectionReport, EvaluationReport, Summary};
-use crate::run::decide::{Decision, Decisions, Status};
+use crate::run::decide::{Decision, Decisions, Outcome, Status};
 use crate::run::folder::Layout;
 use crate::run::pool::{Pick, PoolRecord};
 use crate::run::state::{State, read_pool};
@@ -116,7 +116,7 @@ impl Show<'_> {
             .into_iter()
             .flat_map(|picked| &picked.picks);
         let outcome = decisions.of_mode(id).into_iter();
-        let kept: Vec<&Decision> = outcome.flat_map(|outcome| outcome.kept()).collect();
+        let kept: Vec<&Decision> = outcome.flat_map(Outcome::kept).collect();
         Pictures {
             mistakes: entry
                 .most_aligned_mistakes

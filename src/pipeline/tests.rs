@@ -2,6 +2,7 @@
 
 mod again;
 mod modes;
+mod page;
 mod scored;
 mod verified;
 

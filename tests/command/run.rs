@@ -334,7 +334,7 @@ fn report_writes_the_page_of_the_run_again_and_it_names_every_mode() {
     let out = finished.copied("read");
     fs::remove_file(finished.work.path(&out).join("report.html")).unwrap();
     let again = finished.work.hardlight(["report", &out]).run();
-    let _ = again.exits(0).says(&["read/report.html"]);
+    again.exits(0).says(&["read/report.html"]);
     let page = fs::read_to_string(finished.work.path(&out).join("report.html")).unwrap();
     assert!(page == own, "another page than the run's");
     let elsewhere = ["report", &out, "--out", "sent.html"];

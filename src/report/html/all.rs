@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::card::anchor;
 use super::contents::Contents;
 use super::table::{Cell, Column, table};
-use super::words::{between, count, p_value, percent};
+use super::words::{between, count, p_value, percent, range};
 use crate::direction::{ModeId, legible};
 use crate::report::detection::{ModeReport, SkippedClass};
 
@@ -50,80 +50,67 @@ pub(super) fn all(contents: &Contents, carded: &[ModeId]) -> Markup {
 fn row(contents: &Contents, entry: &ModeReport, carded: &[ModeId]) -> Vec<Cell> {
     let mode = &entry.mode;
     let id = mode.id();
-    let figures = &entry.judged.figures;
-    let hardest = &figures.hardest;
-    let made = contents
-        .summary
-        .as_ref()
-        .and_then(|summary| summary.mode(id));
-    let kept = made.filter(|made| made.attempted > 0);
-    let with = |value: f64, interval: Option<(f64, f64)>| {
-        let interval = interval.map_or_else(String::new, |(low, high)| {
-            format!(" ({low:.2} to {high:.2})")
-        });
-        format!("{value:.2}{interval}")
-    };
     let class = Cell::text(&*mode.class);
-    let outcome = if entry.barred.is_empty() {
-        mode.standing.words().to_owned()
-    } else {
-        let kinds: Vec<&str> = entry.barred.iter().map(|kind| kind.name()).collect();
-        format!(
-            "{}; barred: {}",
-            mode.standing.words(),
-            kinds.join(", ").replace('_', " ")
-        )
-    };
     let rank = contents.report.overview.rank(id);
-    vec![
+    let mut cells = vec![
         if carded.contains(&id) {
             class.to(anchor(id))
         } else {
             class
         },
         Cell::figure(f64::from(mode.mode), mode.mode.to_string()),
-        Cell::text(outcome),
+        Cell::text(outcome(entry)),
         Cell::maybe(rank.map(|rank| rank as f64), |rank| format!("{rank:.0}")),
         Cell::figure(mode.explains as f64, count(mode.explains)),
         Cell::maybe(mode.q_value, p_value),
-        Cell::figure(
-            mode.cv_score,
-            format!(
-                "{}, n\u{a0}{}",
-                with(mode.cv_score, mode.cv_interval_95),
-                count(mode.val_examples)
-            ),
+    ];
+    cells.extend(judged(entry));
+    let made = contents.summary.as_ref();
+    let made = made.and_then(|summary| summary.mode(id));
+    cells.push(match made.filter(|made| made.attempted > 0) {
+        Some(made) => Cell::figure(
+            made.kept as f64,
+            format!("{} of {}", count(made.kept), count(made.attempted)),
         ),
-        Cell::maybe(figures.auc, |auc| {
-            format!(
-                "{}, n\u{a0}{}",
-                with(auc, figures.auc_interval),
-                count(figures.examples)
-            )
-        }),
+        None => Cell::text("–"),
+    });
+    cells
+}
+
+/// What the test came to, and what bars it.
+fn outcome(entry: &ModeReport) -> String {
+    let words = entry.mode.standing.words();
+    if entry.barred.is_empty() {
+        return words.to_owned();
+    }
+    let kinds: Vec<&str> = entry.barred.iter().map(|kind| kind.name()).collect();
+    format!("{words}; barred: {}", kinds.join(", ").replace('_', " "))
+}
+
+/// How well it ranks mistakes, with n and intervals, and where its threshold is.
+fn judged(entry: &ModeReport) -> [Cell; 5] {
+    let (mode, figures) = (&entry.mode, &entry.judged.figures);
+    let score = |value: f64, interval: Option<(f64, f64)>, n: usize| {
+        let interval = interval.map_or_else(String::new, |ends| format!(" ({})", range(ends, 2)));
+        Cell::figure(value, format!("{value:.2}{interval}, n\u{a0}{}", count(n)))
+    };
+    let share = |share: f64, of: usize, interval: Option<(f64, f64)>| {
+        let interval = interval.map_or_else(String::new, |ends| format!(" ({})", between(ends)));
         Cell::figure(
-            hardest.direction,
-            format!(
-                "{} of {} ({})",
-                percent(hardest.direction),
-                count(hardest.k),
-                between(hardest.interval)
-            ),
+            share,
+            format!("{} of {}{interval}", percent(share), count(of)),
+        )
+    };
+    let hardest = &figures.hardest;
+    [
+        score(mode.cv_score, mode.cv_interval_95, mode.val_examples),
+        figures.auc.map_or_else(
+            || Cell::text("–"),
+            |auc| score(auc, figures.auc_interval, figures.examples),
         ),
-        Cell::figure(
-            figures.error(),
-            format!(
-                "{} of {}",
-                percent(figures.error()),
-                count(figures.examples)
-            ),
-        ),
+        share(hardest.direction, hardest.k, Some(hardest.interval)),
+        share(figures.error(), figures.examples, None),
         Cell::figure(entry.threshold, legible(entry.threshold)),
-        Cell::maybe(kept.map(|made| made.kept as f64), |_| {
-            kept.map_or_else(String::new, |made| {
-                format!("{} of {}", count(made.kept), count(made.attempted))
-            })
-        }),
     ]
 }
 

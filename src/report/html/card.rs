@@ -72,7 +72,7 @@ fn badges(contents: &Contents, entry: &ModeReport) -> Markup {
     html! {
         p.badges {
             @if let Some(rank) = rank {
-                span.badge.first { "Fix " (ordinal(rank)) " of " (overview.first_to_fix.len()) }
+                span.badge.first { "To fix: no. " (rank) " of " (overview.first_to_fix.len()) }
             } @else {
                 span.badge { "Overlaps another mode" }
             }
@@ -81,15 +81,6 @@ fn badges(contents: &Contents, entry: &ModeReport) -> Markup {
                 span.badge.barred { "⚠ Barred: see its warnings" }
             }
         }
-    }
-}
-
-fn ordinal(rank: usize) -> String {
-    match rank {
-        1 => "first".to_owned(),
-        2 => "second".to_owned(),
-        3 => "third".to_owned(),
-        n => format!("no. {n}"),
     }
 }
 

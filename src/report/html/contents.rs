@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::direction::ModeId;
+use crate::report::overview::Worth;
 use crate::report::{DetectionReport, EvaluationReport, Summary};
 
 /// What a run came to, as far as it went.
@@ -52,12 +53,7 @@ pub const CARDS: usize = 24;
 /// The failure modes that have a card: those that stand for what fails, the one worth fixing first at the head, then
 /// the other findings, by class and mode.
 pub fn pictured(report: &DetectionReport) -> Vec<ModeId> {
-    let mut modes: Vec<ModeId> = report
-        .overview
-        .first_to_fix
-        .iter()
-        .map(super::super::overview::Worth::id)
-        .collect();
+    let mut modes: Vec<ModeId> = report.overview.first_to_fix.iter().map(Worth::id).collect();
     modes.retain(|&id| report.mode(id).is_some());
     let findings = report.classes.iter().filter(|entry| entry.mode.finding);
     let others: Vec<ModeId> = findings

@@ -7,7 +7,7 @@ use super::plots::{self, Plot};
 use super::said::{wrong, wrong_interval};
 use super::table::{Cell, Column, table};
 use super::words::{between, count, name, p_value, percent};
-use crate::caption::Accuracy;
+use crate::caption::{Accuracy, CaptionVerdict};
 use crate::report::captions::{Caption, ModeCaptions};
 use crate::report::detection::ModeReport;
 
@@ -92,7 +92,7 @@ fn row(caption: &Caption, kind: &str) -> Vec<Cell> {
     vec![
         Cell::text(&*caption.caption),
         Cell::text(kind),
-        Cell::text(caption.verdict.map_or("–", |verdict| verdict.name())),
+        Cell::text(caption.verdict.map_or("–", CaptionVerdict::name)),
         Cell::figure(caption.alignment, format!("{:.3}", caption.alignment)),
         Cell::maybe(caption.p_value, p_value),
         errors(caption.val),

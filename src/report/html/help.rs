@@ -18,8 +18,8 @@ pub(super) fn help() -> Markup {
         ),
         (
             "Threshold",
-            "The alignment from which an image counts as part of the failure; half of the real mistakes reach it, and only \
-             generated images that do are kept.",
+            "The alignment from which an image counts as part of the failure. It is set so that half of the real mistakes reach \
+             it, unless the run was told otherwise, and only generated images that do are kept.",
         ),
         (
             "Verdict",
@@ -28,8 +28,14 @@ pub(super) fn help() -> Markup {
         ),
         (
             "Intervals",
-            "Of 95 %: had the images been drawn anew, the true value would lie within 19 of 20 such intervals. Near-duplicates \
-             count as one image.",
+            "Of 95 %: were the images drawn anew again and again, 19 of 20 such intervals would hold the true value. Those of the \
+             AUC and of the CV score count near-duplicates as one image.",
+        ),
+        (
+            "CV score and AUC",
+            "How well alignment tells wrong images from right ones: the CV score is the balanced accuracy on validation images that \
+             were held out in turn, the AUC is how often a mistake ranks above a right image. Of both, 0.5 is chance and 1 is \
+             perfect.",
         ),
         (
             "p and q",

@@ -25,8 +25,22 @@ pub(super) fn made(contents: &Contents, entry: &ModeReport, pictures: &Pictures)
                 h4 { "Generated and kept" }
                 p { (counts(made)) }
                 (strip(&pictures.kept))
+            } @else if contents.quota.is_some() && made.pool.is_none() {
+                p { (why_none(contents, entry)) }
             }
         }
+    }
+}
+
+/// Why nothing was generated where images were.
+fn why_none(contents: &Contents, entry: &ModeReport) -> &'static str {
+    let stands = contents.report.overview.rank(entry.mode.id()).is_some();
+    if !entry.barred.is_empty() {
+        "Nothing was generated for it, because a warning bars it."
+    } else if stands {
+        "Nothing was generated for it."
+    } else {
+        "Nothing was generated for it by itself: another mode of its class covers it."
     }
 }
 

@@ -188,8 +188,9 @@ fn why_nothing(report: &DetectionReport) -> String {
         .filter(|&(n, _)| n > 0)
         .map(|(n, why)| format!("{} had {why}", counted(n, "class", "classes")))
         .collect();
-    match parts.is_empty() {
-        true => "no class had mistakes to look at.".to_owned(),
-        false => parts.join("; ") + ".",
+    if parts.is_empty() {
+        "no class had mistakes to look at.".to_owned()
+    } else {
+        parts.join("; ") + "."
     }
 }

@@ -39,14 +39,14 @@ for (const box of document.querySelectorAll(".sortable")) {
   const output = filter.querySelector("output");
   const texts = rows.map((row) => row.textContent.toLowerCase());
   input.addEventListener("input", () => {
-    const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const words = input.value.trim().toLowerCase();
     let shown = 0;
     rows.forEach((row, at) => {
-      const is = words.every((word) => texts[at].includes(word));
+      const is = texts[at].includes(words);
       row.hidden = !is;
       shown += is;
     });
-    output.textContent = words.length ? `${shown} of ${rows.length} rows` : "";
+    output.textContent = words ? `${shown} of ${rows.length} rows` : "";
   });
 }
 // What is folded away is printed too, but for the long tables; a link into a fold opens it.

@@ -20,17 +20,7 @@ pub(in crate::report::html) fn acceptance(
     if n < 2 {
         return None;
     }
-    let mut kept = 0;
-    let mut line = vec![(0.0, 0.0)];
-    for (at, &is_kept) in attempts.iter().enumerate() {
-        kept += usize::from(is_kept);
-        if (at + 1) % n.div_ceil(STEPS) == 0 || at + 1 == n {
-            line.push((
-                at as f64 + 1.0,
-                f64::from(u32::try_from(kept).unwrap_or(u32::MAX)),
-            ));
-        }
-    }
+    let (kept, line) = climb(attempts);
     let wanted = quota.map_or_else(String::new, |quota| {
         format!("; {} were wanted", words::count(quota))
     });
@@ -51,8 +41,8 @@ pub(in crate::report::html) fn acceptance(
         x_name: "attempts",
         y_name: "images kept",
         numbers: (6, 6),
-        x_number: &whole,
-        y_number: &whole,
+        x_number: &|count| whole(*count),
+        y_number: &|count| whole(*count),
     };
     Plot::draw(title, message, (WIDTH, HEIGHT), |sheet| {
         let mut chart = axes.draw(sheet)?;
@@ -72,4 +62,33 @@ pub(in crate::report::html) fn acceptance(
         chart.draw_series([PathElement::new(line, Ink::Kept.stroke(3))])?;
         Ok(())
     })
+}
+
+/// How many were kept, and how many after so many attempts.
+fn climb(attempts: &[bool]) -> (usize, Vec<(f64, f64)>) {
+    let step = attempts.len().div_ceil(STEPS);
+    let (mut kept, mut line) = (0, vec![(0.0, 0.0)]);
+    for (made, is_kept) in (1..).zip(attempts) {
+        kept += usize::from(*is_kept);
+        if made % step == 0 || made == attempts.len() {
+            line.push((made as f64, kept as f64));
+        }
+    }
+    (kept, line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_line_ends_at_all_attempts_and_what_was_kept() {
+        assert_eq!(
+            climb(&[true, false, true]),
+            (2, vec![(0.0, 0.0), (1.0, 1.0), (2.0, 1.0), (3.0, 2.0)])
+        );
+        let (kept, line) = climb(&[true; 1001]);
+        assert_eq!((kept, line.len()), (1001, 168));
+        assert_eq!(line[167], (1001.0, 1001.0));
+    }
 }

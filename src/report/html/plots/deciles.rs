@@ -39,8 +39,8 @@ pub(in crate::report::html) fn deciles(
         x_name: "tenth of the images, 1 is the most aligned",
         y_name: "right, %",
         numbers: (2 * tenths + 2, 6),
-        x_number: &whole,
-        y_number: &hundredths,
+        x_number: &|tenth| whole(*tenth),
+        y_number: &|share| hundredths(*share),
     };
     Plot::draw(title, message, (WIDTH, HEIGHT), |sheet| {
         let mut chart = axes.draw(sheet)?;

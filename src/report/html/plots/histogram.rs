@@ -4,7 +4,7 @@ use plotters::element::{PathElement, Rectangle, Text};
 use plotters::style::text_anchor::{HPos, VPos};
 
 use super::ink::Ink;
-use super::{Axes, HEIGHT, Plot, WIDTH, letters};
+use super::{Axes, Chart, Failed, HEIGHT, Plot, WIDTH, letters};
 use crate::direction::legible;
 use crate::direction::report::Histogram;
 use crate::report::detection::ModeReport;
@@ -24,8 +24,7 @@ pub(in crate::report::html) fn histogram(entry: &ModeReport) -> Option<Plot> {
         words::count(right)
     );
     let message = format!(
-        "Wrong images lie further to the right: half of them reach the threshold {}, and {} of the right ones do \
-         (95 % interval {}).",
+        "The threshold is {}; {} of the right images reach it (95 % interval {}).",
         legible(entry.threshold),
         words::percent(entry.admits.share),
         words::between(entry.admits.interval)
@@ -43,56 +42,41 @@ pub(in crate::report::html) fn histogram(entry: &ModeReport) -> Option<Plot> {
     };
     Plot::draw(title, message, (WIDTH, HEIGHT), |sheet| {
         let mut chart = axes.draw(sheet)?;
-        let bar = |bin: usize, share: f64, ink: Ink| {
+        let bar = |(bin, share): (usize, f64), ink: Ink| {
             let (from, to) = spread.ends(bin);
             Rectangle::new([(from, 0.0), (to, share)], ink.area())
         };
-        chart.draw_series(
-            shares
-                .wrong
-                .iter()
-                .enumerate()
-                .map(|(bin, &share)| bar(bin, share, Ink::Wrong)),
-        )?;
-        chart.draw_series(
-            shares
-                .right
-                .iter()
-                .enumerate()
-                .map(|(bin, &share)| bar(bin, -share, Ink::Right)),
-        )?;
-        let (left, top) = (axes.x.start, axes.y.end);
-        let line = [(entry.threshold, axes.y.start), (entry.threshold, top)];
-        chart.draw_series([
-            PathElement::new(line, Ink::Line.stroke(2)),
-            PathElement::new([(left, 0.0), (axes.x.end, 0.0)], Ink::Text.stroke(1)),
-        ])?;
-        let step = 0.02 * (axes.x.end - left);
-        let late = entry.threshold > f64::midpoint(left, axes.x.end);
-        let (beside, side) = if late {
-            (-step, HPos::Right)
-        } else {
-            (step, HPos::Left)
-        };
-        chart.draw_series([
-            Text::new(
-                "wrong ↑".to_owned(),
-                (left + step, top),
-                letters(Ink::Wrong, HPos::Left, VPos::Top),
-            ),
-            Text::new(
-                "right ↓".to_owned(),
-                (left + step, axes.y.start),
-                letters(Ink::Right, HPos::Left, VPos::Bottom),
-            ),
-            Text::new(
-                "threshold".to_owned(),
-                (entry.threshold + beside, top),
-                letters(Ink::Text, side, VPos::Top),
-            ),
-        ])?;
-        Ok(())
+        let wrong = shares.wrong.iter().copied().enumerate();
+        chart.draw_series(wrong.map(|of| bar(of, Ink::Wrong)))?;
+        let right = shares.right.iter().map(|share| -share).enumerate();
+        chart.draw_series(right.map(|of| bar(of, Ink::Right)))?;
+        signs(&mut chart, &axes, entry.threshold)
     })
+}
+
+/// The threshold, and what is above the base line and below it.
+fn signs(chart: &mut Chart<'_, '_>, axes: &Axes<'_>, threshold: f64) -> Result<(), Failed> {
+    let (left, right, top, bottom) = (axes.x.start, axes.x.end, axes.y.end, axes.y.start);
+    chart.draw_series([
+        PathElement::new([(threshold, bottom), (threshold, top)], Ink::Line.stroke(2)),
+        PathElement::new([(left, 0.0), (right, 0.0)], Ink::Text.stroke(1)),
+    ])?;
+    let step = 0.02 * (right - left);
+    let (beside, side) = if threshold > f64::midpoint(left, right) {
+        (-step, HPos::Right)
+    } else {
+        (step, HPos::Left)
+    };
+    let sign = |text: &str, at: (f64, f64), ink: Ink, side: HPos, down: VPos| {
+        Text::new(text.to_owned(), at, letters(ink, side, down))
+    };
+    let (x, label) = (left + step, (threshold + beside, top));
+    chart.draw_series([
+        sign("wrong ↑", (x, top), Ink::Wrong, HPos::Left, VPos::Top),
+        sign("right ↓", (x, bottom), Ink::Right, HPos::Left, VPos::Bottom),
+        sign("threshold", label, Ink::Text, side, VPos::Top),
+    ])?;
+    Ok(())
 }
 
 /// Counts as shares of their kind.

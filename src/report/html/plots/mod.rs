@@ -142,12 +142,12 @@ impl Axes<'_> {
 }
 
 /// A share on an axis, as percent without its sign.
-fn hundredths(share: &f64) -> String {
+fn hundredths(share: f64) -> String {
     format!("{:.0}", 100.0 * share)
 }
 
 /// The number on an axis where it is whole.
-fn whole(value: &f64) -> String {
+fn whole(value: f64) -> String {
     if (value - value.round()).abs() < 1e-6 {
         format!("{value:.0}")
     } else {

@@ -42,7 +42,7 @@ pub(in crate::report::html) fn rejected(
     let axis = RowAxis {
         range: 0.0..1.05 * most,
         name: "generated images",
-        number: &whole,
+        number: &|count| whole(*count),
         line: None,
     };
     let title = format!(
