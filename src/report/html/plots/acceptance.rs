@@ -68,9 +68,9 @@ pub(in crate::report::html) fn acceptance(
 fn climb(attempts: &[bool]) -> (usize, Vec<(f64, f64)>) {
     let step = attempts.len().div_ceil(STEPS);
     let (mut kept, mut line) = (0, vec![(0.0, 0.0)]);
-    for (made, is_kept) in (1..).zip(attempts) {
+    for (made, is_kept) in (1_usize..).zip(attempts) {
         kept += usize::from(*is_kept);
-        if made % step == 0 || made == attempts.len() {
+        if made.is_multiple_of(step) || made == attempts.len() {
             line.push((made as f64, kept as f64));
         }
     }
