@@ -79,6 +79,7 @@ fn main() -> anyhow::Result<()> {
         caption: &caption,
         seed: args.seed,
         embedding: None,
+        start: None,
     };
     let started = Instant::now();
     let outcome = pipeline.sample(&[request], &unconditional, &sampling, &|| false)?;

@@ -58,6 +58,7 @@ pub(crate) fn judge(job: &Job) -> anyhow::Result<()> {
                     caption: &encoded,
                     seed,
                     embedding: None,
+                    start: None,
                 })
                 .collect();
             if let Outcome::Done(sampled) =

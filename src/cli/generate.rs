@@ -2,6 +2,7 @@
 
 mod again;
 mod orders;
+mod start;
 
 use std::path::PathBuf;
 
@@ -21,7 +22,7 @@ use crate::pipeline::{Context, Error};
 use crate::run::lock::FolderLock;
 
 /// Arguments whose values an image that is made again has from its recipe, besides the sampler's.
-const RECIPE: [&str; 14] = [
+const RECIPE: [&str; 15] = [
     "prompt",
     "save_latents",
     "negative",
@@ -32,6 +33,7 @@ const RECIPE: [&str; 14] = [
     "count",
     "image_embeds",
     "noise_level",
+    "strength",
     "batch",
     "dtype",
     "variant",
@@ -118,6 +120,15 @@ pub(super) struct GenerateCommand {
     #[arg(long, value_name = "N", default_value_t = 0, requires = "image_embeds")]
     noise_level: usize,
 
+    /// Image that every picture starts from, resized to the size that is sampled [with --from: where the image lies now
+    /// that the picture started from].
+    #[arg(long, value_name = "FILE", conflicts_with = "image_embeds")]
+    image: Option<PathBuf>,
+
+    /// How much of --image is replaced: the share of the steps that are made, above 0 and at most 1 [default: 0.6].
+    #[arg(long, value_name = "X", requires = "image", value_parser = finite, allow_negative_numbers = true)]
+    strength: Option<f64>,
+
     /// Which weight files to take, such as fp16 [default: what fits --dtype].
     #[arg(long, value_name = "NAME")]
     variant: Option<String>,
@@ -140,7 +151,8 @@ pub(super) struct GenerateCommand {
     dtype: String,
 
     /// Also write `initial` (unit normal, as Python's `latents=` takes them) and `final` latents (before
-    /// the division by the VAE's scaling factor), `[n, channels, h, w]` each, as .safetensors.
+    /// the division by the VAE's scaling factor), `[n, channels, h, w]` each, as .safetensors; with --image
+    /// `initial` is the noise that its latents get.
     #[arg(long, value_name = "FILE")]
     save_latents: Option<PathBuf>,
 
@@ -196,7 +208,8 @@ impl GenerateCommand {
         if latents.is_some() {
             images = images.keeping_latents();
         }
-        let orders = self.orders(&mut images, &embeds)?;
+        let start = self.start(context, &mut images)?;
+        let orders = self.orders(&mut images, &embeds, &start)?;
         let options = Options {
             safety_checker: !self.no_safety_checker,
             latents,

@@ -9,6 +9,10 @@ use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 /// The step number of an image's starting latents.
 pub const START: u64 = u64::MAX;
+/// The step number of the noise on an image embedding (Stable unCLIP).
+pub const EMBEDDING: u64 = START - 1;
+/// The step number of the noise by which a starting image's latents are drawn from what the encoder says of them.
+pub const POSTERIOR: u64 = START - 2;
 
 /// `n` standard normal numbers for `seed` at `step`.
 pub fn normal(seed: u64, step: u64, n: usize) -> Vec<f32> {

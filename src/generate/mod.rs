@@ -1,12 +1,14 @@
 //! From captions to pictures: recipes, an ordered plan of attempts, and who makes them.
 //!
 //! - [`recipe`]: how an image is made, as one record; its hash is the image's name.
+//! - [`originals`]: the images that recipes start from.
 //! - [`plan`]: what to attempt, in which order, with which seed; pure arithmetic.
 //! - [`ImageGenerator`]: who turns recipes into pictures; [`stable_diffusion`] is the real one, and
 //!   [`conformance`] says what each of them promises.
 //! - [`sampling`]: the one loop in which pictures are made.
 
 pub mod conformance;
+pub mod originals;
 pub mod plan;
 pub mod recipe;
 pub mod sampling;
@@ -18,6 +20,7 @@ use ndarray::Array3;
 
 use crate::io::{Classified, ErrorKind};
 
+pub use self::originals::{OriginalError, Originals};
 pub use self::plan::{Arm, Attempt, ModePlan};
 pub use self::recipe::{AttemptId, MadeOn, Recipe, Start};
 
@@ -32,6 +35,9 @@ pub enum GenerateError {
     /// The safety checker failed.
     #[error(transparent)]
     Embed(#[from] crate::embed::EmbedError),
+    /// The image that a recipe starts from is not to be had.
+    #[error(transparent)]
+    Original(#[from] OriginalError),
     /// A recipe is not one of this generator's.
     #[error(
         "{field} of the recipe is {wanted}, this generator's is {found}: give the model and settings \
@@ -61,6 +67,7 @@ impl Classified for GenerateError {
             #[cfg(feature = "torch")]
             Self::Pipeline(error) => error.kind(),
             Self::Embed(error) => error.kind(),
+            Self::Original(error) => error.kind(),
             Self::OtherRecipe { .. } => ErrorKind::Input,
             Self::Count { .. } => ErrorKind::Other,
         }
@@ -103,6 +110,11 @@ pub trait ImageGenerator {
 
     /// Where pictures are made; its batch is how many recipes a call should have, and at most.
     fn made_on(&self) -> MadeOn;
+
+    /// The images that its recipes may start from; none for a generator that starts from noise alone.
+    fn originals(&mut self) -> Option<&mut Originals> {
+        None
+    }
 
     /// Captions met so far that were longer than the model reads.
     fn truncated(&self) -> Vec<&str> {

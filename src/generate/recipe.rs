@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 #[cfg(feature = "torch")]
 use crate::diffusion::pipeline::Sampling;
 pub use crate::diffusion::record::{AdapterRecord, LongPrompts, SchedulerRecord};
-use crate::image_file::FileFormat;
+use crate::image_file::{DigitalSource, FileFormat};
 
 /// Hexadecimal digits of an id.
 pub const ID_DIGITS: usize = 16;
@@ -118,6 +118,26 @@ pub enum Start {
         /// How much of that part is replaced, from 0 to 1.
         strength: f64,
     },
+}
+
+impl Start {
+    /// How much of an image is replaced; none where there is none.
+    pub fn strength(&self) -> Option<f64> {
+        match self {
+            Self::Noise => None,
+            Self::Image { strength, .. } | Self::Masked { strength, .. } => Some(*strength),
+        }
+    }
+
+    /// What the IPTC calls a picture that starts so.
+    pub fn digital_source(&self) -> DigitalSource {
+        match self {
+            Self::Noise => DigitalSource::TrainedAlgorithmicMedia,
+            Self::Image { .. } | Self::Masked { .. } => {
+                DigitalSource::CompositeWithTrainedAlgorithmicMedia
+            }
+        }
+    }
 }
 
 /// An image that a recipe starts from.
@@ -324,10 +344,7 @@ impl Recipe {
 
     /// The first number that has no JSON form, by its field's name.
     pub fn non_finite(&self) -> Option<(&'static str, f64)> {
-        let strength = match &self.start {
-            Start::Noise => None,
-            Start::Image { strength, .. } | Start::Masked { strength, .. } => Some(*strength),
-        };
+        let strength = self.start.strength();
         let scales = self.model.adapters.iter().map(|a| ("scale", a.scale));
         let rest = [("guidance", Some(self.guidance)), ("strength", strength)];
         rest.into_iter()

@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use image::RgbImage;
 use ndarray::Array3;
 use tch::{Device, Kind, Tensor};
 
+use super::originals::Originals;
 use super::recipe::{Condition, ModelRecord};
-use super::{GenerateError, GeneratedImage, ImageGenerator, MadeOn, Recipe};
+use super::{GenerateError, GeneratedImage, ImageGenerator, MadeOn, Recipe, Start};
 use crate::diffusion::pipeline::{
-    EncodedCaption, ImageRequest, Outcome, Pipeline, PipelineError, Sampled, Sampling,
+    EncodedCaption, ImageRequest, Outcome, Pipeline, PipelineError, Sampled, Sampling, StartImage,
 };
+use crate::embed::resize::{Filter, Kernel, resize};
 use crate::embed::safety::Safety;
 use crate::io;
 
@@ -23,6 +26,7 @@ pub struct StableDiffusion {
     captions: BTreeMap<String, EncodedCaption>,
     /// Image embeddings that recipes may be conditioned on, by their hash.
     embeddings: BTreeMap<String, Vec<f32>>,
+    originals: Originals,
     safety: Option<Safety>,
     keep_latents: bool,
 }
@@ -51,6 +55,7 @@ impl StableDiffusion {
             unconditional,
             captions: BTreeMap::new(),
             embeddings: BTreeMap::new(),
+            originals: Originals::default(),
             safety,
             keep_latents: false,
         })
@@ -78,6 +83,16 @@ impl StableDiffusion {
         self.safety.as_ref()
     }
 
+    /// Whether pictures can start from an image at this strength.
+    ///
+    /// # Errors
+    ///
+    /// [`GenerateError::Pipeline`], as [`Pipeline::check_start`].
+    pub fn check_strength(&self, strength: f64) -> Result<(), GenerateError> {
+        self.pipeline.check_start(strength, &self.sampling)?;
+        Ok(())
+    }
+
     /// The model.
     pub fn pipeline(&self) -> &Pipeline {
         &self.pipeline
@@ -92,9 +107,24 @@ impl StableDiffusion {
         array(&self.pipeline.initial_latents(seed, &self.sampling)?)
     }
 
-    /// Whether a recipe has the settings of this generator.
+    /// Whether a recipe has the settings of this generator, and can start as it says.
     fn check(&self, recipe: &Recipe) -> Result<(), GenerateError> {
-        let mut differs = recipe.differs(&self.template);
+        // Where it starts is each recipe's own, as its caption is.
+        let from_noise = Recipe {
+            start: Start::Noise,
+            ..recipe.clone()
+        };
+        let mut differs = from_noise.differs(&self.template);
+        match &recipe.start {
+            Start::Noise => {}
+            Start::Image { strength, .. } => {
+                self.pipeline.check_start(*strength, &self.sampling)?;
+            }
+            Start::Masked { .. } => {
+                let found = "noise or a whole image".to_owned();
+                differs = Some(("start", "a part of an image".to_owned(), found));
+            }
+        }
         if let Some(condition) = &recipe.condition {
             let known = self.embeddings.contains_key(&condition.sha256);
             if !known || condition.noise_level != self.sampling.noise_level {
@@ -111,6 +141,53 @@ impl StableDiffusion {
             }),
         }
     }
+
+    /// What the pipeline is asked for; captions are encoded.
+    fn requests<'a>(
+        &'a self,
+        recipes: &[Recipe],
+        starts: &'a BTreeMap<String, RgbImage>,
+    ) -> Vec<ImageRequest<'a>> {
+        let request = |recipe: &Recipe| {
+            let condition = recipe.condition.as_ref();
+            let embedding = condition.and_then(|c| self.embeddings.get(&c.sha256));
+            let start = match &recipe.start {
+                Start::Image { source, strength } => Some(StartImage {
+                    image: starts.get(&source.sha256)?,
+                    strength: *strength,
+                }),
+                Start::Noise | Start::Masked { .. } => None,
+            };
+            Some(ImageRequest {
+                caption: self.captions.get(&recipe.caption)?,
+                seed: recipe.seed,
+                embedding: embedding.map(Vec::as_slice),
+                start,
+            })
+        };
+        recipes.iter().filter_map(request).collect()
+    }
+}
+
+/// The images that recipes start from, by their hash, of the size that is sampled.
+///
+/// Resized as Diffusers' `VaeImageProcessor` resizes: by Pillow's Lanczos, and not in proportion.
+fn starts(
+    recipes: &[Recipe],
+    originals: &Originals,
+) -> Result<BTreeMap<String, RgbImage>, GenerateError> {
+    let mut starts = BTreeMap::new();
+    for recipe in recipes {
+        if let Start::Image { source, .. } = &recipe.start
+            && !starts.contains_key(&source.sha256)
+        {
+            let image = originals.image(source)?;
+            let (width, height) = (recipe.width, recipe.height);
+            let image = resize(&image, width, height, Filter::Lanczos, Kernel::Pil);
+            starts.insert(source.sha256.clone(), image);
+        }
+    }
+    Ok(starts)
 }
 
 /// The recipe of a pipeline with such settings.
@@ -154,23 +231,15 @@ impl ImageGenerator for StableDiffusion {
     ) -> Result<Option<Vec<GeneratedImage>>, GenerateError> {
         for recipe in recipes {
             self.check(recipe)?;
+        }
+        let starts = starts(recipes, &self.originals)?;
+        for recipe in recipes {
             if !self.captions.contains_key(&recipe.caption) {
                 let encoded = self.pipeline.encode(&recipe.caption, recipe.long_prompts)?;
                 self.captions.insert(recipe.caption.clone(), encoded);
             }
         }
-        let requests: Vec<ImageRequest<'_>> = recipes
-            .iter()
-            .filter_map(|recipe| {
-                let condition = recipe.condition.as_ref();
-                let embedding = condition.and_then(|c| self.embeddings.get(&c.sha256));
-                Some(ImageRequest {
-                    caption: self.captions.get(&recipe.caption)?,
-                    seed: recipe.seed,
-                    embedding: embedding.map(Vec::as_slice),
-                })
-            })
-            .collect();
+        let requests = self.requests(recipes, &starts);
         let outcome = self
             .pipeline
             .sample(&requests, &self.unconditional, &self.sampling, stop)?;
@@ -203,6 +272,10 @@ impl ImageGenerator for StableDiffusion {
             device: self.pipeline.device_name().to_owned(),
             batch: self.sampling.batch,
         }
+    }
+
+    fn originals(&mut self) -> Option<&mut Originals> {
+        Some(&mut self.originals)
     }
 
     fn truncated(&self) -> Vec<&str> {

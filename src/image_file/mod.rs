@@ -56,7 +56,7 @@ use crate::io::image::{Exif, decode_rgb};
 /// # use hardlight::image_file::{DigitalSource, FileFormat, Marks, Parameters, encode, read_marks};
 /// # let parameters = Parameters {
 /// #     caption: String::new(), negative_prompt: String::new(), steps: 1, scheduler: String::new(),
-/// #     guidance: 1.0, seed: 0, width: 8, height: 8, model: String::new(),
+/// #     guidance: 1.0, seed: 0, width: 8, height: 8, model: String::new(), strength: None,
 /// # };
 /// let marks = Marks {
 ///     parameters,

@@ -19,11 +19,12 @@ use serde_json::Value;
 ///     width: 512,
 ///     height: 512,
 ///     model: "sd-v1-5".to_owned(),
+///     strength: Some(0.5),
 /// };
 /// assert_eq!(
 ///     parameters.to_string(),
 ///     "a photo of a cat\nNegative prompt: blurry\n\
-///      Steps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1, Size: 512x512, Model: sd-v1-5"
+///      Steps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1, Size: 512x512, Model: sd-v1-5, Denoising strength: 0.5"
 /// );
 /// ```
 #[derive(Debug, Clone, PartialEq)]
@@ -46,6 +47,8 @@ pub struct Parameters {
     pub height: u32,
     /// Name of the model.
     pub model: String,
+    /// How much of an image was replaced that it started from; none if it started from noise.
+    pub strength: Option<f64>,
 }
 
 impl Display for Parameters {
@@ -60,6 +63,7 @@ impl Display for Parameters {
             width,
             height,
             model,
+            strength,
         } = self;
         writeln!(f, "{caption}")?;
         if !negative_prompt.is_empty() {
@@ -73,6 +77,9 @@ impl Display for Parameters {
         )?;
         if !model.is_empty() {
             write!(f, ", Model: {}", quote(model))?;
+        }
+        if let Some(strength) = strength {
+            write!(f, ", Denoising strength: {strength}")?;
         }
         Ok(())
     }

@@ -22,6 +22,7 @@ fn marks(caption: &str) -> Marks {
             width: 33,
             height: 17,
             model: "org/sd: v1".to_owned(),
+            strength: None,
         },
         hardlight: json!({"schema": 1, "id": "00ff", "caption": caption}),
         source: DigitalSource::TrainedAlgorithmicMedia,

@@ -238,12 +238,9 @@ impl Row {
     pub fn synthetic(decided: &Decision, file: String, digital_source: DigitalSource) -> Self {
         let measured = &decided.measured;
         let (recipe, measures) = (&measured.recipe, &measured.measures);
-        let (init_image, strength) = match &recipe.start {
-            Start::Noise => (None, None),
-            Start::Image { source, strength }
-            | Start::Masked {
-                source, strength, ..
-            } => (Some(source.id.clone()), Some(*strength)),
+        let init_image = match &recipe.start {
+            Start::Noise => None,
+            Start::Image { source, .. } | Start::Masked { source, .. } => Some(source.id.clone()),
         };
         let id = measured.id.to_string();
         Self {
@@ -261,7 +258,7 @@ impl Row {
             guidance: Some(recipe.guidance),
             scheduler: Some(recipe.scheduler.name.clone()),
             negative_prompt: Some(recipe.negative_prompt.clone()),
-            strength,
+            strength: recipe.start.strength(),
             init_image,
             model: Some(recipe.model.name.clone()),
             model_fingerprint: Some(recipe.model.fingerprint.clone()),

@@ -10,7 +10,6 @@ use super::models::Models;
 use super::pool::Pooled;
 use crate::dataset::{Example, Split, Usable};
 use crate::generate::Arm;
-use crate::image_file::DigitalSource;
 use crate::io;
 use crate::manifest::{self, Row};
 use crate::run::folder::Layout;
@@ -75,9 +74,10 @@ pub(super) fn synthetic_rows<'a>(
         outcome.kept().map(move |decision| {
             let path = gallery::path(layout, decision);
             let file = layout.relative(&path).unwrap_or_default();
+            let source = decision.measured.recipe.start.digital_source();
             Row {
                 clip_fingerprint: clip.map(str::to_owned),
-                ..Row::synthetic(decision, file, DigitalSource::TrainedAlgorithmicMedia)
+                ..Row::synthetic(decision, file, source)
             }
         })
     })

@@ -23,6 +23,7 @@ mod embeddings;
 mod evaluate;
 mod export;
 mod generate;
+mod generate_from_image;
 mod hub;
 mod library;
 mod manual;

@@ -156,6 +156,7 @@ fn pipelines_draw_as_on_the_cpu() {
             caption: &caption,
             seed: 7,
             embedding: None,
+            start: None,
         }];
         match pipeline.sample(&request, &negative, &sampling, &|| false) {
             Ok(Outcome::Done(mut images)) => images.remove(0).image,

@@ -48,6 +48,7 @@ fn sample(pipeline: &Pipeline, pairs: &[(usize, u64)], sampling: &Sampling) -> V
             caption: &encoded[caption],
             seed,
             embedding: None,
+            start: None,
         })
         .collect();
     match pipeline
@@ -95,6 +96,7 @@ fn a_caption_in_chunks_is_seen_to_its_end_and_by_nobody_else() {
                 caption,
                 seed,
                 embedding: None,
+                start: None,
             })
             .collect();
         let outcome = pipeline.sample(&requests, &unconditional, &sampling, &|| false);
@@ -180,6 +182,7 @@ fn a_stop_between_steps_is_obeyed() {
         caption: &caption,
         seed: 1,
         embedding: None,
+        start: None,
     }];
     let outcome = pipeline
         .sample(&request, &caption, &sampling("dpm++", 1), &stop)

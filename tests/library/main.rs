@@ -11,6 +11,8 @@ mod common;
 #[cfg(feature = "torch")]
 mod cuda;
 #[cfg(feature = "torch")]
+mod image_starts;
+#[cfg(feature = "torch")]
 mod images;
 #[cfg(feature = "torch")]
 mod judge;

@@ -51,6 +51,7 @@ fn sample(pipeline: &Pipeline, negative: &str, want: &BTreeMap<String, Tensor>) 
             caption: &caption,
             seed: SEEDS[i],
             embedding: embeddings.as_ref().map(|all| all[i].as_slice()),
+            start: None,
         })
         .collect();
     for (i, seed) in SEEDS.into_iter().enumerate() {
@@ -187,6 +188,7 @@ fn long_prompts_in_chunks_make_the_images_of_diffusers() {
             caption: &caption,
             seed: SEEDS[0],
             embedding: None,
+            start: None,
         };
         let outcome = pipeline.sample(&[request], &negative.unwrap(), &sampling, &|| false);
         let Outcome::Done(images) = outcome.unwrap() else {

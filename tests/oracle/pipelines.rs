@@ -52,6 +52,7 @@ fn compare() {
             caption: &caption,
             seed,
             embedding: case.image_embeds.as_ref().map(|all| all[i].as_slice()),
+            start: None,
         })
         .collect();
     let Outcome::Done(images) = pipeline

@@ -2,13 +2,16 @@
 
 use std::path::Path;
 
-use super::GenerateCommand;
+use super::{GenerateCommand, start};
 use crate::cli::exit::ExitStatus;
+use crate::generate::ImageGenerator as _;
 use crate::generate::stable_diffusion::StableDiffusion;
 use crate::io;
+use crate::io::source::ImageSource;
 use crate::pipeline::device::device;
 use crate::pipeline::models::{Diffusion, locate};
 use crate::pipeline::pictures::{again as make_again, find, place};
+use crate::pipeline::saved::Saved;
 use crate::pipeline::settings::Settings;
 use crate::pipeline::{Context, Error, saved};
 use crate::run::ledger::Measured;
@@ -28,6 +31,13 @@ pub(super) fn again(
     let mut complete = true;
     for line in lines {
         let mut images = open(command, &settings, &line, context)?;
+        if let Some(originals) = images.originals() {
+            let given = command.image.clone();
+            let given = given.map(|path| ImageSource::new(path, None));
+            start::find(originals, &line.recipe.start, given, |id| {
+                of_run(context, run, id)
+            })?;
+        }
         let made = make_again(context, &line, &mut images)?;
         let name = format!("{}.{}", line.id, made.format.extension());
         io::write_atomic(&command.out.join(name), &made.bytes)?;
@@ -41,6 +51,13 @@ pub(super) fn again(
         }
     }
     Ok(ExitStatus::of_run(complete))
+}
+
+/// Where the run's data has the example of this id.
+fn of_run(context: &mut Context<'_>, run: &Path, id: &str) -> Result<Option<ImageSource>, Error> {
+    let dataset = Saved::open(context, run)?.dataset;
+    let example = dataset.examples().iter().find(|example| example.id == id);
+    Ok(example.map(|example| dataset.image(example)))
 }
 
 /// The model that made an image, from where the run's settings say it lies; everything that changes a pixel is

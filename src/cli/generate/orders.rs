@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::GenerateCommand;
-use crate::generate::ImageGenerator as _;
 use crate::generate::stable_diffusion::StableDiffusion;
+use crate::generate::{ImageGenerator as _, Start};
 use crate::io;
 use crate::pipeline::Error;
 use crate::pipeline::pictures::Order;
@@ -42,11 +42,12 @@ impl GenerateCommand {
         )))
     }
 
-    /// Every picture of the command, in order.
+    /// Every picture of the command, in order, from `start`.
     pub(super) fn orders(
         &self,
         images: &mut StableDiffusion,
         embeds: &[Vec<f32>],
+        start: &Start,
     ) -> Result<Vec<Order>, Error> {
         let model = self.model.as_deref().unwrap_or(Path::new("")).display();
         match (images.pipeline().embedding_width(), embeds.first()) {
@@ -78,6 +79,7 @@ impl GenerateCommand {
                 for k in 0..self.count {
                     let mut recipe = template.draw(caption, self.seed + k);
                     recipe.condition.clone_from(condition);
+                    recipe.start.clone_from(start);
                     let path = self.out.join(format!("{:05}.png", orders.len()));
                     orders.push(Order { recipe, path });
                 }

@@ -112,6 +112,15 @@ pub enum PipelineError {
         expected: usize,
     },
 
+    /// The model cannot start from an image.
+    #[error("this {class} cannot start from an image: {why}")]
+    NoStart {
+        /// The folder's class.
+        class: String,
+        /// What is in the way.
+        why: &'static str,
+    },
+
     /// The text encoder and the UNet do not belong together.
     #[error(
         "{}: the text encoders give {text} numbers a token but unet takes {unet}: the parts are of \

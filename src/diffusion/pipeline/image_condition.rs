@@ -20,9 +20,6 @@ use crate::diffusion::unet::sinusoids;
 use crate::io;
 use crate::nn::params::{Init, Params, weights};
 
-/// The step whose noise an embedding gets.
-const STEP: u64 = noise::START - 1;
-
 /// `image_normalizer/config.json`.
 #[derive(Deserialize)]
 #[serde(default)]
@@ -112,7 +109,7 @@ impl ImageCondition {
     ) -> Result<Tensor, PipelineError> {
         self.check(noise_level)?;
         let row = |values: &[f32]| Tensor::f_from_slice(values)?.f_view([1, self.width]);
-        let noise = row(&noise::normal(seed, STEP, self.width()))?;
+        let noise = row(&noise::normal(seed, noise::EMBEDDING, self.width()))?;
         let scaled = (row(embedding)? - &self.mean) / &self.std;
         let call = self.schedule.timesteps().len() - 1 - noise_level;
         let noised = self.schedule.add_noise(&scaled, &noise, call) * &self.std + &self.mean;

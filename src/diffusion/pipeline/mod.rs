@@ -7,7 +7,8 @@
 //! | `StableUnCLIPImg2ImgPipeline` | Stable unCLIP 2.1: conditioned on a CLIP image embedding too |
 //!
 //! - [`open`](Pipeline::open): the `folder`'s configs checked, then weights; `captions`: text encoders;
-//!   `image_condition`: an image embedding as a condition; `sample`: the loop and its settings.
+//!   `image_condition`: an image embedding as a condition; `sample`: the loop and its settings; `start`: an image in
+//!   place of noise as what it starts from.
 //!
 //! An image depends on the model, its caption, its seed and the settings, never on its neighbours:
 //! captions are encoded one by one, noise is keyed by seed and step ([`super::noise`]), and a short
@@ -20,6 +21,7 @@ mod folder;
 mod image_condition;
 mod open;
 mod sample;
+mod start;
 mod weighting;
 
 use image::RgbImage;
@@ -30,6 +32,7 @@ pub use self::error::PipelineError;
 use self::image_condition::ImageCondition;
 pub use self::open::OpenOptions;
 pub use self::sample::{MAX_BATCH, Sampling};
+pub use self::start::StartImage;
 use super::noise;
 use super::record::{AdapterRecord, LongPrompts};
 use super::schedulers::{self, Resolved, SchedulerConfig, SchedulerRecord};
@@ -62,6 +65,8 @@ pub struct ImageRequest<'a> {
     /// A CLIP image embedding before normalisation, for models conditioned on one
     /// ([`Pipeline::embedding_width`]).
     pub embedding: Option<&'a [f32]>,
+    /// What it starts from; none for noise.
+    pub start: Option<StartImage<'a>>,
 }
 
 /// One image made.

@@ -85,6 +85,15 @@ impl Sampling {
     }
 }
 
+/// What requests have in common that are sampled together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Alike {
+    /// Tokens of the longer of caption and negative prompt.
+    length: i64,
+    /// The scheduler's call at which they begin; none for noise.
+    begin: Option<usize>,
+}
+
 /// What the UNet is told at every step, for the whole batch; with guidance the unconditional half
 /// comes first.
 struct Told {
@@ -102,11 +111,11 @@ impl Pipeline {
     ///
     /// `unconditional` is the encoded negative prompt. Between steps `stop` is asked whether to go
     /// on. Captions of different lengths are sampled one length after the other, so that none sees another's
-    /// padding.
+    /// padding; so are those that begin at different calls of the scheduler.
     ///
     /// # Errors
     ///
-    /// [`PipelineError`] for settings that do not fit, or when libtorch fails.
+    /// [`PipelineError`] for settings that do not fit, before any image is made, or when libtorch fails.
     pub fn sample(
         &self,
         requests: &[ImageRequest<'_>],
@@ -122,17 +131,25 @@ impl Pipeline {
                 expected: format!("at least the {} images asked for at once", requests.len()),
             });
         }
-        let length = |request: &ImageRequest<'_>| request.caption.len().max(unconditional.len());
-        let lengths: BTreeSet<i64> = requests.iter().map(length).collect();
+        let kinds: Vec<Alike> = requests
+            .iter()
+            .map(|request| {
+                Ok(Alike {
+                    length: request.caption.len().max(unconditional.len()),
+                    begin: self.begin_of(request, sampling)?,
+                })
+            })
+            .collect::<Result<_, PipelineError>>()?;
         let mut done: Vec<Option<Sampled>> = requests.iter().map(|_| None).collect();
-        for each in lengths {
+        for kind in kinds.iter().collect::<BTreeSet<_>>() {
             let (places, alike): (Vec<usize>, Vec<ImageRequest<'_>>) = requests
                 .iter()
+                .zip(&kinds)
                 .enumerate()
-                .filter(|(_, request)| length(request) == each)
-                .map(|(place, request)| (place, *request))
+                .filter(|(_, (_, other))| *other == kind)
+                .map(|(place, (request, _))| (place, *request))
                 .unzip();
-            match self.sample_alike(&alike, unconditional, sampling, stop)? {
+            match self.sample_alike(&alike, unconditional, (sampling, kind.begin), stop)? {
                 Outcome::Stopped => return Ok(Outcome::Stopped),
                 Outcome::Done(sampled) => {
                     for (place, sampled) in places.into_iter().zip(sampled) {
@@ -144,12 +161,13 @@ impl Pipeline {
         Ok(Outcome::Done(done.into_iter().flatten().collect()))
     }
 
-    /// Samples requests whose captions are of one length.
+    /// Samples requests that are alike: whose captions are of one length, and that begin at one call, which is none
+    /// for those that start from noise.
     fn sample_alike(
         &self,
         requests: &[ImageRequest<'_>],
         unconditional: &EncodedCaption,
-        sampling: &Sampling,
+        (sampling, begin): (&Sampling, Option<usize>),
         stop: &dyn Fn() -> bool,
     ) -> Result<Outcome, PipelineError> {
         let Some(last) = requests.last() else {
@@ -176,8 +194,12 @@ impl Pipeline {
 
         let mut scheduler = self.scheduler(sampling)?.start()?;
         let timesteps = scheduler.timesteps().to_vec();
-        let mut xs = noise_at(noise::START)? * scheduler.init_noise_sigma();
-        for (call, &timestep) in timesteps.iter().enumerate() {
+        let noise = noise_at(noise::START)?;
+        let mut xs = match begin {
+            None => noise * scheduler.init_noise_sigma(),
+            Some(call) => scheduler.add_noise(&self.start_latents(&padded)?, &noise, call),
+        };
+        for (call, &timestep) in timesteps.iter().enumerate().skip(begin.unwrap_or(0)) {
             if stop() {
                 return Ok(Outcome::Stopped);
             }

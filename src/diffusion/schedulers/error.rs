@@ -135,6 +135,12 @@ pub enum SchedulerError {
         steps: usize,
     },
 
+    /// Runge-Kutta start-up belongs to the first steps.
+    #[error(
+        "pndm with Runge-Kutta start-up begins with its first steps, so it cannot start from an image at a strength below 1: set `skip_prk_steps` to true, or choose another scheduler"
+    )]
+    LateRungeKutta,
+
     /// The schedule leaves the range the model was trained on.
     #[error(
         "{steps} steps at `steps_offset` {offset} start at timestep {timestep}, beyond the last one, {last}: ask for fewer steps"
@@ -188,6 +194,7 @@ impl Classified for SchedulerError {
             | Self::TooManySteps { .. }
             | Self::TooManyConsistencySteps { .. }
             | Self::FewRungeKuttaSteps { .. }
+            | Self::LateRungeKutta
             | Self::LinspaceOneStep
             | Self::Eta { .. } => ErrorKind::Usage,
             _ => ErrorKind::Input,

@@ -102,6 +102,11 @@ impl Scheduler for Heun {
         next
     }
 
+    /// Two calls a step, the first step's among them.
+    fn begin(&self, skipped: usize) -> Result<usize, SchedulerError> {
+        Ok(2 * skipped)
+    }
+
     fn add_noise(&self, original: &Tensor, noise: &Tensor, call: usize) -> Tensor {
         self.grid.add_noise(original, noise, level(call))
     }

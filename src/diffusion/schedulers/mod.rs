@@ -65,8 +65,16 @@
 //! - Settings that change the image and are not implemented are errors, not ignored.
 //! - A timestep outside the training range is an error; Python clamps it or raises `IndexError`.
 //!
-//! As in Diffusers, `pndm` and `lms` count on starting at call 0: begun later (image to image)
-//! their first steps overshoot.
+//! # Begun late
+//!
+//! A trajectory that starts from an image begins at [`Scheduler::begin`], with [`Scheduler::add_noise`]. Calls keep
+//! their numbers, so timesteps, noise and the rules for the last steps are those of the whole trajectory; a multistep
+//! solver's history is empty at first.
+//!
+//! As in Diffusers, `pndm` and `lms` count on starting at call 0: `lms` uses the weights of as many predictions as
+//! the call number promises, and `pndm` takes its first step twice although the timesteps go on, which leaves it a
+//! step behind. Begun late they overshoot or leave noise; the others do not. `pndm` with Runge-Kutta start-up, whose
+//! Python reads the timesteps of calls that were not made, is refused.
 
 mod alphas;
 mod betas;
@@ -163,6 +171,16 @@ pub trait Scheduler: Send {
         sample: &Tensor,
         noise: &mut dyn FnMut(usize) -> Tensor,
     ) -> Tensor;
+
+    /// The call at which a trajectory begins that leaves out its first `skipped` steps, as Diffusers' `order` and
+    /// `set_begin_index` say. Steps of several calls are left out whole.
+    ///
+    /// # Errors
+    ///
+    /// [`SchedulerError::LateRungeKutta`].
+    fn begin(&self, skipped: usize) -> Result<usize, SchedulerError> {
+        Ok(skipped)
+    }
 
     /// `original` with as much of `noise` as the sample before `call` has: the start of an
     /// image-to-image trajectory.

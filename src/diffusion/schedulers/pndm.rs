@@ -217,6 +217,13 @@ impl Scheduler for Pndm {
         next
     }
 
+    fn begin(&self, skipped: usize) -> Result<usize, SchedulerError> {
+        if skipped > 0 && self.start_up_calls > 0 {
+            return Err(SchedulerError::LateRungeKutta);
+        }
+        Ok(skipped)
+    }
+
     fn add_noise(&self, original: &Tensor, noise: &Tensor, call: usize) -> Tensor {
         alphas::add_noise(original, noise, self.alphas.at(self.timesteps[call]))
     }

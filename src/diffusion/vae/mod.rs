@@ -218,7 +218,8 @@ impl Decoder {
 /// Encoder and decoder.
 #[derive(Debug)]
 pub struct Vae {
-    encoder: Encoder,
+    /// None in a file that was saved for decoding alone.
+    encoder: Option<Encoder>,
     quant: Option<Conv2d>,
     post_quant: Option<Conv2d>,
     decoder: Decoder,
@@ -226,7 +227,8 @@ pub struct Vae {
 }
 
 impl Vae {
-    /// Takes all parameters of an `AutoencoderKL`.
+    /// Takes all parameters of an `AutoencoderKL`; those of its encoder may all be absent, as they are in files
+    /// that were saved for decoding alone.
     pub fn new(scope: &Scope, config: &VaeConfig) -> Self {
         let shape = ResnetShape {
             groups: config.norm_num_groups,
@@ -234,11 +236,12 @@ impl Vae {
             time: None,
         };
         let latent = config.latent_channels;
+        let (encoder, quant) = (scope.at("encoder"), scope.at("quant_conv"));
+        let encodes = encoder.has_any();
         let conv = |name, channels| Conv2d::new(&scope.at(name), channels, channels, 1, 1, 0);
         Self {
-            encoder: Encoder::new(&scope.at("encoder"), config, shape),
-            quant: config
-                .use_quant_conv
+            encoder: encodes.then(|| Encoder::new(&encoder, config, shape)),
+            quant: (config.use_quant_conv && (encodes || quant.has_any()))
                 .then(|| conv("quant_conv", 2 * latent)),
             post_quant: config
                 .use_post_quant_conv
@@ -253,14 +256,25 @@ impl Vae {
         &self.config
     }
 
+    /// Whether it has an encoder.
+    pub fn encodes(&self) -> bool {
+        self.encoder.is_some()
+    }
+
     /// Mean and log-variance of the latents, not yet scaled.
     ///
     /// # Shapes
     ///
     /// `pixels` `[n, 3, h, w]` in −1…1; both results are `[n, latent_channels, h / f, w / f]`, with
     /// `f` = 2 to the number of levels less one.
+    ///
+    /// # Panics
+    ///
+    /// Without an encoder: ask [`Self::encodes`].
     pub fn encode(&self, pixels: &Tensor) -> (Tensor, Tensor) {
-        let mut moments = self.encoder.forward(pixels);
+        let encoder = self.encoder.as_ref();
+        let encoder = encoder.expect("callers ask whether there is an encoder");
+        let mut moments = encoder.forward(pixels);
         if let Some(conv) = &self.quant {
             moments = conv.forward(&moments);
         }

@@ -6,7 +6,8 @@
 //!
 //! Output pixel `i` of an axis of `n` pixels shrunk to `m` is a weighted mean around
 //! `c = (i + ½)·n/m`: the weight of pixel `j` is `f((j + ½ − c)/s)` with `s = max(n/m, 1)`, cut
-//! at the border and scaled to sum to one. `f` is the triangle or Keys' cubic with `a = −½`.
+//! at the border and scaled to sum to one. `f` is the triangle, Keys' cubic with `a = −½`, or Lanczos' windowed
+//! sinc (Pillow's alone: torch has none to equal).
 //!
 //! Weights are integers and every pass ends in bytes, so "CLIP's bicubic" is as many functions
 //! as there are references that round differently; see [`Kernel`]. Only the requested window is
@@ -60,6 +61,8 @@ pub enum Filter {
     Bilinear,
     /// Cubic with `a = −½`, four pixels wide.
     Bicubic,
+    /// Sinc windowed by a sinc three times as wide, six pixels wide.
+    Lanczos,
 }
 
 impl Filter {
@@ -67,6 +70,7 @@ impl Filter {
         match self {
             Self::Bilinear => 1.0,
             Self::Bicubic => 2.0,
+            Self::Lanczos => 3.0,
         }
     }
 
@@ -77,9 +81,19 @@ impl Filter {
             Self::Bilinear if x < 1.0 => 1.0 - x,
             Self::Bicubic if x < 1.0 => ((A + 2.0) * x - (A + 3.0)) * x * x + 1.0,
             Self::Bicubic if x < 2.0 => (((x - 5.0) * x + 8.0) * x - 4.0) * A,
+            Self::Lanczos if x < 3.0 => sinc(x) * sinc(x / 3.0),
             _ => 0.0,
         }
     }
+}
+
+/// `sin πx / πx`.
+fn sinc(x: f64) -> f64 {
+    if x == 0.0 {
+        return 1.0;
+    }
+    let x = x * std::f64::consts::PI;
+    x.sin() / x
 }
 
 /// Resizes an image to `width × height` pixels.

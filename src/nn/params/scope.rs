@@ -79,6 +79,18 @@ impl Scope {
         }
     }
 
+    /// Whether the checkpoint holds anything here or below; fresh stores hold whatever is asked for.
+    pub fn has_any(&self) -> bool {
+        match &*self.source.borrow() {
+            Source::Fresh(_) => true,
+            Source::Checkpoint(loading) => {
+                let below = format!("{}.", self.prefix);
+                let mut names = loading.file.tensors().map(|(name, _, _)| name);
+                names.any(|name| name.starts_with(&below))
+            }
+        }
+    }
+
     /// Whether the checkpoint holds `name` here; fresh stores hold whatever is asked for.
     pub fn has(&self, name: &str) -> bool {
         match &*self.source.borrow() {

@@ -7,7 +7,7 @@ use super::SamplingError;
 use crate::embed::resize::{Filter, Kernel, resize};
 use crate::generate::recipe::Output;
 use crate::generate::{AttemptId, GeneratedImage, MadeOn, Recipe};
-use crate::image_file::{self, DigitalSource, FileFormat, Marks, Parameters};
+use crate::image_file::{self, FileFormat, Marks, Parameters};
 use crate::io::image::{Exif, decode_rgb};
 
 /// A picture with the pixels that a reader of its file will see.
@@ -98,9 +98,10 @@ pub fn marks(id: &AttemptId, recipe: &Recipe, made_on: &MadeOn) -> Marks {
             width: recipe.width,
             height: recipe.height,
             model: recipe.model.name.clone(),
+            strength: recipe.start.strength(),
         },
         hardlight: json!({"schema": 2, "id": id, "recipe": recipe, "made_on": made_on}),
-        source: DigitalSource::TrainedAlgorithmicMedia,
+        source: recipe.start.digital_source(),
     }
 }
 

@@ -13,6 +13,8 @@ import numpy as np
 START = 2**64 - 1
 #: That of the noise on an image embedding (Stable unCLIP).
 EMBEDDING = START - 1
+#: That of the noise by which a starting image's latents are drawn.
+POSTERIOR = START - 2
 
 U32, U64 = 2**32 - 1, 2**64 - 1
 
