@@ -19,6 +19,8 @@ pub struct Subject<'a> {
     pub finite: bool,
     /// Whether the model's safety checker objects.
     pub flagged: bool,
+    /// Id of the image of the data set that it started from; none for noise.
+    pub start: Option<&'a str>,
 }
 
 /// Measures images for one failure mode.
@@ -54,7 +56,11 @@ impl Meter<'_> {
             if measures.finite {
                 let thumbnail = Thumbnail::of(subject.image);
                 measures.nearest_train_similarity = likeness.nearest_train;
-                measures.twins = self.duplicates.twins(&likeness, embedding, &thumbnail)?;
+                let pair = (embedding, &thumbnail);
+                measures.twins = self.duplicates.twins(&likeness, pair, subject.start)?;
+                if let Some(start) = subject.start {
+                    measures.start = self.duplicates.with_start(start, pair)?;
+                }
                 measures.descriptor = Some(Descriptor::new(embedding, &thumbnail));
             }
             Ok(measures)
@@ -67,6 +73,7 @@ impl Meter<'_> {
             image,
             finite,
             flagged,
+            start: _,
         } = subject;
         let finite = finite && embedding.iter().all(|v| v.is_finite());
         let alignment = finite

@@ -1,7 +1,7 @@
 //! What is measured of a generated image, and which filters it must pass to be kept.
 //!
 //! ```text
-//! image, embedding ──Meter──▶ Measures ──▶ finite? safety? blank? alignment? class? duplicate? ──▶ Reason, or none
+//! image, embedding ──Meter──▶ Measures ──▶ finite? safety? blank? alignment? class? duplicate? copy? ──▶ Reason, or none
 //!                             (ledger)     (under a Policy, as often as you like)
 //! ```
 //!
@@ -17,6 +17,7 @@
 pub mod alignment;
 pub mod blank;
 pub mod class;
+pub mod copy;
 pub mod duplicate;
 pub mod finite;
 mod meter;
@@ -28,6 +29,7 @@ use image::RgbImage;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use self::copy::{CopyOptions, StartLikeness};
 use self::duplicate::{Against, Descriptor, DuplicateOptions, KeptImages, Twin};
 pub use self::meter::{Meter, Subject};
 
@@ -47,10 +49,13 @@ pub struct Measures {
     pub class_similarity: Option<f64>,
     /// That cosine less the largest with another class's reference.
     pub class_margin: Option<f64>,
-    /// Cosine with the nearest training image.
+    /// Cosine with the nearest training image, which may be the one that it started from.
     pub nearest_train_similarity: Option<f64>,
     /// The most similar image of train, of val and of test, where one is a candidate for a duplicate.
     pub twins: Vec<Twin>,
+    /// How like it is to the image that it started from, which is none of the twins; none if it started from noise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<StartLikeness>,
     /// What later images are compared with; none where the image could not be embedded.
     pub descriptor: Option<Descriptor>,
 }
@@ -67,13 +72,15 @@ impl Measures {
             class_margin: None,
             nearest_train_similarity: None,
             twins: Vec::new(),
+            start: None,
             descriptor: None,
         }
     }
 
     /// The first number that has no JSON form, by its field's name.
     pub fn non_finite(&self) -> Option<(&'static str, f64)> {
-        let twins = self.twins.iter();
+        let twins = self.twins.iter().map(|t| (t.similarity, t.correlation));
+        let start = self.start.iter().map(|s| (s.similarity, s.correlation));
         [
             ("deviation", Some(self.deviation)),
             ("alignment", self.alignment),
@@ -83,7 +90,9 @@ impl Measures {
         ]
         .into_iter()
         .filter_map(|(field, value)| Some((field, value?)))
-        .chain(twins.flat_map(|t| [("similarity", t.similarity), ("correlation", t.correlation)]))
+        .chain(twins.chain(start).flat_map(|(similarity, correlation)| {
+            [("similarity", similarity), ("correlation", correlation)]
+        }))
         .find(|(_, value)| !value.is_finite())
     }
 }
@@ -118,6 +127,15 @@ pub enum Reason {
         /// What it had to reach.
         least: f64,
     },
+    /// It is nearly the image that it started from.
+    CopyOfStart {
+        /// Id of that image.
+        of: String,
+        /// Cosine of the two embeddings.
+        similarity: f64,
+        /// Correlation of the two thumbnails.
+        correlation: f64,
+    },
     /// It is nearly another image.
     Duplicate {
         /// Where the other is.
@@ -140,6 +158,7 @@ impl Reason {
             Self::Blank { .. } => "blank",
             Self::Alignment { .. } => "alignment",
             Self::Class { .. } => "class",
+            Self::CopyOfStart { .. } => "copy-of-start",
             Self::Duplicate { against, .. } => match against {
                 Against::Train => "duplicate-train",
                 Against::Val => "duplicate-val",
@@ -152,7 +171,7 @@ impl Reason {
     /// Id of the image that it nearly is, where that is the reason.
     pub fn duplicate_of(&self) -> Option<&str> {
         match self {
-            Self::Duplicate { of, .. } => Some(of),
+            Self::Duplicate { of, .. } | Self::CopyOfStart { of, .. } => Some(of),
             _ => None,
         }
     }
@@ -176,6 +195,9 @@ pub struct Policy {
     pub min_deviation: f64,
     /// Which images are too much like others.
     pub duplicate: DuplicateOptions,
+    /// Which images are too much like the one they started from.
+    #[serde(default)]
+    pub copy: CopyOptions,
 }
 
 /// A reason not to keep an image.
@@ -199,6 +221,7 @@ pub fn filters(policy: &Policy, threshold: f64) -> Vec<Box<dyn Filter>> {
         Box::new(alignment::Alignment::new(policy, threshold)),
         Box::new(class::Class::new(policy)),
         Box::new(duplicate::Duplicate::new(policy)),
+        Box::new(copy::CopyOfStart::new(policy)),
     ]
 }
 

@@ -13,6 +13,7 @@ pub(crate) fn policy() -> Policy {
         class_margin: 0.0,
         min_deviation: 2.0,
         duplicate: DuplicateOptions::default(),
+        copy: CopyOptions::default(),
     }
 }
 
@@ -64,6 +65,7 @@ fn subject(image: &RgbImage) -> Subject<'_> {
         image,
         finite: true,
         flagged: false,
+        start: None,
     }
 }
 

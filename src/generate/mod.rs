@@ -21,7 +21,7 @@ use ndarray::Array3;
 use crate::io::{Classified, ErrorKind};
 
 pub use self::originals::{OriginalError, Originals};
-pub use self::plan::{Arm, Attempt, ModePlan};
+pub use self::plan::{Arm, Attempt, ImageStarts, ModePlan};
 pub use self::recipe::{AttemptId, MadeOn, Recipe, Start};
 
 /// Why pictures could not be made.

@@ -96,6 +96,12 @@ impl Originals {
         Ok(())
     }
 
+    /// Says where the image of a recipe lies, without reading it: what lies there is held against the recipe when it is
+    /// first needed.
+    pub fn expect(&mut self, image: &ImageRef, source: ImageSource) {
+        self.places.insert(image.sha256.clone(), source);
+    }
+
     /// The pixels of an image, upright.
     ///
     /// # Errors

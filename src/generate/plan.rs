@@ -3,12 +3,16 @@
 //! Attempt `j` of a mode takes caption `j mod k` and index `j div k` (round-robin over its `k`
 //! captions). Its seed is a hash of (run seed, class, mode, arm, caption, index), so that an attempt
 //! is the same wherever, whenever and beside whatever it is computed. Its id is the hash of its recipe.
+//!
+//! Where a plan has images to start from ([`ImageStarts`]), every attempt with the same index starts alike, from noise
+//! or from an image at one strength, whatever its caption: what stands side by side in a batch is then sampled
+//! together.
 
 use std::fmt::{self, Display};
 
 use serde::{Deserialize, Serialize};
 
-use super::recipe::{AttemptId, Recipe};
+use super::recipe::{AttemptId, ImageRef, Recipe, Start};
 use crate::direction::ModeId;
 
 /// Which captions a picture comes from.
@@ -45,8 +49,49 @@ impl Display for Arm {
     }
 }
 
+/// Real images that a share of the attempts starts from (`SDEdit`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImageStarts {
+    /// The images, hardest first; not empty.
+    pub images: Vec<ImageRef>,
+    /// The share of a caption's attempts, above 0 and at most 1.
+    pub share: f64,
+    /// How much of an image is replaced, at least and at most.
+    pub strength: [f64; 2],
+}
+
+impl ImageStarts {
+    /// How many of a caption's first `count` attempts start from an image.
+    fn among(&self, count: u64) -> u64 {
+        (count as f64 * self.share) as u64
+    }
+
+    /// What the attempt with this index starts from: `round` is the seed that all with the index have in common,
+    /// `seed` its own. Seeds are below 2⁴⁸.
+    fn of(&self, index: u64, round: u64, seed: u64) -> Start {
+        if self.among(index + 1) == self.among(index) {
+            return Start::Noise;
+        }
+        let at = (seed % self.images.len().max(1) as u64) as usize;
+        let Some(source) = self.images.get(at) else {
+            return Start::Noise;
+        };
+        let [least, most] = self.strength;
+        let drawn = least + (most - least) * (round as f64 / SEEDS);
+        Start::Image {
+            source: source.clone(),
+            // Two digits are enough to tell strengths apart, and read well.
+            strength: ((drawn * 100.0).round() / 100.0).clamp(least, most),
+        }
+    }
+}
+
+/// Seeds are below this.
+const SEEDS: f64 = (1_u64 << 48) as f64;
+
 /// What to attempt for one arm of one failure mode.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModePlan {
     /// The failure mode.
@@ -57,6 +102,9 @@ pub struct ModePlan {
     pub arm: Arm,
     /// The captions, best first; not empty.
     pub captions: Vec<String>,
+    /// What a part of the attempts starts from; none where all start from noise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starts: Option<ImageStarts>,
     /// Pictures to keep.
     pub quota: usize,
     /// Attempts at most.
@@ -83,7 +131,11 @@ impl ModePlan {
             .get((j % k) as usize)
             .map_or("", String::as_str);
         let index = j / k;
-        let recipe = template.draw(caption, self.seed(run_seed, caption, index));
+        let seed = self.seed(run_seed, caption, index);
+        let mut recipe = template.draw(caption, seed);
+        if let Some(starts) = &self.starts {
+            recipe.start = starts.of(index, self.seed(run_seed, "", index), seed);
+        }
         Attempt {
             id: recipe.id(),
             index,
@@ -126,6 +178,7 @@ mod tests {
             class: "old".to_owned(),
             arm: Arm::Hard,
             captions: vec!["a".to_owned(), "b".to_owned(), "c".to_owned()],
+            starts: None,
             quota: 4,
             budget: 20,
         }
@@ -195,5 +248,57 @@ mod tests {
         let ids: BTreeSet<_> = attempts.iter().map(|a| &a.id).collect();
         assert_eq!(ids.len(), 2000);
         assert!(attempts.iter().all(|a| a.recipe.seed < 1 << 48));
+    }
+
+    #[test]
+    fn a_share_of_every_captions_attempts_starts_from_images_round_by_round() {
+        let images = ["x", "y", "z"].map(|id| ImageRef {
+            id: id.to_owned(),
+            sha256: id.repeat(64),
+        });
+        let plan = ModePlan {
+            starts: Some(ImageStarts {
+                images: images.to_vec(),
+                share: 0.4,
+                strength: [0.4, 0.7],
+            }),
+            ..plan()
+        };
+        let template = recipe(0).draw("", 0);
+        let attempts: Vec<Attempt> = (0..300).map(|j| plan.attempt(7, &template, j)).collect();
+        let mut used = BTreeSet::new();
+        let mut strengths = BTreeSet::new();
+        for round in attempts.chunks(3) {
+            let kinds: BTreeSet<Option<u64>> = round
+                .iter()
+                .map(|a| a.recipe.start.strength().map(f64::to_bits))
+                .collect();
+            assert_eq!(kinds.len(), 1, "a round starts alike");
+            for attempt in round {
+                if let Start::Image { source, strength } = &attempt.recipe.start {
+                    assert!((0.4..=0.7).contains(strength), "{strength}");
+                    used.insert(source.id.clone());
+                    strengths.insert((strength * 100.0).round() as u64);
+                }
+            }
+        }
+        let from_images = attempts.iter().filter(|a| a.recipe.start != Start::Noise);
+        assert_eq!(from_images.count(), 3 * 40);
+        assert!(used.len() == 3 && strengths.len() > 15, "{strengths:?}");
+        // Neither the other captions' number nor quota and budget change it.
+        let alone = ModePlan {
+            captions: vec!["b".to_owned()],
+            quota: 1,
+            budget: 9,
+            ..plan.clone()
+        };
+        assert_eq!(alone.attempt(7, &template, 2), attempts[3 * 2 + 1]);
+        // Seeds are those of a plan without images.
+        let plain = ModePlan {
+            starts: None,
+            ..plan
+        };
+        let of = |j: u64| plain.attempt(7, &template, j).recipe.seed;
+        assert!((0..300).all(|j| of(j) == attempts[j as usize].recipe.seed));
     }
 }

@@ -129,6 +129,14 @@ impl Start {
         }
     }
 
+    /// The image; none for noise.
+    pub fn source(&self) -> Option<&ImageRef> {
+        match self {
+            Self::Noise => None,
+            Self::Image { source, .. } | Self::Masked { source, .. } => Some(source),
+        }
+    }
+
     /// What the IPTC calls a picture that starts so.
     pub fn digital_source(&self) -> DigitalSource {
         match self {

@@ -5,7 +5,6 @@ mod check;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::{Example, Split};
-use crate::generate::Start;
 use crate::image_file::DigitalSource;
 use crate::io::source::Member;
 use crate::run::decide::Decision;
@@ -238,10 +237,7 @@ impl Row {
     pub fn synthetic(decided: &Decision, file: String, digital_source: DigitalSource) -> Self {
         let measured = &decided.measured;
         let (recipe, measures) = (&measured.recipe, &measured.measures);
-        let init_image = match &recipe.start {
-            Start::Noise => None,
-            Start::Image { source, .. } | Start::Masked { source, .. } => Some(source.id.clone()),
-        };
+        let init_image = recipe.start.source().map(|source| source.id.clone());
         let id = measured.id.to_string();
         Self {
             label: measured.mode.class,

@@ -29,7 +29,7 @@ pub(super) fn identity(
     let matrix = matrix_file(&data.space, settings).ok().flatten();
     let generator = models.generator.as_ref();
     let template = generator.map(|generator| generator.images.template());
-    Ok(json!({
+    let mut identity = json!({
         "seed": settings.seed,
         "data": {
             "fingerprint": data.fingerprint(),
@@ -57,7 +57,18 @@ pub(super) fn identity(
             "safety": generator.and_then(|generator| generator.safety.as_ref()),
             "similarity": settings.filter.duplicate.similarity,
         },
-    }))
+    });
+    // Left out where pictures start from noise, as they always did: runs from before go on.
+    let generate = &settings.generate;
+    if let (Some(split), Some(_)) = (generate.starts_from(), generator) {
+        identity["images"]["starts"] = json!({
+            "share": generate.strategies.image(),
+            "from": split,
+            "images": generate.start_images,
+            "strength": generate.strength,
+        });
+    }
+    Ok(identity)
 }
 
 /// A space by its kind, a matrix by its content.

@@ -31,38 +31,54 @@ pub(super) fn duplicates<'a>(
     options: DuplicateOptions,
     pictures: Pictures<'a>,
 ) -> Duplicates<'a> {
-    let Pictures {
-        dataset,
-        parts,
-        exif,
-        embedded_before,
-    } = pictures;
     let mut known = Vec::new();
     for (split, against) in [
         (Split::Train, Against::Train),
         (Split::Val, Against::Val),
         (Split::Test, Against::Test),
     ] {
-        let Some(part) = parts.get(&split) else {
+        let Some((of_split, gone, all)) = of_split(pictures, split, against) else {
             continue;
         };
-        let examples = part.ids.iter().map(|&id| dataset.example(id));
-        let images: Vec<_> = examples
-            .map(|example| {
-                let image = dataset.image(example);
-                let there = !embedded_before || image.file().is_file();
-                (example.id.as_str(), there.then_some(image))
-            })
-            .collect();
-        let gone = images.iter().filter(|(_, image)| image.is_none()).count();
         if gone > 0 && options.refuses(against) {
             context.warn(format_args!(
-                "{gone} of {} images of {split} are not there: no near-duplicate of them is found, for \
-                 embeddings alone do not tell",
-                images.len()
+                "{gone} of {all} images of {split} are not there: no near-duplicate of them is found, for \
+                 embeddings alone do not tell"
             ));
         }
-        known.push(Known::new(against, part.view(), images, exif));
+        known.push(of_split);
     }
     Duplicates::new(options.similarity, known)
+}
+
+/// The images of a split that pictures may start from, to compare each picture with its own start.
+pub(super) fn starts(pictures: Pictures<'_>, split: Split) -> Option<Known<'_>> {
+    // What it stands for there is never asked.
+    of_split(pictures, split, Against::Train).map(|(known, ..)| known)
+}
+
+/// The images of a split, how many of them are not there, and how many there are; none for a split without any.
+fn of_split(
+    pictures: Pictures<'_>,
+    split: Split,
+    against: Against,
+) -> Option<(Known<'_>, usize, usize)> {
+    let Pictures {
+        dataset,
+        parts,
+        exif,
+        embedded_before,
+    } = pictures;
+    let part = parts.get(&split)?;
+    let examples = part.ids.iter().map(|&id| dataset.example(id));
+    let images: Vec<_> = examples
+        .map(|example| {
+            let image = dataset.image(example);
+            let there = !embedded_before || image.file().is_file();
+            (example.id.as_str(), there.then_some(image))
+        })
+        .collect();
+    let gone = images.iter().filter(|(_, image)| image.is_none()).count();
+    let all = images.len();
+    Some((Known::new(against, part.view(), images, exif), gone, all))
 }

@@ -54,6 +54,7 @@ pub mod score;
 pub mod settings;
 mod skipped;
 pub mod space;
+mod starts;
 mod threshold;
 #[cfg(feature = "torch")]
 pub mod vectors;

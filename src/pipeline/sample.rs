@@ -9,11 +9,12 @@ use super::context::{Context, Job};
 use super::detect::Detected;
 use super::embed::Embedded;
 use super::error::Error;
-use super::measure::{duplicates, meter};
+use super::measure::{self, duplicates, meter};
 use super::models::Generator;
 use super::policy::policy;
 use super::pool::Pooled;
 use super::reporter::Stage;
+use super::starts;
 use crate::caption::CaptionKind;
 use crate::dataset::{Split, Usable};
 use crate::direction::{Direction, ModeId};
@@ -53,13 +54,7 @@ pub fn sample(
     encoder: &dyn ImageEncoder,
 ) -> Result<Sampled, Error> {
     let begun = Instant::now();
-    let plan = plan(
-        context,
-        job,
-        embedded.usable(),
-        (detected, captioned),
-        generator,
-    )?;
+    let plan = plan(context, job, embedded, (detected, captioned), generator)?;
     plan.write(&job.layout.plan())?;
     let found = pooled.map(|pooled| pooled.record.found());
     let goals = plan.goals(&policy(job.settings), &found.unwrap_or_default());
@@ -67,7 +62,13 @@ pub fn sample(
         context.info("the pool meets every quota: no image is generated");
     }
     let options = job.settings.filter.duplicate;
-    let duplicates = duplicates(context, options, embedded.pictures());
+    let mut duplicates = duplicates(context, options, embedded.pictures());
+    if job.settings.generate.strategies.image() > 0.0 {
+        let split = job.settings.generate.starts.split();
+        if let Some(known) = measure::starts(embedded.pictures(), split) {
+            duplicates = duplicates.with_starts(known);
+        }
+    }
     let zero_shot = ZeroShot::new(captioned.references.view());
     let meters = goals
         .iter()
@@ -145,10 +146,13 @@ fn run(
 fn plan(
     context: &mut Context<'_>,
     job: &Job<'_>,
-    data: Usable<'_>,
+    embedded: &Embedded,
     (detected, captioned): (&Detected, &Captioned),
-    generator: &Generator,
+    generator: &mut Generator,
 ) -> Result<Plan, Error> {
+    let data = embedded.usable();
+    let images = generator.images.as_mut();
+    starts::check(context, job, embedded, images)?;
     let (mut arms, mut last) = (Vec::new(), Vec::new());
     let modes = detected.acted_on(job.settings.generate.force);
     tell_several(context, data, &modes, job.settings.generate.quota);
@@ -173,22 +177,25 @@ fn plan(
                 ));
             }
         }
-        for (arm, captions) in [
-            (Arm::Hard, hard),
-            (Arm::Neutral, vec![captions.reference.clone()]),
-            (Arm::Easy, captions.of(CaptionKind::Easy)),
+        let found = (embedded, detected);
+        let starts = starts::starts(context, job, found, direction, images)?;
+        for (arm, captions, starts) in [
+            (Arm::Hard, hard, starts),
+            (Arm::Neutral, vec![captions.reference.clone()], None),
+            (Arm::Easy, captions.of(CaptionKind::Easy), None),
         ] {
             to.push(PlannedArm {
                 mode: direction.id,
                 class: class.clone(),
                 arm,
                 captions,
+                starts,
                 threshold: direction.threshold,
             });
         }
     }
     arms.extend(last);
-    let mut template = generator.images.template().clone();
+    let mut template = images.template().clone();
     if let Some(output) = output(context, job, data)? {
         template.output = output;
     }

@@ -3,6 +3,7 @@
 mod again;
 mod modes;
 mod scored;
+mod starts;
 mod verified;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -10,7 +10,7 @@ use super::ledger::Measured;
 use super::policy::Policy;
 use crate::direction::ModeId;
 use crate::filter::{Filter, filters};
-use crate::generate::{Arm, Attempt, ModePlan, Recipe};
+use crate::generate::{Arm, Attempt, ImageStarts, ModePlan, Recipe};
 use crate::io::JsonFile;
 
 /// What attempts follow from.
@@ -41,6 +41,9 @@ pub struct PlannedArm {
     pub arm: Arm,
     /// The captions, best first.
     pub captions: Vec<String>,
+    /// What a part of the attempts starts from; none where all start from noise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starts: Option<ImageStarts>,
     /// The calibrated threshold of the mode's alignment.
     pub threshold: f64,
 }
@@ -113,6 +116,7 @@ impl Plan {
                     class: arm.class.clone(),
                     arm: arm.arm,
                     captions: arm.captions.clone(),
+                    starts: arm.starts.clone(),
                     quota,
                     budget,
                 },

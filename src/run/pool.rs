@@ -288,6 +288,7 @@ fn subject(image: &Read) -> Subject<'_> {
         image: &image.pixels,
         finite: true,
         flagged: false,
+        start: None,
     }
 }
 

@@ -38,6 +38,7 @@ pub use self::descriptor::{Descriptor, KeptImages};
 pub use self::thumbnail::Thumbnail;
 
 use self::search::{Hits, inverse_norms, search};
+use super::copy::StartLikeness;
 use super::{Filter, Measures, Policy, Reason};
 use crate::io::IoError;
 use crate::io::image::Exif;
@@ -236,13 +237,53 @@ impl Filter for Duplicate {
 pub struct Duplicates<'a> {
     similarity: f64,
     known: Vec<Known<'a>>,
+    /// The images that others start from, with their rows by id.
+    starts: Option<(Known<'a>, BTreeMap<&'a str, usize>)>,
 }
 
 impl<'a> Duplicates<'a> {
     /// Images are candidates from this cosine of embeddings on.
     pub fn new(similarity: f64, mut known: Vec<Known<'a>>) -> Self {
         known.sort_by_key(|known| known.against);
-        Self { similarity, known }
+        Self {
+            similarity,
+            known,
+            starts: None,
+        }
+    }
+
+    /// The same, with the images among which those are that others start from.
+    #[must_use]
+    pub fn with_starts(mut self, known: Known<'a>) -> Self {
+        let each = known.images.iter().enumerate();
+        let rows = each.map(|(row, (id, _))| (*id, row)).collect();
+        self.starts = Some((known, rows));
+        self
+    }
+
+    /// How like an image, by its embedding and thumbnail, is to the one of this id that it started from; none where
+    /// that is not known or not there.
+    ///
+    /// # Errors
+    ///
+    /// [`IoError`], naming the image that it started from.
+    pub fn with_start(
+        &self,
+        id: &str,
+        (embedding, thumbnail): (ArrayView1<'_, f32>, &Thumbnail),
+    ) -> Result<Option<StartLikeness>, IoError> {
+        let Some((known, rows)) = &self.starts else {
+            return Ok(None);
+        };
+        let Some(&row) = rows.get(id) else {
+            return Ok(None);
+        };
+        let correlation = known.best(thumbnail, &[row])?;
+        Ok(correlation.map(|(_, correlation)| StartLikeness {
+            id: id.to_owned(),
+            similarity: cosine(embedding, known.matrix.row(row)).unwrap_or_default(),
+            correlation,
+        }))
     }
 
     /// Compares embeddings `[n, d]`, before normalisation, with all known ones.
@@ -269,7 +310,7 @@ impl<'a> Duplicates<'a> {
         found
     }
 
-    /// The most similar image of every split that has a candidate.
+    /// The most similar image of every split that has a candidate, but for the one of the id `start`.
     ///
     /// # Errors
     ///
@@ -277,12 +318,16 @@ impl<'a> Duplicates<'a> {
     pub fn twins(
         &self,
         likeness: &Likeness,
-        embedding: ArrayView1<'_, f32>,
-        thumbnail: &Thumbnail,
+        (embedding, thumbnail): (ArrayView1<'_, f32>, &Thumbnail),
+        start: Option<&str>,
     ) -> Result<Vec<Twin>, IoError> {
         let mut twins = Vec::new();
         for (known, rows) in self.known.iter().zip(&likeness.candidates) {
-            let Some((row, correlation)) = known.best(thumbnail, rows)? else {
+            let id_of = |row: usize| known.images.get(row).map(|(id, _)| *id);
+            let others = rows.iter().copied();
+            let others = others.filter(|&row| start.is_none() || id_of(row) != start);
+            let Some((row, correlation)) = known.best(thumbnail, &others.collect::<Vec<_>>())?
+            else {
                 continue;
             };
             let id = known.images.get(row).map(|(id, _)| (*id).to_owned());

@@ -36,7 +36,8 @@ fn known<'a>(
 fn look(duplicates: &Duplicates<'_>, image: &RgbImage, embedding: [f32; 3]) -> (f64, Vec<Twin>) {
     let embedding = array![embedding];
     let likeness = duplicates.likenesses(embedding.view()).remove(0);
-    let twins = duplicates.twins(&likeness, embedding.row(0), &Thumbnail::of(image));
+    let pair = (embedding.row(0), &Thumbnail::of(image));
+    let twins = duplicates.twins(&likeness, pair, None);
     (likeness.nearest_train.unwrap(), twins.unwrap())
 }
 
@@ -79,7 +80,10 @@ fn a_candidate_that_is_gone_is_named_and_others_are_not_read() {
     let duplicates = Duplicates::new(0.95, vec![known(Against::Train, &of_train, &train)]);
     let likenesses = duplicates.likenesses(of_train.view());
     let thumbnail = Thumbnail::of(&bar(20));
-    let twins = |row: usize| duplicates.twins(&likenesses[row], of_train.row(row), &thumbnail);
+    let twins = |row: usize| {
+        let pair = (of_train.row(row), &thumbnail);
+        duplicates.twins(&likenesses[row], pair, None)
+    };
     assert_eq!(twins(0).unwrap()[0].id, "bar 5");
     let error = twins(1).unwrap_err();
     assert!(error.to_string().contains("12.png"), "{error}");
@@ -93,6 +97,34 @@ fn of_an_image_that_is_not_there_there_is_no_twin_but_a_cosine() {
     let duplicates = Duplicates::new(0.95, vec![known]);
     let likeness = duplicates.likenesses(of_train.view()).remove(0);
     assert_eq!(likeness.nearest_train, Some(1.0));
-    let twins = duplicates.twins(&likeness, of_train.row(0), &Thumbnail::of(&bar(5)));
+    let pair = (of_train.row(0), &Thumbnail::of(&bar(5)));
+    let twins = duplicates.twins(&likeness, pair, None);
     assert_eq!(twins.unwrap(), []);
+}
+
+#[test]
+fn an_image_is_no_twin_of_its_own_start_which_is_measured_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let train = saved(folder.path(), &[5, 12]);
+    let of_train = array![[4.0_f32, 0.0, 0.0], [3.9, 0.1, 0.0]];
+    let of = || known(Against::Train, &of_train, &train);
+    let duplicates = Duplicates::new(0.95, vec![of()]).with_starts(of());
+    let embedding = array![[4.0_f32, 0.2, 0.0]];
+    let likeness = duplicates.likenesses(embedding.view()).remove(0);
+    let thumbnail = Thumbnail::of(&bar(5));
+    let pair = (embedding.row(0), &thumbnail);
+    let twin = |start| duplicates.twins(&likeness, pair, start).unwrap().remove(0);
+    assert_eq!(twin(None).id, "bar 5");
+    // The other is a candidate by its embedding, and its pixels are others.
+    let other = twin(Some("bar 5"));
+    assert!(other.id == "bar 12" && other.correlation < 0.9, "{other:?}");
+    let start = duplicates.with_start("bar 5", pair).unwrap().unwrap();
+    assert_eq!(start.id, "bar 5");
+    assert!(
+        start.similarity > 0.99 && start.correlation > 0.999,
+        "{start:?}"
+    );
+    assert_eq!(duplicates.with_start("elsewhere", pair).unwrap(), None);
+    let without = Duplicates::new(0.95, vec![of()]);
+    assert_eq!(without.with_start("bar 5", pair).unwrap(), None);
 }

@@ -32,9 +32,11 @@ pub(super) fn encode(
     for split in Split::ALL {
         let usable = dataset.usable(skips.unusable());
         let ids: Vec<ExampleId> = usable.of_split(split).map(|(id, _)| id).collect();
-        // A pool is embedded to pick from, or, where there are predictions, to report on.
+        // A pool is embedded to pick from or to start from, or, where there are predictions, to report on.
         let known = |&id: &ExampleId| dataset.example(id).prediction.is_some();
-        let wanted = job.settings.data.pool == Some(split) || split != Split::Pool;
+        let wanted = split != Split::Pool
+            || job.settings.data.pool == Some(split)
+            || job.settings.generate.starts_from() == Some(split);
         if ids.is_empty() || !wanted && !ids.iter().any(known) {
             continue;
         }

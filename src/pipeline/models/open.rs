@@ -209,6 +209,11 @@ fn open_generator(
             given.display()
         )));
     }
+    if generate.strategies.image() > 0.0 {
+        for strength in generate.strength {
+            images.check_strength(strength)?;
+        }
+    }
     let safety = images.safety().map(Safety::fingerprint);
     Ok(Generator {
         safety: safety.map(str::to_owned),

@@ -6,6 +6,7 @@ use super::SettingsError;
 use super::flag::{self, put, put_some};
 use super::range::{finite, within};
 use crate::filter::Policy;
+use crate::filter::copy::CopyOptions;
 use crate::filter::duplicate::DuplicateOptions;
 
 /// What `hardlight init` writes of this section.
@@ -34,6 +35,12 @@ similarity = 0.95
 # ... and so is the correlation of their thumbnails, 16 x 16 gray pixels, upright or mirrored. -1 for
 # either leaves it to the other alone.
 thumbnail = 0.99
+
+[filter.copy]
+# Reject what is nearly the image that it started from, by the same two measures: it keeps the layout of its start.
+reject = true
+similarity = 0.95
+thumbnail = 0.99
 ";
 
 /// Which images are kept.
@@ -54,6 +61,8 @@ pub struct Filter {
     pub match_dataset: bool,
     /// Which images are too much like others.
     pub duplicate: DuplicateOptions,
+    /// Which images are too much like the one they started from.
+    pub copy: CopyOptions,
 }
 
 impl Default for Filter {
@@ -66,6 +75,7 @@ impl Default for Filter {
             keep_rejected: 12,
             match_dataset: false,
             duplicate: DuplicateOptions::default(),
+            copy: CopyOptions::default(),
         }
     }
 }
@@ -78,6 +88,7 @@ impl Filter {
             class_margin: self.class_margin,
             min_deviation: self.min_deviation,
             duplicate: self.duplicate,
+            copy: self.copy,
         }
     }
 
@@ -88,12 +99,14 @@ impl Filter {
             class_margin,
             min_deviation,
             duplicate,
+            copy,
         } = *policy;
         Self {
             min_alignment,
             class_margin,
             min_deviation,
             duplicate,
+            copy,
             ..self
         }
     }
@@ -125,6 +138,8 @@ impl Filter {
         for (key, value) in [
             ("filter.duplicate.similarity", similarity),
             ("filter.duplicate.thumbnail", thumbnail),
+            ("filter.copy.similarity", self.copy.similarity),
+            ("filter.copy.thumbnail", self.copy.thumbnail),
         ] {
             within(key, value, -1.0..=1.0, "a number from -1 to 1")?;
         }

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::SettingsError;
 use super::flag::{self, put, put_some};
 use super::range::{at_least_one, finite, refuse, within};
+use super::strategies::{StartsFrom, Strategies, strength};
+use crate::dataset::Split;
 #[cfg(feature = "torch")]
 use crate::diffusion::pipeline::Sampling;
 use crate::diffusion::record::LongPrompts;
@@ -23,6 +25,14 @@ pub(super) const TEMPLATE: &str = r#"[generate]
 quota = 50
 # Attempts per failure mode at most; 0 means ten times the quota.
 budget = 0
+# Shares of the attempts that start from noise ("caption") and from a real image ("image"); captions lead both.
+strategies = { caption = 1.0, image = 0.0 }
+# Where images to start from come from: the hardest of "train" or "pool"; of "val", which is spent by it.
+starts = "train"
+# How many of the hardest images of a class pictures start from.
+start_images = 50
+# How much of an image is replaced: drawn between these, above 0 and at most 1.
+strength = [0.4, 0.7]
 # Denoising steps.
 steps = 25
 # Which weight files of the model to take, such as "fp16"; what fits dtype if absent.
@@ -68,6 +78,14 @@ pub struct Generate {
     pub variant: Option<String>,
     /// Adapters, `FILE[:SCALE]` each.
     pub lora: Vec<String>,
+    /// Shares of what pictures start from.
+    pub strategies: Strategies,
+    /// Where images to start from come from.
+    pub starts: StartsFrom,
+    /// How many of the hardest images of a class pictures start from.
+    pub start_images: usize,
+    /// How much of an image is replaced, at least and at most.
+    pub strength: [f64; 2],
     /// Denoising steps.
     pub steps: usize,
     /// Guidance scale.
@@ -104,6 +122,10 @@ impl Default for Generate {
             budget: 0,
             variant: None,
             lora: Vec::new(),
+            strategies: Strategies::default(),
+            starts: StartsFrom::default(),
+            start_images: 50,
+            strength: [0.4, 0.7],
             steps: 25,
             guidance: 7.5,
             scheduler: None,
@@ -131,6 +153,31 @@ impl Generate {
         }
     }
 
+    /// The split that pictures start from; none where all start from noise.
+    pub fn starts_from(&self) -> Option<Split> {
+        (self.strategies.image() > 0.0).then(|| self.starts.split())
+    }
+
+    /// Checks what concerns images to start from.
+    fn check_starts(&self) -> Result<(), SettingsError> {
+        self.strategies.check()?;
+        at_least_one("generate.start_images", self.start_images)?;
+        let [least, most] = self.strength;
+        let expected = "two numbers above 0 and at most 1, the smaller first";
+        for strength in self.strength {
+            within(
+                "generate.strength",
+                strength,
+                f64::MIN_POSITIVE..=1.0,
+                expected,
+            )?;
+        }
+        if least > most {
+            refuse("generate.strength", format!("[{least}, {most}]"), expected)?;
+        }
+        Ok(())
+    }
+
     /// How pictures are sampled.
     #[cfg(feature = "torch")]
     pub fn sampling(&self) -> Sampling {
@@ -154,6 +201,7 @@ impl Generate {
         at_least_one("generate.quota", self.quota)?;
         at_least_one("generate.steps", self.steps)?;
         at_least_one("generate.batch", self.batch)?;
+        self.check_starts()?;
         if self.steps > MAX_STEPS {
             refuse("generate.steps", self.steps, "at most 1000")?;
         }
@@ -239,6 +287,19 @@ pub struct GenerateFlags {
     #[arg(long, value_name = "N", conflicts_with = "budget")]
     images_per_caption: Option<u64>,
 
+    /// What pictures start from: caption (noise) or image (a real image with noise), or shares of both, such as
+    /// caption=0.5,image=0.5 [default: caption].
+    #[arg(long, value_name = "NAME[=SHARE],…")]
+    strategy: Option<Strategies>,
+
+    /// Where images to start from come from: train, pool or val [default: train].
+    #[arg(long, value_name = "SPLIT", hide_possible_values = true)]
+    starts: Option<StartsFrom>,
+
+    /// How much of an image is replaced, drawn between two numbers above 0 and at most 1 [default: 0.4,0.7].
+    #[arg(long, value_name = "LEAST,MOST", value_parser = strength)]
+    strength: Option<[f64; 2]>,
+
     #[command(flatten)]
     sampler: SamplerFlags,
 
@@ -274,6 +335,9 @@ impl GenerateFlags {
         }
         put(&mut generate.quota, self.quota);
         put(&mut generate.budget, self.budget.or(budget));
+        put(&mut generate.strategies, self.strategy);
+        put(&mut generate.starts, self.starts);
+        put(&mut generate.strength, self.strength);
         self.sampler.put(generate);
         put(&mut generate.negative_prompt, self.negative_prompt);
         put(&mut generate.batch, self.batch);

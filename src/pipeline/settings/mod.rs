@@ -19,6 +19,7 @@ mod generate;
 mod input;
 mod range;
 mod read;
+mod strategies;
 
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +33,7 @@ pub use error::SettingsError;
 pub use filter::{Filter, FilterFlags};
 pub use generate::{Generate, GenerateFlags, SamplerFlags};
 pub use input::{Otherwise, Resampling, ResizeTo, Sides};
+pub use strategies::{StartsFrom, Strategies};
 
 /// How the settings file begins that `hardlight init` writes.
 const HEAD: &str = r"# Settings of a hardlight run. Flags override them; `--set section.key=value` overrides any key.

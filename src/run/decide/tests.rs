@@ -39,6 +39,7 @@ fn plan() -> Plan {
         class: ["old", "young"][class].to_owned(),
         arm,
         captions: vec![format!("{arm} a of {class}"), format!("{arm} b of {class}")],
+        starts: None,
         threshold: 0.5,
     };
     let arms = [0, 1].map(|class| [arm(class, Arm::Hard), arm(class, Arm::Neutral)]);

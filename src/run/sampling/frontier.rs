@@ -128,10 +128,12 @@ impl<'a, 'p> Frontier<'a, 'p> {
         let embeddings = self.work.encoder.encode_images(&images)?;
         let subjects: Vec<Subject<'_>> = finished
             .iter()
-            .map(|f| Subject {
+            .zip(&attempts)
+            .map(|(f, attempt)| Subject {
                 image: &f.picture.image,
                 finite: f.picture.finite,
                 flagged: f.picture.flagged,
+                start: attempt.recipe.start.source().map(|image| image.id.as_str()),
             })
             .collect();
         let measures = self.work.meters[self.goal].measure(&subjects, embeddings.view())?;

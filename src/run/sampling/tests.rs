@@ -51,6 +51,7 @@ impl Bench {
             class: "thing".to_owned(),
             arm,
             captions: captions.iter().map(|&caption| caption.to_owned()).collect(),
+            starts: None,
             threshold: 0.5,
         };
         let hard = [
